@@ -1,0 +1,1 @@
+"""Reward Lambdas, one deployable file each; standard library only, never importing `sim`."""
