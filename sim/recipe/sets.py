@@ -1,0 +1,80 @@
+"""Apply `--set a.b.c=value` to what was read, remembering where each value came from.
+
+Deliberately leaves judging keys and values to the checks that follow: a misspelt key given here
+gets the same message as one in the file. Paths given here are relative to the current folder.
+Sources: this project's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sim.dialects.finding import Keys, Plain, described, did_you_mean, dotted
+from sim.errors import RecipeError
+from sim.recipe.reader import read_scalar
+from sim.recipe.shipped import is_bare
+
+_FILES: Final = frozenset(
+    {("local", "trainingData"), ("local", "validationData"), ("local", "reward")}
+)
+
+
+def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[Keys, str]:
+    """Change `data` in place; return the --set behind each changed path."""
+    behind: dict[Keys, str] = {}
+    for text in sets:
+        where = f"--set {text}"
+        path, equals, value_text = text.partition("=")
+        keys = tuple(path.strip().split("."))
+        if not equals or not all(keys):
+            raise RecipeError(
+                "not an assignment",
+                where=where,
+                expected="a dotted path, =, a value",
+                found=text,
+                hint="for example --set local.seed=1",
+            )
+        placed = _place(data, keys, read_scalar(value_text, where=where), where=where)
+        behind[placed] = where
+    return behind
+
+
+def _place(data: dict[str, Any], keys: tuple[str, ...], value: Plain, *, where: str) -> Keys:
+    holder: Plain = data
+    placed: Keys = ()
+    for key in keys[:-1]:
+        step = _step(holder, key, placed, where=where)
+        if isinstance(holder, dict):
+            holder.setdefault(step, {})
+        holder, placed = holder[step], (*placed, step)
+    last = _step(holder, keys[-1], placed, where=where)
+    placed = (*placed, last)
+    if placed in _FILES and isinstance(value, str):
+        value = _from_here(value)
+    holder[last] = value
+    return placed
+
+
+def _step(holder: Plain, key: str, placed: Keys, *, where: str) -> str | int:
+    if isinstance(holder, dict):
+        return key
+    if isinstance(holder, list):
+        if key.isdecimal() and int(key) < len(holder):
+            return int(key)
+        expected = f"a position from 0 to {len(holder) - 1}" if holder else "entries; it is empty"
+        raise RecipeError(
+            f"no entry {key} in {dotted(placed)}", where=where, expected=expected, found=key
+        )
+    raise RecipeError(
+        f"{dotted(placed)} has no keys below it",
+        where=where,
+        expected="a path to a single value",
+        found=described(holder),
+        hint=did_you_mean(key, [str(placed[-1])]),
+    )
+
+
+def _from_here(value: str) -> str:
+    return value if is_bare(value) else str(Path(value).expanduser().resolve())

@@ -1,0 +1,67 @@
+"""Find what came with the package by its bare name, from a checkout and from a wheel alike.
+
+Deliberately never falls back: a bare name is a shipped thing, anything else a path.
+Sources: this project's packaging.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from sim.dialects.finding import did_you_mean
+from sim.errors import RecipeError
+
+
+def is_bare(name: str) -> bool:
+    """Whether this is a shipped name: no slash, no suffix."""
+    return not any(mark in name for mark in ("/", "\\", ".")) or name.startswith("problems:")
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """List the recipes that came with the package, by bare name."""
+    return {path.stem: path for path in sorted(_recipes_folder().glob("*.yaml"))}
+
+
+def shipped_rewards() -> dict[str, Path]:
+    """List the rewards that came with the package, by bare name."""
+    return {
+        path.stem: path
+        for path in sorted(_rewards_folder().glob("*.py"))
+        if not path.stem.startswith("_")
+    }
+
+
+def find_recipe(name: str) -> Path:
+    """Find a shipped recipe."""
+    return _find(name, shipped_recipes(), kind="recipe")
+
+
+def find_reward(name: str) -> Path:
+    """Find a shipped reward."""
+    return _find(name, shipped_rewards(), kind="reward")
+
+
+def _find(name: str, known: dict[str, Path], *, kind: str) -> Path:
+    if name in known:
+        return known[name]
+    suffix = ".yaml" if kind == "recipe" else ".py"
+    raise RecipeError(
+        f"no {kind} of that name is shipped",
+        expected="one of " + ", ".join(known) if known else "a path",
+        found=name,
+        hint=did_you_mean(name, known) or f"a file of yours needs a slash or its {suffix}",
+    )
+
+
+def _recipes_folder() -> Path:
+    package = Path(__file__).resolve().parent.parent
+    in_wheel = package / "shipped_configs"
+    return in_wheel if in_wheel.is_dir() else package.parent / "configs"
+
+
+def _rewards_folder() -> Path:
+    spec = find_spec("rewards")
+    if spec is None or not spec.submodule_search_locations:
+        return Path(__file__).resolve().parent.parent.parent / "rewards"
+    return Path(next(iter(spec.submodule_search_locations)))
