@@ -25,6 +25,7 @@ from __future__ import annotations
 import os
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 CLIP_CHARS = 300
@@ -126,6 +127,7 @@ def read_answer(text: str, *, method: str = "strict") -> Fraction | None:
     return to_number(matches[-1]) if matches else None
 
 
+@lru_cache(maxsize=4096)  # the samples of one prompt share a reference and mostly an answer
 def to_number(text: str) -> Fraction | None:
     """The value of a written number: signs, `$`, `%`, commas and trailing zeros do not matter."""
     token = text.strip()
@@ -133,7 +135,7 @@ def to_number(text: str) -> Fraction | None:
         return None
     negative = sum(token.count(sign) for sign in MINUS_SIGNS) % 2 == 1
     numerator, _, denominator = re.sub(r"[^0-9./]", "", token).partition("/")
-    divisor = Fraction(denominator or 1)
+    divisor = int(denominator or 1)
     if divisor == 0:
         return None
     value = Fraction(numerator.rstrip(".")) / divisor
