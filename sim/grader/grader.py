@@ -55,6 +55,23 @@ HINTS = {
 SHOWN_FRAMES = 3
 
 
+class FaultError(HandlerError):
+    """A HandlerError that keeps the type Lambda gives the fault, for those who count."""
+
+    def __init__(
+        self, fault: Fault, *, attempts: int, where: str, found: str | None, hint: str | None
+    ) -> None:
+        self.error_type = fault.error_type
+        tried = f" ({attempts} attempts)" if attempts > 1 else ""
+        what = f"the handler failed{tried}: {fault.error_type}: {fault.message}"
+        super().__init__(what, where=where, found=found, hint=hint)
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the function can't even be loaded, so that no event will fare better."""
+        return self.error_type in PERMANENT
+
+
 class Grader:
     """A deployed reward: open it, grade with it, close it."""
 
@@ -188,9 +205,9 @@ class Grader:
             )
         if fault.error_type not in PERMANENT and len(errors) <= self.limits.retries:
             return
-        tried = f" ({len(errors)} attempts)" if len(errors) > 1 else ""
-        raise HandlerError(
-            f"the handler failed{tried}: {fault.error_type}: {fault.message}",
+        raise FaultError(
+            fault,
+            attempts=len(errors),
             where=where,
             found="".join(fault.stack_trace[-SHOWN_FRAMES:]).strip() or None,
             hint=HINTS.get(fault.error_type),
