@@ -97,10 +97,8 @@ def _check_string(shape: Shape, value: str, keys: Keys) -> Iterator[Finding]:
     pattern = shape.metadata.get("pattern")
     too_long = len(value) > shape.metadata.get("max", math.inf)
     if pattern and not too_long and not re.fullmatch(_LINEAR.get(pattern, pattern), value):
-        yield _finding(
-            shape, value, keys=keys, problem="wrong form", rule=f"the pattern {pattern}",
-            rehearsable=True,
-        )  # fmt: skip
+        rule = f"the pattern {pattern}"
+        yield _finding(shape, value, keys=keys, problem="wrong form", rule=rule, rehearsable=True)
 
 
 def _check_number(shape: Shape, value: float, keys: Keys) -> Iterator[Finding]:

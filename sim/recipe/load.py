@@ -199,7 +199,9 @@ def _check_validation(
     if not named or local.validationData is not None:
         return local
     if local.trainingData.partition(":")[0] == PROBLEMS:
-        return local.model_copy(update={"validationData": PROBLEMS})
+        filled = local.model_copy(update={"validationData": PROBLEMS})
+        filled.model_fields_set.discard("validationData")  # nobody stated it
+        return filled
     keys: Keys = ("validationDataConfig",) if dialect == "bedrock" else ("validation_file",)
     raise RecipeError(
         "nothing stands in for the validation file",

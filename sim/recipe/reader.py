@@ -38,7 +38,8 @@ _FALSE: Final = frozenset({"false", "False", "FALSE"})
 _INTEGER: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_DIGITS_MAX: Final = 400
+_INTEGER_MAX: Final = 2**63 - 1
+_DIGITS_MAX: Final = 20
 _JSON_INDENT: Final = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
@@ -68,6 +69,8 @@ def read_document(text: str, *, name: str) -> Document:
     try:
         _refuse_extras(YAML(typ="safe", pure=True).parse(text), name=name)
         node = YAML(typ="safe", pure=True).compose(text)
+    except RecipeError:
+        raise
     except MarkedYAMLError as error:
         raise _unreadable(error, name=name) from error
     except (YAMLError, ValueError) as error:
@@ -126,7 +129,7 @@ def _value(node: Node, keys: Keys, *, lines: dict[Keys, int], name: str) -> Plai
     if not isinstance(node, ScalarNode):
         raise TypeError(f"unexpected node {type(node).__name__}")
     if node.style is not None and node.style in "\"'|>":
-        return str(node.value)
+        return _text(node.value, where=f"{name}:{node.start_mark.line + 1}")
     return _plain(node.value, where=f"{name}:{node.start_mark.line + 1}")
 
 
@@ -152,16 +155,34 @@ def _mapping(node: MappingNode, keys: Keys, *, lines: dict[Keys, int], name: str
     return data
 
 
+def _text(text: str, *, where: str) -> str:
+    # JSON writes characters beyond 16 bits as two escapes; YAML leaves them apart.
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError as error:
+        raise RecipeError("half a character", where=where, found=ascii(text)) from error
+
+
 def _plain(text: str, *, where: str) -> Plain:
     words = {**dict.fromkeys(_NULL), **dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}
     if text in words:
         return words[text]
-    if _INTEGER.fullmatch(text) and len(text) <= _DIGITS_MAX:
-        return int(text, 0) if text[1:2] in ("o", "x") else int(text)
-    if _FLOAT.fullmatch(text) or _INTEGER.fullmatch(text):
+    if _INTEGER.fullmatch(text):
+        return _integer(text, where=where)
+    if _FLOAT.fullmatch(text):
         number = float(text)
         if math.isfinite(number):
             return number
     elif not _NOT_FINITE.fullmatch(text):
         return text
     raise RecipeError("not a finite number", where=where, expected="a finite number", found=text)
+
+
+def _integer(text: str, *, where: str) -> int:
+    if len(text) <= _DIGITS_MAX:
+        number = int(text, 0) if text[1:2] in ("o", "x") else int(text)
+        if abs(number) <= _INTEGER_MAX:
+            return number
+    raise RecipeError(
+        "number too large", where=where, expected="a 64-bit whole number", found=text[:40]
+    )
