@@ -45,8 +45,8 @@ class Rollout:
     """The handler's aggregate_reward_score."""
     components: list[dict[str, Any]]
     """The handler's metrics_list: name, value, type."""
-    advantage: float
-    """Group-normalised grade; every token of the answer carries it."""
+    advantage: float | None
+    """Group-normalised grade; every token of the answer carries it; None in validation."""
     entropy: float | None = None
     """Mean entropy over its tokens, nats, of the sampling policy; None where not measured."""
     logprob: float | None = None
@@ -63,9 +63,11 @@ def _advantages(rewards_G: Sequence[float]) -> list[float]:
         return [float(rewards_G[0])]
     if all(reward == rewards_G[0] for reward in rewards_G):
         return [0.0] * len(rewards_G)  # a rounded mean would leave dust that 1e-6 magnifies
-    mean = math.fsum(rewards_G) / len(rewards_G)
-    variance = math.fsum((reward - mean) ** 2 for reward in rewards_G) / (len(rewards_G) - 1)
-    return [(reward - mean) / (math.sqrt(variance) + ADVANTAGE_EPSILON) for reward in rewards_G]
+    # Dividing before adding, and hypot, keep enormous grades from overflowing on the way.
+    mean = math.fsum(reward / len(rewards_G) for reward in rewards_G)
+    centred_G = [reward - mean for reward in rewards_G]
+    deviation = math.hypot(*centred_G) / math.sqrt(len(rewards_G) - 1)
+    return [centred / (deviation + ADVANTAGE_EPSILON) for centred in centred_G]
 
 
 def groups(rollouts: Iterable[Rollout]) -> list[list[Rollout]]:

@@ -1,0 +1,7 @@
+"""The run folder: the only room that knows file names on disk."""
+
+from __future__ import annotations
+
+from sim.runfolder.folder import SCHEMA_VERSION, RunFolder
+
+__all__ = ["SCHEMA_VERSION", "RunFolder"]
