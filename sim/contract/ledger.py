@@ -15,6 +15,8 @@ from sim.contract.ledger_behaviours import BEHAVIOURS
 from sim.contract.ledger_requests import BEDROCK_FIELDS, OPENAI_FIELDS
 from sim.contract.ledger_row import Fidelity, LedgerRow
 
+__all__ = ["FIDELITIES", "LEDGER", "Fidelity", "LedgerRow", "covering", "rows_for"]
+
 LEDGER: Final[tuple[LedgerRow, ...]] = (*BEDROCK_FIELDS, *OPENAI_FIELDS, *BEHAVIOURS)
 FIDELITIES: Final[tuple[Fidelity, ...]] = (
     "exact",

@@ -1,0 +1,106 @@
+from dataclasses import fields
+
+import pytest
+
+from sim.contract.ledger import FIDELITIES, LEDGER, covering, rows_for
+from sim.dialects import openai
+from sim.dialects.shapes import input_shape
+from sim.recipe import Settings
+
+NOT_FOR_RFT = "customizationConfig.distillationConfig"
+
+
+def leaves(shape, path=""):
+    if shape.type_name == "structure":
+        for name, member in shape.members.items():
+            yield from leaves(member, f"{path}.{name}" if path else name)
+    elif shape.type_name == "list":
+        yield from leaves(shape.member, path)
+    else:
+        yield path
+
+
+def openai_leaves(table, path=""):
+    for name, field in table.items():
+        below = f"{path}.{name}" if path else name
+        if field.members is None:
+            yield below
+        else:
+            yield from openai_leaves(field.members, below)
+
+
+BEDROCK_KNOBS = [
+    path
+    for path in leaves(input_shape("bedrock", "CreateModelCustomizationJob"))
+    if not path.startswith(NOT_FOR_RFT)
+]
+OPENAI_KNOBS = list(openai_leaves(openai.FIELDS))
+
+
+@pytest.mark.parametrize("knob", sorted(set(BEDROCK_KNOBS)))
+def test_every_field_of_the_nova_request_has_a_row(knob):
+    row = covering(knob, rows_for("bedrock"))
+    assert row is not None, f"{knob} has no row in the ledger"
+    assert row.dialect == "bedrock"
+
+
+@pytest.mark.parametrize("knob", OPENAI_KNOBS)
+def test_every_field_of_the_open_weight_request_has_a_row(knob):
+    row = covering(knob, rows_for("openai"))
+    assert row is not None, f"{knob} has no row in the ledger"
+    assert row.knob == knob
+
+
+@pytest.mark.parametrize("dialect", ["bedrock", "openai"])
+@pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
+def test_every_setting_has_a_row_in_both_dialects(setting, dialect):
+    assert any(setting in row.settings for row in rows_for(dialect)), setting
+
+
+def test_rows_name_only_settings_that_exist():
+    known = {field.name for field in fields(Settings)}
+    assert {name for row in LEDGER for name in row.settings} <= known
+
+
+def test_no_row_names_a_field_that_the_requests_do_not_have():
+    knobs = {row.knob for row in LEDGER if "." in row.knob and " " not in row.knob}
+    real = {*BEDROCK_KNOBS, *OPENAI_KNOBS}
+    parents = {path.rsplit(".", depth)[0] for path in real for depth in range(1, 5)}
+    assert knobs - {"step_wise_training_metrics.csv"} <= real | parents
+
+
+@pytest.mark.parametrize("dialect", ["bedrock", "openai"])
+def test_no_knob_has_two_rows_in_one_dialect(dialect):
+    knobs = [row.knob for row in rows_for(dialect)]
+    assert sorted(set(knobs)) == sorted(knobs)
+
+
+def test_every_row_says_what_how_faithfully_why_and_by_whose_word():
+    for row in LEDGER:
+        assert row.fidelity in FIDELITIES
+        assert row.rehearsal, row.knob
+        assert row.why, row.knob
+        assert row.source, row.knob
+
+
+def test_every_degree_of_fidelity_occurs():
+    assert {row.fidelity for row in LEDGER} == set(FIDELITIES)
+
+
+@pytest.mark.parametrize(
+    ("knob", "fidelity"),
+    [
+        ("early stopping", "ignored"),
+        ("payload profile", "unknown"),
+        ("advantages", "approximate"),
+        ("clipping", "approximate"),
+        ("KL penalty", "approximate"),
+        ("loss aggregation", "exact"),
+        ("full fine-tuning of the embedded model", "approximate"),
+        ("validation sampling", "assumed"),
+        ("checkpoints", "assumed"),
+        ("over-long prompts", "exact"),
+    ],
+)
+def test_known_behaviours_are_told_apart(knob, fidelity):
+    assert covering(knob).fidelity == fidelity
