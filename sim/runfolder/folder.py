@@ -29,7 +29,6 @@ LATEST = "latest"
 """A link beside the runs, to the one that was started last."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_COMPLETE = ".complete"
 _STEP = re.compile(r"step-(\d+)(?:\.jsonl)?")
 
 
@@ -219,20 +218,30 @@ class RunFolder:
         """Write the rollouts validated after this many steps, all or none."""
         self._write_rollouts(self.validation(step), rollouts, step=step)
 
-    def mark_checkpoint(self, step: int) -> None:
-        """Declare the files of a checkpoint complete; one without the mark is never resumed."""
+    def unfinished_checkpoint(self, step: int) -> Path:
+        """Return where the trainer writes a checkpoint before it is accepted."""
+        return self.checkpoints / f"checkpoint-{step}"
+
+    def accept_checkpoint(self, step: int) -> None:
+        """Give a completely written checkpoint its name; one without it is never resumed from."""
         self._assert_ours()
-        mark = self.checkpoint(step) / _COMPLETE
-        with disk.named_errors(mark, "mark the checkpoint", step=step):
-            disk.replace_file(mark, b"")
+        with disk.named_errors(self.checkpoint(step), "accept the checkpoint", step=step):
+            self.unfinished_checkpoint(step).replace(self.checkpoint(step))
+
+    def drop_unfinished_checkpoints(self) -> None:
+        """Remove what a kill left half written."""
+        self._assert_ours()
+        with disk.named_errors(self.checkpoints, "remove unfinished checkpoints"):
+            for left in self.checkpoints.glob("checkpoint-*"):
+                shutil.rmtree(left)
 
     def truncate_after(self, step: int) -> None:
         """Forget every step after this one, and lines torn by a kill, so that a resume goes on."""
         self._assert_ours()
         with disk.named_errors(self.path, "cut the run back", step=step):
             for path in (self.events, self.trainer_log):
-                disk.keep_lines(path, lambda value: (_step_of(value) or 0) <= step)
-            kept = disk.keep_lines(self.metrics, lambda value: (_step_of(value) or 0) <= step)
+                disk.keep_lines(path, lambda value: _happened_by(step, value))
+            kept = disk.keep_lines(self.metrics, lambda value: _happened_by(step, value))
             self._rewrite_csv(kept)
             for room in ("rollouts", "validation", "checkpoints"):
                 _remove_after(self.path / room, step)
@@ -286,8 +295,7 @@ class RunFolder:
 
     def checkpoint_steps(self) -> list[int]:
         """Return the steps that have a complete checkpoint, in order."""
-        found = _steps_in(self.checkpoints).items()
-        return sorted(step for step, path in found if (path / _COMPLETE).exists())
+        return sorted(_steps_in(self.checkpoints))
 
     # How
 
@@ -372,6 +380,11 @@ def _step_of(value: Mapping[str, Any]) -> int | None:
     inside = data.get("step") if isinstance(data, Mapping) else None
     step = value.get("step", inside)
     return step if isinstance(step, int) else None
+
+
+def _happened_by(step: int, value: Mapping[str, Any]) -> bool:
+    found = _step_of(value)
+    return found is None or found <= step  # a line of no step, such as "Job started", stays
 
 
 def _csv(rows: Sequence[Mapping[str, Any]], *, header: bool) -> str:

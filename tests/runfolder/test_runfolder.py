@@ -221,19 +221,26 @@ def test_cutting_back_leaves_a_folder_as_if_later_steps_had_never_been(folder: R
 
 
 def test_cutting_back_to_the_start_leaves_no_training_step(folder: RunFolder) -> None:
+    folder.append_event(message_event("Job started"))
+    folder.append_metrics({"step": 0, "total_steps": 9})
     write_step(folder, 1)
     folder.truncate_after(0)
+    assert steps(folder.read_metrics()) == [0]
+    folder.truncate_after(-1)
     assert folder.read_metrics() == []
+    assert [event["message"] for event in folder.read_events()] == ["Job started"]
     assert not folder.nova_csv.exists()
     write_step(folder, 1)
     assert csv_steps(folder) == ["1"]
 
 
-def test_a_checkpoint_counts_only_once_it_is_marked_complete(folder: RunFolder) -> None:
+def test_a_checkpoint_counts_only_once_it_is_accepted(folder: RunFolder) -> None:
     for step in (20, 40):
-        folder.checkpoint(step).mkdir(parents=True)
-    folder.mark_checkpoint(20)
+        folder.unfinished_checkpoint(step).mkdir(parents=True)
+    folder.accept_checkpoint(20)
     assert folder.checkpoint_steps() == [20]
+    folder.drop_unfinished_checkpoints()
+    assert not folder.unfinished_checkpoint(40).exists()
 
 
 def test_a_full_disk_names_file_step_and_next_step(folder: RunFolder) -> None:
