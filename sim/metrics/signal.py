@@ -85,6 +85,8 @@ def _next(lines: Lines) -> str:
 
 
 def _steps(lines: Lines) -> list[str]:
+    if (_lowest(lines) or 0.0) > 0 and _lowest(lines) == _highest(lines):
+        return [_REWARD, "make sure that it tells a wrong answer from a right one", _HARDER]
     if (_mean(lines, "local_groups_all_right") or 0.0) >= SOLVED_SHARE:
         return ["the model already solves these prompts or the reward is too lenient", _HARDER]
     steps = []
@@ -95,7 +97,7 @@ def _steps(lines: Lines) -> list[str]:
     return [*steps, _REWARD, _EASIER]
 
 
-_HARDER = "take harder prompts or a stricter reward"
+_HARDER = "or take harder prompts or a stricter reward"
 _REWARD = "run `rft check` to see how the reward reads the reference answers"
 _EASIER = (
     "read a few answers under rollouts/, then take a stronger model or easier prompts, "

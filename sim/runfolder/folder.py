@@ -54,8 +54,7 @@ class RunFolder:
             except FileExistsError:
                 raise _taken(path) from None
             folder = cls(path, disk.Lock(path / ".lock"))
-            folder.write_record(schema_version=SCHEMA_VERSION, name=name, status=IN_PROGRESS)
-        folder._become_latest()
+        folder._begin()
         return folder
 
     @classmethod
@@ -299,6 +298,15 @@ class RunFolder:
 
     # How
 
+    def _begin(self) -> None:
+        try:
+            self.write_record(schema_version=SCHEMA_VERSION, name=self.name, status=IN_PROGRESS)
+        except RunFolderError:  # nothing ran yet, so leave no name taken by nothing
+            self.close()
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
+        self._become_latest()
+
     def _assert_ours(self) -> None:
         assert self._lock is not None, "opened to read only"
 
@@ -347,10 +355,12 @@ def _checked(name: str) -> str:
 
 
 def _taken(path: Path) -> RunFolderError:
+    is_run = (path / "run.json").is_file()
     return RunFolderError(
-        "a run of this name is already there",
+        "a run of this name is already there" if is_run else "something else has the run's name",
         where=str(path),
-        hint="go on with it by --resume, or choose another name with --out or jobName",
+        hint=("go on with it by --resume, or " if is_run else "move it away, or ")
+        + "choose another name or another --out",
     )
 
 

@@ -47,9 +47,17 @@ def test_without_a_known_cause_none_is_invented() -> None:
 
 
 def test_a_solved_task_is_told_apart_from_a_hopeless_one() -> None:
-    words = learning_signal([line(0, right=1.0, low=1.0)]).words
-    assert "was graded 1" in words
+    words = learning_signal([line(0.01, right=0.98)]).words
+    assert "already solves" in words
     assert "harder prompts" in words
+    assert "easier prompts" not in words
+
+
+def test_a_reward_that_grades_everything_alike_is_suspected_first() -> None:
+    words = learning_signal([line(0, right=1.0, low=0.5, high=0.5)]).words
+    assert "was graded 0.5" in words
+    assert "Next: run `rft check`" in words
+    assert "tells a wrong answer from a right one" in words
 
 
 def test_groups_that_differ_only_from_each_other_are_no_signal() -> None:

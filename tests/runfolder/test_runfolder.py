@@ -66,6 +66,26 @@ def test_a_name_is_never_reused_silently(folder: RunFolder, tmp_path: Path) -> N
     assert "--resume" in str(caught.value)
 
 
+def test_a_folder_that_is_no_run_is_never_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(RunFolderError, match="something else") as caught:
+        RunFolder.create(tmp_path, "mine")
+    assert "--resume" not in str(caught.value)
+
+
+def test_a_run_that_can_not_begin_leaves_its_name_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(RunFolderError, match="No space left"):
+            RunFolder.create(tmp_path, "a")
+    RunFolder.create(tmp_path, "a").close()
+
+
 @pytest.mark.parametrize("name", ["", "..", "a/b", "-x", "latest", "a\nb", ".hidden", "ü"])
 def test_a_name_that_can_not_be_a_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(RunFolderError, match="name"):
@@ -173,6 +193,27 @@ def test_the_lock_of_a_killed_process_does_not_block_the_resume(tmp_path: Path) 
         child.send_signal(signal.SIGKILL)
     with RunFolder.open(tmp_path / "killed", write=True) as folder:
         assert folder.read_record()["status"] == "InProgress"
+
+
+@pytest.mark.parametrize("lines", [1, 40, 400])
+def test_a_writer_killed_at_any_instant_leaves_whole_steps(tmp_path: Path, lines: int) -> None:
+    script = (
+        "from sim.runfolder import RunFolder\n"
+        f"folder = RunFolder.create({str(tmp_path)!r}, 'killed')\n"
+        "for step in range(1, 10**6):\n"
+        "    folder.append_csv({'step_number': step})\n"
+        "    folder.append_metrics({'step': step, 'critic_rewards_mean': 0.5, 'x': 'y' * 5000})"
+    )
+    metrics = tmp_path / "killed" / "metrics.jsonl"
+    with subprocess.Popen([sys.executable, "-c", script]) as child:
+        while not metrics.exists() or metrics.stat().st_size < lines * 5000:
+            assert child.poll() is None
+        child.send_signal(signal.SIGKILL)
+    with RunFolder.open(tmp_path / "killed", write=True) as folder:
+        found = steps(folder.read_metrics())
+        assert found == list(range(1, len(found) + 1))
+        folder.truncate_after(len(found))
+        assert csv_steps(folder) == [str(step) for step in found]
 
 
 def test_reading_needs_no_lock_and_writing_does(folder: RunFolder) -> None:
