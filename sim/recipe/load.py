@@ -145,9 +145,7 @@ def _check_request(
 
 def _as_error(finding: Finding, places: _Places) -> RecipeError:
     missing = finding.problem == "missing key"
-    hint = finding.hint
-    if finding.problem == "wrong type" and isinstance(finding.value, str) and hint is None:
-        hint = "a number in quotes is a string" if "number" in finding.rule else None
+    hint = finding.hint or _hint(finding)
     return RecipeError(
         f"{finding.problem} {finding.path}",
         where=places.where(finding.keys),
@@ -155,6 +153,13 @@ def _as_error(finding: Finding, places: _Places) -> RecipeError:
         found="nothing" if missing else described(finding.value),
         hint=hint,
     )
+
+
+def _hint(finding: Finding) -> str | None:
+    if finding.problem == "unknown key" and "." not in finding.path:
+        return did_you_mean(finding.path, [_LOCAL])
+    quoted = finding.problem == "wrong type" and isinstance(finding.value, str)
+    return "a number in quotes is a string" if quoted and "number" in finding.rule else None
 
 
 def _check_local(dialect: DialectName, data: Plain, places: _Places) -> Local:

@@ -140,7 +140,7 @@ def _mapping(node: MappingNode, keys: Keys, *, lines: dict[Keys, int], name: str
         where = f"{name}:{line}"
         if not isinstance(key_node, ScalarNode):
             raise RecipeError("a key is not a word", where=where, expected="a plain key")
-        key = str(key_node.value)
+        key = _text(key_node.value, where=where)
         path = (*keys, key)
         if key in data:
             raise RecipeError(

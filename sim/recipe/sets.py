@@ -36,25 +36,31 @@ def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[Keys, str]:
                 found=text,
                 hint="for example --set local.seed=1",
             )
-        placed = _place(data, keys, read_scalar(value_text, where=where), where=where)
-        behind[placed] = where
+        value = read_scalar(value_text, where=where)
+        behind |= dict.fromkeys(_place(data, keys, value, where=where), where)
     return behind
 
 
-def _place(data: dict[str, Any], keys: tuple[str, ...], value: Plain, *, where: str) -> Keys:
+def _place(
+    data: dict[str, Any], keys: tuple[str, ...], value: Plain, *, where: str
+) -> list[Keys]:
+    """Put the value in its place and list the paths that exist because of it."""
     holder: Plain = data
     placed: Keys = ()
+    made: list[Keys] = []
     for key in keys[:-1]:
         step = _step(holder, key, placed, where=where)
-        if isinstance(holder, dict):
-            holder.setdefault(step, {})
-        holder, placed = holder[step], (*placed, step)
+        placed = (*placed, step)
+        if isinstance(holder, dict) and step not in holder:
+            holder[step] = {}
+            made.append(placed)
+        holder = holder[step]
     last = _step(holder, keys[-1], placed, where=where)
     placed = (*placed, last)
     if placed in _FILES and isinstance(value, str):
         value = _from_here(value)
     holder[last] = value
-    return placed
+    return [*made, placed]
 
 
 def _step(holder: Plain, key: str, placed: Keys, *, where: str) -> str | int:
