@@ -48,7 +48,6 @@ def step_metrics(
     epoch: int | None = None,
     grad_norm: float | None = None,
     pg_loss: float | None = None,
-    kl: float | None = None,
     clip_fraction: float | None = None,
     invocations: Sequence[Timing] = (),
     seconds: Mapping[str, float] | None = None,
@@ -62,7 +61,7 @@ def step_metrics(
         "epoch": epoch,
         **_rewards(rollouts),
         "response_length_mean": _mean(len(rollout.tokens) for rollout in rollouts),
-        "actor_entropy": _entropy(rollouts),
+        "actor_entropy": _token_mean((rollout.entropy, rollout) for rollout in rollouts),
         "actor_grad_norm": grad_norm,
         "actor_pg_loss": pg_loss,
         **_advantages(rollouts),
@@ -70,7 +69,7 @@ def step_metrics(
         **_group_shares(rollouts),
         **_answers(rollouts),
         **_grader(invocations),
-        "local_kl": kl,
+        "local_kl": _token_mean((rollout.kl, rollout) for rollout in rollouts),
         "local_clip_fraction": clip_fraction,
         **_speed(rollouts, seconds),
         "local_peak_memory_mb": peak_memory_mb,
@@ -98,11 +97,10 @@ def _rewards(rollouts: Sequence[Rollout]) -> dict[str, float | None]:
     }
 
 
-def _entropy(rollouts: Sequence[Rollout]) -> float | None:
+def _token_mean(values: Iterable[tuple[float | None, Rollout]]) -> float | None:
+    """Return the mean over all response tokens of what is known per rollout."""
     return _weighted_mean(
-        (rollout.entropy, len(rollout.tokens))
-        for rollout in rollouts
-        if rollout.entropy is not None
+        (value, len(rollout.tokens)) for value, rollout in values if value is not None
     )
 
 

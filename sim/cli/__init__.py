@@ -1,0 +1,54 @@
+"""The command line: thin verbs over the library.
+
+Exit code 0: fine.  1: the check or the run failed.  2: wrong usage, or a recipe that can't be read.
+Machine-readable results go to standard output, progress and messages to standard error.
+Each verb imports what it needs when it runs, so that `rft --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+
+from sim import __version__
+from sim.cli import check, run
+from sim.errors import DataError, RecipeError, RehearsalError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parsed = parser().parse_args(arguments)
+    try:
+        return int(parsed.command(parsed))
+    except RehearsalError as error:
+        _report(error, debug=parsed.debug)
+        return EXIT_USAGE if isinstance(error, RecipeError | DataError) else EXIT_FAILED
+    except KeyboardInterrupt:
+        print("rft: stopped", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _report(error: RehearsalError, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    else:
+        print(f"rft: {error}", file=sys.stderr)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of every verb."""
+    root = argparse.ArgumentParser(
+        prog="rft",
+        description="The dress rehearsal for Amazon Bedrock reinforcement fine-tuning.",
+        epilog="Nothing is sent anywhere: no telemetry, and no network unless a recipe names a Hub id.",
+    )
+    root.add_argument("--version", action="version", version=f"rft {__version__}")
+    verbs = root.add_subparsers(title="verbs", required=True, metavar="VERB")
+    check.add_to(verbs)
+    run.add_to(verbs)
+    return root

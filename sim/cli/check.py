@@ -1,0 +1,133 @@
+"""`rft check`: everything that can be known before a step."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+from sim.cli.arguments import add_common
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sim.check import Check
+
+EXIT_FAILED = 1
+
+
+def add_to(verbs: Any) -> None:  # noqa: ANN401  argparse keeps the type to itself
+    """Add the verb to the command line."""
+    verb = verbs.add_parser(
+        "check",
+        help="check a recipe, its data and its reward without training",
+        description="Exit code 1: Bedrock would refuse the request, or a reference answer does "
+        "not earn the top score under the recipe's own payload profile.",
+    )
+    add_common(verb)
+    verb.add_argument("--ledger", action="store_true", help="print the whole ledger of deviations")
+    verb.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the recipe and print what was found."""
+    from sim.check import check
+    from sim.recipe import load_recipe
+
+    found = check(load_recipe(arguments.recipe, sets=arguments.sets))
+    if arguments.json:
+        print(json.dumps(found.as_json()))
+    else:
+        _print(found, whole_ledger=arguments.ledger)
+    return 0 if found.ok else EXIT_FAILED
+
+
+def _print(found: Check, *, whole_ledger: bool) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    _print_request(console, found)
+    _print_data(console, found)
+    _print_reward(console, found)
+    _print_ledger(console, found, whole=whole_ledger)
+    console.print(_verdict(found))
+
+
+def _print_request(console: Console, found: Check) -> None:
+    recipe = found.recipe
+    console.print(
+        f"recipe   {recipe.name} ({recipe.dialect} dialect), base model {recipe.base_model}"
+    )
+    for finding in recipe.refusals:
+        console.print(f"  Bedrock would refuse: {finding}", markup=False)
+    for name, value in recipe.overrides.items():
+        console.print(f"  only here: {name} = {value} (local.overrides)", markup=False)
+
+
+def _print_data(console: Console, found: Check) -> None:
+    data, tokens, steps = found.data, found.prompt_tokens, found.steps
+    console.print(
+        f"data     {data.records:,} records: {len(data.train):,} prompts to train on, "
+        f"{len(data.validation):,} to validate, {tokens.dropped:,} dropped as too long"
+    )
+    console.print(
+        f"  prompt tokens: shortest {tokens.shortest}, median {tokens.median:g}, "
+        f"p99 {tokens.p99}, longest {tokens.longest}, maxPromptLength {tokens.limit}"
+    )
+    for remark in found.remarks:
+        console.print(f"  {remark}")
+    rollouts = found.recipe.settings.rollouts_per_step
+    console.print(
+        f"steps    {steps.total:,} of {found.recipe.settings.batch_size} prompts x "
+        f"{found.recipe.settings.samples_per_prompt} answers = {steps.total * rollouts:,} rollouts"
+    )
+    console.print(f"  checkpoints after steps {_listed(steps.checkpoints)}")
+    console.print(f"  validation after steps {_listed(steps.validations) or 'none'}")
+
+
+def _listed(steps: tuple[int, ...], shown: int = 8) -> str:
+    if len(steps) <= shown:
+        return ", ".join(map(str, steps))
+    return f"{', '.join(map(str, steps[: shown - 1]))}, ... {steps[-1]}"
+
+
+def _print_reward(console: Console, found: Check) -> None:
+    own = found.recipe.local.payloadProfile
+    console.print("reward   reference answers, phrased as good replies, that earn the top score:")
+    for result in found.profiles:
+        mark = "ok  " if result.ok else "FAIL"
+        used = "  (this run's profile)" if result.profile == own else ""
+        skipped = f", {result.skipped} not phrased" if result.skipped else ""
+        console.print(
+            f"  {mark} {result.profile:9} {result.passed} of {result.graded}{skipped}{used}"
+        )
+        for failure in result.failures:
+            console.print(
+                f"       {failure.count} x {failure.kind}, first {failure.first_id}: "
+                f"{failure.detail}",
+                markup=False,
+            )
+
+
+def _print_ledger(console: Console, found: Check, *, whole: bool) -> None:
+    counts: dict[str, int] = {}
+    for row in found.ledger:
+        counts[row.fidelity] = counts.get(row.fidelity, 0) + 1
+    told = ", ".join(f"{count} {fidelity}" for fidelity, count in counts.items())
+    hint = "" if whole else "; --ledger prints them"
+    console.print(f"ledger   {len(found.ledger)} knobs and behaviours: {told}{hint}")
+    if whole:
+        for row in found.ledger:
+            console.print(f"  {row.fidelity:11} {row.knob}: {row.rehearsal}", markup=False)
+            console.print(f"              why: {row.why} ({row.source})", markup=False)
+
+
+def _verdict(found: Check) -> str:
+    if found.ok:
+        return "verdict  ready to rehearse, and Bedrock would accept the request"
+    reasons = []
+    if found.recipe.refusals:
+        reasons.append("Bedrock would refuse the request (smaller values go under local.overrides)")
+    if not found.reward_ok:
+        reasons.append("the reward does not give reference answers the top score")
+    return "verdict  not ready: " + "; ".join(reasons)

@@ -1,0 +1,34 @@
+"""Set the process up before the machine-learning libraries are imported: no telemetry, no surprise.
+
+TRL sends a usage ping whenever a trainer is constructed, and the Hub client reports on downloads,
+unless the environment says otherwise; both read these variables at import time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+
+
+def silence_libraries(*, offline: bool, device: str = "auto") -> None:
+    """Switch off telemetry, progress bars and chatter; with `offline`, every access to the Hub.
+
+    One GPU is left visible, since the trainer would otherwise spread a batch over all of them.
+    """
+    _, _, number = device.partition(":")
+    if number:
+        os.environ["CUDA_VISIBLE_DEVICES"] = number
+    else:
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["DO_NOT_TRACK"] = "1"
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    # The libraries' own remarks (deprecations, hints on speed) are not the user's to act on.
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    for name in ("transformers", "trl", "peft", "accelerate", "datasets"):
+        logging.getLogger(name).setLevel(logging.ERROR)

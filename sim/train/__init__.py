@@ -1,0 +1,1 @@
+"""Hand the recipe to TRL's `GRPOTrainer` and record what comes back."""

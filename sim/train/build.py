@@ -1,0 +1,90 @@
+"""Put the trainer together: model, data, reward, settings, validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from datasets import Dataset
+from transformers.utils.logging import disable_progress_bar
+
+from sim import plan
+from sim.dataset import Row
+from sim.engine import device as machine
+from sim.engine.greedy import end_tokens
+from sim.engine.load import load_tokenizer, model_init_kwargs, model_shape, model_source
+from sim.grader import Grader
+from sim.recipe import Recipe
+from sim.tokens import plain_messages
+from sim.train.record import StepRecorder
+from sim.train.reward import LambdaReward
+from sim.train.settings import grpo_config, lora_config
+from sim.train.trainer import RehearsalTrainer
+from sim.train.validate import make_validator
+
+
+def build_trainer(
+    recipe: Recipe,
+    *,
+    rows: Sequence[Row],
+    validation: Sequence[Row],
+    total_steps: int,
+    device: machine.Device,
+    checkpoints: Path,
+    grader: Grader,
+    recorder: StepRecorder,
+) -> RehearsalTrainer:
+    """Return TRL's trainer, ready to train and wired to the grader and the recorder.
+
+    Raises:
+        TrainingError: the model or its tokenizer can't be loaded.
+    """
+    disable_progress_bar()  # of loading weights: our own progress is the one to watch
+    source = model_source(recipe.model)
+    tokenizer = load_tokenizer(source)
+    options = plan.template_options(recipe)
+    trainer = RehearsalTrainer(
+        recorder=recorder,
+        model=source,
+        processing_class=tokenizer,
+        reward_funcs=LambdaReward(grader, rows, recorder),
+        train_dataset=prompts(rows),
+        peft_config=lora_config(recipe.settings),
+        args=grpo_config(
+            recipe.settings,
+            total_steps=total_steps,
+            micro_batch=fitting_micro_batch(recipe, source, device),
+            device=device,
+            output_dir=checkpoints,
+            model_init_kwargs=model_init_kwargs(device),
+            chat_template_kwargs=options,
+            report_to=recipe.local.reportTo,
+        ),
+    )
+    recorder.end_tokens = end_tokens(trainer.model, tokenizer)
+    if validation:
+        recorder.validate = make_validator(
+            trainer,
+            grader,
+            validation,
+            max_new_tokens=recipe.settings.inference_max_tokens,
+            template_options=options,
+        )
+    return trainer
+
+
+def prompts(rows: Sequence[Row]) -> Dataset:
+    """Return TRL's view of the rows: the chat messages, and the way back to the row."""
+    return Dataset.from_list(
+        [{"prompt": plain_messages(row.messages), "row_index": i} for i, row in enumerate(rows)]
+    )
+
+
+def fitting_micro_batch(recipe: Recipe, source: str, device: machine.Device) -> int:
+    """Return how many rollouts one forward and backward pass takes on this device."""
+    settings = recipe.settings
+    tokens = settings.max_prompt_length + settings.inference_max_tokens
+    each = machine.bytes_per_sequence(model_shape(source), tokens)
+    return machine.micro_batch(
+        settings.rollouts_per_step, bytes_each=each, free_bytes=device.free_bytes
+    )

@@ -1,0 +1,76 @@
+"""The reward Lambda as TRL's reward function.
+
+TRL hands over the texts it sampled; they become the samples of Lambda events, and what the handler
+returns becomes TRL's rewards.  An error of the grader is never turned into a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sim.dataset import Row
+from sim.grader import GradedBatch, Grader, Sample
+from sim.train.record import StepRecorder
+
+
+def sample_id(row: Row, sample: int) -> str:
+    """Return the id of one trajectory: the record's id and the sample's number in its group."""
+    return f"{row.id}#{sample}"
+
+
+def to_sample(row: Row, text: str, sample: int) -> Sample:
+    """Return what the grader is asked to grade: the prompt with the model's turn appended."""
+    return Sample(
+        id=sample_id(row, sample),
+        messages=[*row.messages, {"role": "assistant", "content": text}],
+        reference_answer=row.reference_answer,
+        extra=row.extra,
+    )
+
+
+class LambdaReward:
+    """TRL's reward callable; keeps what came back for the recorder."""
+
+    __name__ = "lambda_grader"
+
+    def __init__(self, grader: Grader, rows: Sequence[Row], recorder: StepRecorder) -> None:
+        self._grader = grader
+        self._rows = rows
+        self._recorder = recorder
+
+    def __call__(
+        self,
+        *,
+        completions: list[list[dict[str, Any]]],
+        completion_ids: list[list[int]],
+        row_index: list[int],
+        **_columns: Any,
+    ) -> list[float]:
+        """Grade one step's answers, P groups of G in a row.
+
+        Raises:
+            GraderError: the reward gave no usable grade.
+        """
+        texts = [str(completion[-1]["content"]) for completion in completions]
+        rows = [self._rows[index] for index in row_index]
+        samples = number_in_group(row_index)
+        with self._recorder.clock.phase("grade"):
+            batch = self._grade(rows, texts, samples)
+        self._recorder.graded(rows, samples, texts, completion_ids, batch)
+        return [grade.score for grade in batch.grades]
+
+    def _grade(self, rows: list[Row], texts: list[str], samples: list[int]) -> GradedBatch:
+        return self._grader.grade(
+            [to_sample(row, text, g) for row, text, g in zip(rows, texts, samples, strict=True)]
+        )
+
+
+def number_in_group(row_index: Sequence[int]) -> list[int]:
+    """Return each rollout's number in its group, counting a row's appearances in order."""
+    seen: dict[int, int] = {}
+    numbers = []
+    for row in row_index:
+        numbers.append(seen.get(row, 0))
+        seen[row] = numbers[-1] + 1
+    return numbers

@@ -1,0 +1,135 @@
+"""Fixtures that several rooms share: small models made on the spot, and an environment without AWS.
+
+Nothing here reaches the network or the user's home.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+ARCHITECTURES = ("qwen3", "qwen2", "llama")
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+
+
+@pytest.fixture(autouse=True)
+def _no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that makes an untrained model of an architecture and gives its folder."""
+    made: dict[str, Path] = {}
+
+    def make(architecture: str = "qwen3") -> Path:
+        if architecture not in made:
+            made[architecture] = _make_model(tmp_path_factory.mktemp(architecture), architecture)
+        return made[architecture]
+
+    return make
+
+
+def _make_model(folder: Path, architecture: str) -> Path:
+    import torch
+    import transformers
+
+    kinds = {"qwen3": "Qwen3", "qwen2": "Qwen2", "llama": "Llama"}
+    config = getattr(transformers, f"{kinds[architecture]}Config")(**_sizes(architecture))
+    torch.manual_seed(0)
+    model = getattr(transformers, f"{kinds[architecture]}ForCausalLM")(config)
+    model.generation_config.eos_token_id = 2
+    model.save_pretrained(folder)
+    save_tokenizer(folder)
+    return folder
+
+
+def _sizes(architecture: str) -> dict[str, Any]:
+    sizes: dict[str, Any] = {
+        "vocab_size": 320,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "max_position_embeddings": 512,
+        "bos_token_id": None,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+        "tie_word_embeddings": True,
+    }
+    return {**sizes, "head_dim": 16} if architecture == "qwen3" else sizes
+
+
+def save_tokenizer(folder: Path) -> None:
+    """Write a byte-level tokenizer with a chat template, as a Hub model carries it."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320,
+        special_tokens=SPECIAL_TOKENS,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = ["Tom has 12 apples and buys 30 more. How many apples are there? #### 42"] * 4
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "eos_token": "<|im_end|>",
+        "pad_token": "<|endoftext|>",
+        "chat_template": CHAT_TEMPLATE,
+        "model_max_length": 512,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+
+
+@pytest.fixture
+def write_rows(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a JSONL of small sums."""
+
+    def write(count: int, name: str = "rows.jsonl") -> Path:
+        path = tmp_path / name
+        with path.open("w") as file:
+            for index in range(count):
+                file.write(json.dumps(_sum_record(index)) + "\n")
+        return path
+
+    return write
+
+
+def _sum_record(index: int) -> dict[str, Any]:
+    left, right = index % 7 + 1, index % 5 + 2
+    return {
+        "id": f"sum-{index:03d}",
+        "messages": [{"role": "user", "content": f"What is {left} + {right}?"}],
+        "reference_answer": {"final_answer": str(left + right), "steps": []},
+    }
+
+
+@pytest.fixture
+def gsm8k_folder() -> Path:
+    """Return the folder with the official GSM8K files, or skip with a clear word."""
+    folder = Path(__file__).parent.parent.parent / "shared" / "data" / "gsm8k"
+    if not (folder / "train.jsonl").is_file():
+        pytest.skip("the official GSM8K files are not here (train.jsonl, test.jsonl)")
+    return folder

@@ -1,0 +1,79 @@
+"""Recipes and runs for the tests of the trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.recipe import Recipe, load_recipe
+from sim.train.progress import Progress
+from sim.train.run import Result, rehearse
+
+KNOBS = "customizationConfig.rftConfig.hyperParameters"
+
+RANDOM_LENGTH_REWARD = '''
+"""Grades any answer by its text, so that groups of an untrained model are mixed."""
+def lambda_handler(event, context):
+    return [
+        {
+            "id": sample["id"],
+            "aggregate_reward_score": sum(map(ord, sample["messages"][-1]["content"])) % 4 / 3,
+            "metrics_list": [{"name": "answer_found", "value": 1.0, "type": "Metric"}],
+        }
+        for sample in event
+    ]
+'''
+
+
+@pytest.fixture
+def mixed_reward(tmp_path: Path) -> Path:
+    path = tmp_path / "mixed_reward.py"
+    path.write_text(RANDOM_LENGTH_REWARD)
+    return path
+
+
+@pytest.fixture
+def recipe_for(
+    small_model: Callable[..., Path], write_rows: Callable[..., Path], mixed_reward: Path
+) -> Callable[..., Recipe]:
+    """Return a function that makes a recipe of 4 prompts x 4 answers on an untrained model."""
+
+    def make(*sets: str, rows: int = 24, model: str | Path | None = None) -> Recipe:
+        small = [
+            f"local.model={model or small_model('qwen3')}",
+            f"local.trainingData={write_rows(rows, 'train.jsonl')}",
+            f"local.validationData={write_rows(6, 'validation.jsonl')}",
+            f"local.reward={mixed_reward}",
+            "local.device=cpu",
+            "local.overrides.batchSize=4",
+            "local.overrides.trainingSamplePerPrompt=4",
+            "local.overrides.inferenceMaxTokens=8",
+            "local.overrides.evalInterval=2",
+            "local.overrides.learningRate=1e-3",
+            "local.checkpointInterval=2",
+            "local.training.method=full",
+        ]
+        return load_recipe("quickstart", sets=[*small, *sets])
+
+    return make
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Result]:
+    """Return a function that runs a recipe into a fresh folder."""
+
+    def start(recipe: Recipe, *, name: str = "run", resume: bool = False) -> Result:
+        with Progress(quiet=True) as progress:
+            return rehearse(
+                recipe, parent=tmp_path / "runs", name=name, resume=resume, progress=progress
+            )
+
+    return start
+
+
+def only(line: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return some entries of a metrics line."""
+    return {name: line.get(name) for name in names}

@@ -1,0 +1,192 @@
+"""A run can be killed or stopped at any instant and loses nothing it had earned."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.errors import RehearsalError, RunFolderError
+from sim.recipe import Recipe
+from sim.runfolder import RunFolder
+from sim.train.run import Result
+
+STEPS = 6
+STDERR = "stderr.txt"
+COMPARED = (
+    "step",
+    "total_steps",
+    "critic_rewards_mean",
+    "response_length_mean",
+    "actor_entropy",
+    "actor_grad_norm",
+    "critic_advantages_mean",
+    "validation_rewards_mean",
+)
+
+
+def start_process(recipe: Recipe, parent: Path) -> subprocess.Popen[bytes]:
+    """Run the recipe by command line, as a user would."""
+    local = recipe.local
+    sets = [
+        f"local.model={local.model}",
+        f"local.trainingData={local.trainingData}",
+        f"local.validationData={local.validationData}",
+        f"local.reward={local.reward}",
+        "local.device=cpu",
+        *(f"local.overrides.{name}={value}" for name, value in recipe.overrides.items()),
+        f"local.checkpointInterval={recipe.settings.checkpoint_interval}",
+        "local.training.method=full",
+        f"local.maxSteps={recipe.settings.max_steps}",
+    ]
+    command = [sys.executable, "-m", "sim", "run", "quickstart", "--out", str(parent)]
+    command += ["--name", "run", *(part for text in sets for part in ("--set", text))]
+    with (parent.parent / STDERR).open("wb") as stderr:
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
+
+
+def wait_for_lines(path: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if path.exists() and path.read_bytes().count(b"\n") >= count:
+            return
+        if process.poll() is not None:
+            raise AssertionError((path.parent.parent.parent / STDERR).read_text())
+        time.sleep(0.005)
+    raise AssertionError("the run wrote no metrics in two minutes")
+
+
+def compared(folder: Path) -> list[dict[str, Any]]:
+    lines = RunFolder.open(folder).read_metrics()
+    return [{name: line.get(name) for name in COMPARED} for line in lines]
+
+
+def test_a_run_killed_at_a_random_step_resumes_to_the_same_numbers(
+    recipe_for: Callable[..., Recipe], run: Callable[..., Result], tmp_path: Path
+) -> None:
+    recipe = recipe_for(f"local.maxSteps={STEPS}")
+    seed = int(os.environ.get("KILL_SEED", time.time()))
+    lines_before_the_kill = random.Random(seed).randint(1, STEPS)
+    process = start_process(recipe, tmp_path / "runs")
+    metrics = tmp_path / "runs" / "run" / "metrics.jsonl"
+    wait_for_lines(metrics, lines_before_the_kill, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert json.loads((metrics.parent / "run.json").read_text())["status"] == "InProgress"
+
+    resumed = run(recipe, name="run", resume=True)
+    whole = run(recipe, name="whole")
+
+    assert resumed.status == "Completed"
+    told = f"KILL_SEED={seed}, killed after {lines_before_the_kill} lines"
+    assert [line["step"] for line in compared(resumed.folder)] == list(range(STEPS + 1)), told
+    assert compared(resumed.folder) == compared(whole.folder), told
+    steps = [
+        event["data"]["step"]
+        for event in RunFolder.open(resumed.folder).read_events()
+        if event["type"] == "metrics"
+    ]
+    assert steps == list(range(1, STEPS + 1)), told
+    assert RunFolder.open(resumed.folder).checkpoint_steps() == [2, 4, 6], told
+
+
+def test_ctrl_c_ends_as_stopped_with_everything_kept(
+    recipe_for: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    process = start_process(recipe_for("local.maxSteps=500", rows=2000), tmp_path / "runs")
+    folder = tmp_path / "runs" / "run"
+    wait_for_lines(folder / "metrics.jsonl", 3, process)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    record = json.loads((folder / "run.json").read_text())
+    steps = [line["step"] for line in RunFolder.open(folder).read_metrics()]
+    assert record["status"] == "Stopped"
+    assert steps == list(range(len(steps)))
+    assert RunFolder.open(folder).checkpoint_steps()[-1] == steps[-1]
+    assert (folder / "model" / "model.safetensors").is_file()
+    assert "Traceback" not in (tmp_path / STDERR).read_text()
+
+
+def test_a_grader_that_breaks_midway_fails_the_run_and_keeps_the_steps_before(
+    recipe_for: Callable[..., Recipe],
+    run: Callable[..., Result],
+    tmp_path: Path,
+    mixed_reward: Path,
+) -> None:
+    calls = "import pathlib\ncalls = 0\n"
+    breaking = mixed_reward.read_text().replace(
+        "    return [",
+        "    global calls\n    calls += 1\n    if calls > 4: raise ValueError('judge is gone')\n"
+        "    return [",
+    )
+    mixed_reward.write_text(calls + breaking)
+    recipe = recipe_for("local.maxSteps=6", "local.overrides.evalInterval=100")
+    with pytest.raises(RehearsalError, match="judge is gone"):
+        run(recipe)
+    folder = RunFolder.open(tmp_path / "runs" / "run")
+    assert folder.read_record()["status"] == "Failed"
+    assert "judge is gone" in folder.read_record()["error"]
+    assert [line["step"] for line in folder.read_metrics()] == [0, 1, 2]
+    assert folder.read_events()[-1]["level"] == "error"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this platform has no /dev/full")
+def test_a_full_disk_ends_the_run_with_one_message_and_keeps_what_was_written(
+    recipe_for: Callable[..., Recipe],
+    run: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    append = RunFolder.append_metrics
+
+    def disk_fills_up(self: RunFolder, values: dict[str, Any]) -> None:
+        if values["step"] == 3:
+            self.metrics.rename(self.path / "kept.jsonl")
+            self.metrics.symlink_to("/dev/full")
+        append(self, values)
+
+    monkeypatch.setattr(RunFolder, "append_metrics", disk_fills_up)
+    with pytest.raises(RunFolderError, match="No space left on device"):
+        run(recipe_for("local.maxSteps=6"))
+    folder = tmp_path / "runs" / "run"
+    kept = [json.loads(line)["step"] for line in (folder / "kept.jsonl").read_text().splitlines()]
+    assert kept == [0, 1, 2]
+    assert json.loads((folder / "run.json").read_text())["status"] == "Failed"
+
+
+def test_a_run_that_is_complete_is_not_resumed(
+    recipe_for: Callable[..., Recipe], run: Callable[..., Result]
+) -> None:
+    recipe = recipe_for("local.maxSteps=1")
+    run(recipe)
+    with pytest.raises(RunFolderError, match="already complete"):
+        run(recipe, resume=True)
+
+
+def test_a_name_is_never_reused_silently(
+    recipe_for: Callable[..., Recipe], run: Callable[..., Result]
+) -> None:
+    recipe = recipe_for("local.maxSteps=1")
+    run(recipe)
+    with pytest.raises(RunFolderError, match="--resume"):
+        run(recipe)
+
+
+def test_another_recipe_is_not_resumed_into_the_same_run(
+    recipe_for: Callable[..., Recipe], run: Callable[..., Result], tmp_path: Path
+) -> None:
+    recipe = recipe_for("local.maxSteps=1")
+    folder = run(recipe).folder
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "status": "InProgress"}))
+    with pytest.raises(RunFolderError, match="recipe is not the one"):
+        run(recipe_for("local.maxSteps=1", "local.seed=7"), resume=True)
