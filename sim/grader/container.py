@@ -145,8 +145,9 @@ class Container:
         function = self._function
         lifeline_end, lifeline = os.pipe()
         log, log_end = os.pipe()
-        # -I and -S hide the user's packages and variables; -B: Lambda's task root is read-only.
-        flags = ("-I", "-S", "-B", "-X", "utf8")
+        # -I and -S hide the user's packages and variables; -B: Lambda's task root is read-only;
+        # -u: what was printed before a crash must not be lost.
+        flags = ("-I", "-S", "-B", "-u", "-X", "utf8")
         launcher = str(Path(__file__).with_name("launcher.py"))
         arguments = (function.client, str(function.runtime_dir), str(function.task_root))
         limits = (str(function.memory_mb), str(lifeline_end), function.handler)

@@ -98,7 +98,6 @@ class Client:
 
 def run(handler_name: str, address: str) -> None:
     """Load the handler, then answer events until the process is killed."""
-    _unbuffer()
     request_id = _set_up_logging()
     client = Client(address)
     try:
@@ -209,11 +208,6 @@ def _log_error(report: dict[str, Any]) -> None:
     lines = [f"[ERROR] {report['errorType']}: {report['errorMessage']}"]
     lines += ["Traceback (most recent call last):", *map(str.rstrip, report["stackTrace"])]
     sys.stdout.write("\n".join(lines) + "\n")
-
-
-def _unbuffer() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(write_through=True)  # type: ignore[union-attr]
 
 
 def _set_up_logging() -> list[str]:

@@ -105,11 +105,11 @@ class RuntimeApi:
         self.address = f"{host}:{port}"
         self._arrived: list[tuple[Connection, Request]] = []
 
-    def watch(self, file: Any, callback: Callable[[], None]) -> None:  # noqa: ANN401 - as selectors has it
+    def watch(self, file: Any, callback: Callable[[], None]) -> None:
         """Call back whenever `file` can be read."""
         self._selector.register(file, selectors.EVENT_READ, callback)
 
-    def unwatch(self, file: Any) -> None:  # noqa: ANN401 - as selectors has it
+    def unwatch(self, file: Any) -> None:
         """No longer wait for `file`."""
         self._selector.unregister(file)
 

@@ -2,15 +2,12 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rewards import gsm8k
-
-REAL_FILES = Path(__file__).parents[3] / "shared" / "data" / "gsm8k"
 
 
 def sample(answer, *, role="assistant", **places):
@@ -199,11 +196,8 @@ def test_no_text_breaks_the_reading(text):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_every_real_reference_earns_full_score_and_one_more_earns_none(split):
-    path = REAL_FILES / f"{split}.jsonl"
-    if not path.exists():
-        pytest.skip("the official GSM8K files are not beside this checkout")
-    for line in path.read_text(encoding="utf-8").splitlines():
+def test_every_real_reference_earns_full_score_and_one_more_earns_none(split, gsm8k_folder):
+    for line in (gsm8k_folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines():
         solution = json.loads(line)["answer"]
         wrong = gsm8k.read_reference(solution) + 1
         assert score(solution, reference_answer=solution) == 1.0
