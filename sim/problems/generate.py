@@ -135,7 +135,7 @@ def _line(step: Step, *, values: dict[str, int], words: dict[str, str], rng: ran
     lead = rng.choice(step.leads).format(**words)
     sum_ = f"{left}{step.operator}{right}"
     end = f" {step.unit.format(**words)}." if step.unit else "."
-    return f"{lead[0].upper()}{lead[1:]} {sum_}=<<{sum_}={result}>>{result}{end}"
+    return f"{lead[0].upper()}{lead[1:]} <<{sum_}={result}>>{result}{end}"
 
 
 def _fingerprint(question: str) -> bytes:
