@@ -1,8 +1,8 @@
 """A recipe's settings as TRL's `GRPOConfig`, every choice written out.
 
-TRL's own defaults change between releases (its loss, its KL coefficient, its batch arithmetic), so
-nothing here is left to them.  The values mirror AWS's verl GRPO recipes; `sim.contract.ledger` names
-each deviation.
+TRL's own defaults change between releases (its loss, its KL coefficient, its batch arithmetic),
+so nothing here is left to them.  The values mirror AWS's verl GRPO recipes; `sim.contract.ledger`
+names each deviation.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class RehearsalTrainer(GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        # Travels through TRL's shuffle and split, so that loss rows find their rollout again. (P*G,)
+        # (P*G,) Travels through TRL's shuffle and split, so that loss rows find their rollout.
         output["rollout_index"] = torch.arange(len(inputs), device=output["prompt_ids"].device)
         return output
 
