@@ -53,7 +53,7 @@ _DATA: Final = (
     ),
     LedgerRow(
         "validation split",
-        "none: without a validation set nothing is validated",
+        "none: a file without a validation set is not validated; built-in problems bring their own",
         "exact",
         "the console's validation graphs appear only with a validation set",
         sources.BEST_PRACTICES,
@@ -203,7 +203,7 @@ _ALGORITHM: Final = (
     ),
     LedgerRow(
         "number format",
-        "float32 on a processor, bfloat16 where the device is made for it, or local.dtype",
+        "float32 weights; sums in bfloat16 on a GPU made for it, or as local.dtype says",
         "unknown",
         "Bedrock's is not published",
         sources.NOWHERE,

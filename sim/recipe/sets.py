@@ -41,9 +41,7 @@ def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[Keys, str]:
     return behind
 
 
-def _place(
-    data: dict[str, Any], keys: tuple[str, ...], value: Plain, *, where: str
-) -> list[Keys]:
+def _place(data: dict[str, Any], keys: tuple[str, ...], value: Plain, *, where: str) -> list[Keys]:
     """Put the value in its place and list the paths that exist because of it."""
     holder: Plain = data
     placed: Keys = ()

@@ -1,8 +1,11 @@
+import re
 from dataclasses import fields
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+import sim
 from sim.contract import defaults, limits, statuses
 from sim.contract.events import message_event, metrics_event
 from sim.contract.metrics import MANTLE_EVENT_KEYS, METRICS, NOVA_CSV_COLUMNS, metric
@@ -76,6 +79,16 @@ def test_every_metric_has_a_definition_a_unit_and_an_estimator():
     for entry in METRICS:
         assert all((entry.definition, entry.unit, entry.estimator)), entry.inner
         assert entry.comparable in ("yes", "shape", "no")
+
+
+def test_every_local_metric_that_is_written_anywhere_is_defined():
+    written = {
+        name
+        for path in Path(sim.__file__).parent.rglob("*.py")
+        for name in re.findall(r'"(local_[a-z0-9_]+)": ', path.read_text())
+    }
+    assert written
+    assert written <= {entry.inner for entry in METRICS}
 
 
 def test_statuses_are_those_of_the_service_model():
