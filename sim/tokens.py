@@ -4,6 +4,10 @@ It loads no weights and never imports transformers, which takes seconds; a test 
 text and the tokens of `AutoTokenizer.apply_chat_template`. Templates come from model repositories
 and are not trusted: they run in Jinja's immutable sandbox.
 
+What tokenizer.json says is what holds. `AutoTokenizer` of transformers 5 puts a class's own
+pre-tokenizer in the place of the file's for some classes (GPT2Tokenizer, thus SmolLM2), and then
+splits digits otherwise than the model was trained on: huggingface/transformers issue 45812.
+
 Sources: Hugging Face transformers documentation, chat templating (names a template may use);
 huggingface_hub documentation, environment variables (HF_HUB_OFFLINE, HF_TOKEN).
 """
@@ -105,7 +109,7 @@ def plain_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
     ]
 
 
-def _plain(key: str, value: Any) -> Any:  # noqa: ANN401  any JSON
+def _plain(key: str, value: Any) -> Any:
     if key != "content" or isinstance(value, str):
         return value
     return "".join(part["text"] for part in value)
@@ -282,7 +286,7 @@ def _environment() -> Environment:
 
 
 def _to_json(
-    value: Any,  # noqa: ANN401  any JSON
+    value: Any,
     ensure_ascii: bool = False,
     indent: int | None = None,
     separators: tuple[str, str] | None = None,

@@ -124,6 +124,26 @@ def test_other_templates_are_rendered_as_transformers_does(model: Path, template
     both(model, [USER, TURN, UNICODE])
 
 
+def test_the_tokenizer_file_holds_where_auto_classes_override_it(model: Path) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    path = model / "tokenizer.json"
+    digits = {"type": "Digits", "individual_digits": True}
+    content = json.loads(path.read_text())
+    content["pre_tokenizer"] = {
+        "type": "Sequence",
+        "pretokenizers": [digits, content["pre_tokenizer"]],
+    }
+    number = content["model"]["vocab"]["1"], content["model"]["vocab"]["2"]
+    content["model"]["merges"].append(["1", "2"])
+    content["model"]["vocab"]["12"] = len(content["model"]["vocab"])
+    path.write_text(json.dumps(content))
+    change(model, tokenizer_class="GPT2Tokenizer")
+    theirs = PreTrainedTokenizerFast.from_pretrained(str(model))
+    assert load_tokenizer(str(model)).encode("12") == list(number)
+    assert theirs.encode("12", add_special_tokens=False) == list(number)
+
+
 def test_the_template_file_goes_before_the_config(model: Path) -> None:
     (model / "chat_template.jinja").write_text(PLAIN)
     both(model, [USER])
