@@ -24,7 +24,7 @@ from sim.recipe.reader import SIZE_MAX, Document, read_document
 from sim.recipe.recipe import PROBLEMS, Recipe
 from sim.recipe.resolve import resolve
 from sim.recipe.sets import apply_sets
-from sim.recipe.shipped import find_recipe, is_bare
+from sim.recipe.shipped import find_recipe, find_reward, is_bare
 
 _LOCAL: Final = "local"
 _LOCAL_MODELS: Final[dict[DialectName, type[Local]]] = {
@@ -179,6 +179,8 @@ def _check_local(dialect: DialectName, data: Plain, places: _Places) -> Local:
         raise complain(details, model=model, where=places.where(keys)) from error
     for name in ("trainingData", "validationData"):
         _check_source(getattr(local, name), where=places.where((_LOCAL, name)), name=name)
+    if is_bare(local.reward):
+        find_reward(local.reward, where=places.where((_LOCAL, "reward")))
     return local
 
 

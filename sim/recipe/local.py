@@ -34,7 +34,7 @@ class Section(BaseModel):
 class SharedOverrides(Section):
     """Hyperparameters that both dialects may override, under Bedrock's names."""
 
-    learningRate: float | None = Field(default=None, gt=0)
+    learningRate: float | None = Field(default=None, gt=0, le=1)
     """On the open-weight path the rate that learning_rate_multiplier scales."""
     maxPromptLength: int | None = Field(default=None, ge=1)
     """Tokens; longer prompts are dropped and counted."""

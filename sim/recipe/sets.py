@@ -55,7 +55,7 @@ def _place(data: dict[str, Any], keys: tuple[str, ...], value: Plain, *, where: 
         holder = holder[step]
     last = _step(holder, keys[-1], placed, where=where)
     placed = (*placed, last)
-    if placed in _FILES and isinstance(value, str):
+    if isinstance(value, str) and (placed in _FILES or _is_model_path(placed, value)):
         value = _from_here(value)
     holder[last] = value
     return [*made, placed]
@@ -78,6 +78,11 @@ def _step(holder: Plain, key: str, placed: Keys, *, where: str) -> str | int:
         found=described(holder),
         hint=did_you_mean(key, [str(placed[-1])]),
     )
+
+
+def _is_model_path(placed: Keys, value: str) -> bool:
+    # A Hub id has a slash too, so only a path that looks like nothing else is one.
+    return placed == ("local", "model") and value.startswith((".", "~"))
 
 
 def _from_here(value: str) -> str:

@@ -37,17 +37,18 @@ def find_recipe(name: str) -> Path:
     return _find(name, shipped_recipes(), kind="recipe")
 
 
-def find_reward(name: str) -> Path:
-    """Find a shipped reward."""
-    return _find(name, shipped_rewards(), kind="reward")
+def find_reward(name: str, *, where: str | None = None) -> Path:
+    """Find a shipped reward; `where` is the place that asked for it."""
+    return _find(name, shipped_rewards(), kind="reward", where=where)
 
 
-def _find(name: str, known: dict[str, Path], *, kind: str) -> Path:
+def _find(name: str, known: dict[str, Path], *, kind: str, where: str | None = None) -> Path:
     if name in known:
         return known[name]
     suffix = ".yaml" if kind == "recipe" else ".py"
     raise RecipeError(
         f"no {kind} of that name is shipped",
+        where=where,
         expected="one of " + ", ".join(known) if known else "a path",
         found=name,
         hint=did_you_mean(name, known) or f"a file of yours needs a slash or its {suffix}",

@@ -49,14 +49,14 @@ def test_the_published_request_has_no_findings(nova):
     assert bedrock.check(request) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.fixed_dictionaries({}, optional=RANGES))
 def test_every_set_of_hyperparameters_in_range_passes(nova, hyperparameters):
     assert bedrock.check(nova(**hyperparameters)) == []
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_a_hyperparameter_out_of_range_is_exactly_one_refusal(nova, data, name):
     inside = data.draw(st.fixed_dictionaries({}, optional=RANGES))

@@ -261,11 +261,10 @@ def test_a_bare_name_that_is_not_shipped_names_the_nearest():
     assert caught.value.hint == "did you mean quickstart?"
 
 
-def test_an_unknown_bare_reward_names_the_nearest(write, nova):
-    recipe = load_recipe(write(swap(nova, "reward: gsm8k", "reward: gms8k")))
-    with pytest.raises(RecipeError, match="no reward of that name is shipped") as caught:
-        _ = recipe.reward_path
-    assert caught.value.hint == "did you mean gsm8k?"
+def test_an_unknown_bare_reward_names_its_line_and_the_nearest(refuse, nova):
+    error = refuse(swap(nova, "reward: gsm8k", "reward: gms8k"))
+    assert (error.where, error.what) == ("recipe.yaml:18", "no reward of that name is shipped")
+    assert error.hint == "did you mean gsm8k?"
 
 
 def test_an_error_prints_as_one_message_with_everything_in_it(write):

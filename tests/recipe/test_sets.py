@@ -94,7 +94,7 @@ def test_a_position_that_is_not_in_the_list_is_an_error(refuse, nova):
     assert error.expected == "a position from 0 to 0"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(text=st.text())
 def test_any_text_reaches_the_recipe_through_set(nova, text):
     recipe = parse_recipe(
@@ -103,7 +103,7 @@ def test_any_text_reaches_the_recipe_through_set(nova, text):
     assert recipe.local.chatTemplateKwargs == {"style": text}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(rate=st.floats(min_value=1e-7, max_value=1e-3), batch=st.integers(16, 512))
 def test_numbers_reach_the_payload_through_set_unchanged(nova, rate, batch):
     recipe = parse_recipe(
