@@ -29,6 +29,7 @@ from sim.grader.runtime_api import Connection, Request, RuntimeApi
 TICK_S = 0.02  # how often a silent child is looked at
 PIPE_BYTES = 64 * 1024
 KEPT_BYTES = 32 * 1024  # of the start, and again of the end, of what one invocation prints
+SHOWN_CHARS = 2000  # of an error's message, type or trace line
 INVOCATION_PATH = re.compile(r"/2018-06-01/runtime/invocation/([^/]+)/(response|error)")
 NEXT_PATH = "/2018-06-01/runtime/invocation/next"
 INIT_ERROR_PATH = "/2018-06-01/runtime/init/error"
@@ -111,8 +112,20 @@ class Container:
         self._process, self._lifeline, self._log = self._start()
         self.dead = False
 
+    @property
+    def usable(self) -> bool:
+        """Whether it can take another event; one that ended by itself since the last can't."""
+        return not self.dead and self._process.poll() is None
+
     def invoke(self, event: bytes) -> Outcome:
-        """Send one event and wait for what becomes of it."""
+        """Send one event and wait for what becomes of it; interrupted, the container is lost."""
+        try:
+            return self._invoke(event)
+        except BaseException:
+            self.close()
+            raise
+
+    def _invoke(self, event: bytes) -> Outcome:
         self._request_id, self._answer = str(uuid.uuid4()), None
         fresh = self._init_s is None
         fault = self._initialize() if fresh else None
@@ -283,12 +296,19 @@ def _read_error(body: bytes) -> Fault:
         report = json.loads(body)
         trace = report.get("stackTrace") or []
         return Fault(
-            str(report.get("errorType") or "Unknown"),
-            str(report.get("errorMessage", "")),
-            tuple(str(line) for line in trace),
+            _printable(report.get("errorType") or "Unknown"),
+            _printable(report.get("errorMessage", "")),
+            tuple(_printable(line) for line in trace),
         )
     except (ValueError, AttributeError, TypeError):
-        return Fault("Unknown", body.decode("utf-8", "replace"))
+        return Fault("Unknown", _printable(body.decode("utf-8", "replace")))
+
+
+def _printable(value: object) -> str:
+    """Short enough to show, and without half surrogate pairs, which no file would take."""
+    text = str(value)
+    kept = text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}… ({len(text):,} characters)"
+    return kept.encode("utf-8", "replace").decode()
 
 
 def _too_large(length: int) -> Fault:

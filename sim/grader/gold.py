@@ -19,13 +19,17 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from sim.errors import EventError, HandlerError, ResponseError
+from sim.grader.container import EXITED, TIMED_OUT
 from sim.grader.grader import FaultError, Grader
 from sim.grader.profiles import PROFILES, split
 from sim.grader.records import Grade, Sample
 
 Kind = Literal["raises", "silent zero", "below the top score", "bad response", "bad event"]
 REFERENCE_KEYS = ("final_answer", "text", "answer", "ground_truth")
-SEARCH_S = 0.2  # how long one profile may look for the single samples that fail
+# Failed invocations that one profile may spend on finding the single samples that fail; a timeout
+# spends them all, and a process that ends costs a cold start.
+SEARCH_BUDGET = 128
+COST = {TIMED_OUT: SEARCH_BUDGET, EXITED: 8}
 
 
 class Record(Protocol):
@@ -63,7 +67,8 @@ class ProfileResult:
     """How one payload profile fared.
 
     `skipped` rows have no reference, or one of unknown shape.
-    Where a slow handler breaks whole events, their samples are counted together: `exact` is false.
+    Where too many events break, or time out, their samples are counted together and `exact` is
+    false.
     """
 
     profile: str
@@ -135,48 +140,61 @@ def _check_profile(
     top_score: float,
 ) -> ProfileResult:
     started = time.perf_counter()
-    until = started + SEARCH_S
-    failures: list[tuple[Kind, str, str]] = []
     with open_grader(profile) as grader:
+        search = _Search(grader, top_score=top_score)
         for event in split(samples, grader.limits.samples_per_event):
-            failures += _check_event(grader, event, top_score=top_score, until=until)
-    seconds = time.perf_counter() - started
+            search.check(event)
     return ProfileResult(
         profile=profile,
         graded=len(samples),
-        passed=len(samples) - len(failures),
+        passed=len(samples) - len(search.failures),
         skipped=skipped,
-        failures=_by_kind(failures),
-        seconds=seconds,
-        exact=seconds < SEARCH_S or not failures,
+        failures=_by_kind(search.failures),
+        seconds=time.perf_counter() - started,
+        exact=search.exact,
     )
 
 
-def _check_event(
-    grader: Grader, samples: Sequence[Sample], *, top_score: float, until: float
-) -> list[tuple[Kind, str, str]]:
-    """The samples of one event that failed; one that breaks the event is looked for by halving."""
-    kind: Kind
-    try:
-        grades = grader.grade(samples).grades
-    except (HandlerError, ResponseError, EventError) as error:
-        if isinstance(error, FaultError) and error.permanent:
-            raise
-        if len(samples) > 1 and time.perf_counter() < until:
-            middle = len(samples) // 2
-            halves = (samples[:middle], samples[middle:])
-            return [
-                failure
-                for half in halves
-                for failure in _check_event(grader, half, top_score=top_score, until=until)
+class _Search:
+    """The samples that fail; one that breaks its whole event is looked for by halving."""
+
+    def __init__(self, grader: Grader, *, top_score: float) -> None:
+        self.failures: list[tuple[Kind, str, str]] = []
+        self.exact = True
+        self._grader = grader
+        self._top_score = top_score
+        self._budget = SEARCH_BUDGET
+
+    def check(self, samples: Sequence[Sample]) -> None:
+        """Grade one event, or its halves where it breaks."""
+        try:
+            grades = self._grader.grade(samples).grades
+        except (HandlerError, ResponseError, EventError) as error:
+            self._split_or_give_up(error, samples)
+        else:
+            self.failures += [
+                (_kind_of_score(grade), grade.id, _scored(grade, self._top_score))
+                for grade in grades
+                if grade.score < self._top_score
             ]
-        kind = _kind_of(error)
-        return [(kind, sample.id, str(error)) for sample in samples]
-    return [
-        (_kind_of_score(grade), grade.id, f"score {grade.score:g}, expected {top_score:g}")
-        for grade in grades
-        if grade.score < top_score
-    ]
+
+    def _split_or_give_up(
+        self, error: HandlerError | ResponseError | EventError, samples: Sequence[Sample]
+    ) -> None:
+        if isinstance(error, FaultError) and error.permanent:
+            raise error
+        self._budget -= COST.get(error.error_type, 1) if isinstance(error, FaultError) else 1
+        if len(samples) > 1 and self._budget > 0:
+            middle = len(samples) // 2
+            self.check(samples[:middle])
+            self.check(samples[middle:])
+            return
+        self.exact = self.exact and len(samples) == 1
+        self.failures += [(_kind_of(error), sample.id, str(error)) for sample in samples]
+
+
+def _scored(grade: Grade, top_score: float) -> str:
+    return f"score {grade.score:g}, expected {top_score:g}"
 
 
 def _kind_of(error: HandlerError | ResponseError | EventError) -> Kind:

@@ -176,7 +176,10 @@ class Grader:
 
     def _invoke(self, body: bytes, *, slot: int) -> Outcome:
         container = self._containers[slot]
-        if container is None or container.dead:
+        if container is not None and not container.usable:
+            container.close()
+            container = None
+        if container is None:
             container = self._containers[slot] = Container(self._function)
         outcome = container.invoke(body)
         self._log.write(outcome)

@@ -46,7 +46,7 @@ def deploy(write_reward):
 
     def open_grader(source, *, limits=None, **options):
         reward = write_reward(source) if isinstance(source, str) else source
-        settings = {"timeout_s": 5.0, "retries": 0, "backoff_s": 0.001, **(limits or {})}
+        settings = {"timeout_s": 30.0, "retries": 0, "backoff_s": 0.001, **(limits or {})}
         grader = Grader(reward, limits=LambdaLimits(**settings), **options)
         opened.append(grader)
         return grader

@@ -33,7 +33,7 @@ class Record:
     extra: dict = field(default_factory=dict)
 
 
-def check(reward, rows, *, wrap=False, timeout_s=3.0, **options):
+def check(reward, rows, *, wrap=False, timeout_s=30.0, **options):
     limits = LambdaLimits(timeout_s=timeout_s, retries=0, samples_per_event=16)
     results = check_reward(
         lambda profile: Grader(reward, limits=limits, profile=profile, wrap_string_as_text=wrap),

@@ -181,6 +181,21 @@ def test_an_arn_that_is_none_is_named(deploy):
         deploy(COUNTS, function_arn="gsm8k-reward")
 
 
+def test_after_an_interrupt_the_next_grade_starts_afresh(deploy, samples):
+    grader = deploy(COUNTS)
+    grader.grade(samples(1))
+    container = grader._containers[0]
+
+    def interrupted(timeout_s):
+        raise KeyboardInterrupt
+
+    container._api.wait = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        grader.grade(samples(1))
+    assert container._process.returncode is not None
+    assert grader.grade(samples(1)).grades[0].score == 1.0
+
+
 def test_closing_twice_is_harmless_and_leaves_nothing_behind(write_reward, samples):
     grader = Grader(write_reward(COUNTS), limits=LambdaLimits())
     with grader:

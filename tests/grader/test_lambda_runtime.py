@@ -111,7 +111,7 @@ def test_boto3_makes_a_client_within_512_mb(deploy, samples, client):
 def test_the_context_is_lambda_s(deploy, samples, client):
     expression = """[context.function_name, context.function_version, context.memory_limit_in_mb,
         context.invoked_function_arn, len(context.aws_request_id),
-        0 < context.get_remaining_time_in_millis() <= 5000, context.log_group_name,
+        0 < context.get_remaining_time_in_millis() <= 30_000, context.log_group_name,
         context.client_context, context.identity is None or context.identity.cognito_identity_id]"""
     arn = "arn:aws:lambda:us-west-2:123456789012:function:grade:7"
     seen = ask(deploy, samples, client, expression, function_arn=arn)
@@ -233,10 +233,10 @@ def test_a_hanging_handler_is_killed_and_the_next_container_is_fresh(
             time.sleep(60)
         return [{{"id": s["id"], "aggregate_reward_score": calls}} for s in event]
     """
-    grader = deploy(source, client=client, limits={"timeout_s": 0.4})
+    grader = deploy(source, client=client, limits={"timeout_s": 1})
     error = fail(grader, samples)
     assert error.error_type == "Sandbox.Timedout"
-    assert "Error: Task timed out after 0.40 seconds" in error.what
+    assert "Error: Task timed out after 1.00 seconds" in error.what
     assert "local.lambda.timeout" in error.hint
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "hung").read_text()), 0)
@@ -396,7 +396,7 @@ grader.grade([Sample("a", [])])
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     parent = subprocess.Popen([sys.executable, "-c", script], env=environment)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not pid_file.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     parent.send_signal(signal.SIGKILL)
@@ -405,7 +405,7 @@ grader.grade([Sample("a", [])])
 
 
 def _ends(pid):
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if not _alive(pid):
             return True
@@ -423,6 +423,42 @@ def _alive(pid):
         ["/bin/ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return listed.stdout.strip()[:1] not in ("", "Z")
+
+
+def test_ctrl_c_at_the_terminal_does_not_reach_the_child(deploy, samples, client):
+    assert ask(deploy, samples, client, "os.getsid(0) == os.getpid()")
+
+
+def test_a_process_that_ends_between_two_events_is_replaced(deploy, samples, client):
+    source = f"""
+    import os, threading
+    def lambda_handler(event, context):
+        threading.Timer(0.05, os._exit, (1,)).start()
+        {ONE}
+    """
+    grader = deploy(source, client=client)
+    grader.grade(samples(1))
+    grader._containers[0]._process.wait(timeout=10)
+    assert grader.grade(samples(1)).invocations[0].errors == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "error_type"),
+    [
+        ('"x" * 5_000_000', "ValueError"),
+        ('"\\r\\n\\0"', "ValueError"),
+        ("None", "ValueError"),
+        ('"\\ud800"', "Runtime.ExitError"),  # the runtime itself fails to print it
+    ],
+)
+def test_whatever_the_message_of_an_exception_it_can_be_logged(
+    deploy, samples, client, text, error_type, tmp_path
+):
+    source = f"def lambda_handler(event, context): raise ValueError({text})"
+    error = fail(deploy(source, client=client, log=tmp_path / "grader.log"), samples)
+    assert error.error_type == error_type
+    assert len(str(error)) < 5000
+    assert error_type in (tmp_path / "grader.log").read_text()
 
 
 def test_logging_reaches_the_log(deploy, samples, client, tmp_path):
