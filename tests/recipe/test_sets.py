@@ -111,3 +111,14 @@ def test_numbers_reach_the_payload_through_set_unchanged(nova, rate, batch):
     )
     hyper = recipe.payload()["customizationConfig"]["rftConfig"]["hyperParameters"]
     assert hyper == {"learningRate": rate, "batchSize": batch}
+
+
+def test_a_model_folder_given_on_the_command_line_starts_from_the_current_folder(
+    write, nova, tmp_path, monkeypatch
+):
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "mine").mkdir(parents=True)
+    monkeypatch.chdir(elsewhere)
+    assert load_recipe(write(nova), sets=["local.model=./mine"]).model == str(elsewhere / "mine")
+    hub = load_recipe(write(nova), sets=["local.model=Qwen/Qwen3-0.6B"])
+    assert hub.model == "Qwen/Qwen3-0.6B"
