@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim.engine.device import Device, ModelShape
 from sim.errors import TrainingError
-from sim.tokens import EMBEDDED_FOLDER, EMBEDDED_MODEL
+from sim.tokens import EMBEDDED_FOLDER, EMBEDDED_MODEL, ChatTokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -21,16 +21,25 @@ def model_source(model: str) -> str:
     return str(EMBEDDED_FOLDER) if model == EMBEDDED_MODEL else model
 
 
-def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
+PROBE = "Ann's 12 trays x 345 rolls = 4,140 (at $0.75)\n#### 4140"
+
+
+def load_tokenizer(source: str, chat: ChatTokenizer) -> PreTrainedTokenizerBase:
     """Load the tokenizer; padding falls back to the end token, as TRL does.
+
+    For some declared classes transformers rebuilds the tokenizer and drops the number splitting
+    that stands in tokenizer.json (transformers issue 45812).  The file is what the model was
+    trained with, so it wins where the two disagree.
 
     Raises:
         TrainingError: it can't be loaded, or it has no chat template.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left")
+        if tokenizer.encode(PROBE, add_special_tokens=False) != chat.encode(PROBE):
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(source, padding_side="left")
     except (OSError, ValueError) as error:
         raise _unloadable("tokenizer", source, error) from error
     if tokenizer.chat_template is None:

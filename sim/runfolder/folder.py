@@ -192,6 +192,12 @@ class RunFolder:
             with disk.named_errors(path, "write the file"):
                 disk.replace_file(path, content.encode())
 
+    def write_report(self, html: str) -> None:
+        """Write the page about the run."""
+        self._assert_ours()
+        with disk.named_errors(self.report, "write the report"):
+            disk.replace_file(self.report, html.encode())
+
     def append_metrics(self, values: Mapping[str, Any]) -> None:
         """Append a step's metrics; once the line is there, the step is complete."""
         self._append(self.metrics, disk.dump(values), step=values.get("step"))
@@ -263,6 +269,10 @@ class RunFolder:
                 hint="read it with the version of bedrock-rft-sim that wrote it",
             )
         return record
+
+    def read_resolved(self) -> dict[str, Any]:
+        """Return the recipe as understood."""
+        return disk.read_json(self.resolved)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the metric lines; a torn last one is left out."""

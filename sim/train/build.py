@@ -15,6 +15,7 @@ from sim.engine.greedy import end_tokens
 from sim.engine.load import load_tokenizer, model_init_kwargs, model_shape, model_source
 from sim.grader import Grader
 from sim.recipe import Recipe
+from sim.tokens import load_tokenizer as load_chat_tokenizer
 from sim.tokens import plain_messages
 from sim.train.record import StepRecorder
 from sim.train.reward import LambdaReward
@@ -41,7 +42,7 @@ def build_trainer(
     """
     disable_progress_bar()  # of loading weights: our own progress is the one to watch
     source = model_source(recipe.model)
-    tokenizer = load_tokenizer(source)
+    tokenizer = load_tokenizer(source, load_chat_tokenizer(recipe.model))
     options = plan.template_options(recipe)
     trainer = RehearsalTrainer(
         recorder=recorder,

@@ -121,7 +121,7 @@ class StepRecorder:
             rollouts,
             step=step,
             total_steps=self._steps.total,
-            epoch=(step - 1) // self._steps.per_epoch,
+            epoch=(step - 1) // self._steps.per_epoch + 1,
             grad_norm=log["grad_norm"],
             pg_loss=on_policy_pg_loss(rollouts),
             clip_fraction=log.get("clip_ratio/region_mean"),

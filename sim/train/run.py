@@ -24,6 +24,7 @@ from sim.grader import Grader
 from sim.metrics import Verdict, learning_signal
 from sim.plan import Data, Steps
 from sim.recipe import Recipe
+from sim.report import write_page
 from sim.runfolder import RunFolder
 from sim.tokens import EMBEDDED_MODEL
 from sim.tokens import load_tokenizer as load_chat_tokenizer
@@ -177,7 +178,9 @@ def _final_status(folder: RunFolder) -> Iterator[Callable[[str], None]]:
     """Write how the run ended, whatever ended it."""
 
     def finish(status: str, error: str | None = None) -> None:
-        folder.write_record(status=status, error=error, ended=_now())
+        verdict = asdict(learning_signal(folder.read_metrics()))
+        folder.write_record(status=status, error=error, ended=_now(), learning_signal=verdict)
+        write_page(folder)
         level: Any = "error" if status == statuses.FAILED else "info"
         words = f"Job {status.lower()}" + (f": {error.splitlines()[0]}" if error else "")
         folder.append_event(message_event(words, level=level))
@@ -268,14 +271,12 @@ def _run_trainer(trainer: RehearsalTrainer, job: _Job, last_checkpoint: int | No
 
 def _result(folder: RunFolder, steps: Steps) -> Result:
     lines = folder.read_metrics()
-    verdict = learning_signal(lines)
-    folder.write_record(learning_signal=asdict(verdict))
     return Result(
         folder=folder.path,
         status=folder.read_record()["status"],
         step=lines[-1]["step"],
         total_steps=steps.total,
-        signal=verdict,
+        signal=learning_signal(lines),
         first=lines[0],
         last=lines[-1],
     )

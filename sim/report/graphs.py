@@ -1,0 +1,56 @@
+"""The six graphs of Bedrock's console, under its titles, as one SVG.
+
+Titles come from the metric table.  A step without a value leaves a gap; nothing is smoothed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sim.contract.metrics import METRICS, Metric
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLUMNS = 3
+WIDTH, ROW_HEIGHT = 11.0, 2.7  # inches
+COLOR = "#2563a8"
+HASH_SALT = "bedrock-rft-sim"  # keeps the ids inside the SVG the same from run to run
+
+Lines = Sequence[Mapping[str, Any]]
+
+
+def console_graphs(lines: Lines) -> str:
+    """Return an SVG of every metric that has a graph in the console."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    metrics = [metric for metric in METRICS if metric.console_title]
+    rows = -(-len(metrics) // COLUMNS)
+    with mpl.rc_context({"svg.hashsalt": HASH_SALT, "svg.fonttype": "none", "font.size": 9}):
+        figure = Figure(figsize=(WIDTH, ROW_HEIGHT * rows), layout="constrained")
+        axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+        for place, metric in zip(axes, metrics, strict=False):
+            _draw(place, metric, lines)
+        for unused in axes[len(metrics) :]:
+            unused.set_visible(False)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()
+
+
+def _draw(axes: Axes, metric: Metric, lines: Lines) -> None:
+    points = [(line["step"], line[metric.inner]) for line in lines if metric.inner in line]
+    axes.set_title(metric.console_title or metric.inner, fontsize=10, loc="left")
+    axes.set_xlabel("step")
+    axes.grid(visible=True, linewidth=0.4, alpha=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    if not points:
+        axes.text(0.5, 0.5, "no values", ha="center", va="center", transform=axes.transAxes)
+        return
+    steps, values = zip(*points, strict=True)
+    sparse = metric.inner.startswith("validation")
+    axes.plot(steps, values, color=COLOR, linewidth=1.4, marker="o" if sparse else "", markersize=3)
+    axes.set_ylabel(metric.unit)

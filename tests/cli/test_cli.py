@@ -1,0 +1,158 @@
+"""The command line as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sim.cli import main, parser
+
+VERBS = {"check", "run"}
+
+
+def test_the_verbs_and_options_are_these_and_no_others() -> None:
+    help_text = parser().format_help()
+    for verb in VERBS:
+        assert f"\n    {verb} " in help_text
+    options = {
+        option
+        for verb in VERBS
+        for action in parser()._subparsers._group_actions[0].choices[verb]._actions  # type: ignore[union-attr,index,call-overload]
+        for option in action.option_strings
+    }
+    assert options == {
+        "-h",
+        "--help",
+        "--set",
+        "--json",
+        "--debug",
+        "--ledger",
+        "--out",
+        "--name",
+        "--resume",
+        "--quiet",
+    }
+
+
+def test_a_wrong_verb_is_a_usage_error() -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["rehearse"])
+    assert exit_.value.code == 2
+
+
+def test_an_unknown_recipe_is_one_message_without_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["check", "quickstrat"]) == 2
+    printed = capsys.readouterr()
+    assert "did you mean quickstart?" in printed.err
+    assert "Traceback" not in printed.err
+    assert printed.out == ""
+
+
+def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "quickstrat", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_check_prints_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "quickstart", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] is True
+    assert found["steps"]["total"] == found["data"]["train_prompts"] // 16
+    assert {result["profile"] for result in found["reward"]} == {"metadata", "root", "both"}
+    assert found["ledger"]
+
+
+def test_check_tells_the_published_run_s_arithmetic(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "gsm8k-open-weight", "--json"]) == 0
+    steps = json.loads(capsys.readouterr().out)["steps"]
+    assert steps["total"] == 67
+    assert steps["checkpoints"] == [20, 40, 60, 67]
+
+
+def test_check_fails_where_bedrock_would_refuse(capsys: pytest.CaptureFixture[str]) -> None:
+    knob = "customizationConfig.rftConfig.hyperParameters.batchSize=4"
+    assert main(["check", "quickstart", "--set", knob]) == 1
+    printed = capsys.readouterr().out
+    assert "Bedrock would refuse" in printed
+    assert "batchSize" in printed
+
+
+def test_check_fails_when_the_reward_reads_the_reference_from_elsewhere(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    reward = tmp_path / "reads_root.py"
+    reward.write_text(
+        "def lambda_handler(event, context):\n"
+        "    return [{'id': s['id'], 'aggregate_reward_score':"
+        " float('reference_answer' in s)} for s in event]\n"
+    )
+    sets = ["--set", f"local.reward={reward}", "--set", "local.payloadProfile=metadata"]
+    assert main(["check", "quickstart", *sets]) == 1
+    printed = capsys.readouterr().out
+    assert "FAIL metadata" in printed
+    assert "silent zero" in printed
+    assert "ok   root" in printed
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "empty"),
+        ('{"messages": [{"role": "user", "content": "a"}]}\n{"messages": [\n', ":2"),
+        ('{"id": "x", "reference_answer": "1"}\n', "messages"),
+    ],
+)
+def test_bad_data_is_one_message_with_file_and_line(
+    content: str, message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    data = tmp_path / "train.jsonl"
+    data.write_text(content)
+    assert main(["check", "quickstart", "--set", f"local.trainingData={data}"]) == 2
+    printed = capsys.readouterr().err
+    assert "train.jsonl" in printed
+    assert message in printed
+
+
+def test_prompts_over_the_limit_are_dropped_and_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    knob = "customizationConfig.rftConfig.hyperParameters.maxPromptLength=60"
+    main(["check", "quickstart", "--json", "--set", knob])
+    data = json.loads(capsys.readouterr().out)["data"]
+    assert 0 < data["prompt_tokens"]["dropped"]
+    assert data["train_prompts"] < data["records"]
+
+
+def test_all_prompts_over_the_limit_is_an_error_with_the_shortest_length(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    knob = "customizationConfig.rftConfig.hyperParameters.maxPromptLength=5"
+    assert main(["check", "quickstart", "--set", knob]) == 2
+    assert "raise maxPromptLength to at least" in capsys.readouterr().err
+
+
+def test_too_few_prompts_for_a_step_is_an_error(
+    capsys: pytest.CaptureFixture[str], write_rows: Callable[..., Path]
+) -> None:
+    data = write_rows(5)
+    assert main(["check", "quickstart", "--set", f"local.trainingData={data}"]) == 2
+    assert "too few prompts for one training step" in capsys.readouterr().err
+
+
+def test_help_imports_no_heavy_library() -> None:
+    code = (
+        "import sys; from sim.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'trl', 'transformers', 'datasets', 'botocore', 'pydantic', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"

@@ -1,0 +1,43 @@
+"""How much of a batch is trained at once."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.engine.device import ModelShape, bytes_per_sequence, choose_device, micro_batch
+from sim.errors import RecipeError
+
+
+@given(
+    rollouts=st.integers(1, 4096), each=st.integers(1, 10**9), free=st.integers(0, 10**12)
+)
+def test_a_micro_batch_divides_the_batch(rollouts: int, each: int, free: int) -> None:
+    size = micro_batch(rollouts, bytes_each=each, free_bytes=free)
+    assert rollouts % size == 0
+    assert size == 1 or size * each <= free
+
+
+def test_all_rollouts_go_at_once_where_memory_allows() -> None:
+    assert micro_batch(128, bytes_each=1, free_bytes=10**9) == 128
+
+
+def test_little_memory_makes_small_micro_batches() -> None:
+    each = bytes_per_sequence(ModelShape(layers=28, hidden=1024, vocabulary=151_936), 1024)
+    assert micro_batch(32, bytes_each=each, free_bytes=8 * each) == 4
+
+
+def test_a_device_that_is_not_here_is_an_error_that_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(RecipeError, match=r"local.device.*\n.*expected: cuda"):
+        choose_device("cuda", "auto")
+
+
+def test_the_cpu_computes_in_float32_unless_told_otherwise() -> None:
+    assert choose_device("cpu", "auto").dtype == "float32"
+    assert choose_device("cpu", "bfloat16").dtype == "bfloat16"

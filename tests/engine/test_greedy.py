@@ -1,0 +1,32 @@
+"""Greedy answers, held against decoding one token at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sim.engine.greedy import end_tokens, greedy_answers
+
+PROMPTS = [[5, 9, 12], [40, 41], [7] * 9, [100, 3, 100, 3]]
+MOST = 6
+
+
+def test_greedy_answers_are_the_likeliest_tokens_in_the_order_of_the_prompts(
+    small_model: Callable[..., Path],
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = small_model("qwen3")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+    answers = greedy_answers(model, tokenizer, PROMPTS, max_new_tokens=MOST)
+    for prompt, answer in zip(PROMPTS, answers, strict=True):
+        ids = list(prompt)
+        for _ in range(MOST):
+            with torch.no_grad():
+                ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+            if ids[-1] in end_tokens(model, tokenizer):
+                break
+        assert answer.tokens == ids[len(prompt) :]
+        assert answer.stop_reason == ("stop" if ids[-1] == tokenizer.eos_token_id else "length")
