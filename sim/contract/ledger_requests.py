@@ -67,7 +67,7 @@ BEDROCK_FIELDS: Final[tuple[LedgerRow, ...]] = (
     _nova("customModelKmsKeyId", "checked for its form", "ignored", "nothing is encrypted here"),
     _nova("jobTags", "checked", "ignored", "there is no account to tag in"),
     _nova("customModelTags", "checked", "ignored", "there is no account to tag in"),
-    _nova("vpcConfig", "checked", "ignored", "the reward runs in a child process, in no network"),
+    _nova("vpcConfig", "checked", "ignored", "the reward runs in a child process on this machine"),
     _nova(
         "trainingDataConfig.s3Uri",
         "checked for its form; local.trainingData is read instead",

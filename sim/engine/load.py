@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sim.engine.device import Device, ModelShape
+from sim.engine.device import ModelShape
 from sim.errors import TrainingError
 from sim.tokens import EMBEDDED_FOLDER, EMBEDDED_MODEL, ChatTokenizer
 
@@ -71,9 +71,9 @@ def model_shape(source: str) -> ModelShape:
     return ModelShape(text.num_hidden_layers, text.hidden_size, text.vocab_size)
 
 
-def model_init_kwargs(device: Device) -> dict[str, Any]:
-    """Return how the weights are loaded: float32 masters, mixed precision is the trainer's."""
-    return {"dtype": "float32", "device_map": None if device.type != "cuda" else device.type}
+def model_init_kwargs() -> dict[str, Any]:
+    """Return how the weights are loaded: float32 masters; mixed precision is the trainer's."""
+    return {"dtype": "float32", "device_map": None}
 
 
 def _unloadable(part: str, source: str, error: Exception) -> TrainingError:

@@ -57,7 +57,7 @@ def build_trainer(
             micro_batch=fitting_micro_batch(recipe, source, device),
             device=device,
             output_dir=checkpoints,
-            model_init_kwargs=model_init_kwargs(device),
+            model_init_kwargs=model_init_kwargs(),
             chat_template_kwargs=options,
             report_to=recipe.local.reportTo,
         ),

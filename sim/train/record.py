@@ -35,9 +35,18 @@ class PendingStep:
     def complete(self, step: int) -> list[Rollout]:
         """Return the rollouts with what the loss pass saw of them."""
         return [
-            replace(rollout, step=step, **self.seen.get(index, {}))
+            replace(
+                rollout,
+                step=step,
+                entropy=self._seen(index, "entropy"),
+                logprob=self._seen(index, "logprob"),
+                kl=self._seen(index, "kl"),
+            )
             for index, rollout in enumerate(self.rollouts)
         ]
+
+    def _seen(self, index: int, name: str) -> float | None:
+        return self.seen.get(index, {}).get(name)
 
 
 class StepRecorder:
