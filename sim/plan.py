@@ -1,4 +1,4 @@
-"""What a run will do, known before any model is loaded: which prompts, how many steps, when to save.
+"""What a run will do, before a model is loaded: which prompts, how many steps, when to save.
 
 The arithmetic is that of AWS's verl recipes (`drop_last`, `filter_overlong_prompts`, `save_freq`,
 `test_freq`), which reproduces the one published Bedrock run: 300 records, one epoch, batch size 4,
@@ -23,7 +23,7 @@ from sim.tokens import ChatTokenizer
 Split = Literal["train", "validation"]
 
 DEFAULT_PROBLEM_COUNT = 1600
-DEFAULT_VALIDATION_COUNT = 64
+DEFAULT_VALIDATION_COUNT = 128
 PROBLEM_SEED = 0  # the data stays the same when local.seed changes, as a file would
 
 
@@ -61,7 +61,7 @@ def steps(prompts: int, settings: Settings, *, validates: bool) -> Steps:
             "too few prompts for one training step",
             expected=f"at least batchSize = {settings.batch_size} prompts",
             found=f"{prompts} after the split and the length filter",
-            hint="add records, lower the batch size under local.overrides, or raise maxPromptLength",
+            hint="add records, or lower the batch size under local.overrides",
         )
     planned = per_epoch * settings.epochs
     total = planned if settings.max_steps is None else min(planned, settings.max_steps)

@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="rft",
         description="The dress rehearsal for Amazon Bedrock reinforcement fine-tuning.",
-        epilog="Nothing is sent anywhere: no telemetry, and no network unless a recipe names a Hub id.",
+        epilog="No telemetry, and no network unless a recipe names a model on the Hub.",
     )
     root.add_argument("--version", action="version", version=f"rft {__version__}")
     verbs = root.add_subparsers(title="verbs", required=True, metavar="VERB")

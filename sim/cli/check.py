@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 
 
-def add_to(verbs: Any) -> None:  # noqa: ANN401  argparse keeps the type to itself
+def add_to(verbs: Any) -> None:
     """Add the verb to the command line."""
     verb = verbs.add_parser(
         "check",

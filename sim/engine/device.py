@@ -1,4 +1,4 @@
-"""Which device and number format this machine offers, and how much of a batch fits into its memory."""
+"""Which device and number format this machine offers, and how much of a batch fits into it."""
 
 from __future__ import annotations
 

@@ -14,6 +14,14 @@ from sim.contract.metrics import METRICS, Metric
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+CONSOLE_ORDER = (
+    "Training rewards",
+    "Validation rewards",
+    "Training episode lengths",
+    "Validation episode lengths",
+    "Policy entropy",
+    "Gradient norm",
+)
 COLUMNS = 3
 WIDTH, ROW_HEIGHT = 11.0, 2.7  # inches
 COLOR = "#2563a8"
@@ -23,11 +31,12 @@ Lines = Sequence[Mapping[str, Any]]
 
 
 def console_graphs(lines: Lines) -> str:
-    """Return an SVG of every metric that has a graph in the console."""
+    """Return an SVG of the console's graphs, in its order."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    metrics = [metric for metric in METRICS if metric.console_title]
+    by_title = {metric.console_title: metric for metric in METRICS if metric.console_title}
+    metrics = [by_title[title] for title in CONSOLE_ORDER]
     rows = -(-len(metrics) // COLUMNS)
     with mpl.rc_context({"svg.hashsalt": HASH_SALT, "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(WIDTH, ROW_HEIGHT * rows), layout="constrained")
@@ -53,4 +62,5 @@ def _draw(axes: Axes, metric: Metric, lines: Lines) -> None:
     steps, values = zip(*points, strict=True)
     sparse = metric.inner.startswith("validation")
     axes.plot(steps, values, color=COLOR, linewidth=1.4, marker="o" if sparse else "", markersize=3)
-    axes.set_ylabel(metric.unit)
+    if metric.unit != "1":
+        axes.set_ylabel(metric.unit)

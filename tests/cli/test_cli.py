@@ -15,6 +15,12 @@ from sim.cli import main, parser
 VERBS = {"check", "run"}
 
 
+def trained_on(data: Path) -> list[str]:
+    """Options that put a file in place of the built-in problems."""
+    sources = (f"local.trainingData={data}", f"local.validationData={data}")
+    return [part for source in sources for part in ("--set", source)]
+
+
 def test_the_verbs_and_options_are_these_and_no_others() -> None:
     help_text = parser().format_help()
     for verb in VERBS:
@@ -104,7 +110,7 @@ def test_check_fails_when_the_reward_reads_the_reference_from_elsewhere(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "empty"),
+        ("", "holds no record"),
         ('{"messages": [{"role": "user", "content": "a"}]}\n{"messages": [\n', ":2"),
         ('{"id": "x", "reference_answer": "1"}\n', "messages"),
     ],
@@ -114,7 +120,7 @@ def test_bad_data_is_one_message_with_file_and_line(
 ) -> None:
     data = tmp_path / "train.jsonl"
     data.write_text(content)
-    assert main(["check", "quickstart", "--set", f"local.trainingData={data}"]) == 2
+    assert main(["check", "quickstart", *trained_on(data)]) == 2
     printed = capsys.readouterr().err
     assert "train.jsonl" in printed
     assert message in printed
@@ -126,7 +132,7 @@ def test_prompts_over_the_limit_are_dropped_and_counted(
     knob = "customizationConfig.rftConfig.hyperParameters.maxPromptLength=60"
     main(["check", "quickstart", "--json", "--set", knob])
     data = json.loads(capsys.readouterr().out)["data"]
-    assert 0 < data["prompt_tokens"]["dropped"]
+    assert data["prompt_tokens"]["dropped"] > 0
     assert data["train_prompts"] < data["records"]
 
 
@@ -142,7 +148,7 @@ def test_too_few_prompts_for_a_step_is_an_error(
     capsys: pytest.CaptureFixture[str], write_rows: Callable[..., Path]
 ) -> None:
     data = write_rows(5)
-    assert main(["check", "quickstart", "--set", f"local.trainingData={data}"]) == 2
+    assert main(["check", "quickstart", *trained_on(data)]) == 2
     assert "too few prompts for one training step" in capsys.readouterr().err
 
 

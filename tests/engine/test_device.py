@@ -10,9 +10,7 @@ from sim.engine.device import ModelShape, bytes_per_sequence, choose_device, mic
 from sim.errors import RecipeError
 
 
-@given(
-    rollouts=st.integers(1, 4096), each=st.integers(1, 10**9), free=st.integers(0, 10**12)
-)
+@given(rollouts=st.integers(1, 4096), each=st.integers(1, 10**9), free=st.integers(0, 10**12))
 def test_a_micro_batch_divides_the_batch(rollouts: int, each: int, free: int) -> None:
     size = micro_batch(rollouts, bytes_each=each, free_bytes=free)
     assert rollouts % size == 0

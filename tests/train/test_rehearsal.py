@@ -21,13 +21,22 @@ def mean(values: list[float]) -> float:
 
 
 def test_training_beats_chance_by_a_margin(run: Callable[..., Result]) -> None:
-    """With a learning rate of almost 0 the rewards of these steps drift by less than 0.05."""
-    recipe = load_recipe("quickstart", sets=[f"local.maxSteps={LEARNING_STEPS}", "local.seed=0"])
-    result = run(recipe)
-    lines = RunFolder.open(result.folder).read_metrics()[1:]
-    rewards = [line["critic_rewards_mean"] for line in lines]
-    assert mean(rewards[-4:]) - mean(rewards[:4]) > 0.10
-    assert result.last["validation_rewards_mean"] - result.first["validation_rewards_mean"] > 0.10
+    """Validation is greedy on fixed problems, so without training it would not move at all."""
+    few = [
+        f"local.maxSteps={LEARNING_STEPS}",
+        "local.overrides.batchSize=4",
+        f"local.overrides.evalInterval={LEARNING_STEPS}",
+        "local.device=cpu",
+    ]
+    result = run(load_recipe("quickstart", sets=few))
+    gained = result.last["validation_rewards_mean"] - result.first["validation_rewards_mean"]
+    assert gained > 0.15
+    rewards = [
+        line["critic_rewards_mean"]
+        for line in RunFolder.open(result.folder).read_metrics()
+        if line["step"] > 0
+    ]
+    assert mean(rewards[-5:]) - mean(rewards[:5]) > 0.05
     assert result.status == "Completed"
     assert result.signal.ok
 
