@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -74,7 +75,7 @@ def test_a_run_killed_at_a_random_step_resumes_to_the_same_numbers(
     recipe_for: Callable[..., Recipe], run: Callable[..., Result], tmp_path: Path
 ) -> None:
     recipe = recipe_for(f"local.maxSteps={STEPS}")
-    seed = int(os.environ.get("KILL_SEED", time.time()))
+    seed = int(os.environ.get("KILL_SEED", "0"))
     lines_before_the_kill = random.Random(seed).randint(1, STEPS)
     process = start_process(recipe, tmp_path / "runs")
     metrics = tmp_path / "runs" / "run" / "metrics.jsonl"
@@ -114,6 +115,42 @@ def test_ctrl_c_ends_as_stopped_with_everything_kept(
     assert RunFolder.open(folder).checkpoint_steps()[-1] == steps[-1]
     assert (folder / "model" / "model.safetensors").is_file()
     assert "Traceback" not in (tmp_path / STDERR).read_text()
+
+
+class StopsAfterThreeSteps:
+    """Stands in for a user who presses Ctrl-C during the third step."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    @property
+    def requested(self) -> bool:
+        return self.steps >= 3
+
+    def __call__(self) -> bool:
+        self.steps += 1
+        return self.requested
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(
+    method: str,
+    recipe_for: Callable[..., Recipe],
+    run: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = recipe_for("local.maxSteps=5", f"local.training.method={method}")
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "sim.train.run.interruptible",
+            lambda _announce: contextlib.nullcontext(StopsAfterThreeSteps()),
+        )
+        stopped = run(recipe, name="run")
+    assert (stopped.status, stopped.step) == ("Stopped", 3)
+    resumed = run(recipe, name="run", resume=True)
+    whole = run(recipe, name="whole")
+    assert resumed.status == "Completed"
+    assert compared(resumed.folder) == compared(whole.folder)
 
 
 def test_a_grader_that_breaks_midway_fails_the_run_and_keeps_the_steps_before(
