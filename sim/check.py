@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sim import plan
-from sim.contract import ledger, limits
+from sim.contract import ledger
 from sim.contract.ledger_row import LedgerRow
-from sim.grader import Grader, LambdaLimits
+from sim.dataset import count_finding
 from sim.grader.gold import ProfileResult, check_reward
+from sim.grader.of_recipe import grader_of
 from sim.plan import Data, Steps
 from sim.recipe import Recipe
 from sim.tokens import load_tokenizer
@@ -86,29 +87,11 @@ def check(recipe: Recipe) -> Check:
         data=data,
         steps=plan.steps(len(data.train), recipe.settings, validates=bool(data.validation)),
         prompt_tokens=_prompt_tokens(recipe, data),
-        profiles=check_reward(lambda profile: _grader(recipe, profile), data.train),
+        profiles=check_reward(
+            lambda profile: grader_of(recipe, profile=profile, retries=0), data.train
+        ),
         remarks=_remarks(data),
         ledger=ledger.rows_for(recipe.dialect),
-    )
-
-
-def _grader(recipe: Recipe, profile: str) -> Grader:
-    """Open the reward under one payload profile; one try is enough to see what it does."""
-    local = recipe.local
-    return Grader(
-        recipe.reward_path,
-        handler=local.handler,
-        limits=LambdaLimits(
-            timeout_s=local.lambda_.timeout,
-            memory_mb=local.lambda_.memorySize,
-            samples_per_event=local.lambda_.batchSize,
-            retries=0,
-        ),
-        profile=profile,
-        wrap_string_as_text=local.wrapStringAsText,
-        function_arn=recipe.grader_arn,
-        environment=local.lambda_.environment,
-        pass_aws_credentials=local.lambda_.passAwsCredentials,
     )
 
 
@@ -125,9 +108,5 @@ def _prompt_tokens(recipe: Recipe, data: Data) -> PromptTokens:
 
 
 def _remarks(data: Data) -> tuple[str, ...]:
-    if limits.RECORDS_MIN <= data.records <= limits.RECORDS_MAX:
-        return ()
-    return (
-        f"Bedrock takes {limits.RECORDS_MIN} to {limits.RECORDS_MAX:,} training records; "
-        f"this file has {data.records:,}",
-    )
+    finding = count_finding(data.records, path="local.trainingData")
+    return () if finding is None else (str(finding),)

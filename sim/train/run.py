@@ -21,6 +21,7 @@ from sim.engine import quiet
 from sim.engine.device import Device, choose_device
 from sim.errors import RehearsalError, RunFolderError, TrainingError
 from sim.grader import Grader
+from sim.grader.of_recipe import grader_of
 from sim.metrics import Verdict, learning_signal
 from sim.plan import Data, Steps
 from sim.recipe import Recipe
@@ -29,8 +30,8 @@ from sim.runfolder import RunFolder
 from sim.tokens import EMBEDDED_MODEL
 from sim.tokens import load_tokenizer as load_chat_tokenizer
 from sim.train import provenance
-from sim.train.grading import make_grader, preflight
 from sim.train.interrupt import interruptible
+from sim.train.preflight import preflight
 from sim.train.progress import Progress
 from sim.train.record import StepRecorder
 
@@ -210,7 +211,7 @@ def _now() -> str:
 def _train(job: _Job, last_checkpoint: int | None) -> str:
     """Train to the end or to the user's stop; return the final status."""
     with (
-        make_grader(job.recipe, log=job.folder.grader_log) as grader,
+        grader_of(job.recipe, log=job.folder.grader_log) as grader,
         interruptible(job.progress.say) as interrupt,
     ):
         remark = preflight(grader, job.data.train)

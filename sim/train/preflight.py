@@ -1,39 +1,15 @@
-"""The grader that a recipe asks for, and one call of it before any model is loaded."""
+"""One call of the reward before any model is loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from sim.dataset import Row
-from sim.grader import Grader, LambdaLimits
+from sim.grader import Grader
 from sim.grader.gold import good_reply
-from sim.recipe import Recipe
 from sim.train.reward import to_sample
 
 PREFLIGHT_ROWS = 8
-
-
-def make_grader(recipe: Recipe, *, log: Path | None, profile: str | None = None) -> Grader:
-    """Return the recipe's reward as a Lambda, not yet started."""
-    local = recipe.local
-    settings = local.lambda_
-    return Grader(
-        recipe.reward_path,
-        handler=local.handler,
-        limits=LambdaLimits(
-            timeout_s=settings.timeout,
-            memory_mb=settings.memorySize,
-            containers=settings.containers,
-            samples_per_event=settings.batchSize,
-        ),
-        profile=profile or local.payloadProfile,
-        wrap_string_as_text=local.wrapStringAsText,
-        log=log,
-        function_arn=recipe.grader_arn,
-        environment=settings.environment,
-        pass_aws_credentials=settings.passAwsCredentials,
-    )
 
 
 def preflight(grader: Grader, rows: Sequence[Row]) -> str | None:
