@@ -35,7 +35,7 @@ def make(prompt_id: str = "a", sample: int = 0) -> Rollout:
     return Rollout(1, prompt_id, sample, "x", [1], "stop", 0.0, [], 0.0)
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(deadline=None)
 @given(rollouts)
 def test_a_rollout_survives_the_way_through_a_json_line(rollout: Rollout) -> None:
     line = to_line(rollout)
@@ -44,7 +44,7 @@ def test_a_rollout_survives_the_way_through_a_json_line(rollout: Rollout) -> Non
     assert from_line(line) == rollout
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(deadline=None)
 @given(st.lists(st.lists(st.floats(-1e307, 1e307), min_size=1, max_size=8), max_size=5))
 def test_advantages_keep_the_shape_and_the_order_of_the_rewards(rewards: list[list[float]]) -> None:
     advantages = group_advantages(rewards)

@@ -220,7 +220,7 @@ def test_rows_are_read_one_by_one(tmp_path: Path) -> None:
         next(rows)
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=3),
                     lambda inner: st.lists(inner, max_size=3)
                     | st.dictionaries(st.sampled_from(["id", "messages", "role", "content",
