@@ -30,6 +30,7 @@ def build_trainer(
     rows: Sequence[Row],
     validation: Sequence[Row],
     total_steps: int,
+    micro_batch: int,
     device: machine.Device,
     checkpoints: Path,
     grader: Grader,
@@ -54,7 +55,7 @@ def build_trainer(
         args=grpo_config(
             recipe.settings,
             total_steps=total_steps,
-            micro_batch=fitting_micro_batch(recipe, source, device),
+            micro_batch=micro_batch,
             device=device,
             output_dir=checkpoints,
             model_init_kwargs=model_init_kwargs(),
@@ -81,11 +82,11 @@ def prompts(rows: Sequence[Row]) -> Dataset:
     )
 
 
-def fitting_micro_batch(recipe: Recipe, source: str, device: machine.Device) -> int:
+def fitting_micro_batch(recipe: Recipe, device: machine.Device) -> int:
     """Return how many rollouts one forward and backward pass takes on this device."""
     settings = recipe.settings
     tokens = settings.max_prompt_length + settings.inference_max_tokens
-    each = machine.bytes_per_sequence(model_shape(source), tokens)
+    each = machine.bytes_per_sequence(model_shape(model_source(recipe.model)), tokens)
     return machine.micro_batch(
         settings.rollouts_per_step, bytes_each=each, free_bytes=device.free_bytes
     )

@@ -222,15 +222,20 @@ def _train(job: _Job, last_checkpoint: int | None) -> str:
         if last_checkpoint is None:
             recorder.start()
         _run_trainer(trainer, job, last_checkpoint)
-        trainer.save_model(str(job.folder.model))
-        return statuses.STOPPED if interrupt.requested else statuses.COMPLETED
+        unfinished = job.folder.read_metrics()[-1]["step"] < job.steps.total
+        return statuses.STOPPED if interrupt.requested and unfinished else statuses.COMPLETED
 
 
 def _make_trainer(
     job: _Job, grader: Grader, stop_requested: Callable[[], bool]
 ) -> tuple[RehearsalTrainer, StepRecorder]:
-    from sim.train.build import build_trainer
+    from sim.train.build import build_trainer, fitting_micro_batch
 
+    # A resumed run keeps its cut, since another one would round differently.
+    micro_batch = job.folder.read_record().get("micro_batch")
+    if micro_batch is None:
+        micro_batch = fitting_micro_batch(job.recipe, job.device)
+        job.folder.write_record(micro_batch=micro_batch)
     recorder = StepRecorder(
         job.folder,
         job.steps,
@@ -244,6 +249,7 @@ def _make_trainer(
         rows=job.data.train,
         validation=job.data.validation,
         total_steps=job.steps.total,
+        micro_batch=micro_batch,
         device=job.device,
         checkpoints=job.folder.checkpoints,
         grader=grader,
@@ -253,13 +259,25 @@ def _make_trainer(
 
 
 def _run_trainer(trainer: RehearsalTrainer, job: _Job, last_checkpoint: int | None) -> None:
-    import torch
-
-    if last_checkpoint == job.steps.total:
-        return  # killed between the last checkpoint and the end
     path = None if last_checkpoint is None else str(job.folder.checkpoint(last_checkpoint))
+    with _named_errors(job):
+        if path is not None and last_checkpoint == job.steps.total:
+            trainer.load_weights(path)  # killed between the last checkpoint and the end
+        else:
+            trainer.train(resume_from_checkpoint=path)
+        trainer.save_model(str(job.folder.model))
+
+
+@contextmanager
+def _named_errors(job: _Job) -> Iterator[None]:
+    """Turn what the machine may refuse during training into one message."""
+    import torch
+    from safetensors import SafetensorError
+
     try:
-        trainer.train(resume_from_checkpoint=path)
+        yield
+    except RehearsalError:
+        raise
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             "the device ran out of memory",
@@ -267,6 +285,13 @@ def _run_trainer(trainer: RehearsalTrainer, job: _Job, last_checkpoint: int | No
             found=str(error).splitlines()[0],
             hint="lower batchSize, trainingSamplePerPrompt or inferenceMaxTokens "
             "under local.overrides",
+        ) from error
+    except (OSError, SafetensorError) as error:
+        raise RunFolderError(
+            "a checkpoint or the model can't be written",
+            where=str(job.folder.path),
+            found=str(error),
+            hint="make room on the disk, then go on with --resume",
         ) from error
 
 

@@ -66,6 +66,10 @@ class RehearsalTrainer(GRPOTrainer):
         super().log(logs, start_time)
         self._recorder.logged(self.state.global_step, dict(self.state.log_history[-1]))
 
+    def load_weights(self, checkpoint: str) -> None:
+        """Take the weights of a checkpoint, without training on."""
+        self._load_from_checkpoint(checkpoint)
+
     def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
         """Write no model card into checkpoints: the run folder is the record."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import random
@@ -198,6 +199,40 @@ def test_a_full_disk_ends_the_run_with_one_message_and_keeps_what_was_written(
     kept = [json.loads(line)["step"] for line in (folder / "kept.jsonl").read_text().splitlines()]
     assert kept == [0, 1, 2]
     assert json.loads((folder / "run.json").read_text())["status"] == "Failed"
+
+
+def test_a_disk_that_fills_up_under_a_checkpoint_is_one_message(
+    recipe_for: Callable[..., Recipe],
+    run: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_room(*_args: object, **_kwargs: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("transformers.Trainer._save_optimizer_and_scheduler", no_room)
+    with pytest.raises(RunFolderError, match=r"(?s)checkpoint.*No space left.*--resume"):
+        run(recipe_for("local.maxSteps=4"))
+    monkeypatch.undo()
+    folder = RunFolder.open(tmp_path / "runs" / "run")
+    assert folder.read_record()["status"] == "Failed"
+    assert folder.checkpoint_steps() == []
+    assert [line["step"] for line in folder.read_metrics()] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_run_killed_after_its_last_checkpoint_still_saves_the_trained_model(
+    method: str, recipe_for: Callable[..., Recipe], run: Callable[..., Result]
+) -> None:
+    recipe = recipe_for("local.maxSteps=2", f"local.training.method={method}")
+    folder = run(recipe).folder
+    weights = next((folder / "model").glob("*model.safetensors"))
+    trained = weights.read_bytes()
+    weights.unlink()
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**record, "status": "InProgress"}))
+    assert run(recipe, resume=True).status == "Completed"
+    assert weights.read_bytes() == trained
 
 
 def test_a_run_that_is_complete_is_not_resumed(
