@@ -191,6 +191,8 @@ _LOCAL: Final = (
            unit="share", estimator=_STEP),
     _local("groups_mixed", "groups with more than one grade, the only ones that teach, of all",
            unit="share", estimator=_STEP),
+    _local("positive_share", "rollouts graded above 0, of all rollouts",
+           unit="share", estimator=_STEP),
     _local("truncated_share", "answers cut at inferenceMaxTokens, of all rollouts",
            unit="share", estimator=_STEP),
     _local("parse_failures", "rollouts whose Metric answer_found is 0: nothing to grade",

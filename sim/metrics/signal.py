@@ -13,9 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN
+
 WEAK_SHARE = 0.05
 """Below this share of mixed groups a run is told that it hardly had a signal."""
-SOLVED_SHARE = 0.95
+HOPELESS_SHARE = BASE_SUCCESS_MIN
+"""Below this share of rollouts graded above 0, training struggles."""
+SOLVED_SHARE = BASE_SUCCESS_MAX
 SUSPECT_SHARE = 0.5
 """From this share on, parse failures or cut answers are named as the likely cause."""
 
@@ -36,10 +40,10 @@ def learning_signal(lines: Iterable[Mapping[str, Any]]) -> Verdict:
     if not trained:
         return Verdict(ok=False, words="No training step was recorded, so no learning signal.")
     mixed = _mean(trained, "local_groups_mixed") or 0.0
-    if mixed >= WEAK_SHARE:
+    if mixed >= WEAK_SHARE and not _hopeless(trained):
         words = f"Learning signal: {_percent(mixed)} of the groups held answers of unequal grades."
         return Verdict(ok=True, words=words)
-    head = _nothing(trained) if mixed == 0 else _hardly(mixed)
+    head = _nothing(trained) if mixed == 0 else _hardly(trained, mixed)
     return Verdict(ok=False, words=" ".join([head, *_causes(trained), _next(trained)]))
 
 
@@ -55,7 +59,27 @@ def _nothing(lines: Lines) -> str:
     )
 
 
-def _hardly(mixed: float) -> str:
+def _hopeless(lines: Lines) -> bool:
+    """Whether successes were, and to the end stayed, too rare to learn from.
+
+    Says nothing of a reward that also gives grades below 0: there a grade of 0 is no failure.
+    """
+    lowest, positive = _lowest(lines), _positive(lines)
+    return lowest is not None and lowest >= 0 and positive is not None and positive < HOPELESS_SHARE
+
+
+def _positive(lines: Lines) -> float | None:
+    """Return the share of rollouts graded above 0 in the last third of the steps."""
+    return _mean(lines[-max(1, len(lines) // 3) :], "local_positive_share")
+
+
+def _hardly(lines: Lines, mixed: float) -> str:
+    if mixed >= WEAK_SHARE:
+        return (
+            f"No learning signal to speak of: only {_percent(_positive(lines) or 0.0)} of the last "
+            f"rollouts were graded above 0 (under {_percent(HOPELESS_SHARE)} training struggles), "
+            f"and in {_percent(1 - mixed)} of the groups every advantage was 0."
+        )
     return (
         f"Hardly any learning signal: only {_percent(mixed)} of the groups held answers of unequal "
         "grades; in all others every advantage was 0."

@@ -143,6 +143,7 @@ def _answers(rollouts: Sequence[Rollout]) -> dict[str, Any]:
     means = _component_means(rollouts)
     return {
         "local_rollouts": len(rollouts) or None,
+        "local_positive_share": _mean(rollout.grade > 0 for rollout in rollouts),
         "local_truncated_share": _mean(rollout.stop_reason == "length" for rollout in rollouts),
         "local_parse_failures": _parse_failures(rollouts),
         "local_reward_components": means or None,

@@ -75,3 +75,19 @@ def test_a_few_mixed_groups_are_hardly_a_signal(share: float, words: str) -> Non
 
 def test_no_step_is_no_signal() -> None:
     assert not learning_signal([{"step": 0, "validation_rewards_mean": 0.5}]).ok
+
+
+def test_a_few_lucky_answers_are_no_signal_to_speak_of() -> None:
+    verdict = learning_signal([line(0.1, local_positive_share=0.01)] * 9)
+    assert not verdict.ok
+    for words in ("only 1.0 % of the last rollouts were graded above 0", "in 90 % of the groups"):
+        assert words in verdict.words
+
+
+def test_rare_success_that_becomes_common_is_a_signal() -> None:
+    rising = [line(0.2, local_positive_share=share) for share in (0.01, 0.02, 0.1, 0.3, 0.5, 0.6)]
+    assert learning_signal(rising).ok
+
+
+def test_a_reward_below_zero_is_not_taken_for_failure() -> None:
+    assert learning_signal([line(0.9, low=-1.0, high=0.0, local_positive_share=0.0)]).ok

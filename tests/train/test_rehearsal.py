@@ -91,7 +91,8 @@ def test_real_gsm8k_is_too_hard_for_the_embedded_model_and_the_run_says_so(
             f"local.trainingData={data}",
             "local.overrides.maxPromptLength=400",
             "local.overrides.inferenceMaxTokens=48",
-            "local.maxSteps=2",
+            "local.overrides.evalInterval=50",
+            "local.maxSteps=6",
         ],
     )
     result = run(recipe)
@@ -99,7 +100,7 @@ def test_real_gsm8k_is_too_hard_for_the_embedded_model_and_the_run_says_so(
     assert result.last["critic_rewards_mean"] < 0.1
     assert not result.signal.ok
     assert "learning signal" in result.signal.words
-    assert "so every advantage was 0" in result.signal.words or "Hardly" in result.signal.words
+    assert "every advantage was 0" in result.signal.words
 
 
 @pytest.mark.parametrize("architecture", ["qwen2", "llama"])
