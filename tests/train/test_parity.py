@@ -52,6 +52,7 @@ def plain_trl(recipe: Recipe, folder: Path, micro_batch: int) -> list[dict[str, 
             gradient_accumulation_steps=16 // micro_batch,
             shuffle_dataset=False,
             lr_scheduler_type="constant",
+            optim="adamw_torch",  # the fused one rounds differently
             weight_decay=0.01,
             max_grad_norm=1.0,
             disable_dropout=True,
@@ -77,9 +78,8 @@ def test_rewards_losses_and_gradient_norms_equal_plain_trl(
     theirs = plain_trl(recipe, tmp_path / "plain", micro_batch=16)
     for mine, plain in zip(ours[:STEPS], theirs, strict=True):
         assert mine["reward"] == plain["reward"]
-        # Two runs of the very same code differ in the last bit of float32 sums.
         for name in ("loss", "grad_norm", "entropy", "kl"):
-            assert mine[name] == pytest.approx(plain[name], rel=1e-5, abs=1e-7), name
+            assert mine[name] == plain[name], name
     assert any(line["grad_norm"] > 0 for line in theirs)
 
 
