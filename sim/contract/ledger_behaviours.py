@@ -343,9 +343,10 @@ _GRADER: Final = (
 _JOB: Final = (
     LedgerRow(
         "job phases",
-        "validation, data processing, training, without queueing",
-        "approximate",
-        "the phases Bedrock reports; the API text ties them to distillation jobs",
+        "not reported: a run has one status from start to end",
+        "ignored",
+        "Bedrock reports validation, data processing and training; the API text ties these phases "
+        "to distillation jobs",
         f"{sources.SERVICE_MODEL}; {sources.UG_MONITOR}",
     ),
     LedgerRow(

@@ -12,8 +12,6 @@ from sim.contract import ledger
 from sim.report.graphs import console_graphs
 from sim.runfolder import RunFolder
 
-SHOWN_SETTINGS = ("value", "origin", "source")
-
 
 def write_page(folder: RunFolder) -> None:
     """Write report.html from what the run folder holds."""
