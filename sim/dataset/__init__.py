@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.dataset.reader import MAX_LINE_BYTES, read_rows
+from sim.dataset.reader import MAX_LINE_BYTES, read_records, read_rows
 from sim.dataset.row import Row, row_from_record
 from sim.dataset.selection import count_finding, drop_long, split_rows
 
@@ -11,6 +11,7 @@ __all__ = [
     "Row",
     "count_finding",
     "drop_long",
+    "read_records",
     "read_rows",
     "row_from_record",
     "split_rows",

@@ -33,17 +33,29 @@ def read_rows(path: str | Path) -> Iterator[Row]:
     Raises:
         DataError: the file or one of its records can't be used; names line and id.
     """
-    path = Path(path)
     lines_of_id: dict[str, int] = {}
+    for number, record in read_records(path):
+        row = row_from_record(record, source=str(path), line=number)
+        _check_unique(row, lines_of_id)
+        yield row
+
+
+def read_records(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield line number and object of every line, whatever keys the objects hold.
+
+    Raises:
+        DataError: the file can't be read, a line is no strict JSON object, or there is none.
+    """
+    path = Path(path)
+    found = False
     try:
         with path.open("rb") as file:
             for number, line in _lines(file, path):
-                row = row_from_record(_record(line, path, number), source=str(path), line=number)
-                _check_unique(row, lines_of_id)
-                yield row
+                found = True
+                yield number, _record(line, path, number)
     except OSError as error:
         raise _unreadable(path, error) from error
-    if not lines_of_id:
+    if not found:
         raise DataError(
             "the file holds no record",
             where=str(path),

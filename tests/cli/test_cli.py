@@ -15,6 +15,7 @@ from sim.cli import main, parser
 
 COMMON = {"-h", "--help", "--debug"}
 VERBS = {
+    "data": COMMON | {"--json"},
     "check": COMMON | {"--set", "--json", "--ledger"},
     "run": COMMON | {"--set", "--json", "--out", "--name", "--resume", "--quiet"},
 }
