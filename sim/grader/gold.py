@@ -4,7 +4,7 @@ Each payload profile is tried with containers of its own, because a handler that
 from another place than the service sends it either raises or scores everything 0, silently.
 The phrasing is a guess at what a good reply looks like: a reward that wants another form should be
 tested with replies of that form.
-It looks for nothing else: hackability, determinism and spread are other checks.
+It looks for nothing else: hackability, determinism and spread are the audit's.
 
 Source: AWS Machine Learning Blog, "RFT on Amazon Bedrock: best practices" (reference answers must
 earn the maximum score).
@@ -18,18 +18,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from sim.errors import EventError, HandlerError, ResponseError
-from sim.grader.container import EXITED, TIMED_OUT
-from sim.grader.grader import FaultError, Grader
-from sim.grader.profiles import PROFILES, split
+from sim.grader.grader import Grader
+from sim.grader.halving import Broken, BrokenKind, Halving
+from sim.grader.profiles import PROFILES
 from sim.grader.records import Grade, Sample
 
-Kind = Literal["raises", "silent zero", "below the top score", "bad response", "bad event"]
+Kind = Literal["silent zero", "below the top score"] | BrokenKind
 REFERENCE_KEYS = ("final_answer", "text", "answer", "ground_truth")
-# Failed invocations that one profile may spend on finding the single samples that fail; a timeout
-# spends them all, and a process that ends costs a cold start.
-SEARCH_BUDGET = 128
-COST = {TIMED_OUT: SEARCH_BUDGET, EXITED: 8}
+ROUNDING = 1e-9  # scores this near the top are the top
 
 
 class Record(Protocol):
@@ -78,6 +74,8 @@ class ProfileResult:
     failures: tuple[Failure, ...]
     seconds: float
     exact: bool = True
+    wrapped: bool | None = None
+    """Whether plain strings travelled as {"text": ...}; None where that was the grader's affair."""
 
     @property
     def ok(self) -> bool:
@@ -108,103 +106,88 @@ def check_reward(
     rows: Iterable[Record],
     *,
     profiles: Sequence[str] = PROFILES,
-    top_score: float = 1.0,
+    top_score: float | None = 1.0,
+    replies: Mapping[str, str] | None = None,
 ) -> tuple[ProfileResult, ...]:
     """One result per payload profile; a handler that can't be loaded raises.
 
     `open_grader` makes a grader for a profile, best without retries.
+    `top_score` None takes the highest score that any good reply earns under any profile.
+    `replies` are good replies by row id, in place of the references' own phrasing.
     """
     rows = list(rows)
-    samples = [sample for row in rows if (sample := _answered(row)) is not None]
+    samples = [sample for row in rows if (sample := answered(row, replies=replies)) is not None]
+    graded = [grade_profile(open_grader, samples, profile=profile) for profile in profiles]
+    top = highest(graded) if top_score is None else top_score
     skipped = len(rows) - len(samples)
-    return tuple(
-        _check_profile(open_grader, samples, profile=profile, skipped=skipped, top_score=top_score)
-        for profile in profiles
-    )
+    return tuple(found.result(top_score=top, skipped=skipped) for found in graded)
 
 
-def _answered(row: Record) -> Sample | None:
-    reply = good_reply(row.reference_answer)
+def answered(row: Record, *, replies: Mapping[str, str] | None = None) -> Sample | None:
+    """The row with its good reply as the assistant's turn; None where no good reply is known."""
+    reply = good_reply(row.reference_answer) if replies is None else replies.get(row.id)
     if reply is None:
         return None
     turn = {"role": "assistant", "content": reply}
     return Sample(row.id, [*row.messages, turn], row.reference_answer, row.extra)
 
 
-def _check_profile(
+@dataclass(frozen=True)
+class ProfileGrades:
+    """What the good replies earned under one profile."""
+
+    profile: str
+    outcomes: tuple[Grade | Broken, ...]
+    seconds: float
+    exact: bool
+    wrapped: bool | None = None
+
+    def result(self, *, top_score: float, skipped: int) -> ProfileResult:
+        """Judge them by a top score."""
+        judged = (_failure(outcome, top_score) for outcome in self.outcomes)
+        failures = [failure for failure in judged if failure is not None]
+        return ProfileResult(
+            profile=self.profile,
+            graded=len(self.outcomes),
+            passed=len(self.outcomes) - len(failures),
+            skipped=skipped,
+            failures=_by_kind(failures),
+            seconds=self.seconds,
+            exact=self.exact,
+            wrapped=self.wrapped,
+        )
+
+
+def grade_profile(
     open_grader: Callable[[str], Grader],
     samples: Sequence[Sample],
     *,
     profile: str,
-    skipped: int,
-    top_score: float,
-) -> ProfileResult:
+    wrapped: bool | None = None,
+) -> ProfileGrades:
+    """Grade good replies under one profile, in containers of its own."""
     started = time.perf_counter()
     with open_grader(profile) as grader:
-        search = _Search(grader, top_score=top_score)
-        for event in split(samples, grader.limits.samples_per_event):
-            search.check(event)
-    return ProfileResult(
-        profile=profile,
-        graded=len(samples),
-        passed=len(samples) - len(search.failures),
-        skipped=skipped,
-        failures=_by_kind(search.failures),
-        seconds=time.perf_counter() - started,
-        exact=search.exact,
-    )
+        search = Halving(grader)
+        outcomes = tuple(search.grade(samples))
+    seconds = time.perf_counter() - started
+    return ProfileGrades(profile, outcomes, seconds, search.exact, wrapped)
 
 
-class _Search:
-    """The samples that fail; one that breaks its whole event is looked for by halving."""
-
-    def __init__(self, grader: Grader, *, top_score: float) -> None:
-        self.failures: list[tuple[Kind, str, str]] = []
-        self.exact = True
-        self._grader = grader
-        self._top_score = top_score
-        self._budget = SEARCH_BUDGET
-
-    def check(self, samples: Sequence[Sample]) -> None:
-        """Grade one event, or its halves where it breaks."""
-        try:
-            grades = self._grader.grade(samples).grades
-        except (HandlerError, ResponseError, EventError) as error:
-            self._split_or_give_up(error, samples)
-        else:
-            self.failures += [
-                (_kind_of_score(grade), grade.id, _scored(grade, self._top_score))
-                for grade in grades
-                if grade.score < self._top_score
-            ]
-
-    def _split_or_give_up(
-        self, error: HandlerError | ResponseError | EventError, samples: Sequence[Sample]
-    ) -> None:
-        if isinstance(error, FaultError) and error.permanent:
-            raise error
-        self._budget -= COST.get(error.error_type, 1) if isinstance(error, FaultError) else 1
-        if len(samples) > 1 and self._budget > 0:
-            middle = len(samples) // 2
-            self.check(samples[:middle])
-            self.check(samples[middle:])
-            return
-        self.exact = self.exact and len(samples) == 1
-        self.failures += [(_kind_of(error), sample.id, str(error)) for sample in samples]
+def highest(graded: Iterable[ProfileGrades]) -> float:
+    """The highest score of any good reply; 0 where none was graded."""
+    outcomes = [outcome for found in graded for outcome in found.outcomes]
+    return max((each.score for each in outcomes if isinstance(each, Grade)), default=0.0)
 
 
-def _scored(grade: Grade, top_score: float) -> str:
-    return f"score {grade.score:g}, expected {top_score:g}"
-
-
-def _kind_of(error: HandlerError | ResponseError | EventError) -> Kind:
-    if isinstance(error, HandlerError):
-        return "raises"
-    return "bad response" if isinstance(error, ResponseError) else "bad event"
-
-
-def _kind_of_score(grade: Grade) -> Kind:
-    return "silent zero" if grade.score <= 0 else "below the top score"
+def _failure(outcome: Grade | Broken, top_score: float) -> tuple[Kind, str, str] | None:
+    if isinstance(outcome, Broken):
+        return outcome.kind, outcome.id, outcome.message
+    if outcome.score <= 0:
+        return "silent zero", outcome.id, f"score {outcome.score:g}, expected {top_score:g}"
+    if outcome.score < top_score - ROUNDING:
+        return "below the top score", outcome.id, f"score {outcome.score:g}, expected {top_score:g}"
+    return None
 
 
 def _by_kind(failures: Sequence[tuple[Kind, str, str]]) -> tuple[Failure, ...]:

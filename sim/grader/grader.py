@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Self
 
 from sim.errors import HandlerError, ResponseError
-from sim.grader.answer import read_reply
+from sim.grader.answer import Reply, read_reply
 from sim.grader.container import EXITED, TIMED_OUT, TOO_LARGE, Container, Fault, Function, Outcome
 from sim.grader.environment import RuntimeClient, lambda_environment, link_runtime
 from sim.grader.log import GraderLog
@@ -168,8 +168,9 @@ class Grader:
             outcome = self._invoke(body, slot=slot)
             answer = outcome.answer
             if not isinstance(answer, Fault):
-                grades = self._read(answer, samples)
-                return grades, _invocation(outcome, samples=len(samples), errors=errors)
+                reply = self._read(answer, samples)
+                self._log.warn(reply.warnings)
+                return reply.grades, _invocation(outcome, reply, errors=errors)
             errors.append(answer.error_type)
             self._refuse_to_retry(answer, samples=samples, errors=errors)
             self._sleep(self.limits.backoff_s * 2 ** (len(errors) - 1))
@@ -185,11 +186,11 @@ class Grader:
         self._log.write(outcome)
         return outcome
 
-    def _read(self, answer: bytes, samples: Sequence[Sample]) -> tuple[Grade, ...]:
+    def _read(self, answer: bytes, samples: Sequence[Sample]) -> Reply:
         try:
             return read_reply(answer, [sample.id for sample in samples])
         except ResponseError as error:
-            raise ResponseError(
+            raise type(error)(
                 error.what,
                 where=f"{self.reward.name}, {error.where}",
                 expected=error.expected,
@@ -253,12 +254,13 @@ class Grader:
         )
 
 
-def _invocation(outcome: Outcome, *, samples: int, errors: Sequence[str]) -> Invocation:
+def _invocation(outcome: Outcome, reply: Reply, *, errors: Sequence[str]) -> Invocation:
     return Invocation(
         duration_s=outcome.duration_s,
         init_s=outcome.init_s,
         max_memory_mb=outcome.max_memory_mb,
-        samples=samples,
+        samples=len(reply.grades),
         attempts=len(errors) + 1,
         errors=tuple(errors),
+        warnings=reply.warnings,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import platform
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 from sim.errors import RunFolderError
@@ -22,12 +23,23 @@ class GraderLog:
         self._path = path
         self._memory_mb = memory_mb
         self._lock = threading.Lock()
+        self._warned: set[str] = set()
 
     def write(self, outcome: Outcome) -> None:
         """One invocation, from START to REPORT, in one write."""
+        if self._path is not None:
+            self._append("\n".join(self._lines(outcome)) + "\n")
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Our own words, each warning once per log."""
+        for warning in warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self._append(f"WARNING {warning}\n")
+
+    def _append(self, block: str) -> None:
         if self._path is None:
             return
-        block = "\n".join(self._lines(outcome)) + "\n"
         try:
             with self._lock, self._path.open("a", encoding="utf-8") as file:
                 file.write(block)

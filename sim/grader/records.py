@@ -58,6 +58,8 @@ class Invocation:
     samples: int
     attempts: int
     errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What is doubtful about the form of the reply, although it was accepted."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,12 @@ class GradedBatch:
 
     grades: tuple[Grade, ...]
     invocations: tuple[Invocation, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Each warning once, in the order in which they came up."""
+        found = (warning for call in self.invocations for warning in call.warnings)
+        return tuple(dict.fromkeys(found))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sim.errors import ResponseError
 from sim.grader import Component, Grade
-from sim.grader.answer import read_reply
+from sim.grader.answer import API_GATEWAY_FORM, Reply, ResultIdError, read_reply
 
 
 def result(sample_id, score=1.0, **more):
@@ -24,26 +24,26 @@ def refuse(reply, ids=("a", "b")):
 
 def test_results_become_grades_in_the_order_of_the_samples():
     body = json.dumps([result("b", 0), result("a", 0.5)]).encode()
-    assert read_reply(body, ["a", "b"]) == (Grade("a", 0.5), Grade("b", 0.0))
+    assert read_reply(body, ["a", "b"]).grades == (Grade("a", 0.5), Grade("b", 0.0))
 
 
 def test_components_are_kept_and_extra_keys_tolerated():
     metrics = [{"name": "accuracy", "value": 1, "type": "Reward", "unit": "share"}]
     body = json.dumps([result("a", metrics_list=metrics, score=3, reward_components={})]).encode()
-    (grade,) = read_reply(body, ["a"])
+    (grade,) = read_reply(body, ["a"]).grades
     assert grade.components == (Component("accuracy", 1.0, "Reward"),)
 
 
 def test_a_null_metrics_list_means_none():
     body = json.dumps([result("a", metrics_list=None)]).encode()
-    assert read_reply(body, ["a"]) == (Grade("a", 1.0),)
+    assert read_reply(body, ["a"]) == Reply((Grade("a", 1.0),))
 
 
 @pytest.mark.parametrize(
     ("reply", "hint"),
     [
         (None, "the handler returned None"),
-        ({"statusCode": 200, "body": "[]"}, "this is the API Gateway form"),
+        ({"body": "[]"}, "without API Gateway: return the list itself"),
         (result("a"), "return a list, even for one sample"),
         ({"results": []}, 'return [{"id": sample["id"], "aggregate_reward_score": 1.0}, ...]'),
         ("fine", 'return [{"id"'),
@@ -55,6 +55,41 @@ def test_a_reply_that_is_no_list_is_refused_with_a_way_out(reply, hint):
     assert error.what == "the reply is not a list of results"
     assert error.where == "response"
     assert hint in error.hint
+
+
+@pytest.mark.parametrize("body", [[result("a")], json.dumps([result("a")])])
+def test_an_api_gateway_reply_is_read_with_a_warning(body):
+    reply = {"statusCode": 200, "headers": {"Content-Type": "application/json"}, "body": body}
+    expected = Reply((Grade("a", 1.0),), (API_GATEWAY_FORM,))
+    assert read_reply(json.dumps(reply).encode(), ["a"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "what"),
+    [
+        ({"statusCode": 500, "body": "[]"}, "another status than 200"),
+        ({"statusCode": None, "body": []}, "another status than 200"),
+        ({"statusCode": 200, "body": "oops"}, "the reply's body is not JSON"),
+        ({"statusCode": 200, "body": {"a": 1}}, "the reply's body is not a list of results"),
+        ({"statusCode": 200, "body": "[]"}, "2 of 2 samples have no result"),
+    ],
+)
+def test_an_api_gateway_reply_without_a_list_of_results_is_refused(reply, what):
+    assert what in refuse(reply).what
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [result("x")],
+        [result("a")] * 2,
+        [result("a")],
+        [{"aggregate_reward_score": 1.0}],
+        [result("a"), result("b"), result("c")],
+    ],
+)
+def test_results_that_can_not_be_matched_to_samples_are_a_kind_of_their_own(results):
+    assert isinstance(refuse(results), ResultIdError)
 
 
 @pytest.mark.parametrize("body", [b"", b"oops", b"[" * 100_000, b"\xff\xfe", b"9" * 5000 + b"}"])
@@ -153,7 +188,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_no_reply_whatever_gets_past_the_border_but_as_grades_or_a_response_error(reply):
     try:
-        grades = read_reply(json.dumps(reply).encode(), ["a"])
+        grades = read_reply(json.dumps(reply).encode(), ["a"]).grades
     except ResponseError:
         return
     assert [grade.id for grade in grades] == ["a"]

@@ -140,6 +140,36 @@ def test_another_top_score_can_be_asked_for():
     assert not check(GSM8K, rows(1), profiles=["both"], top_score=5.0)["both"].ok
 
 
+def test_without_a_stated_top_score_the_highest_one_earned_counts(write_reward):
+    reward = write_reward(
+        """
+        def lambda_handler(event, context):
+            scores = {"r0": 5.0, "r1": 4.0}
+            return [{"id": s["id"], "aggregate_reward_score": scores[s["id"]]} for s in event]
+        """
+    )
+    result = check(reward, rows(2), profiles=["both"], top_score=None)["both"]
+    assert result.passed == 1
+    assert result.failures[0].detail == "score 4, expected 5"
+
+
+def test_given_replies_take_the_place_of_the_references_own_phrasing():
+    replies = {"r0": "It is #### 72", "r1": "It is 72"}
+    result = check(GSM8K, rows(3), profiles=["both"], replies=replies)["both"]
+    assert (result.graded, result.passed, result.skipped) == (2, 1, 1)
+
+
+def test_results_with_other_ids_are_a_kind_of_their_own(write_reward):
+    reward = write_reward(
+        """
+        def lambda_handler(event, context):
+            return [{"id": "unknown", "aggregate_reward_score": 1.0} for s in event]
+        """
+    )
+    (failure,) = check(reward, rows(3), profiles=["both"])["both"].failures
+    assert (failure.kind, failure.count) == ("wrong id", 3)
+
+
 def test_records_without_a_known_reference_are_counted_and_do_not_pass():
     result = check(GSM8K, [Record("a", None), Record("b", {"label": "x"})], profiles=["both"])
     assert (result["both"].graded, result["both"].skipped, result["both"].ok) == (0, 2, False)
@@ -148,7 +178,7 @@ def test_records_without_a_known_reference_are_counted_and_do_not_pass():
 def test_a_hanging_grader_is_not_asked_sample_by_sample(write_reward):
     reward = write_reward("def lambda_handler(event, context):\n    while True: pass\n")
     result = check(reward, rows(16), timeout_s=0.3, profiles=["both"])["both"]
-    assert result.failures[0].count == 16
+    assert (result.failures[0].kind, result.failures[0].count) == ("times out", 16)
     assert not result.exact
 
 
