@@ -6,7 +6,8 @@ RehearsalError
 ├── GraderError(RuntimeError)       the reward
 │   ├── EventError                  the event that would be sent (for example larger than 6 MB)
 │   ├── HandlerError                the handler raised, hung, ran out of memory or was not found
-│   └── ResponseError               what the handler returned
+│   ├── ResponseError               what the handler returned
+│   └── PackageError                its files, on the way into a zip for Lambda
 ├── TrainingError(RuntimeError)     the model or the trainer
 └── RunFolderError(OSError)         the run folder or the disk under it
 
@@ -63,6 +64,10 @@ class HandlerError(GraderError):
 
 class ResponseError(GraderError):
     """The handler answered, but not with what Bedrock expects."""
+
+
+class PackageError(GraderError):
+    """The reward's files can't become a zip that Lambda takes."""
 
 
 class TrainingError(RehearsalError, RuntimeError):

@@ -17,6 +17,9 @@ COMMON = {"-h", "--help", "--debug"}
 VERBS = {
     "data": COMMON | {"--json"},
     "check": COMMON | {"--set", "--json", "--ledger"},
+    "package": COMMON
+    | {"-o", "--out", "--handler", "--name", "--timeout", "--memory", "--env", "--policies"}
+    | {"--json"},
     "run": COMMON | {"--set", "--json", "--out", "--name", "--resume", "--quiet"},
 }
 

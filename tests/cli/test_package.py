@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from sim.cli import main
+
+
+def test_package_writes_the_zip_and_says_what_goes_with_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "reward.zip"
+    assert main(["package", "gsm8k", "-o", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert hashlib.sha256(out.read_bytes()).hexdigest() in printed
+    assert "aws lambda create-function" in printed
+    assert "lambda:InvokeFunction" in printed
+    assert "the Python it was started with here" in printed
+
+
+def test_package_prints_json_for_programs_and_writes_the_policies(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out, folder = tmp_path / "reward.zip", tmp_path / "policies"
+    options = ["-o", str(out), "--policies", str(folder), "--timeout", "9", "--memory", "256"]
+    assert main(["package", "gsm8k", *options, "--env", "A=b=c", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["function"]["timeout_s"] == 9
+    assert found["function"]["environment"] == {"A": "b=c"}
+    assert "--memory-size 256" in found["create_function"]
+    for policy in found["policies"]:
+        written = json.loads((folder / f"{policy['name']}.json").read_text())
+        assert written == policy["document"]
+
+
+def test_a_reward_that_does_not_start_is_one_message_and_no_zip(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    reward, out = tmp_path / "reward.py", tmp_path / "reward.zip"
+    reward.write_text("import numpy\n")
+    assert main(["package", str(reward), "-o", str(out)]) == 1
+    printed = capsys.readouterr()
+    assert "No module named 'numpy'" in printed.err
+    assert printed.out == ""
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("reward", ["gsm9k", "./none.py"])
+def test_an_unknown_reward_is_a_usage_error(
+    reward: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["package", reward, "-o", str(tmp_path / "r.zip")]) == 2
+    assert reward in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options", [["--timeout", "901"], ["--memory", "64"], ["--timeout", "x"], ["--env", "A"]]
+)
+def test_what_lambda_would_refuse_is_a_usage_error(options: list[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["package", "gsm8k", *options])
+    assert exit_.value.code == 2
+
+
+def test_a_zip_that_can_not_be_written_is_one_message(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["package", "gsm8k", "-o", str(tmp_path / "file" / "r.zip")]) == 1
+    assert "the zip can't be written" in capsys.readouterr().err
