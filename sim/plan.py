@@ -24,6 +24,8 @@ Split = Literal["train", "validation"]
 
 DEFAULT_PROBLEM_COUNT = 1600
 DEFAULT_VALIDATION_COUNT = 128
+EVAL_INTERVAL_MAX_UNSET = 10
+"""Steps between validations, at most, where the recipe leaves evalInterval out."""
 PROBLEM_SEED = 0  # the data stays the same when local.seed changes, as a file would
 
 
@@ -70,8 +72,17 @@ def steps(prompts: int, settings: Settings, *, validates: bool) -> Steps:
         total=total,
         planned=planned,
         checkpoints=_every(settings.checkpoint_interval, total),
-        validations=(0, *_every(settings.eval_interval, total)) if validates else (),
+        validations=(0, *_every(eval_interval(settings, per_epoch), total)) if validates else (),
     )
+
+
+def eval_interval(settings: Settings, steps_per_epoch: int) -> int:
+    """Return the steps between validations; left open, Bedrock takes min(10, dataset / batch).
+
+    Source: AWS Machine Learning Blog, RFT best practices.
+    """
+    stated = settings.eval_interval
+    return stated if stated is not None else max(1, min(EVAL_INTERVAL_MAX_UNSET, steps_per_epoch))
 
 
 def _every(interval: int, total: int) -> tuple[int, ...]:

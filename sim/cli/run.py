@@ -66,4 +66,6 @@ def _summary(result: Result) -> str:
         first, last = result.first.get(key), result.last.get(key)
         if first is not None and last is not None:
             lines.append(f"  {title} {first:.3f} -> {last:.3f}")
+    if result.early_stopping is not None:
+        lines.append(f"  {result.early_stopping}")
     return "\n".join([*lines, f"  {result.signal.words}"])

@@ -46,7 +46,9 @@ NOVA: Final = {
     "learning_rate": Default(1e-5, sources.FORGE_SDK),
     "max_prompt_length": Default(8192, sources.FORGE_SDK),
     "inference_max_tokens": Default(2048, sources.FORGE_SDK),
-    "eval_interval": Default(10, sources.BEST_PRACTICES, stated_by_aws=True),
+    "eval_interval": Default(
+        None, f"{sources.BEST_PRACTICES}: min(10, dataset / batch)", stated_by_aws=True
+    ),
     "reasoning_effort": Default("medium", sources.FORGE_SDK),
 }
 OPEN_WEIGHT: Final = {
@@ -102,4 +104,7 @@ LOCAL: Final = {
     "lambda.containers": Default(1, sources.HERE),
     "lambda.batchSize": Default(limits.SAMPLES_PER_EVENT, sources.NOVA_REWARD),
     "lambda.passAwsCredentials": Default(False, sources.HERE),
+    "earlyStopping": Default(None, sources.HYPERPOD_RECIPES),
+    "earlyStopping.patience": Default(3, sources.HYPERPOD_RECIPES),
+    "earlyStopping.minGain": Default(0.0, sources.HYPERPOD_RECIPES),
 }

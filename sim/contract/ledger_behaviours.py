@@ -210,10 +210,10 @@ _ALGORITHM: Final = (
     ),
     LedgerRow(
         "early stopping",
-        "not simulated: the run always goes to its last step",
-        "ignored",
-        "an AWS blog says that it is on by default, yet no API has such a field and AWS's "
-        "recipes switch it off",
+        "off, unless local.earlyStopping gives patience and minGain on the validation reward",
+        "assumed",
+        "an AWS blog says that it is on by default, yet no API has such a field and AWS's own "
+        "recipes carry enable false, min_delta 0.0, patience 3, whose numbers are the defaults",
         f"{sources.BEST_PRACTICES}; {sources.HYPERPOD_RECIPES}",
     ),
     LedgerRow(

@@ -169,8 +169,8 @@ BEDROCK_FIELDS: Final[tuple[LedgerRow, ...]] = (
     _nova(
         f"{_HYPER}.evalInterval",
         "validation every so many steps, and at step 0 and the end",
-        "approximate",
-        "unset, Bedrock picks min(10, dataset / batch); here 10, and the end is validated anyway",
+        "exact",
+        "unset, both take min(10, dataset / batch); dataset is counted after the length filter",
         source=sources.BEST_PRACTICES,
         settings=("eval_interval",),
     ),

@@ -124,6 +124,15 @@ class TrainingSettings(Section):
     """Whether prompts are shuffled, with the recipe's seed."""
 
 
+class EarlyStopping(Section):
+    """When a run ends before its last step, because validation no longer gains."""
+
+    patience: int = Field(default=LOCAL["earlyStopping.patience"].value, ge=1)
+    """Validations in a row without a gain that end the run."""
+    minGain: float = Field(default=LOCAL["earlyStopping.minGain"].value, ge=0)
+    """A validation reward must beat the best one before it by more than this."""
+
+
 class Local(Section):
     """What stays at home; `overrides` is narrowed to the recipe's dialect by a subclass."""
 
@@ -157,6 +166,8 @@ class Local(Section):
     """Steps between checkpoints."""
     maxSteps: int | None = Field(default=None, ge=1)
     """Ends the run early; Bedrock has no such thing."""
+    earlyStopping: EarlyStopping | None = None
+    """Absent: the run goes to its last step."""
     chatTemplateKwargs: dict[str, Any] = Field(default_factory=dict)
     """Handed to the chat template, for example enable_thinking."""
     reportTo: list[str] = Field(default_factory=list)

@@ -23,8 +23,8 @@ class Settings:
     max_prompt_length: int
     """Tokens."""
     inference_max_tokens: int
-    eval_interval: int
-    """Steps."""
+    eval_interval: int | None
+    """Steps; None: min(10, steps of an epoch), which `sim.plan` works out."""
     reasoning_effort: str | None
     temperature: float
     top_p: float

@@ -18,9 +18,11 @@ from sim.errors import TrainingError
 from sim.grader import GradedBatch, Invocation
 from sim.metrics import drop_non_finite, mantle_event, nova_csv_row, step_metrics
 from sim.plan import Steps
+from sim.recipe.local import EarlyStopping
 from sim.rollouts import Rollout, group_advantages
 from sim.runfolder import RunFolder
 from sim.train.clock import Clock
+from sim.train.early_stopping import EarlyStop, early_stop
 
 
 @dataclass
@@ -59,6 +61,7 @@ class StepRecorder:
         *,
         group_size: int,
         stop_requested: Callable[[], bool],
+        early_stopping: EarlyStopping | None = None,
         show: Callable[[Mapping[str, Any]], None],
         device_type: str,
     ) -> None:
@@ -67,6 +70,8 @@ class StepRecorder:
         self.stop_requested = stop_requested
         self.end_tokens: set[int] = set()
         self.validate: Callable[[int], list[Rollout]] | None = None
+        self.early_stop: EarlyStop | None = None
+        self._early_stopping = early_stopping
         self._folder = folder
         self._steps = steps
         self._group_size = group_size
@@ -140,6 +145,11 @@ class StepRecorder:
             validation=validation,
         )
         self._append(_finite(line))
+        if validation:
+            self._consider_stopping()
+
+    def _consider_stopping(self) -> None:
+        self.early_stop = early_stop(self._folder.read_metrics(), self._early_stopping)
 
     def start(self) -> None:
         """Validate the model before training and write the line of step 0."""

@@ -30,6 +30,7 @@ from sim.runfolder import RunFolder
 from sim.tokens import EMBEDDED_MODEL
 from sim.tokens import load_tokenizer as load_chat_tokenizer
 from sim.train import provenance
+from sim.train.early_stopping import demand_validation, early_stop
 from sim.train.interrupt import interruptible
 from sim.train.preflight import preflight
 from sim.train.progress import Progress
@@ -54,6 +55,8 @@ class Result:
     """The first metrics line, of step 0."""
     last: dict[str, Any]
     """The last metrics line."""
+    early_stopping: str | None = None
+    """Why the run ended before its last step, in words; None where it did not."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as JSON-ready data."""
@@ -84,6 +87,7 @@ def rehearse(
     progress.say(f"{name}: reading {recipe.local.trainingData}")
     data = plan.read_data(recipe, load_chat_tokenizer(recipe.model))
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
+    demand_validation(recipe, validates=bool(data.validation))
     device = choose_device(recipe.local.device, recipe.local.dtype)
     identity = _identity(recipe, data, steps, device)
     with _open_folder(parent, name, identity, resume=resume) as folder:
@@ -222,7 +226,13 @@ def _train(job: _Job, last_checkpoint: int | None) -> str:
         if last_checkpoint is None:
             recorder.start()
         _run_trainer(trainer, job, last_checkpoint)
-        unfinished = job.folder.read_metrics()[-1]["step"] < job.steps.total
+        lines = job.folder.read_metrics()
+        stop = early_stop(lines, job.recipe.local.earlyStopping)
+        if stop is not None and stop.step < job.steps.total:
+            job.folder.write_record(early_stopping=asdict(stop))
+            job.folder.append_event(message_event(f"Job ends by {stop.reason}"))
+            return statuses.COMPLETED
+        unfinished = lines[-1]["step"] < job.steps.total
         return statuses.STOPPED if interrupt.requested and unfinished else statuses.COMPLETED
 
 
@@ -241,6 +251,7 @@ def _make_trainer(
         job.steps,
         group_size=job.recipe.settings.samples_per_prompt,
         stop_requested=stop_requested,
+        early_stopping=job.recipe.local.earlyStopping,
         show=job.progress.step,
         device_type=job.device.type,
     )
@@ -261,11 +272,17 @@ def _make_trainer(
 def _run_trainer(trainer: RehearsalTrainer, job: _Job, last_checkpoint: int | None) -> None:
     path = None if last_checkpoint is None else str(job.folder.checkpoint(last_checkpoint))
     with _named_errors(job):
-        if path is not None and last_checkpoint == job.steps.total:
+        if path is not None and _has_ended(job, last_checkpoint):
             trainer.load_weights(path)  # killed between the last checkpoint and the end
         else:
             trainer.train(resume_from_checkpoint=path)
         trainer.save_model(str(job.folder.model))
+
+
+def _has_ended(job: _Job, last_checkpoint: int | None) -> bool:
+    """Whether nothing is left to train after the last checkpoint."""
+    stop = early_stop(job.folder.read_metrics(), job.recipe.local.earlyStopping)
+    return last_checkpoint == job.steps.total or stop is not None
 
 
 @contextmanager
@@ -305,4 +322,5 @@ def _result(folder: RunFolder, steps: Steps) -> Result:
         signal=learning_signal(lines),
         first=lines[0],
         last=lines[-1],
+        early_stopping=folder.read_record().get("early_stopping", {}).get("reason"),
     )

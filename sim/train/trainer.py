@@ -65,6 +65,9 @@ class RehearsalTrainer(GRPOTrainer):
         """Let TRL log, then record the step from what it logged."""
         super().log(logs, start_time)
         self._recorder.logged(self.state.global_step, dict(self.state.log_history[-1]))
+        if self._recorder.early_stop is not None and not self.control.should_training_stop:
+            # TRL logs before it saves, so this step still gets its checkpoint.
+            self.control.should_training_stop = self.control.should_save = True
 
     def load_weights(self, checkpoint: str) -> None:
         """Take the weights of a checkpoint, without training on."""

@@ -90,7 +90,7 @@ def test_every_degree_of_fidelity_occurs():
 @pytest.mark.parametrize(
     ("knob", "fidelity"),
     [
-        ("early stopping", "ignored"),
+        ("early stopping", "assumed"),
         ("payload profile", "unknown"),
         ("advantages", "approximate"),
         ("clipping", "approximate"),
