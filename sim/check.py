@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from sim import plan
 from sim.contract import ledger
 from sim.contract.ledger_row import LedgerRow
-from sim.dataset import count_finding
+from sim.dataset import Inspection, Row, count_findings
 from sim.grader.gold import ProfileResult, check_reward
 from sim.grader.of_recipe import grader_of
 from sim.plan import Data, Steps
@@ -90,7 +91,7 @@ def check(recipe: Recipe) -> Check:
         profiles=check_reward(
             lambda profile: grader_of(recipe, profile=profile, retries=0), data.train
         ),
-        remarks=_remarks(data),
+        remarks=_remarks(recipe),
         ledger=ledger.rows_for(recipe.dialect),
     )
 
@@ -107,6 +108,29 @@ def _prompt_tokens(recipe: Recipe, data: Data) -> PromptTokens:
     )
 
 
-def _remarks(data: Data) -> tuple[str, ...]:
-    finding = count_finding(data.records, path="local.trainingData")
-    return () if finding is None else (str(finding),)
+def _remarks(recipe: Recipe) -> tuple[str, ...]:
+    """Return what a document or a validator minds in data that the rehearsal can use."""
+    inspections = _inspections(recipe)
+    found = [finding for each in inspections for finding in each.findings()]
+    told = (*found, *count_findings(inspections))
+    return tuple(str(finding) for finding in told if finding.rule.severity != "note")
+
+
+def _inspections(recipe: Recipe) -> tuple[Inspection, ...]:
+    """Hold the recipe's data against the rules that `rft data check` knows."""
+    training = Inspection("local.trainingData")
+    if isinstance(recipe.training_source, Path):
+        training.inspect(recipe.training_source)
+    else:
+        for row in plan.source_rows(recipe, "train"):
+            training.see(row.line, _record(row))
+    if not isinstance(recipe.validation_source, Path):
+        return (training,)
+    validation = Inspection("local.validationData", part="validation")
+    validation.inspect(recipe.validation_source)
+    return training, validation
+
+
+def _record(row: Row) -> dict[str, Any]:
+    reference = {} if row.reference_answer is None else {"reference_answer": row.reference_answer}
+    return {"id": row.id, "messages": list(row.messages), **reference, **row.extra}

@@ -75,7 +75,7 @@ def _print_data(console: Console, found: Check) -> None:
         f"p99 {tokens.p99}, longest {tokens.longest}, maxPromptLength {tokens.limit}"
     )
     for remark in found.remarks:
-        console.print(f"  {remark}")
+        console.print(f"  {remark}", markup=False)
     rollouts = found.recipe.settings.rollouts_per_step
     console.print(
         f"steps    {steps.total:,} of {found.recipe.settings.batch_size} prompts x "

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from sim.dataset.reader import MAX_LINE_BYTES, read_records, read_rows
+from sim.dataset.inspection import Finding, Inspection, count_findings
+from sim.dataset.lines import MAX_LINE_BYTES
+from sim.dataset.reader import read_records, read_rows
+from sim.dataset.record import text_of
 from sim.dataset.row import Row, row_from_record
-from sim.dataset.selection import count_finding, drop_long, split_rows
+from sim.dataset.rules import RULES, Rule
+from sim.dataset.selection import drop_long, split_rows
 
 __all__ = [
     "MAX_LINE_BYTES",
+    "RULES",
+    "Finding",
+    "Inspection",
     "Row",
-    "count_finding",
+    "Rule",
+    "count_findings",
     "drop_long",
     "read_records",
     "read_rows",
     "row_from_record",
     "split_rows",
+    "text_of",
 ]

@@ -1,4 +1,4 @@
-"""Which rows are trained on: the split, the length filter, the documented number of records.
+"""Which rows are trained on: the split and the length filter.
 
 It never shuffles: both halves of a split keep the order of the file.
 
@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from typing import TypeVar
 
-from sim.contract.limits import RECORDS_MAX, RECORDS_MIN
 from sim.dataset.row import Row
-from sim.dialects.finding import Finding
+
+T = TypeVar("T")
 
 
-def split_rows(rows: Sequence[Row], fraction: float, seed: int) -> tuple[list[Row], list[Row]]:
+def split_rows(rows: Sequence[T], fraction: float, seed: int) -> tuple[list[T], list[T]]:
     """Return the training rows and, rounded up, the `fraction` of rows held out for validation."""
     import numpy as np
 
@@ -39,21 +40,3 @@ def drop_long(
     for row in rows:
         (kept if counter(row) <= max_prompt_length else dropped).append(row)
     return kept, dropped
-
-
-def count_finding(count: int, *, path: str) -> Finding | None:
-    """Return what Bedrock would say to a file of this many records; None if nothing.
-
-    `path` is the dotted place of the file in the request.
-    """
-    if RECORDS_MIN <= count <= RECORDS_MAX:
-        return None
-    few = count < RECORDS_MIN
-    return Finding(
-        path=path,
-        value=count,
-        rule=f"{RECORDS_MIN:,} to {RECORDS_MAX:,} records",
-        source="Amazon Bedrock user guide, rft-prepare-data",
-        problem=f"too {'few' if few else 'many'} records",
-        hint="add records" if few else "leave some out",
-    )

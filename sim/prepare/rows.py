@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.dataset import read_records
+from sim.dataset import read_records, text_of
 
 _PROMPT_ROLES = ("system", "user")
 
@@ -53,13 +53,8 @@ def prompt_text(record: Mapping[str, Any]) -> str:
 
 
 def content_text(content: object) -> str:
-    """Return the text of a message's content: a string, or a list of text parts."""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return ""
-    texts = (part.get("text") for part in content if isinstance(part, dict))
-    return "".join(text for text in texts if isinstance(text, str))
+    """Return the text of a message's content; none where it is neither text nor text parts."""
+    return text_of(content) or ""
 
 
 def reference_text(record: Mapping[str, Any]) -> str | None:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from sim.dataset import (
     MAX_LINE_BYTES,
     Row,
-    count_finding,
     drop_long,
     read_rows,
     row_from_record,
@@ -262,17 +261,3 @@ def test_prompts_over_the_limit_are_dropped_and_told() -> None:
     rows = make_rows(4)
     kept, dropped = drop_long(rows, lambda row: row.line, 2)
     assert (kept, dropped) == (rows[:2], rows[2:])
-
-
-@pytest.mark.parametrize(
-    ("count", "problem"),
-    [(99, "too few"), (100, None), (20_000, None), (20_001, "too many")],
-)
-def test_bedrocks_number_of_records_is_a_finding(count: int, problem: str | None) -> None:
-    finding = count_finding(count, path="trainingDataConfig.s3Uri")
-    if problem is None:
-        assert finding is None
-    else:
-        assert finding is not None
-        assert problem in finding.problem
-        assert "100 to 20,000" in str(finding)
