@@ -21,7 +21,7 @@ from typing import Any, Literal, Protocol
 from sim.grader.grader import Grader
 from sim.grader.halving import Broken, BrokenKind, Halving
 from sim.grader.profiles import PROFILES
-from sim.grader.records import Grade, Sample
+from sim.grader.records import Grade, Invocation, Sample
 
 Kind = Literal["silent zero", "below the top score"] | BrokenKind
 REFERENCE_KEYS = ("final_answer", "text", "answer", "ground_truth")
@@ -141,6 +141,7 @@ class ProfileGrades:
     seconds: float
     exact: bool
     wrapped: bool | None = None
+    invocations: tuple[Invocation, ...] = ()
 
     def result(self, *, top_score: float, skipped: int) -> ProfileResult:
         """Judge them by a top score."""
@@ -171,7 +172,8 @@ def grade_profile(
         search = Halving(grader)
         outcomes = tuple(search.grade(samples))
     seconds = time.perf_counter() - started
-    return ProfileGrades(profile, outcomes, seconds, search.exact, wrapped)
+    calls = tuple(search.invocations)
+    return ProfileGrades(profile, outcomes, seconds, search.exact, wrapped, calls)
 
 
 def highest(graded: Iterable[ProfileGrades]) -> float:
