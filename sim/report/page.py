@@ -1,57 +1,189 @@
-"""One self-contained HTML page about a run: the verdict, the curves, what differs from Bedrock.
+"""One self-contained HTML page about a run: the verdict, the curves, the answers, the ledger.
 
-Everything from the run is untrusted text: the template escapes it, and the page forbids scripts
-and every request.
+Everything from the run is untrusted text: the template escapes it, the script inserts it as text,
+and the page's policy runs the two scripts that came with it and asks for nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import datetime
+from dataclasses import asdict
+from typing import Any, Final
 
 from sim.contract import ledger
+from sim.report import scripts
+from sim.report.answers import VALIDATION, Answers
+from sim.report.batches import Batch
+from sim.report.differences import differences
 from sim.report.graphs import console_graphs
+from sim.report.reading import Run, read_run
+from sim.report.series import console_series, local_series
+from sim.report.visible import visible
 from sim.runfolder import RunFolder
+from sim.verdicts import Evidence, headline, judge
+
+LIVE_EVERY_MS: Final = 2000
+
+
+class Page:
+    """The page of one run; written anew, it reads only what is new."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._answers = Answers(folder)
+
+    def write(self) -> None:
+        """Write report.html into the run folder, which must be open for writing."""
+        self._folder.write_report(self.render())
+
+    def render(self, *, live: bool = False) -> str:
+        """Return the page; a `live` one goes on asking its server for more."""
+        run, batches, evidence, remarks = self._read()
+        context = {
+            "run": run,
+            "record": run.record,
+            "resolved": run.resolved,
+            "remarks": remarks,
+            "facts": _facts(run),
+            "took": _took(run),
+            "differences": differences(run.resolved),
+            "ledger": ledger.rows_for(run.resolved.get("dialect", "")),
+            "graphs": _ours(_inline(console_graphs(run.lines))),
+            "data": _ours(scripts.embedded_json(_data(run, batches, evidence, live=live))),
+            "batches": [] if live else batches,
+            "css": _ours(scripts.own("page.css")),
+            "js": _ours(scripts.own("page.js")),
+            "plotly": scripts.plotly()[0],
+            "policy": scripts.policy(live=live),
+            "verdicts": (verdicts := judge(evidence)),
+            "headline": headline(evidence, verdicts),
+        }
+        html = _template().render(context)
+        return html.encode("utf-8", "replace").decode()  # half a surrogate pair has no UTF-8
+
+    def data(self) -> dict[str, Any]:
+        """Return what the page's script draws, for a page that follows the run."""
+        run, batches, evidence, _ = self._read()
+        return _data(run, batches, evidence, live=run.going_on)
+
+    def batch(self, identity: str) -> str | None:
+        """Return one step's packed answers, as of the last time the run was read."""
+        return next((b.packed for b in self._batches if b.id == identity), None)
+
+    def _read(self) -> tuple[Run, list[Batch], Evidence, list[str]]:
+        run = read_run(self._folder)
+        self._batches, remarks = self._answers.read(run)
+        evidence = evidence_of(run, self._batches)
+        return run, self._batches, evidence, [*run.remarks, *remarks]
 
 
 def write_page(folder: RunFolder) -> None:
     """Write report.html from what the run folder holds."""
-    folder.write_report(render(folder))
+    Page(folder).write()
 
 
 def render(folder: RunFolder) -> str:
     """Return the page as HTML."""
+    return Page(folder).render()
+
+
+def evidence_of(run: Run, batches: list[Batch]) -> Evidence:
+    """Return what the rules look at."""
+    trained = [batch for batch in batches if batch.kind != VALIDATION and batch.answers]
+    components = frozenset().union(*(batch.components for batch in trained))
+    return Evidence(
+        lines=run.lines,
+        looping={batch.step: batch.looping for batch in trained},
+        reward_components=components if trained else None,
+        timeout_s=run.local("lambda.timeout"),
+        inference_max_tokens=run.setting("inference_max_tokens"),
+    )
+
+
+def _data(run: Run, batches: list[Batch], evidence: Evidence, *, live: bool) -> dict[str, Any]:
+    verdicts = judge(evidence)
+    return {
+        "name": visible(run.folder.name),
+        "status": visible(run.status),
+        "live": live,
+        "every_ms": LIVE_EVERY_MS,
+        "step": run.last_step,
+        "total": (run.record.get("steps") or {}).get("total") or run.last_step,
+        "group_size": run.setting("samples_per_prompt"),
+        "per_event": run.local("lambda.batchSize"),
+        "headline": headline(evidence, verdicts),
+        "verdicts": [{**verdict.as_json(), "says": visible(verdict.says)} for verdict in verdicts],
+        "graphs": [
+            {**asdict(graph), "sparse": graph.sparse}
+            for graph in (*console_series(run.lines), *local_series(run.lines))
+        ],
+        "batches": [
+            {"id": b.id, "kind": b.kind, "step": b.step, "answers": b.answers, "kept": b.kept}
+            for b in batches
+        ],
+    }
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    """Return what stands under the title: name and value."""
+    device = (run.record.get("device") or {}).get("type")
+    steps = run.record.get("steps") or {}
+    data = run.record.get("data") or {}
+    facts = [
+        ("step", f"{run.last_step} of {steps['total']}" if "total" in steps else None),
+        ("model", run.local("model")),
+        ("stands in for", _base_model(run)),
+        ("device", device),
+        ("seed", run.record.get("seed")),
+        ("training prompts", data.get("train_prompts")),
+        ("validation prompts", data.get("validation_prompts")),
+    ]
+    return [(name, visible(value)) for name, value in facts if value is not None]
+
+
+def _base_model(run: Run) -> str | None:
+    request = run.resolved.get("request") or {}
+    found = request.get("baseModelIdentifier") or request.get("model")
+    return None if found is None else str(found)
+
+
+def _took(run: Run) -> str | None:
+    """Return how long the run took; None where a time is missing or foreign."""
+    try:
+        started, ended = (
+            datetime.datetime.fromisoformat(str(run.record.get(key)))
+            for key in ("started", "ended")
+        )
+        seconds = round((ended - started).total_seconds())
+    except (ValueError, TypeError):
+        return None
+    hours, minutes = divmod(seconds // 60, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds % 60:02d} s" if minutes else f"{seconds} s"
+
+
+def _template() -> Any:
     import jinja2
-    import markupsafe
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("sim.report", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    lines = folder.read_metrics()
-    resolved = folder.read_resolved()
-    # The SVG is drawn by us from numbers and our own titles, so it is the one part not escaped.
-    graphs = markupsafe.Markup(_inline(console_graphs(lines)))  # noqa: S704
-    return environment.get_template("page.html.jinja").render(
-        name=folder.name,
-        record=folder.read_record(),
-        resolved=resolved,
-        settings=resolved["settings"],
-        graphs=graphs,
-        first=_first(lines),
-        last=_last(lines),
-        ledger=ledger.rows_for(resolved["dialect"]),
-    )
+    environment.filters["visible"] = visible
+    return environment.get_template("page.html.jinja")
+
+
+def _ours(text: str) -> Any:
+    """Mark as not to be escaped: our own files, our own drawing, JSON that escaped itself."""
+    import markupsafe
+
+    return markupsafe.Markup(text)  # noqa: S704
 
 
 def _inline(svg: str) -> str:
     """Drop the XML declaration and doctype, which do not belong inside HTML."""
     return svg[svg.index("<svg") :]
-
-
-def _first(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    return lines[0] if lines else {}
-
-
-def _last(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    return lines[-1] if lines else {}
