@@ -95,6 +95,11 @@ class ChatTokenizer:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text as `encode` counts them, on every core."""
+        encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [len(each) for each in encoded]
+
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
         """Return the text of the token ids."""
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)

@@ -7,7 +7,7 @@ from sim.dataset.lines import MAX_LINE_BYTES
 from sim.dataset.reader import read_records, read_rows
 from sim.dataset.record import text_of
 from sim.dataset.row import Row, row_from_record
-from sim.dataset.rules import RULES, Rule
+from sim.dataset.rules import RULES, Rule, violation
 from sim.dataset.selection import drop_long, split_rows
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "row_from_record",
     "split_rows",
     "text_of",
+    "violation",
 ]

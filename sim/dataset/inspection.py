@@ -56,15 +56,17 @@ class Finding:
 
     def __str__(self) -> str:
         return (
-            f"{self.file}{self._lines()}: {self.first.what}; expected: {self.rule.expected}; "
+            f"{self.place}: {self.first.what}; expected: {self.rule.expected}; "
             f"found: {self.first.found} ({self.rule.source})"
         )
 
-    def _lines(self) -> str:
+    @property
+    def place(self) -> str:
+        """Return file and first lines, and how often the rule is broken."""
         if not self.lines:
-            return ""
-        more = ", ..." if self.count > len(self.lines) else ""
-        return f", {self.count:,} x, line {', '.join(map(str, self.lines))}{more}"
+            return self.file
+        more = f", ... ({self.count:,} times)" if self.count > len(self.lines) else ""
+        return f"{self.file}:{','.join(map(str, self.lines))}{more}"
 
 
 class Inspection:
