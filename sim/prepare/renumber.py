@@ -1,0 +1,307 @@
+"""Give a word problem new numbers and compute its answer again along its calculator marks.
+
+A renumbering is a map from old numbers to new ones: every 48 of the problem becomes the same new
+number wherever it stands, and every result is computed from the new numbers. Whatever a 48 of the
+solution meant, it is then replaced by the right one, or there is no such map and no new problem.
+
+The map also keeps what the words of a problem may rest on:
+whole stays whole, a division stays exact, above 0, 1 and 2 stays above; what was less stays less,
+so that "more than 8 hours", the cheaper offer and the slower runner stay what they were; numbers
+in words, fractions, dates, ordinals and what the world fixes (7 days) do not change.
+
+Not here: looking into records, and the second opinion (`renumber_verify`).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, pairwise
+
+from sim.prepare.marks import (
+    MARK,
+    NotExecutableError,
+    Tree,
+    check_mark,
+    evaluate,
+    final_number,
+    find_marks,
+    numbers_of,
+    parse,
+)
+from sim.prepare.renumber_candidates import candidates
+from sim.prepare.renumber_constants import HELD, constants_allowed, constants_for
+from sim.prepare.renumber_numbers import (
+    Number,
+    NumberWord,
+    number_words_in,
+    numbers_in,
+    numbers_in_solution,
+)
+
+ATTEMPTS = 150
+"""Draws before a problem is given up; each is a few evaluations."""
+
+SMALL = 12
+"""Up to here a number may count something that the question lists and never names as a number."""
+
+
+class NotRenumberableError(ValueError):
+    """A problem that can't be given new numbers; the message is the reason, the same for many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """What may change in a problem and what follows from it."""
+
+    free: dict[Fraction, tuple[Fraction, ...]]
+    """Old numbers of the question, each with the new ones it may be given."""
+    fixed: frozenset[Fraction]
+    shares: tuple[tuple[Fraction, Fraction, Fraction, Fraction], ...]
+    """(old, free, a, b): old is a + b x free, as 0.8 is 1 - 20 / 100."""
+    marks: tuple[tuple[Tree, Fraction], ...]
+    sums: tuple[tuple[Fraction, tuple[Fraction, ...]], ...]
+    """Numbers of the question that are the sum of others, by intent or not: it must hold again."""
+
+
+NumberMap = dict[Fraction, Fraction]
+
+
+def scheme_of(question: str, solution: str) -> Scheme:
+    """Return what may change in the problem.
+
+    Raises:
+        NotRenumberableError: it can't be executed with other numbers.
+    """
+    marks = _executable_marks(solution)
+    if final_number(solution) != marks[-1][1]:
+        raise NotRenumberableError("the final number is not the value of the last mark")
+    asked, told = numbers_in(question), numbers_in_solution(MARK.sub("", solution))
+    if any(number.kind == "strange" for number in (*asked, *told)):
+        raise NotRenumberableError("a number is written in a form that is not understood")
+    words = [*number_words_in(question), *number_words_in(solution)]
+    both = f"{question}\n{solution}"
+    fixed = _fixed(asked, told, words, both) | _fractions(question) | _risky(question, asked, marks)
+    free = {n.value for n in asked if n.kind == "free"} - fixed
+    shares = _shares(n for n in asked if n.value in free)
+    allowed = constants_allowed(both)
+    named = _named_by(question, asked) | {share[0] for share in shares} | HELD | allowed
+    in_marks, used = _trace(marks, told, named)
+    shares = tuple(share for share in shares if share[0] in used)
+    by_share = {share[1] for share in shares if share[0] in in_marks}
+    _check_all_used(asked, number_words_in(question), in_marks | by_share)
+    if not free:
+        raise NotRenumberableError("every number of the question must stay as it is")
+    return Scheme(
+        free={value: candidates(value, [n for n in asked if n.value == value]) for value in free},
+        fixed=(fixed | (allowed & used)) - free,
+        shares=shares,
+        marks=marks,
+        sums=_sums({n.value for n in asked}),
+    )
+
+
+def _executable_marks(solution: str) -> tuple[tuple[Tree, Fraction], ...]:
+    marks = []
+    for mark in find_marks(solution):
+        checked = check_mark(mark)
+        if checked.verdict == "not executable":
+            raise NotRenumberableError("a mark is not executable")
+        if checked.verdict != "computes" or checked.computed is None:
+            raise NotRenumberableError("a mark does not compute exactly")
+        marks.append((parse(mark.expression), checked.computed))
+    if not marks:
+        raise NotRenumberableError("the solution has no calculator marks")
+    return tuple(marks)
+
+
+def _fixed(
+    asked: list[Number], told: list[Number], words: list[NumberWord], text: str
+) -> frozenset[Fraction]:
+    named = [number.value for number in (*asked, *told) if number.kind == "named"]
+    in_words = {value for word in words for value in word.values}
+    return HELD | frozenset(named) | in_words | constants_for(text)
+
+
+def _fractions(text: str) -> frozenset[Fraction]:
+    """Return what a fraction such as 4/5 gives a solution: 4/5, 1/5, 4 and 5."""
+    found: set[Fraction] = set()
+    for top, bottom in re.findall(r"(\d+)\s?/\s?(\d+)(?![\d.])", text):
+        if int(bottom):
+            share = Fraction(int(top), int(bottom))
+            found |= {share, 1 - share, Fraction(int(top)), Fraction(int(bottom))}
+    return frozenset(found)
+
+
+def _risky(
+    question: str, asked: list[Number], marks: tuple[tuple[Tree, Fraction], ...]
+) -> frozenset[Fraction]:
+    """Return small numbers that may also count something else, so that they had better stay."""
+    literals = [value for tree, _ in marks for value in numbers_of(tree)]
+    listed = re.search(r"\b(?:first|second|third|last|others?|another|rest)\b", question)
+    risky = set()
+    for number in asked:
+        count = sum(other.value == number.value for other in asked)
+        if number.value <= SMALL and literals.count(number.value) > count:
+            risky.add(number.value)
+        if listed and number.value <= SMALL // 2:
+            risky.add(number.value)
+    return frozenset(risky)
+
+
+def _shares(
+    numbers: Iterable[Number],
+) -> tuple[tuple[Fraction, Fraction, Fraction, Fraction], ...]:
+    """Return what a solution may make of a percentage or of cents without a mark."""
+    found: set[tuple[Fraction, Fraction, Fraction, Fraction]] = set()
+    zero, one, hundred, hundredth = Fraction(0), Fraction(1), Fraction(100), Fraction(1, 100)
+    for number in numbers:
+        v = number.value
+        if number.is_percent or number.is_cents:
+            found.add((v / 100, v, zero, hundredth))
+        if number.is_percent:
+            found.add((1 - v / 100, v, one, -hundredth))
+            found.add((1 + v / 100, v, one, hundredth))
+            found.add((100 - v, v, hundred, -one))
+            found.add((100 + v, v, hundred, one))
+    return tuple(sorted(found))
+
+
+def _named_by(question: str, asked: list[Number]) -> frozenset[Fraction]:
+    """Return the numbers that a solution can take from the question."""
+    words = {value for word in number_words_in(question) for value in word.values}
+    return frozenset({number.value for number in asked} | words | _fractions(question))
+
+
+def _trace(
+    marks: tuple[tuple[Tree, Fraction], ...], told: list[Number], named: frozenset[Fraction]
+) -> tuple[set[Fraction], set[Fraction]]:
+    """Return what the marks, and what marks and sentences, take from outside their own results."""
+    results: set[Fraction] = set()
+    in_marks: set[Fraction] = set()
+    for tree, value in marks:
+        in_marks |= set(numbers_of(tree))
+        if in_marks - named - results:
+            raise NotRenumberableError("a number of the solution comes from nowhere")
+        results.add(value)
+    said = {number.value for number in told}
+    if said - named - results:
+        raise NotRenumberableError("a number of the solution comes from nowhere")
+    return in_marks, in_marks | said
+
+
+def _check_all_used(
+    asked: list[Number], words: list[NumberWord], used: set[Fraction] | frozenset[Fraction]
+) -> None:
+    for number in asked:
+        if number.kind == "free" and number.value not in used:
+            raise NotRenumberableError("a number of the question is not used by a mark")
+    for word in words:
+        if not word.is_idle and not word.values & used:
+            raise NotRenumberableError("a number word of the question is not used by a mark")
+
+
+def _sums(values: set[Fraction]) -> tuple[tuple[Fraction, tuple[Fraction, ...]], ...]:
+    found: list[tuple[Fraction, tuple[Fraction, ...]]] = []
+    big = sorted(value for value in values if value > 2)  # noqa: PLR2004
+    for total in big:
+        smaller = [value for value in big if value < total]
+        found += [(total, pair) for pair in combinations(smaller, 2) if sum(pair) == total]
+        if len(smaller) > 2 and sum(smaller) == total:  # noqa: PLR2004
+            found.append((total, tuple(smaller)))
+    return tuple(found)
+
+
+def draw(scheme: Scheme, rng: random.Random) -> NumberMap | None:
+    """Return a map from old numbers to new ones; None where no draw kept every kind.
+
+    At first every number is drawn; later, when that finds nothing, one or two at a time.
+    """
+    old = {value: value for value in scheme.free}
+    for attempt in range(ATTEMPTS):
+        count = len(old) if attempt < ATTEMPTS // 2 else rng.randint(1, min(2, len(old)))
+        chosen = rng.sample(sorted(old), count)
+        drawn = old | {value: rng.choice(scheme.free[value]) for value in chosen}
+        if drawn == old or not _rises(drawn):
+            continue
+        new = _worked(scheme, drawn)
+        if new is not None and _rises(new):
+            return new
+    return None
+
+
+def _worked(scheme: Scheme, drawn: NumberMap) -> NumberMap | None:
+    new = {value: value for value in scheme.fixed} | drawn
+    for old, free, start, factor in scheme.shares:
+        if new.setdefault(old, start + factor * drawn[free]) != start + factor * drawn[free]:
+            return None
+    if any(new[total] != sum(new[part] for part in parts) for total, parts in _held(scheme, new)):
+        return None
+    for tree, old in scheme.marks:
+        try:
+            value = evaluate(tree, new.__getitem__)
+        except NotExecutableError:
+            return None
+        if not _keeps_kind(old, value) or new.setdefault(old, value) != value:
+            return None
+    return new
+
+
+def _held(scheme: Scheme, new: NumberMap) -> Iterable[tuple[Fraction, tuple[Fraction, ...]]]:
+    return (each for each in scheme.sums if all(v in new for v in (each[0], *each[1])))
+
+
+def _keeps_kind(old: Fraction, new: Fraction) -> bool:
+    for limit in (0, 1, 2):
+        if (old > limit, old == limit) != (new > limit, new == limit):
+            return False
+    if old.denominator == 1:
+        return new.denominator == 1
+    return new.denominator != 1 and (new * 10 ** max(_decimals(old), 2)).denominator == 1
+
+
+def _decimals(value: Fraction) -> int:
+    """Return the decimals that write the value out; 6 where nothing does."""
+    return next((n for n in range(6) if (value * 10**n).denominator == 1), 6)
+
+
+def _rises(numbers: NumberMap) -> bool:
+    """Say whether what was less is still less."""
+    new = [numbers[old] for old in sorted(numbers)]
+    return all(left < right for left, right in pairwise(new))
+
+
+def rewrite_question(text: str, numbers: NumberMap) -> str:
+    """Return the question with its free numbers replaced."""
+    return _rewrite(text, numbers_in(text), numbers)
+
+
+def rewrite_solution(text: str, numbers: NumberMap) -> str:
+    """Return the solution, marks included, with its numbers replaced."""
+    return _rewrite(text, numbers_in_solution(text), numbers)
+
+
+def _rewrite(text: str, found: list[Number], numbers: NumberMap) -> str:
+    parts, at = [], 0
+    for number in found:
+        new = numbers.get(number.value, number.value)
+        if number.kind == "free" and new != number.value:
+            parts += [text[at : number.start], written_like(number.text, new)]
+            at = number.end
+    return "".join([*parts, text[at:]])
+
+
+def written_like(old: str, value: Fraction) -> str:
+    """Return the number with the old one's thousands commas, decimals and leading point."""
+    decimals = max(len(old.partition(".")[2]), _decimals(value))
+    scaled = value * 10**decimals
+    digits = str(scaled.numerator).rjust(decimals + 1, "0")
+    whole, rest = (digits[:-decimals], digits[-decimals:]) if decimals else (digits, "")
+    if "," in old:
+        whole = f"{int(whole):,}"
+    if old.startswith(".") and whole == "0":
+        whole = ""
+    return f"{whole}.{rest}" if rest else whole

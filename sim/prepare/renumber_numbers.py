@@ -1,0 +1,261 @@
+"""Find the numbers of a text, in digits and in words, and say which may be given a new value.
+
+A digit number is free unless its surroundings say that it names something: an ordinal, a year, a
+date, a time of day, a ratio, a range, a written fraction, a bank note, a grade, a listed count.
+A number in words is never free.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+Kind = Literal["free", "named", "strange"]
+"""named: stays as it is.  strange: in a form that is not understood."""
+
+_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?|(?<!\d)\.\d+")
+_MONTHS = (
+    r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+)
+_GLUED_UNITS = r"(?:ft|kg|g|lbs?|cm|mm|km|mph|oz|ml|mL|hrs?|mins?|GB|MB|TB|kb|cents?)\b"
+_NAMED_AFTER = re.compile(
+    r"(?:st|nd|rd|th)\b|['’]?s\b|\s?(?:[ap]\.?m\b|[AP]\.?M\b|o['’]clock|noon)|[:/]\s?\d|\s?/\s?\d"
+    r"|\s?[-–—]\s?\$?\d|\s\d+\s?/\s?\d|\s(?:to|or)\s\$?\d|\s?[¼½¾⅓⅔]|\s(?:and\sa|and\sone)[\s-]"
+    r"|[\s-](?:dollar|cent|pound|euro)?[\s-]?(?:bill|coin|note)s?\b"
+    r"|\s(?:dozen|hundred|thousand|million|billion|gross|score|pairs?|couples?)\b"
+    rf"|[\s,]+(?:of\s)?{_MONTHS}\b|\s(?:times\s)?in\sa\srow\b|\sout\sof\s"
+)
+_NAMED_BEFORE = re.compile(
+    r"(?:\d\s?[:/]\s?|\d\s?[-–—]\s?\$?|\d\s(?:to|or|and)\s\$?|[#№]\s?|\d\s)$"
+    r"|\b(?:grade|chapter|page|level|size|room|route|highway|number|no\.|day|week|month|year|step"
+    r"|round|part|unit|version|class|phase|lane|house|apartment|quarter|team|group|type|stage"
+    r"|model|code|channel|exit|gate|platform|line|bus|train|flight|out of|ratio of|scale of"
+    r"|score of|at age|age of|until|by|at)\s\$?$"
+    rf"|\b{_MONTHS}\s$",
+    re.IGNORECASE,
+)
+_LIST_AFTER = re.compile(r"[^.?!\d]{0,60}?(?::|\b(?:named|called|namely|such as|including)\b)")
+_YEARS = range(1600, 2101)
+
+_UNITS = (
+    *(
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+        ]
+    ),
+    *(["fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]),
+)
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_CARDINALS = {
+    **{word: value for value, word in enumerate(_UNITS)},
+    **{word: 10 * value for value, word in enumerate(_TENS, 2)},
+    "fourty": 40,
+}
+_SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
+_OTHER_WORDS: dict[str, tuple[str, ...]] = {
+    "half": ("2", "1/2", "50"),
+    "halves": ("2", "1/2", "50"),
+    "halved": ("2", "1/2", "50"),
+    "twice": ("2",),
+    "double": ("2",),
+    "doubled": ("2",),
+    "doubles": ("2",),
+    "both": ("2",),
+    "pair": ("2",),
+    "pairs": ("2",),
+    "couple": ("2",),
+    "twins": ("2",),
+    "triplets": ("3",),
+    "triple": ("3",),
+    "triples": ("3",),
+    "tripled": ("3",),
+    "thrice": ("3",),
+    "threefold": ("3",),
+    "quadruple": ("4",),
+    "quadrupled": ("4",),
+    "dozen": ("12",),
+    "dozens": ("12",),
+    "quarter": ("4", "1/4", "3/4", "25"),
+    "quarters": ("4", "1/4", "3/4", "25"),
+    "decade": ("10",),
+    "century": ("100",),
+    "gross": ("144",),
+}
+_ORDINALS = {
+    "third": 3,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "seventh": 7,
+    "eighth": 8,
+    "ninth": 9,
+    "tenth": 10,
+    "eleventh": 11,
+    "twelfth": 12,
+    "twentieth": 20,
+    "hundredth": 100,
+}
+_IDLE_WORDS = {"one", "zero", "pair", "pairs", "both", "couple", "third", "fourth", "fifth"}
+"""Words that often count nothing, so that no mark need use them."""
+
+_WORD = re.compile(r"[A-Za-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number in digits, as it stands in a text."""
+
+    text: str
+    value: Fraction
+    start: int
+    end: int
+    kind: Kind
+    before: str
+    """The characters before it, at most 40."""
+    after: str
+    """The characters behind it, at most 80."""
+
+    @property
+    def is_percent(self) -> bool:
+        """Whether it is a share of a hundred."""
+        return re.match(r"\s?%|\s?percent", self.after) is not None
+
+    @property
+    def is_cents(self) -> bool:
+        """Whether it is an amount of the hundredth part of a coin."""
+        return re.match(r"[\s-]?(?:cents?\b|¢|c\b)", self.after) is not None
+
+
+def numbers_in(text: str) -> list[Number]:
+    """Return the digit numbers of a text in order."""
+    return [_number(match, text) for match in _NUMBER.finditer(text)]
+
+
+def _number(match: re.Match[str], text: str) -> Number:
+    start, end = match.span()
+    before, after = text[max(0, start - 40) : start], text[end : end + 80]
+    value = Fraction(match.group().replace(",", ""))
+    kind = _kind(value, match.group(), before, after)
+    return Number(match.group(), value, start, end, kind, before, after)
+
+
+def _kind(value: Fraction, text: str, before: str, after: str) -> Kind:
+    if _NAMED_AFTER.match(after) or _NAMED_BEFORE.search(before):
+        return "named"
+    if len(text) == 4 and value in _YEARS and not before.endswith("$"):  # noqa: PLR2004
+        return "named"
+    if _LIST_AFTER.match(after) and value <= 20:  # noqa: PLR2004
+        return "named"
+    times_before = re.search(r"(?:^|[^A-Za-z])[xX]$", before)
+    times_after = re.match(r"[xX](?:\s|\$|\d)", after)
+    if before[-1:].isalpha() and not times_before:
+        return "strange"
+    if before[-1:] in ("^", "√") or after[:1] in ("^", "³", "²"):
+        return "strange"
+    if after[:1].isalpha() and not times_after and not re.match(_GLUED_UNITS, after):
+        return "strange"
+    return "free"
+
+
+def numbers_in_solution(text: str) -> list[Number]:
+    """Return the digit numbers of a worked solution, where `/`, `-` and `:` are mostly signs."""
+    found = []
+    for match in _NUMBER.finditer(text):
+        start, end = match.span()
+        before, after = text[max(0, start - 40) : start], text[end : end + 80]
+        kind = _kind_in_solution(before, after)
+        value = Fraction(match.group().replace(",", ""))
+        found.append(Number(match.group(), value, start, end, kind, before, after))
+    return found
+
+
+def _kind_in_solution(before: str, after: str) -> Kind:
+    if re.match(r"(?:st|nd|rd|th)\b|:\d\d|\s?(?:[ap]\.?m\b|[AP]\.?M\b)", after):
+        return "named"
+    if re.search(r"\d:$", before):
+        return "named"
+    times = re.match(r"[xX](?:\s|\$|\d|\()", after)
+    letters = after[:1].isalpha() and not times and not re.match(_GLUED_UNITS, after)
+    glued = before[-1:].isalpha() and not re.search(r"(?:^|[^A-Za-z])[xX]$", before)
+    return "strange" if letters or glued or after[:1] in ("^", "³", "²") else "free"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberWord:
+    """A number in words and the values that it may stand for in a calculation."""
+
+    word: str
+    values: frozenset[Fraction]
+    is_idle: bool
+    """It often counts nothing ("one of them"), so that no mark need use it."""
+
+
+def number_words_in(text: str) -> list[NumberWord]:
+    """Return the number words of a text; `twenty-five` is one word that stands for 25."""
+    found = []
+    words = [match.group().lower() for match in _WORD.finditer(text)]
+    at = 0
+    while at < len(words):
+        value, length = _cardinal(words, at)
+        if length:
+            compound = " ".join(words[at : at + length])
+            found.append(NumberWord(compound, value, compound in _IDLE_WORDS))
+            at += length
+        else:
+            values = _other(words[at])
+            if values:
+                found.append(NumberWord(words[at], values, words[at] in _IDLE_WORDS))
+            at += 1
+    return found
+
+
+def _cardinal(words: list[str], at: int) -> tuple[frozenset[Fraction], int]:
+    """Return the value of the longest run of number words from here, and how many they are."""
+    total, current, length = 0, 0, 0
+    for word in words[at:]:
+        if word in _CARDINALS:
+            current += _CARDINALS[word]
+        elif word in _SCALES:
+            current = max(current, 1) * _SCALES[word]
+            if word != "hundred":
+                total, current = total + current, 0
+        else:
+            break
+        length += 1
+    values = {Fraction(total + current)} if length else set()
+    denominator = _denominator(words, at + length)
+    if length and denominator:
+        share = Fraction(total + current, denominator)
+        values |= {share, 1 - share, Fraction(denominator)}
+    if length and words[at + length : at + length + 3] == ["and", "a", "half"]:
+        values.add(total + current + Fraction(1, 2))
+    return frozenset(values), length
+
+
+def _denominator(words: list[str], at: int) -> int | None:
+    word = words[at] if at < len(words) else ""
+    return 2 if word in ("half", "halves") else _ORDINALS.get(word.removesuffix("s"))
+
+
+def _other(word: str) -> frozenset[Fraction]:
+    if word in _OTHER_WORDS:
+        return frozenset(Fraction(value) for value in _OTHER_WORDS[word])
+    number = _ORDINALS.get(word.removesuffix("s"))
+    if number is None:
+        return frozenset()
+    return frozenset({Fraction(number), Fraction(1, number), 1 - Fraction(1, number)})

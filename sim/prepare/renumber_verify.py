@@ -1,0 +1,128 @@
+"""A second opinion on a renumbered problem, before it is written.
+
+Reads the finished texts as a stranger would, with an evaluator of its own (operator precedence on
+two stacks, where `marks` descends recursively), and knows nothing of the map that made them.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+_MARK = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
+_PIECE = re.compile(r"\d[\d,]*\.?\d*|\.\d+|[-+*/()]|\S")
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
+_SIGNS = str.maketrans({"×": "*", "÷": "/", "−": "-", "–": "-", "$": " ", "€": " ", "£": " "})
+_SUM = re.compile(
+    r"([-+*/().,\d\s]*\d[-+*/().,\d\s]*[-+*/][-+*/().,\d\s]*\d[)\s]*)=\s*(\.?\d[\d,.]*)"
+)
+
+
+class NotASumError(ValueError):
+    """A text that is no arithmetic."""
+
+
+def refusal(*, question: str, solution: str, old_solution: str, answer: str) -> str | None:
+    """Return why the new problem can't be trusted; None where everything computes.
+
+    `answer` is the final answer as the record gives it.
+    """
+    marks = _MARK.findall(solution)
+    if len(marks) != solution.count("<<") or not marks:
+        return "a mark of the new solution can't be read"
+    try:
+        values = [compute(expression) for expression, _ in marks]
+        stated = [compute(value) for _, value in marks]
+        final = compute(solution.rpartition("####")[2])
+        given = compute(answer)
+    except NotASumError:
+        return "a mark or the answer of the new solution can't be computed"
+    if values != stated:
+        return "a mark of the new solution does not compute"
+    if not final == given == values[-1]:
+        return "the new answer is not what the last mark computes"
+    if not _said_after_marks(solution):
+        return "the number behind a mark of the new solution is another one"
+    broken = sums_outside_marks(solution) ^ sums_outside_marks(old_solution)
+    if any(not holds for _, holds in broken):
+        return "a sum between the marks no longer computes"
+    if re.search(r"(?<![\d.,])\d{9,}", question):
+        return "a number of the new question is absurdly large"
+    return None
+
+
+def _said_after_marks(solution: str) -> bool:
+    """Say whether each mark is followed by its own value where a number follows at all."""
+    for value, said in re.findall(
+        r"<<[^<>=]+=([^<>]+)>>\s?\$?(\d[\d,]*(?:\.\d+)?|\.\d+)", solution
+    ):
+        if compute(value) != compute(said):
+            return False
+    return True
+
+
+def sums_outside_marks(solution: str) -> set[tuple[int, bool]]:
+    """Return, for each sum in the sentences by its place among them, whether it holds."""
+    plain = _MARK.sub(" ", solution).translate(_SIGNS)
+    plain = re.sub(r"(?<=[\d\s])[xX](?=[\s\d(])", "*", plain)
+    plain = re.sub(r"/\s*[A-Za-z]+|[A-Za-z'’%]+", " ", plain)
+    found = set()
+    for index, (left, right) in enumerate(_SUM.findall(plain)):
+        try:
+            found.add((index, compute(left.strip(" .,")) == compute(right.rstrip(".,"))))
+        except NotASumError:
+            continue
+    return found
+
+
+def compute(expression: str) -> Fraction:
+    """Return the value of an expression.
+
+    Raises:
+        NotASumError: it is not arithmetic, or divides by zero.
+    """
+    values: list[Fraction] = []
+    waiting: list[str] = []
+    is_operand_next = True
+    for piece in _PIECE.findall(expression.translate(_SIGNS)):
+        if piece[0].isdigit() or (piece[0] == "." and len(piece) > 1):
+            values.append(Fraction(piece.replace(",", "").rstrip(".")))
+            is_operand_next = False
+        elif piece == "(":
+            waiting.append(piece)
+        elif piece == ")":
+            while waiting and waiting[-1] != "(":
+                _apply(values, waiting.pop())
+            if not waiting:
+                raise NotASumError("a parenthesis too many")
+            waiting.pop()
+        elif piece in _PRECEDENCE:
+            if is_operand_next:
+                values.append(Fraction(0))
+            while waiting and _PRECEDENCE.get(waiting[-1], 0) >= _PRECEDENCE[piece]:
+                _apply(values, waiting.pop())
+            waiting.append(piece)
+            is_operand_next = True
+        else:
+            raise NotASumError(f"{piece!r} is not arithmetic")
+    while waiting:
+        _apply(values, waiting.pop())
+    if len(values) != 1:
+        raise NotASumError("numbers without an operator between them")
+    return values[0]
+
+
+def _apply(values: list[Fraction], operator: str) -> None:
+    if len(values) < 2 or operator not in _PRECEDENCE:  # noqa: PLR2004
+        raise NotASumError("an operator without its numbers")
+    right, left = values.pop(), values.pop()
+    if operator == "+":
+        values.append(left + right)
+    elif operator == "-":
+        values.append(left - right)
+    elif operator == "*":
+        values.append(left * right)
+    elif right == 0:
+        raise NotASumError("a division by zero")
+    else:
+        values.append(left / right)
