@@ -98,15 +98,16 @@ def grade(sample: dict[str, Any]) -> dict[str, Any]:
     answer = read_answer(text)
     steps = read_steps(text)
     is_right = answer == reference
-    matched = share_matched(steps, read_steps(solution_of(found)))
+    true = [step for step in steps if checks_out(step)]
+    matched = share_matched(true, read_steps(solution_of(found)), count=len(steps))
     metrics = [
         {"name": "accuracy", "value": float(is_right), "type": "Reward"},
         {"name": "steps_matched", "value": float(matched), "type": "Reward"},
         {"name": "answer_found", "value": float(answer is not None), "type": "Metric"},
     ]
     if steps:
-        true = sum(checks_out(step) for step in steps) / len(steps)
-        metrics.append({"name": "steps_true", "value": true, "type": "Metric"})
+        share_true = len(true) / len(steps)
+        metrics.append({"name": "steps_true", "value": share_true, "type": "Metric"})
     score = 1.0 if is_right else float(PARTIAL_CREDIT * matched)
     return {"id": sample_id, "aggregate_reward_score": score, "metrics_list": metrics}
 
@@ -218,22 +219,25 @@ def _step(left: str, right: str) -> Step | None:
 def checks_out(step: Step) -> bool:
     """Whether the left side comes to the right side, rounded as the right side is written."""
     value = evaluate(step.expression)
-    return value is not None and abs(value - step.result) * 2 * 10**step.decimals <= (
-        1 if step.decimals else 0
-    )
+    if value is None or value == step.result:
+        return value is not None
+    return step.decimals > 0 and abs(value - step.result) * 2 * 10**step.decimals <= 1
 
 
-def share_matched(answer: tuple[Step, ...], reference: tuple[Step, ...]) -> Fraction:
-    """Matched steps over the longer of the two lists, between 0 and 1."""
-    if not reference or not answer or len(answer) > MAX_STEPS:
+def share_matched(true: list[Step], reference: tuple[Step, ...], *, count: int) -> Fraction:
+    """Matched steps over the longer of the two lists, between 0 and 1.
+
+    `true` are the answer's steps that check out, `count` is the number of all its steps.
+    """
+    if not reference or not true or count > MAX_STEPS:
         return Fraction(0)
     wanted = Counter(step.result for step in reference)
     matched = 0
-    for step in answer:
-        if wanted[step.result] > 0 and checks_out(step) and not _is_idle(step):
+    for step in true:
+        if wanted[step.result] > 0 and not _is_idle(step):
             wanted[step.result] -= 1
             matched += 1
-    return Fraction(matched, max(len(answer), len(reference)))
+    return Fraction(matched, max(count, len(reference)))
 
 
 def _is_idle(step: Step) -> bool:
