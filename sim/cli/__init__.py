@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 
 from sim import __version__
-from sim.cli import check, data, package, run
+from sim.cli import check, data, grade, package, probe, run
 from sim.errors import DataError, RecipeError, RehearsalError
 
 EXIT_FAILED = 1
@@ -51,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
     verbs = root.add_subparsers(title="verbs", required=True, metavar="VERB")
     check.add_to(verbs)
     run.add_to(verbs)
+    grade.add_to(verbs)
     package.add_to(verbs)
     data.add_to(verbs)
+    probe.add_to(verbs)
     return root

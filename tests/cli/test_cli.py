@@ -17,6 +17,8 @@ COMMON = {"-h", "--help", "--debug"}
 VERBS = {
     "data": COMMON | {"--json"},
     "check": COMMON | {"--set", "--json", "--ledger"},
+    "grade": COMMON
+    | {"--reward", "--data", "--profile", "--recipe", "--validation", "--out", "--json"},
     "package": COMMON
     | {"-o", "--out", "--handler", "--name", "--timeout", "--memory", "--env", "--policies"}
     | {"--json"},
