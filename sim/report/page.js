@@ -37,6 +37,7 @@
     const size = Math.abs(value);
     if (value !== 0 && (size < 0.001 || size >= 1e6)) return value.toExponential(2);
     if (Number.isInteger(value)) return value.toLocaleString("en");
+    if (size >= 1000) return Math.round(value).toLocaleString("en");
     return value.toFixed(size < 10 ? 3 : 1);
   }
   async function unpack(base64) {
@@ -171,7 +172,7 @@
     const batch = batchAt(step);
     if (!batch) { $("list").textContent = ""; $("group").textContent = ""; $("batch-note").textContent = "No answers of this set."; return; }
     let content;
-    try { content = await load(batch); } catch { $("batch-note").textContent = "These answers could not be read from the page."; return; }
+    try { content = await load(batch); } catch { $("batch-note").textContent = "These answers can't be read here any more; report.html in the run folder has them."; return; }
     if (batchAt(step) !== batch && batchAt(step)?.id !== batch.id) return; // the slider went on
     shown = { batch, content };
     const left = batch.answers - batch.kept;

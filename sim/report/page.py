@@ -7,7 +7,8 @@ and the page's policy runs the two scripts that came with it and asks for nothin
 from __future__ import annotations
 
 import datetime
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from sim.contract import ledger
@@ -19,10 +20,38 @@ from sim.report.graphs import console_graphs
 from sim.report.reading import Run, read_run
 from sim.report.series import console_series, local_series
 from sim.report.visible import visible
-from sim.runfolder import RunFolder
-from sim.verdicts import Evidence, headline, judge
+from sim.runfolder import RunFolder, disk
+from sim.verdicts import Evidence, Verdict, headline, judge
 
 LIVE_EVERY_MS: Final = 2000
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run and what the rules say about it."""
+
+    run: Run
+    headline: str
+    verdicts: list[Verdict]
+    remarks: list[str]
+    """What was found wrong in the folder and mended or left out."""
+    batches: list[Batch]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON-ready data, without the answers."""
+        lines = self.run.lines
+        return {
+            "run": self.run.folder.name,
+            "folder": str(self.run.folder.path),
+            "status": self.run.status,
+            "step": self.run.last_step,
+            "error": self.run.record.get("error"),
+            "headline": self.headline,
+            "verdicts": [verdict.as_json() for verdict in self.verdicts],
+            "remarks": self.remarks,
+            "first": lines[0] if lines else None,
+            "last": lines[-1] if lines else None,
+        }
 
 
 class Page:
@@ -31,50 +60,66 @@ class Page:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._answers = Answers(folder)
+        self._batches: list[Batch] = []
 
     def write(self) -> None:
         """Write report.html into the run folder, which must be open for writing."""
         self._folder.write_report(self.render())
 
+    def save(self, path: Path) -> Path:
+        """Write the page to any file, whether or not the run goes on.
+
+        Raises:
+            RunFolderError: the disk refuses.
+        """
+        html = self.render().encode()
+        with disk.named_errors(path, "write the report"):
+            disk.replace_file(path, html, durable=False)
+        return path
+
     def render(self, *, live: bool = False) -> str:
         """Return the page; a `live` one goes on asking its server for more."""
-        run, batches, evidence, remarks = self._read()
+        summary = self.summary()
+        run = summary.run
         context = {
             "run": run,
             "record": run.record,
             "resolved": run.resolved,
-            "remarks": remarks,
+            "remarks": summary.remarks,
             "facts": _facts(run),
             "took": _took(run),
             "differences": differences(run.resolved),
             "ledger": ledger.rows_for(run.resolved.get("dialect", "")),
             "graphs": _ours(_inline(console_graphs(run.lines))),
-            "data": _ours(scripts.embedded_json(_data(run, batches, evidence, live=live))),
-            "batches": [] if live else batches,
+            "data": _ours(scripts.embedded_json(_data(summary, live=live))),
+            "batches": [] if live else summary.batches,
             "css": _ours(scripts.own("page.css")),
             "js": _ours(scripts.own("page.js")),
             "plotly": scripts.plotly()[0],
             "policy": scripts.policy(live=live),
-            "verdicts": (verdicts := judge(evidence)),
-            "headline": headline(evidence, verdicts),
+            "verdicts": summary.verdicts,
+            "headline": summary.headline,
         }
-        html = _template().render(context)
+        html = str(_template().render(context))
         return html.encode("utf-8", "replace").decode()  # half a surrogate pair has no UTF-8
 
     def data(self) -> dict[str, Any]:
         """Return what the page's script draws, for a page that follows the run."""
-        run, batches, evidence, _ = self._read()
-        return _data(run, batches, evidence, live=run.going_on)
+        summary = self.summary()
+        return _data(summary, live=summary.run.going_on)
 
     def batch(self, identity: str) -> str | None:
         """Return one step's packed answers, as of the last time the run was read."""
         return next((b.packed for b in self._batches if b.id == identity), None)
 
-    def _read(self) -> tuple[Run, list[Batch], Evidence, list[str]]:
+    def summary(self) -> Summary:
+        """Read the run as it is now and judge it."""
         run = read_run(self._folder)
         self._batches, remarks = self._answers.read(run)
         evidence = evidence_of(run, self._batches)
-        return run, self._batches, evidence, [*run.remarks, *remarks]
+        verdicts = judge(evidence)
+        told = headline(evidence, verdicts)
+        return Summary(run, told, verdicts, [*run.remarks, *remarks], self._batches)
 
 
 def write_page(folder: RunFolder) -> None:
@@ -100,8 +145,8 @@ def evidence_of(run: Run, batches: list[Batch]) -> Evidence:
     )
 
 
-def _data(run: Run, batches: list[Batch], evidence: Evidence, *, live: bool) -> dict[str, Any]:
-    verdicts = judge(evidence)
+def _data(summary: Summary, *, live: bool) -> dict[str, Any]:
+    run = summary.run
     return {
         "name": visible(run.folder.name),
         "status": visible(run.status),
@@ -109,17 +154,16 @@ def _data(run: Run, batches: list[Batch], evidence: Evidence, *, live: bool) -> 
         "every_ms": LIVE_EVERY_MS,
         "step": run.last_step,
         "total": (run.record.get("steps") or {}).get("total") or run.last_step,
-        "group_size": run.setting("samples_per_prompt"),
         "per_event": run.local("lambda.batchSize"),
-        "headline": headline(evidence, verdicts),
-        "verdicts": [{**verdict.as_json(), "says": visible(verdict.says)} for verdict in verdicts],
+        "headline": summary.headline,
+        "verdicts": [{**v.as_json(), "says": visible(v.says)} for v in summary.verdicts],
         "graphs": [
             {**asdict(graph), "sparse": graph.sparse}
             for graph in (*console_series(run.lines), *local_series(run.lines))
         ],
         "batches": [
             {"id": b.id, "kind": b.kind, "step": b.step, "answers": b.answers, "kept": b.kept}
-            for b in batches
+            for b in summary.batches
         ],
     }
 

@@ -1,6 +1,7 @@
-"""The live progress of a run, on standard error: one line that moves, or one line per step.
+"""The live progress of a run, on standard error: lines that move, or one line per step.
 
-A terminal gets the moving line; a file or a pipe gets plain lines without control characters.
+A terminal gets the moving lines, with a row of blocks for the rewards and one for validation; a
+file or a pipe gets plain lines without control characters.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-SPARKS = "▁▂▃▄▅▆▇█"
-SPARK_WIDTH = 24
+from sim.report.spark import sparkline
 
 
 class Progress:
@@ -24,7 +24,7 @@ class Progress:
         self._console = Console(stderr=True, highlight=False, quiet=quiet)
         self._live: Live | None = None
         self._rewards: list[float] = []
-        self._validation: float | None = None
+        self._validations: list[float] = []
         self._first: tuple[float, int] | None = None  # (time, step) when the clock began
 
     def __enter__(self) -> Progress:
@@ -39,26 +39,30 @@ class Progress:
             self._live = None
 
     def say(self, line: str) -> None:
-        """Print one line above the moving one."""
+        """Print one line above the moving ones."""
         self._console.print(Text(line))
 
     def step(self, metrics: Mapping[str, Any]) -> None:
         """Show a step's metrics (inner names)."""
         if "validation_rewards_mean" in metrics:
-            self._validation = metrics["validation_rewards_mean"]
+            self._validations.append(metrics["validation_rewards_mean"])
         if "critic_rewards_mean" in metrics:
             self._rewards.append(metrics["critic_rewards_mean"])
         line = self._line(metrics)
         if self._live is not None:
-            self._live.update(Text(f"{line}  {sparkline(self._rewards)}"))
+            self._live.update(Text(f"{line}\n{self._sparks()}"))
         else:
             self._console.print(Text(line), soft_wrap=True)
+
+    def _sparks(self) -> str:
+        named = (("reward", self._rewards), ("validation", self._validations))
+        return "  ".join(f"{name} {sparkline(values)}" for name, values in named if values)
 
     def _line(self, metrics: Mapping[str, Any]) -> str:
         parts = [f"step {metrics['step']}/{metrics['total_steps']}"]
         shown = (
             ("reward", metrics.get("critic_rewards_mean"), "{:.3f}"),
-            ("validation", self._validation, "{:.3f}"),
+            ("validation", self._validations[-1] if self._validations else None, "{:.3f}"),
             ("entropy", metrics.get("actor_entropy"), "{:.3f}"),
             ("length", metrics.get("response_length_mean"), "{:.1f}"),
             ("tokens/s", metrics.get("local_tokens_per_second"), "{:.0f}"),
@@ -76,13 +80,3 @@ class Progress:
         since, from_step = self._first
         seconds = (now - since) / (step - from_step) * (total - step)
         return [f"left {int(seconds) // 60}:{int(seconds) % 60:02d}"]
-
-
-def sparkline(values: list[float]) -> str:
-    """Draw the last values as a row of blocks, lowest to highest."""
-    shown = values[-SPARK_WIDTH:]
-    if not shown:
-        return ""
-    low, high = min(shown), max(shown)
-    scale = (len(SPARKS) - 1) / (high - low) if high > low else 0.0
-    return "".join(SPARKS[int((value - low) * scale)] for value in shown)

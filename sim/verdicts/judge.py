@@ -52,8 +52,8 @@ def headline(evidence: Evidence, verdicts: Sequence[Verdict]) -> str:
         if (count := sum(verdict.severity == word for verdict in verdicts))
     ]
     looked = sum(verdict.severity != "unknown" for verdict in verdicts)
-    told = ", ".join(counts) if counts else "nothing to report"
-    return f"{_course(evidence)} {told.capitalize()} from {looked} rules."
+    told = f"; {', '.join(counts)}" if counts else " and found nothing to report"
+    return f"{_course(evidence)} {looked} rules looked{told}."
 
 
 def _course(evidence: Evidence) -> str:

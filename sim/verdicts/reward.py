@@ -15,6 +15,8 @@ from sim.verdicts.verdict import Verdict, clear, unknown
 
 PLATEAU_SURE: Final = 0.80
 """Assumed: this share of resamples must bend before the last quarter."""
+STILL_RISING: Final = 0.02
+"""Assumed: validation that gained more than this after the bend is still rising."""
 STUCK_REWARD: Final = 0.15
 """Nova guide: a reward stuck under this asks for another reward or other data."""
 FALL_SHARE: Final = 0.10
@@ -57,18 +59,33 @@ def reward_plateau(evidence: Evidence) -> Verdict:
         f"{percent(bend.ends_early)} of the resamplings agree that it levelled off."
         + _validation_since(evidence, step),
         {**numbers, "sure": bend.ends_early},
-        "If this level is good enough, fewer epochs give the same; if not, harder prompts, "
-        "more answers per prompt or a finer reward give it something to climb.",
+        _after_the_plateau(evidence, step),
     )
 
 
 def _validation_since(evidence: Evidence, step: int) -> str:
     """Say what validation did after the bend: sampled and greedy answers need not agree."""
+    change = _validation_change(evidence, step)
+    return "" if change is None else f" Validation went from {change[0]:.3f} to {change[1]:.3f}."
+
+
+def _after_the_plateau(evidence: Evidence, step: int) -> str:
+    change = _validation_change(evidence, step)
+    if change is not None and change[1] - change[0] > STILL_RISING:
+        return (
+            "Greedy answers went on improving after the sampled ones levelled off, so judge the "
+            "length of the run by validation."
+        )
+    return (
+        "If this level is good enough, fewer epochs give the same; if not, harder prompts, more "
+        "answers per prompt or a finer reward give it something to climb."
+    )
+
+
+def _validation_change(evidence: Evidence, step: int) -> tuple[float, float] | None:
     points = evidence.points("validation_rewards_mean")
     before = [value for at, value in points if at <= step]
-    if not before or len(before) == len(points):
-        return ""
-    return f" Validation went from {before[-1]:.3f} to {points[-1][1]:.3f} meanwhile."
+    return (before[-1], points[-1][1]) if 0 < len(before) < len(points) else None
 
 
 def _never_rose(rule: str, points: Points) -> Verdict:
