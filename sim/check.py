@@ -6,7 +6,8 @@ Not here: a model. Only its tokenizer is read, to count prompt tokens.
 from __future__ import annotations
 
 import statistics
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,24 @@ from sim import plan
 from sim.contract import ledger
 from sim.contract.ledger_row import LedgerRow
 from sim.dataset import Inspection, Row, count_findings
+from sim.grader.audit import AuditReport, AuditSettings, Workload, audit
 from sim.grader.gold import ProfileResult, check_reward
-from sim.grader.of_recipe import grader_of
+from sim.grader.of_recipe import opener_of
 from sim.plan import Data, Steps
 from sim.recipe import Recipe
 from sim.tokens import load_tokenizer
+
+PAID_ROWS = 8
+
+
+@dataclass(frozen=True)
+class RewardAudit:
+    """How `rft check` audits the reward; `settings` None leaves the size to the recipe."""
+
+    settings: AuditSettings | None = None
+    waivers: Mapping[str, str] = field(default_factory=dict)
+    """Reasons by check name."""
+    progress: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,13 +56,17 @@ class Check:
     steps: Steps
     prompt_tokens: PromptTokens
     profiles: tuple[ProfileResult, ...]
+    audit: AuditReport | None
+    """None where it was not asked for."""
     remarks: tuple[str, ...]
     """What Bedrock would say of the data, although it can be rehearsed."""
     ledger: tuple[LedgerRow, ...]
 
     @property
     def reward_ok(self) -> bool:
-        """Whether every reference answer earns the top score under the run's own profile."""
+        """Whether no error of the audit stands; without one, whether good replies score."""
+        if self.audit is not None:
+            return self.audit.ok
         own = self.recipe.local.payloadProfile
         return all(result.ok for result in self.profiles if result.profile == own)
 
@@ -71,29 +89,78 @@ class Check:
             },
             "steps": asdict(self.steps),
             "reward": [asdict(result) | {"ok": result.ok} for result in self.profiles],
+            "audit": None if self.audit is None else self.audit.as_json(),
             "ledger": [asdict(row) for row in self.ledger],
         }
 
 
-def check(recipe: Recipe) -> Check:
-    """Read the recipe's data, count its steps and grade its reference answers.
+def check(
+    recipe: Recipe,
+    *,
+    reward_audit: RewardAudit | None = None,
+    replies: Mapping[str, str] | None = None,
+) -> Check:
+    """Read the recipe's data, count its steps and audit its reward, or only grade good replies.
+
+    `replies` are good replies by row id, where the references' own phrasing is not what the reward
+    reads.
 
     Raises:
         RehearsalError: the data or the reward can't be used at all.
     """
     tokenizer = load_tokenizer(recipe.model)
     data = plan.read_data(recipe, tokenizer)
+    steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
+    report = None if reward_audit is None else _audit(recipe, data, steps, reward_audit, replies)
     return Check(
         recipe=recipe,
         data=data,
-        steps=plan.steps(len(data.train), recipe.settings, validates=bool(data.validation)),
+        steps=steps,
         prompt_tokens=_prompt_tokens(recipe, data),
-        profiles=check_reward(
-            lambda profile: grader_of(recipe, profile=profile, retries=0), data.train
-        ),
+        profiles=_profiles(recipe, data, replies) if report is None else report.profiles,
+        audit=report,
         remarks=_remarks(recipe),
         ledger=ledger.rows_for(recipe.dialect),
     )
+
+
+def _profiles(
+    recipe: Recipe, data: Data, replies: Mapping[str, str] | None
+) -> tuple[ProfileResult, ...]:
+    return check_reward(opener_of(recipe), data.train, top_score=None, replies=replies)
+
+
+def _audit(
+    recipe: Recipe,
+    data: Data,
+    steps: Steps,
+    wanted: RewardAudit,
+    replies: Mapping[str, str] | None,
+) -> AuditReport:
+    local = recipe.local
+    return audit(
+        opener_of(recipe),
+        data.train,
+        profile=local.payloadProfile,
+        wrap=local.wrapStringAsText,
+        settings=wanted.settings or _settings(recipe),
+        replies=replies,
+        waivers=wanted.waivers,
+        workload=Workload(
+            rollouts_per_step=recipe.settings.rollouts_per_step,
+            steps=steps.total,
+            validation_answers=len(steps.validations) * len(data.validation),
+            inference_max_tokens=recipe.settings.inference_max_tokens,
+        ),
+        environment=local.lambda_.environment,
+        progress=wanted.progress,
+    )
+
+
+def _settings(recipe: Recipe) -> AuditSettings:
+    """Few rows where the handler gets credentials, since each answer may then cost a model call."""
+    rows = PAID_ROWS if recipe.local.lambda_.passAwsCredentials else None
+    return AuditSettings(seed=recipe.local.seed, rows=rows)
 
 
 def _prompt_tokens(recipe: Recipe, data: Data) -> PromptTokens:

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 
 from sim import __version__
-from sim.cli import check, data, grade, package, probe, run
+from sim.cli import audit, check, data, grade, package, probe, report, run
 from sim.errors import DataError, RecipeError, RehearsalError
 
 EXIT_FAILED = 1
@@ -50,7 +50,9 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--version", action="version", version=f"rft {__version__}")
     verbs = root.add_subparsers(title="verbs", required=True, metavar="VERB")
     check.add_to(verbs)
+    audit.add_to(verbs)
     run.add_to(verbs)
+    report.add_to(verbs)
     grade.add_to(verbs)
     package.add_to(verbs)
     data.add_to(verbs)

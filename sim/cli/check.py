@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from sim.cli.arguments import add_common
+from sim.cli.audit import add_audit_options, progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sim.check import Check
+    from sim.check import Check, RewardAudit
 
 EXIT_FAILED = 1
 
@@ -21,34 +23,60 @@ def add_to(verbs: Any) -> None:
     verb = verbs.add_parser(
         "check",
         help="check a recipe, its data and its reward without training",
-        description="Exit code 1: Bedrock would refuse the request, or a reference answer does "
-        "not earn the top score under the recipe's own payload profile.",
+        description="Exit code 1: Bedrock would refuse the request, or the audit of the reward "
+        "found an error that is not waived.",
     )
     add_common(verb)
     verb.add_argument("--ledger", action="store_true", help="print the whole ledger of deviations")
+    verb.add_argument(
+        "--no-audit", action="store_true", help="only grade the good replies, as a quick look"
+    )
+    add_audit_options(verb)
     verb.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the recipe and print what was found."""
     from sim.check import check
+    from sim.grader.audit.saved import read_replies
     from sim.recipe import load_recipe
 
-    found = check(load_recipe(arguments.recipe, sets=arguments.sets))
+    recipe = load_recipe(arguments.recipe, sets=arguments.sets)
+    found = check(
+        recipe,
+        reward_audit=None if arguments.no_audit else _wanted(arguments, recipe.local.seed),
+        replies=None if arguments.replies is None else read_replies(arguments.replies),
+    )
     if arguments.json:
         print(json.dumps(found.as_json()))
     else:
-        _print(found, whole_ledger=arguments.ledger)
+        _print(found, whole_ledger=arguments.ledger, evidence=arguments.evidence)
     return 0 if found.ok else EXIT_FAILED
 
 
-def _print(found: Check, *, whole_ledger: bool) -> None:
+def _wanted(arguments: argparse.Namespace, seed: int) -> RewardAudit:
+    from sim.check import RewardAudit
+    from sim.grader.audit import AuditSettings
+
+    rows = arguments.rows
+    return RewardAudit(
+        settings=None if rows is None else AuditSettings(seed=seed, rows=rows),
+        waivers=dict(arguments.waive),
+        progress=progress(sys.stderr.isatty()),
+    )
+
+
+def _print(found: Check, *, whole_ledger: bool, evidence: bool) -> None:
     from rich.console import Console
+
+    from sim.cli.audit_text import print_short
 
     console = Console(highlight=False, soft_wrap=True)
     _print_request(console, found)
     _print_data(console, found)
     _print_reward(console, found)
+    if found.audit is not None:
+        print_short(found.audit, evidence=evidence)
     _print_ledger(console, found, whole=whole_ledger)
     console.print(_verdict(found))
 
@@ -92,19 +120,22 @@ def _listed(steps: tuple[int, ...], shown: int = 8) -> str:
 
 
 def _print_reward(console: Console, found: Check) -> None:
-    own = found.recipe.local.payloadProfile
+    local = found.recipe.local
+    own = (local.payloadProfile, local.wrapStringAsText)
     console.print("reward   reference answers, phrased as good replies, that earn the top score:")
     for result in found.profiles:
         mark = "ok  " if result.ok else "FAIL"
-        used = "  (this run's profile)" if result.profile == own else ""
+        wrapped = own[1] if result.wrapped is None else result.wrapped
+        used = "  (this run's profile)" if (result.profile, wrapped) == own else ""
+        name = f"{result.profile}, strings {'wrapped' if wrapped else 'plain'}"
+        if wrapped == own[1]:
+            name = result.profile
         skipped = f", {result.skipped} not phrased" if result.skipped else ""
-        console.print(
-            f"  {mark} {result.profile:9} {result.passed} of {result.graded}{skipped}{used}"
-        )
+        console.print(f"  {mark} {name:9} {result.passed} of {result.graded}{skipped}{used}")
         for failure in result.failures:
             console.print(
                 f"       {failure.count} x {failure.kind}, first {failure.first_id}: "
-                f"{failure.detail}",
+                f"{failure.detail.partition(chr(10))[0]}",
                 markup=False,
             )
 
@@ -128,6 +159,8 @@ def _verdict(found: Check) -> str:
     reasons = []
     if found.recipe.refusals:
         reasons.append("Bedrock would refuse the request (smaller values go under local.overrides)")
-    if not found.reward_ok:
+    if not found.reward_ok and found.audit is None:
         reasons.append("the reward does not give reference answers the top score")
+    elif not found.reward_ok:
+        reasons.append("the audit of the reward found errors (see above)")
     return "verdict  not ready: " + "; ".join(reasons)

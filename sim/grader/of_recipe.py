@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from sim.contract.limits import GRADER_RETRIES
+from sim.grader.audit import OpenGrader
 from sim.grader.grader import Grader
 from sim.grader.records import LambdaLimits
 from sim.recipe import Recipe
@@ -12,12 +14,15 @@ from sim.recipe import Recipe
 
 def grader_of(
     recipe: Recipe,
+    profile: str | None = None,
     *,
     log: Path | None = None,
-    profile: str | None = None,
     retries: int = GRADER_RETRIES,
+    wrap: bool | None = None,
+    containers: int | None = None,
+    samples_per_event: int | None = None,
 ) -> Grader:
-    """Return the recipe's reward as a Lambda, under its own payload profile or another one."""
+    """Return the recipe's reward as a Lambda; None keeps what the recipe says."""
     local = recipe.local
     settings = local.lambda_
     return Grader(
@@ -26,14 +31,19 @@ def grader_of(
         limits=LambdaLimits(
             timeout_s=settings.timeout,
             memory_mb=settings.memorySize,
-            containers=settings.containers,
-            samples_per_event=settings.batchSize,
+            containers=containers or settings.containers,
+            samples_per_event=samples_per_event or settings.batchSize,
             retries=retries,
         ),
         profile=profile or local.payloadProfile,
-        wrap_string_as_text=local.wrapStringAsText,
+        wrap_string_as_text=local.wrapStringAsText if wrap is None else wrap,
         log=log,
         function_arn=recipe.grader_arn,
         environment=settings.environment,
         pass_aws_credentials=settings.passAwsCredentials,
     )
+
+
+def opener_of(recipe: Recipe) -> OpenGrader:
+    """Return what opens the recipe's reward for an audit: without retries, which would hide."""
+    return partial(grader_of, recipe, retries=0)

@@ -16,12 +16,18 @@ from sim.cli import main, parser
 COMMON = {"-h", "--help", "--debug"}
 VERBS = {
     "data": COMMON | {"--json"},
-    "check": COMMON | {"--set", "--json", "--ledger"},
+    "check": COMMON
+    | {"--set", "--json", "--ledger", "--no-audit", "--replies", "--waive", "--rows", "--evidence"},
+    "audit": COMMON
+    | {"--data", "--profile", "--wrap", "--answers", "--seed", "--json", "--handler", "--timeout"}
+    | {"--memory", "--batch", "--env", "--pass-aws-credentials"}
+    | {"--replies", "--waive", "--rows", "--evidence"},
     "grade": COMMON
     | {"--reward", "--data", "--profile", "--recipe", "--validation", "--out", "--json"},
     "package": COMMON
     | {"-o", "--out", "--handler", "--name", "--timeout", "--memory", "--env", "--policies"}
     | {"--json"},
+    "report": COMMON | {"--text", "--out", "--export", "--watch", "--port", "--json"},
     "run": COMMON | {"--set", "--json", "--out", "--name", "--resume", "--quiet"},
 }
 
