@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim.dataset.inspection import Finding, Inspection, count_findings
-from sim.dataset.lines import MAX_LINE_BYTES
+from sim.dataset.lines import MAX_LINE_BYTES, scan_file
 from sim.dataset.reader import read_records, read_rows
 from sim.dataset.record import text_of
 from sim.dataset.row import Row, row_from_record
@@ -22,6 +22,7 @@ __all__ = [
     "read_records",
     "read_rows",
     "row_from_record",
+    "scan_file",
     "split_rows",
     "text_of",
     "violation",

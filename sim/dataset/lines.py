@@ -43,11 +43,7 @@ def scan(path: Path) -> Iterator[tuple[int, Record | Violation]]:
     """
     try:
         with path.open("rb") as file:
-            for number, line in _texts(file):
-                if isinstance(line, Violation):
-                    yield number, line
-                else:
-                    yield from _taken_apart(number, line)
+            yield from scan_file(file)
     except OSError as error:
         raise DataError(
             "the data file can't be read",
@@ -56,6 +52,15 @@ def scan(path: Path) -> Iterator[tuple[int, Record | Violation]]:
             found=error.strerror or str(error),
             hint="check the path; a relative one in a recipe counts from the recipe's own folder",
         ) from error
+
+
+def scan_file(file: BinaryIO) -> Iterator[tuple[int, Record | Violation]]:
+    """Yield the same from a file that is open already."""
+    for number, line in _texts(file):
+        if isinstance(line, Violation):
+            yield number, line
+        else:
+            yield from _taken_apart(number, line)
 
 
 def _texts(file: BinaryIO) -> Iterator[tuple[int, bytes | Violation]]:

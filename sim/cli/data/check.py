@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.cli.data.arguments import add_reporting
+from sim.cli.data.arguments import add_reporting, positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sim.dataset import Finding, Rule
     from sim.plan import Steps
     from sim.prepare.audit import Audit, AuditedFile, CounterOf
     from sim.prepare.lengths import LengthCounter, Spread
@@ -42,7 +44,7 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--model", help="count tokens as this model does: tiny, a folder, a Hub id")
     verb.add_argument(
         "--max-prompt-length",
-        type=int,
+        type=positive,
         metavar="N",
         help="count the prompts over N tokens (default the recipe's maxPromptLength)",
     )
@@ -181,17 +183,28 @@ def _words(spread: Spread | None) -> str:
 
 
 def _print_findings(found: Audit) -> None:
-    for severity in ("error", "warning", "note"):
-        for finding in found.findings:
-            rule = finding.rule
-            if rule.severity != severity:
-                continue
-            print(f"{severity:8} {rule.id}: {finding.place}: {finding.first.what}")
-            print(f"         found: {finding.first.found}; expected: {rule.expected}")
-            print(f"         held by: {rule.holder} ({rule.source}); next: {rule.hint}")
-    counts = [
-        sum(finding.rule.severity == severity for finding in found.findings)
-        for severity in ("error", "warning", "note")
-    ]
+    from sim.dataset import RULES
+
+    counts = dict.fromkeys(("error", "warning", "note"), 0)
+    order = list(RULES)
+    for finding in found.findings:
+        counts[finding.rule.severity] += 1
+    for severity in counts:
+        same_severity = (each for each in found.findings if each.rule.severity == severity)
+        for rule, findings in groupby(
+            sorted(same_severity, key=lambda finding: order.index(finding.rule.id)),
+            key=lambda finding: finding.rule,
+        ):
+            _print_rule(rule, list(findings))
     words = "keeps every rule that matters" if found.ok else "would be refused or can't be used"
-    print(f"verdict  {words}: errors {counts[0]}, warnings {counts[1]}, notes {counts[2]}")
+    told = ", ".join(f"{severity}s {count}" for severity, count in counts.items())
+    print(f"verdict  {words}: {told}")
+
+
+def _print_rule(rule: Rule, findings: list[Finding]) -> None:
+    print(f"{rule.severity:8} {rule.id}: {findings[0].first.what}")
+    for finding in findings:
+        print(f"         {finding.place}: {finding.first.found}")
+    print(f"         expected: {rule.expected}")
+    print(f"         held by: {rule.holder} ({rule.source})")
+    print(f"         next: {rule.hint}")
