@@ -8,6 +8,7 @@ RehearsalError
 │   ├── HandlerError                the handler raised, hung, ran out of memory or was not found
 │   ├── ResponseError               what the handler returned
 │   └── PackageError                its files, on the way into a zip for Lambda
+├── EndpointError(ConnectionError)   a model endpoint that is probed
 ├── TrainingError(RuntimeError)     the model or the trainer
 └── RunFolderError(OSError)         the run folder or the disk under it
 
@@ -68,6 +69,10 @@ class ResponseError(GraderError):
 
 class PackageError(GraderError):
     """The reward's files can't become a zip that Lambda takes."""
+
+
+class EndpointError(RehearsalError, ConnectionError):
+    """A model endpoint refuses, so that no request to it will fare better."""
 
 
 class TrainingError(RehearsalError, RuntimeError):

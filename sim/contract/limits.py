@@ -76,3 +76,5 @@ FORBIDDEN_SUBSTRINGS: Final = (
 # RFT pages; AWS Machine Learning Blog).
 BASE_SUCCESS_MIN: Final = 0.05
 BASE_SUCCESS_MAX: Final = 0.95
+# A training reward that stays below this calls for another reward or other data (same sources).
+STUCK_REWARD: Final = 0.15

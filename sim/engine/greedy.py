@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 TOKENS_PER_BATCH = 32_768
 
@@ -36,8 +36,9 @@ def greedy_answers(
     """Answer every prompt (token ids) greedily, in the order given."""
     longest_first = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
     answers: dict[int, Answer] = {}
+    config = _greedy_config(model, tokenizer, max_new_tokens)
     for batch in _batches(longest_first, prompts, max_new_tokens):
-        texts = _answer_batch(model, tokenizer, [prompts[i] for i in batch], max_new_tokens)
+        texts = answer_batch(model, tokenizer, [prompts[i] for i in batch], config)
         answers.update(zip(batch, texts, strict=True))
     return [answers[index] for index in range(len(prompts))]
 
@@ -52,12 +53,13 @@ def _batches(
     return [list(order[start : start + size]) for start in range(0, len(order), size)]
 
 
-def _answer_batch(
+def answer_batch(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[Sequence[int]],
-    max_new_tokens: int,
+    config: GenerationConfig,
 ) -> list[Answer]:
+    """Answer all prompts (token ids) at once, in the way `config` says, one answer each."""
     import torch
 
     inputs = tokenizer.pad({"input_ids": [list(ids) for ids in prompts]}, return_tensors="pt")
@@ -65,7 +67,7 @@ def _answer_batch(
         output = model.generate(  # (B, P + T)
             input_ids=inputs["input_ids"].to(model.device),
             attention_mask=inputs["attention_mask"].to(model.device),
-            generation_config=_greedy_config(model, tokenizer, max_new_tokens),
+            generation_config=config,
         )
     width = inputs["input_ids"].shape[1]
     ends = end_tokens(model, tokenizer)
@@ -74,7 +76,7 @@ def _answer_batch(
 
 def _greedy_config(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_new_tokens: int
-) -> Any:
+) -> GenerationConfig:
     from transformers import GenerationConfig
 
     return GenerationConfig(

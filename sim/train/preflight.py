@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sim.dataset import Row
 from sim.grader import Grader
 from sim.grader.gold import good_reply
-from sim.train.reward import to_sample
+from sim.grader.trajectory import to_sample
 
 PREFLIGHT_ROWS = 8
 

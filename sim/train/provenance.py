@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 import subprocess
-from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 from sim import __version__
-from sim.dataset import Row
 
 PACKAGES = (
     "torch",
@@ -67,22 +63,3 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-def rows_hash(rows: Iterable[Row]) -> str:
-    """Return the SHA-256 of the rows in order, whatever file they came from."""
-    digest = hashlib.sha256()
-    for row in rows:
-        content = [row.id, list(row.messages), row.reference_answer, row.extra]
-        digest.update(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
-    return digest.hexdigest()
-
-
-def path_hash(path: Path) -> str:
-    """Return the SHA-256 of a file, or of a folder's files with their names."""
-    if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    digest = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-        digest.update(file.relative_to(path).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()

@@ -10,23 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sim.dataset import Row
-from sim.grader import GradedBatch, Grader, Sample
+from sim.grader import GradedBatch, Grader
+from sim.grader.trajectory import to_sample
 from sim.train.record import StepRecorder
-
-
-def sample_id(row: Row, sample: int) -> str:
-    """Return the id of one trajectory: the record's id and the sample's number in its group."""
-    return f"{row.id}#{sample}"
-
-
-def to_sample(row: Row, text: str, sample: int) -> Sample:
-    """Return what the grader is asked to grade: the prompt with the model's turn appended."""
-    return Sample(
-        id=sample_id(row, sample),
-        messages=[*row.messages, {"role": "assistant", "content": text}],
-        reference_answer=row.reference_answer,
-        extra=row.extra,
-    )
 
 
 class LambdaReward:

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 from sim import plan
 from sim.contract import statuses
 from sim.contract.events import message_event
+from sim.dataset.fingerprint import rows_hash
 from sim.engine import quiet
 from sim.engine.device import Device, choose_device
 from sim.errors import RehearsalError, RunFolderError, TrainingError
 from sim.grader import Grader
+from sim.grader.fingerprint import path_hash
 from sim.grader.of_recipe import grader_of
 from sim.metrics import Verdict, learning_signal
 from sim.plan import Data, Steps
@@ -106,8 +108,8 @@ def _identity(recipe: Recipe, data: Data, steps: Steps, device: Device) -> dict[
     """Return what makes this run this run; the hashes must agree when it is resumed."""
     return {
         "recipe_hash": recipe.recipe_hash,
-        "reward_hash": provenance.path_hash(recipe.reward_path),
-        "data_hash": provenance.rows_hash([*data.train, *data.validation]),
+        "reward_hash": path_hash(recipe.reward_path),
+        "data_hash": rows_hash([*data.train, *data.validation]),
         "git_revision": provenance.git_revision(recipe.folder),
         "versions": provenance.package_versions(),
         "seed": recipe.settings.seed,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sim.dataset import Row
 from sim.engine.greedy import Answer, greedy_answers
 from sim.grader import Grade, Grader
+from sim.grader.trajectory import to_sample
 from sim.rollouts import Rollout
 from sim.tokens import plain_messages
-from sim.train.reward import to_sample
 
 if TYPE_CHECKING:
     from sim.train.trainer import RehearsalTrainer

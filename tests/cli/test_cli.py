@@ -28,6 +28,9 @@ VERBS = {
     | {"-o", "--out", "--handler", "--name", "--timeout", "--memory", "--env", "--policies"}
     | {"--json"},
     "report": COMMON | {"--text", "--out", "--export", "--watch", "--port", "--json"},
+    "probe": COMMON
+    | {"--set", "--json", "--prompts", "--samples", "--out", "--filtered"}
+    | {"--endpoint", "--endpoint-model", "--endpoint-key-env"},
     "run": COMMON | {"--set", "--json", "--out", "--name", "--resume", "--quiet"},
 }
 

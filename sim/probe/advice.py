@@ -1,0 +1,137 @@
+"""What AWS's published thresholds say to a probe's numbers, each with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from sim.contract import sources
+from sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN, STUCK_REWARD
+from sim.metrics.signal import SUSPECT_SHARE
+from sim.probe.lengths import P99_FACTOR
+from sim.recipe import Settings
+
+if TYPE_CHECKING:
+    from sim.probe.intervals import Estimate
+    from sim.probe.report import ProbeReport
+
+THRESHOLDS = f"{sources.NOVA_RFT}; {sources.NOVA_MONITORING}; {sources.TEACHING}"
+CUT_SHARE_HIGH = 0.05
+DEAD_SHARE_HIGH = 0.3
+MIXED_SHARE_LOW = 0.3
+MORE_MIXED = 1.25
+"""A group size is worth naming when it raises the share of mixed groups by this factor."""
+
+Level = Literal["stop", "warn", "note"]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One remark: how grave, what, and by whose word."""
+
+    level: Level
+    words: str
+    source: str
+
+
+def advise(report: ProbeReport, settings: Settings) -> Iterator[Advice]:
+    """Yield the advice, the gravest first."""
+    yield from _success(report.success)
+    yield from _first_reward(report)
+    yield from _parsing(report)
+    yield from _cutting(report)
+    yield from _groups(report, settings)
+    yield from _dead(report)
+
+
+def _success(success: Estimate) -> Iterator[Advice]:
+    told = f"{_percent(success.value)} of the samples were solved ({_interval(success)})"
+    if success.value > BASE_SUCCESS_MAX:
+        words = (
+            f"{told}: over {_percent(BASE_SUCCESS_MAX)} reinforcement fine-tuning is unnecessary"
+        )
+        yield Advice("stop", f"{words}; take harder prompts or a stricter reward", THRESHOLDS)
+    elif success.value == 0:
+        words = f"{told}: nothing to reinforce; fine-tune on solved examples (SFT) first"
+        yield Advice("stop", f"{words}, or see by `rft check` whether the reward reads answers at "
+                     "all", THRESHOLDS)  # fmt: skip
+    elif success.value < BASE_SUCCESS_MIN:
+        words = f"{told}: under {_percent(BASE_SUCCESS_MIN)} training struggles"
+        yield Advice("warn", f"{words}; take easier prompts, partial credit, or SFT first",
+                     THRESHOLDS)  # fmt: skip
+    elif success.low < BASE_SUCCESS_MIN or success.high > BASE_SUCCESS_MAX:
+        yield Advice("note", f"{told}: too few prompts to tell on which side of AWS's threshold "
+                     "this lies; probe more", THRESHOLDS)  # fmt: skip
+
+
+def _first_reward(report: ProbeReport) -> Iterator[Advice]:
+    reward = report.first_step.reward_mean
+    if reward.value < STUCK_REWARD:
+        words = (
+            f"the reward starts at {reward.value:.3f}; if it stays under {STUCK_REWARD:g} in "
+            "training, rethink the reward or the data"
+        )
+        yield Advice("warn", words, THRESHOLDS)
+
+
+def _parsing(report: ProbeReport) -> Iterator[Advice]:
+    failures = report.parse_failures
+    if failures is not None and failures.value >= SUSPECT_SHARE:
+        words = (
+            f"the reward found no answer in {_percent(failures.value)} of the samples; let the "
+            "prompt ask for the very format that the reward looks for"
+        )
+        yield Advice("warn", words, sources.BEST_PRACTICES)
+
+
+def _cutting(report: ProbeReport) -> Iterator[Advice]:
+    lengths = report.lengths
+    if lengths is None:
+        return
+    p99 = lengths.percentiles[99].value
+    if lengths.cut.value >= CUT_SHARE_HIGH:
+        words = (
+            f"inferenceMaxTokens {lengths.limit} cuts {_percent(lengths.cut.value)} of the "
+            "answers; raise it, and probe again to learn how long they are"
+        )
+        yield Advice("warn", words, sources.SAMPLES)
+    elif lengths.cut.value == 0:
+        words = (
+            f"the 99th percentile of the answers is {p99:g} tokens; {P99_FACTOR} x that is "
+            f"{P99_FACTOR * p99:g}, where the recipe has {lengths.limit}"
+        )
+        yield Advice("note", words, sources.SAMPLES)
+
+
+def _groups(report: ProbeReport, settings: Settings) -> Iterator[Advice]:
+    chosen = report.mixed_groups.get(settings.samples_per_prompt)
+    largest = report.mixed_groups[max(report.mixed_groups)]
+    if chosen is None or largest is None or chosen.value >= MIXED_SHARE_LOW:
+        return
+    words = (
+        f"with trainingSamplePerPrompt {settings.samples_per_prompt} only {_percent(chosen.value)} "
+        f"of the groups would be mixed, so in the others every advantage is 0"
+    )
+    if largest.value >= MORE_MIXED * chosen.value:
+        words += f"; with {max(report.mixed_groups)} it would be {_percent(largest.value)}"
+    yield Advice("warn", words, sources.TEACHING)
+
+
+def _dead(report: ProbeReport) -> Iterator[Advice]:
+    dead = report.always.value + report.never.value
+    if dead >= DEAD_SHARE_HIGH:
+        words = (
+            f"{_percent(report.always.value)} of the prompts were always and "
+            f"{_percent(report.never.value)} never solved in {report.samples_per_prompt} samples; "
+            "--filtered writes the data without them"
+        )
+        yield Advice("note", words, sources.TEACHING)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share == 0 or share >= 0.1 else f"{100 * share:.1f} %"  # noqa: PLR2004
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"95 % interval {_percent(estimate.low)} to {_percent(estimate.high)}"

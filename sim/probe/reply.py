@@ -1,0 +1,33 @@
+"""One ungraded answer of whatever is probed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sim.dataset import Row
+
+Wanted = Callable[[int, int], bool]
+"""Takes a prompt's position and a sample's number; says whether that sample is still missing."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer, or the reason why there is none."""
+
+    prompt: int
+    """Position of the prompt among those of the probe."""
+    sample: int
+    text: str | None
+    tokens: int | None = None
+    prompt_tokens: int | None = None
+    stop_reason: str | None = None
+    fault: str | None = None
+
+
+class Source(Protocol):
+    """A model that can be sampled."""
+
+    def replies(self, rows: Sequence[Row], wanted: Wanted) -> Iterator[list[Reply]]:
+        """Yield the wanted answers in batches that are graded together."""

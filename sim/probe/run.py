@@ -1,0 +1,174 @@
+"""Sample a model k times for n prompts, grade the answers, and keep each as soon as it is graded.
+
+It trains nothing. Prompts are drawn at random from those a run would train on, with the recipe's
+seed, so that what holds for them holds, within the intervals, for all.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim import plan
+from sim.dataset import Row
+from sim.dataset.fingerprint import rows_hash
+from sim.errors import EndpointError, RecipeError
+from sim.grader import Grade, Grader
+from sim.grader.fingerprint import path_hash
+from sim.grader.of_recipe import grader_of
+from sim.grader.trajectory import to_sample
+from sim.plan import Data
+from sim.probe.endpoint import Endpoint
+from sim.probe.local_model import LocalModel
+from sim.probe.reply import Reply, Source
+from sim.probe.report import ProbeReport, summarise
+from sim.probe.sample import ProbeSample, SampleFile
+from sim.recipe import Recipe
+from sim.recipe.sent import as_sent
+from sim.runfolder import disk
+from sim.tokens import load_tokenizer
+
+PROMPTS = 64
+SAMPLES = 8
+SAMPLES_MIN = 2
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """What a probe will ask."""
+
+    recipe: Recipe
+    data: Data
+    rows: tuple[Row, ...]
+    """The prompts, in the order in which they are asked."""
+    samples: int
+
+
+def plan_probe(
+    recipe: Recipe, *, prompts: int = PROMPTS, samples: int = SAMPLES, elsewhere: bool = False
+) -> ProbePlan:
+    """Read the recipe's data and draw the prompts, all of them if there are no more.
+
+    `elsewhere`: the model runs behind an endpoint, so what this machine alone changes
+    (local.overrides, local.maxSteps) is left out.
+
+    Raises:
+        RehearsalError: the data can't be used, or the numbers can't be asked for.
+    """
+    if prompts < 1 or samples < SAMPLES_MIN:
+        raise RecipeError(
+            "a probe needs prompts, and samples that can differ",
+            where="--prompts, --samples",
+            expected=f"at least 1 prompt and {SAMPLES_MIN} samples",
+            found=f"{prompts} and {samples}",
+        )
+    recipe = as_sent(recipe) if elsewhere else recipe
+    data = plan.read_data(recipe, load_tokenizer(recipe.model))
+    count = min(prompts, len(data.train))
+    chosen = random.Random(f"probe {recipe.settings.seed}").sample(data.train, count)  # noqa: S311
+    return ProbePlan(recipe, data, tuple(chosen), samples)
+
+
+def samples_path(out: Path) -> Path:
+    """Return where the samples of a probe stand, beside its result."""
+    return out.with_name(f"{out.stem}.samples.jsonl")
+
+
+def probe(
+    planned: ProbePlan,
+    *,
+    out: Path,
+    endpoint: Endpoint | None = None,
+    say: Callable[[str], None] = lambda _words: None,
+) -> ProbeReport:
+    """Ask for what is missing in `out`'s file of samples, and write what they say to `out`.
+
+    Raises:
+        EndpointError: there is not one answer.
+        RehearsalError: the model, the reward or the disk can't be used.
+    """
+    recipe = planned.recipe
+    file = SampleFile(samples_path(out), _identity(planned, endpoint))
+
+    def wanted(prompt: int, sample: int) -> bool:
+        return not file.has(prompt, sample)
+
+    places = range(len(planned.rows))
+    if any(wanted(place, g) for place in places for g in range(planned.samples)):
+        source: Source = endpoint or LocalModel(recipe, samples=planned.samples)
+        with grader_of(recipe) as grader:
+            for replies in source.replies(planned.rows, wanted):
+                file.append(_graded(grader, planned.rows, replies))
+                say(f"{len(file.samples)} of {len(planned.rows) * planned.samples} samples")
+    report = summarise(
+        file.samples,
+        recipe=recipe.name,
+        settings=recipe.settings,
+        model=recipe.local.model if endpoint is None else f"{endpoint.model} at {endpoint.url}",
+        is_local=endpoint is None,
+        prompts_asked=len(planned.rows),
+        samples_per_prompt=planned.samples,
+    )
+    if report is None:
+        raise _nothing(file, endpoint)
+    with disk.named_errors(out, "write the probe"):
+        disk.replace_file(out, (disk.dump(report.as_json(), indent=2) + "\n").encode())
+    return report
+
+
+def _graded(grader: Grader, rows: Sequence[Row], replies: Sequence[Reply]) -> Iterator[ProbeSample]:
+    """Grade the replies that hold an answer; yield those without one as they are."""
+    answered = [reply for reply in replies if reply.text is not None]
+    samples = [to_sample(rows[r.prompt], r.text or "", r.sample) for r in answered]
+    grades = grader.grade(samples).grades if samples else ()
+    yield from (_sample(rows, *pair) for pair in zip(answered, grades, strict=True))
+    yield from (_sample(rows, reply, None) for reply in replies if reply.text is None)
+
+
+def _sample(rows: Sequence[Row], reply: Reply, grade: Grade | None) -> ProbeSample:
+    return ProbeSample(
+        prompt_id=rows[reply.prompt].id,
+        prompt=reply.prompt,
+        sample=reply.sample,
+        text=reply.text,
+        tokens=reply.tokens,
+        prompt_tokens=reply.prompt_tokens,
+        stop_reason=reply.stop_reason,
+        grade=None if grade is None else grade.score,
+        components=[] if grade is None else [vars(part) for part in grade.components],
+        fault=reply.fault,
+    )
+
+
+def _identity(planned: ProbePlan, endpoint: Endpoint | None) -> dict[str, Any]:
+    """Return what makes two probes the same one."""
+    recipe, settings = planned.recipe, planned.recipe.settings
+    return {
+        "model": recipe.model if endpoint is None else endpoint.model,
+        "endpoint": None if endpoint is None else endpoint.address,
+        "prompts": rows_hash(planned.rows),
+        "samples": planned.samples,
+        "reward": path_hash(recipe.reward_path),
+        "payload_profile": recipe.local.payloadProfile,
+        "max_prompt_length": settings.max_prompt_length,
+        "inference_max_tokens": settings.inference_max_tokens,
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        "top_k": settings.top_k,
+        "template_options": plan.template_options(recipe),
+        "seed": settings.seed,
+    }
+
+
+def _nothing(file: SampleFile, endpoint: Endpoint | None) -> EndpointError:
+    faults = [sample.fault for sample in file.samples if sample.fault is not None]
+    return EndpointError(
+        "not one sample was answered",
+        where=endpoint.address if endpoint else str(file.path),
+        expected="an OpenAI-compatible chat completion",
+        found=faults[-1] if faults else "no reply",
+        hint="check the address and the model's name, then start the same command again",
+    )

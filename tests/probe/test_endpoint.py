@@ -1,0 +1,220 @@
+"""The endpoint's faults over real sockets: tried again, then reported, never graded."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from sim.dataset import Row, row_from_record
+from sim.errors import EndpointError, RecipeError
+from sim.probe.endpoint import ATTEMPTS, GIVE_UP_AFTER, Endpoint, check_url
+from sim.probe.reply import Reply
+
+KEY = "sk-very-secret"
+
+
+def row(name: str = "a") -> Row:
+    record = {"id": name, "messages": [{"role": "user", "content": "What is 1 + 2?"}]}
+    return row_from_record(record, source="test", line=1)
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def endpoint(stand_in: Any, pauses: list[float]) -> Callable[..., Endpoint]:
+    def make(**changes: Any) -> Endpoint:
+        values: dict[str, Any] = {
+            "url": stand_in.url,
+            "model": "some-model",
+            "key": KEY,
+            "max_tokens": 64,
+            "temperature": 1.0,
+            "top_p": 1.0,
+            "reasoning_effort": None,
+            "samples": 1,
+            "timeout_s": 20.0,
+            "sleep": pauses.append,
+        }
+        return Endpoint(**{**values, **changes})
+
+    return make
+
+
+def ask(endpoint: Endpoint, rows: list[Row] | None = None) -> list[Reply]:
+    found = endpoint.replies(rows or [row()], lambda _prompt, _sample: True)
+    return [reply for replies in found for reply in replies]
+
+
+def test_a_request_is_a_chat_completion_with_the_recipe_s_sampling(stand_in, endpoint) -> None:
+    (reply,) = ask(endpoint())
+    (request,) = stand_in.requests
+    assert request["path"] == "/v1/chat/completions"
+    assert request["headers"]["Authorization"] == f"Bearer {KEY}"
+    assert request["messages"] == [{"role": "user", "content": "What is 1 + 2?"}]
+    assert (request["model"], request["max_tokens"], request["temperature"]) == (
+        "some-model",
+        64,
+        1.0,
+    )
+    assert "reasoning_effort" not in request
+    assert (reply.text, reply.tokens, reply.prompt_tokens, reply.stop_reason) == (
+        "#### 3",
+        5,
+        7,
+        "stop",
+    )
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        lambda s: s.answer("busy", status=500),
+        lambda s: s.answer("busy", status=503),
+        lambda s: s.answer({"choices": []}),
+        lambda s: s.answer({"choices": None}),
+        lambda s: s.answer({}),
+        lambda s: s.answer("{not json"),
+        lambda s: s.answer("[]"),
+        lambda s: s.answer(s.completion(None)),
+        lambda s: s.truncated,
+        lambda s: s.reset,
+    ],
+    ids=[
+        "500",
+        "503",
+        "empty choices",
+        "null choices",
+        "no choices",
+        "malformed",
+        "a list",
+        "no text",
+        "truncated",
+        "reset",
+    ],
+)
+def test_a_fault_that_passes_is_waited_out(trouble, stand_in, endpoint, pauses) -> None:
+    stand_in.script = [trouble(stand_in)] * 2
+    (reply,) = ask(endpoint())
+    assert (reply.text, reply.fault) == ("#### 3", None)
+    assert pauses == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (lambda s: s.answer("busy", status=503), "status 503 busy"),
+        (lambda s: s.answer({"choices": []}), "no choices"),
+        (lambda s: s.answer("<html>"), "no JSON"),
+        (lambda s: s.truncated, "cut short"),
+    ],
+)
+def test_a_fault_that_stays_is_reported_and_has_no_text(
+    trouble, words, stand_in, endpoint, pauses
+) -> None:
+    stand_in.otherwise = trouble(stand_in)
+    (reply,) = ask(endpoint())
+    assert reply.text is None
+    assert words in reply.fault
+    assert f"({ATTEMPTS} attempts)" in reply.fault
+    assert pauses == [1.0, 2.0, 4.0, 8.0]
+
+
+def test_a_slow_endpoint_is_given_up_at_the_time_limit(stand_in, endpoint) -> None:
+    stand_in.otherwise = stand_in.hang
+    (reply,) = ask(endpoint(timeout_s=0.05))
+    assert reply.text is None
+    assert "no answer within 0.05 s" in reply.fault
+
+
+def test_retry_after_in_seconds_is_respected(stand_in, endpoint, pauses) -> None:
+    stand_in.script = [stand_in.answer("slow down", status=429, headers={"Retry-After": "17"})]
+    (reply,) = ask(endpoint())
+    assert reply.text == "#### 3"
+    assert pauses == [17.0]
+
+
+def test_retry_after_as_a_date_is_respected(stand_in, endpoint, pauses) -> None:
+    when = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    stand_in.script = [stand_in.answer("slow down", status=429, headers={"Retry-After": when})]
+    ask(endpoint())
+    assert 50 < pauses[0] <= 60
+
+
+def test_an_endpoint_that_asks_for_an_hour_is_reported_instead(stand_in, endpoint, pauses) -> None:
+    stand_in.otherwise = stand_in.answer("later", status=429, headers={"Retry-After": "3600"})
+    (reply,) = ask(endpoint())
+    assert "asks to wait 3600 s" in reply.fault
+    assert pauses == []
+
+
+def test_a_request_that_is_wrong_in_itself_is_not_repeated(stand_in, endpoint) -> None:
+    stand_in.otherwise = stand_in.answer("prompt too long", status=400)
+    (reply,) = ask(endpoint())
+    assert reply.fault == "status 400 prompt too long"
+    assert len(stand_in.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refused_key_or_address_ends_the_probe_without_showing_the_key(
+    status, stand_in, endpoint
+) -> None:
+    stand_in.otherwise = stand_in.answer(f"bad key {KEY}", status=status)
+    with pytest.raises(EndpointError, match=str(status)) as caught:
+        ask(endpoint())
+    assert KEY not in str(caught.value)
+
+
+def test_a_fault_never_shows_the_key(stand_in, endpoint) -> None:
+    stand_in.otherwise = stand_in.answer(f"unlucky {KEY}", status=400)
+    (reply,) = ask(endpoint())
+    assert reply.fault == "status 400 unlucky ***"
+
+
+def test_a_redirect_is_not_followed_so_the_key_stays_here(stand_in, endpoint) -> None:
+    stand_in.otherwise = stand_in.answer(
+        "", status=302, headers={"Location": f"{stand_in.url}/elsewhere"}
+    )
+    (reply,) = ask(endpoint())
+    assert "status 302" in reply.fault
+    assert len(stand_in.requests) == 1
+
+
+def test_nobody_there_is_reported_and_after_a_few_prompts_given_up(endpoint, pauses) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    replies = ask(endpoint(url=f"http://127.0.0.1:{port}/v1"), [row(str(i)) for i in range(9)])
+    assert [reply.prompt for reply in replies] == list(range(GIVE_UP_AFTER))
+    assert all("no connection" in reply.fault for reply in replies)
+
+
+def test_an_answer_cut_before_it_began_is_an_empty_answer(stand_in, endpoint) -> None:
+    stand_in.otherwise = stand_in.answer(stand_in.completion(None, reason="length", tokens=64))
+    (reply,) = ask(endpoint())
+    assert (reply.text, reply.stop_reason, reply.tokens) == ("", "length", 64)
+
+
+def test_a_withheld_answer_is_no_answer(stand_in, endpoint) -> None:
+    stand_in.otherwise = stand_in.answer(stand_in.completion("", reason="content_filter"))
+    (reply,) = ask(endpoint())
+    assert "content filter" in reply.fault
+
+
+def test_an_endpoint_that_counts_no_tokens_leaves_them_unknown(stand_in, endpoint) -> None:
+    stand_in.otherwise = stand_in.answer(stand_in.completion("#### 3", tokens=None))
+    (reply,) = ask(endpoint())
+    assert (reply.tokens, reply.prompt_tokens) == (None, None)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/v1", "host/v1", "https://", ""])
+def test_only_a_web_address_is_asked(url) -> None:
+    with pytest.raises(RecipeError, match="no web address"):
+        check_url(url)
