@@ -13,7 +13,6 @@ import base64
 import gzip
 import json
 import random
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,9 +26,10 @@ BUDGET_BYTES: Final = 9_000_000
 """Of all answers in one page, as they stand in it (gzip, base64)."""
 SHORTEST_TEXT: Final = 400
 """Characters; no answer is cut shorter than this."""
-LOOP_TAIL: Final = 400
-_LOOP: Final = re.compile(r"(.{2,80}?)\1{4,}\Z", re.DOTALL)
-_BASE64: Final = 4 / 3
+LOOP_SIZES: Final = range(2, 81)
+LOOP_TIMES: Final = 5
+LOOP_MIN: Final = 40
+"""Characters; what is shorter is an ellipsis or a rule rather than a loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,13 @@ def surprise(rollout: Rollout) -> tuple[float, float]:
 
 
 def loops(text: str) -> bool:
-    """Whether the end of a text is one piece of 2 to 80 characters five times in a row."""
-    tail = text[-LOOP_TAIL:].rstrip()
-    return _LOOP.search(tail) is not None if len(tail) >= LOOP_TAIL // 10 else False
+    """Whether a text ends in one piece of 2 to 80 characters five times in a row."""
+    end = text.rstrip()
+    return len(end) >= LOOP_MIN and any(
+        end.endswith(end[-size:] * LOOP_TIMES)
+        for size in LOOP_SIZES
+        if size * LOOP_TIMES <= len(end)
+    )
 
 
 def _by_interest(found: Sequence[Sequence[Rollout]], *, seed: int) -> list[int]:

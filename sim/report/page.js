@@ -106,7 +106,14 @@
     if (!entry.drawn) entry.plot.on("plotly_click", (event) => setStep(Math.round(event.points[0].x)));
     entry.drawn = true;
   }
-  function drawAll() { plots.forEach(draw); readings(); }
+  function drawAll() {
+    readings();
+    plots.filter((entry) => entry.graph.console).forEach(draw);
+    // The others one by one, so that the page answers in between.
+    const rest = plots.filter((entry) => !entry.graph.console);
+    const next = () => { const entry = rest.shift(); if (entry) { draw(entry); setTimeout(next); } };
+    setTimeout(next);
+  }
   function updateGraphs() {
     for (const graph of data.graphs) {
       const known = plots.find((entry) => entry.title === graph.title);
@@ -352,14 +359,15 @@
     listen();
     showStep();
     browse();
+    const packed = $("plotly").textContent;
+    if (!packed) return; // made where plotly is not installed: the drawn graphs stay
     const library = element("script");
-    library.textContent = await unpack($("plotly").textContent);
+    library.textContent = await unpack(packed);
     document.head.append(library);
-    if (typeof Plotly === "undefined") return; // the drawn graphs stay
     document.documentElement.classList.add("js");
     updateGraphs();
     drawAll();
-    document.documentElement.dataset.ready = "yes";
+    document.documentElement.dataset.ready = String(Math.round(performance.now()));
     if (data.live) setTimeout(poll, data.every_ms);
   }
   begin();

@@ -24,6 +24,10 @@ from sim.runfolder import RunFolder, disk
 from sim.verdicts import Evidence, Verdict, headline, judge
 
 LIVE_EVERY_MS: Final = 2000
+PROVENANCE: Final = ("git_revision", "recipe_hash", "reward_hash", "data_hash", "micro_batch",
+                     "resumed_from_step", "ended")  # fmt: skip
+RECORD_FIELDS: Final = (*PROVENANCE, "error", "started", "versions", "device")
+"""What a run that ended early may lack."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,9 @@ class Page:
         run = summary.run
         context = {
             "run": run,
-            "record": run.record,
+            "record": {**dict.fromkeys(RECORD_FIELDS), **run.record, "status": run.status},
             "resolved": run.resolved,
+            "provenance": PROVENANCE,
             "remarks": summary.remarks,
             "facts": _facts(run),
             "took": _took(run),
@@ -95,7 +100,7 @@ class Page:
             "batches": [] if live else summary.batches,
             "css": _ours(scripts.own("page.css")),
             "js": _ours(scripts.own("page.js")),
-            "plotly": scripts.plotly()[0],
+            "plotly": (scripts.plotly() or ("",))[0],
             "policy": scripts.policy(live=live),
             "verdicts": summary.verdicts,
             "headline": summary.headline,

@@ -42,7 +42,7 @@ class Run:
     @property
     def status(self) -> str:
         """Bedrock's word."""
-        return str(self.record.get("status"))
+        return str(self.record.get("status") or "unknown")
 
     @property
     def last_step(self) -> int:

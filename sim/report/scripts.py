@@ -18,8 +18,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sim.errors import RehearsalError
-
 BREAKERS = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
@@ -29,33 +27,30 @@ def own(name: str) -> str:
 
 
 @functools.cache
-def plotly() -> tuple[str, str]:
-    """Return plotly.js as gzip and base64, and the hash of its text.
-
-    Raises:
-        RehearsalError: the plotly package is not installed.
-    """
-    text = _plotly_path().read_bytes()
+def plotly() -> tuple[str, str] | None:
+    """Return plotly.js as gzip and base64, and the hash of its text; None if not installed."""
+    path = _plotly_path()
+    if path is None:
+        return None
+    text = path.read_bytes()
     packed = base64.b64encode(gzip.compress(text, compresslevel=6, mtime=0)).decode()
     return packed, _hash(text)
 
 
-def _plotly_path() -> Path:
+def _plotly_path() -> Path | None:
     found = find_spec("plotly")
     for folder in (found.submodule_search_locations or ()) if found else ():
         path = Path(folder) / "package_data" / "plotly.min.js"
         if path.is_file():
             return path
-    raise RehearsalError(
-        "the library that draws the report's graphs is missing",
-        expected="the package plotly with its plotly.min.js",
-        hint="pip install plotly",
-    )
+    return None
 
 
 def policy(*, live: bool) -> str:
-    """Return the page's Content Security Policy: its two scripts, its own styles, no request."""
-    scripts = f"'{_hash(own('page.js').encode())}' '{plotly()[1]}'"
+    """Return the page's Content Security Policy: its scripts, its own styles, no request."""
+    library = plotly()
+    hashes = [_hash(own("page.js").encode()), *([library[1]] if library else [])]
+    scripts = " ".join(f"'{each}'" for each in hashes)
     connect = "'self'" if live else "'none'"
     return (
         f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; "

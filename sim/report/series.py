@@ -24,8 +24,8 @@ CONSOLE_ORDER: Final = (
 )
 # Title -> metrics, by inner name; a metric that is a table gives one series per entry.
 LOCAL_GRAPHS: Final = (
-    ("Groups by their grades", ("local_groups_mixed", "local_groups_all_right",
-                                "local_groups_all_wrong")),
+    ("Groups by grades", ("local_groups_mixed", "local_groups_all_right",
+                          "local_groups_all_wrong")),
     ("Answers", ("local_positive_share", "local_truncated_share", "local_parse_failures")),
     ("Reward components", ("local_reward_components",)),
     ("Divergence from the reference", ("local_kl",)),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sim.report.reading import Run
-from sim.report.series import Graph, console_series, local_series
-from sim.report.spark import condensed, sparkline
+from sim.report.series import Graph, Series, console_series, local_series
+from sim.report.spark import SPARK_WIDTH, condensed, sparkline
 from sim.report.visible import visible
 from sim.verdicts import Verdict
 
-TITLE_WIDTH = 28
+ALSO_SHOWN = ("Groups by grades", "Answers")
 
 
 def text_lines(
@@ -26,8 +26,7 @@ def text_lines(
     for remark in remarks:
         yield "warning", f"note on this folder: {visible(remark)}"
     yield "", ""
-    for graph in (*console_series(run.lines), *local_series(run.lines)):
-        yield from (("", line) for line in _graph(graph))
+    yield from (("", line) for line in _graphs([*console_series(run.lines), *_groups(run)]))
     for verdict in verdicts:
         if verdict.speaks:
             yield "", ""
@@ -36,14 +35,23 @@ def text_lines(
             yield "", f"  next: {verdict.remedy}"
 
 
-def _graph(graph: Graph) -> Iterator[str]:
-    for series in graph.series:
-        name = graph.title if len(graph.series) == 1 else f"{graph.title}: {series.name}"
+def _groups(run: Run) -> list[Graph]:
+    return [graph for graph in local_series(run.lines) if graph.title in ALSO_SHOWN]
+
+
+def _graphs(graphs: Sequence[Graph]) -> Iterator[str]:
+    rows = [
+        (_name(graph, series), graph.unit, series) for graph in graphs for series in graph.series
+    ]
+    width = max((len(name) for name, _, _ in rows), default=0)
+    for name, unit, series in rows:
         row = sparkline(condensed(series.values))
-        ends = f"{_number(series.values[0])} → {_number(series.values[-1])} {graph.unit}"
-        yield f"{visible(name):{TITLE_WIDTH}}  {row:24}  {ends}".rstrip()
-    if not graph.series:
-        yield f"{graph.title:{TITLE_WIDTH}}  no values"
+        ends = f"{_number(series.values[0])} → {_number(series.values[-1])} {unit}"
+        yield f"{name:{width}}  {row:{SPARK_WIDTH}}  {ends}".rstrip()
+
+
+def _name(graph: Graph, series: Series) -> str:
+    return graph.title if len(graph.series) == 1 else f"{graph.title}, {visible(series.name)}"
 
 
 def _number(value: float) -> str:

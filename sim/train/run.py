@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from sim.grader.of_recipe import grader_of
 from sim.metrics import Verdict, learning_signal
 from sim.plan import Data, Steps
 from sim.recipe import Recipe
-from sim.report import write_page
+from sim.report import PageDuringRun, write_prompts
 from sim.runfolder import RunFolder
 from sim.tokens import EMBEDDED_MODEL
 from sim.tokens import load_tokenizer as load_chat_tokenizer
@@ -75,6 +75,7 @@ class _Job:
     folder: RunFolder
     device: Device
     progress: Progress
+    page: PageDuringRun
 
 
 def rehearse(
@@ -93,9 +94,10 @@ def rehearse(
     device = choose_device(recipe.local.device, recipe.local.dtype)
     identity = _identity(recipe, data, steps, device)
     with _open_folder(parent, name, identity, resume=resume) as folder:
-        job = _Job(recipe, data, steps, folder, device, progress)
+        page = PageDuringRun(folder)
+        job = _Job(recipe, data, steps, folder, device, progress, page)
         last_checkpoint = _prepare(job, identity)
-        with _final_status(folder) as finish:
+        with _final_status(folder, page) as finish:
             finish(_train(job, last_checkpoint))
         return _result(folder, steps)
 
@@ -164,6 +166,7 @@ def _prepare(job: _Job, identity: dict[str, Any]) -> int | None:
         ended=None,
         resumed_from_step=last,
     )
+    write_prompts(folder, job.data.train, job.data.validation)
     folder.write_recipe(recipe.text, resolved=recipe.resolved(), request=_request(recipe))
     event = "Job started" if started is None else f"Job resumed after step {last or 0}"
     folder.append_event(message_event(event))
@@ -181,13 +184,13 @@ def _request(recipe: Recipe) -> dict[str, Any]:
 
 
 @contextmanager
-def _final_status(folder: RunFolder) -> Iterator[Callable[[str], None]]:
+def _final_status(folder: RunFolder, page: PageDuringRun) -> Iterator[Callable[[str], None]]:
     """Write how the run ended, whatever ended it."""
 
     def finish(status: str, error: str | None = None) -> None:
         verdict = asdict(learning_signal(folder.read_metrics()))
         folder.write_record(status=status, error=error, ended=_now(), learning_signal=verdict)
-        write_page(folder)
+        page.write()
         level: Any = "error" if status == statuses.FAILED else "info"
         words = f"Job {status.lower()}" + (f": {error.splitlines()[0]}" if error else "")
         folder.append_event(message_event(words, level=level))
@@ -254,7 +257,7 @@ def _make_trainer(
         group_size=job.recipe.settings.samples_per_prompt,
         stop_requested=stop_requested,
         early_stopping=job.recipe.local.earlyStopping,
-        show=job.progress.step,
+        show=lambda line: _show(job, line),
         device_type=job.device.type,
     )
     trainer = build_trainer(
@@ -269,6 +272,11 @@ def _make_trainer(
         recorder=recorder,
     )
     return trainer, recorder
+
+
+def _show(job: _Job, line: Mapping[str, Any]) -> None:
+    job.progress.step(line)
+    job.page.step()
 
 
 def _run_trainer(trainer: RehearsalTrainer, job: _Job, last_checkpoint: int | None) -> None:
