@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXIT_FAILED = 1
 SHOWN_CHARS = 200
 BAR_CHARS = 30
+SHOWN_STEPS = 20
 PROFILES = ("metadata", "root", "both")
 
 
@@ -202,8 +203,12 @@ def _print_replay(console: Console, replay: dict[str, Any]) -> None:
 
 
 def _print_steps(console: Console, replay: dict[str, Any]) -> None:
-    for step in replay["steps"]:
-        if step["recorded"] is not None:
+    steps = [step for step in replay["steps"] if step["recorded"] is not None]
+    apart = -(-len(steps) // SHOWN_STEPS)
+    if apart > 1:
+        console.print(f"  of {len(steps)} steps some are shown; --json has all")
+    for number, step in enumerate(steps):
+        if number % max(apart, 1) == 0 or number == len(steps) - 1:
             before, after = step["recorded"], step["new"]
             console.print(
                 f"  step {step['step']:>4}  "

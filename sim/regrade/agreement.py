@@ -5,7 +5,6 @@ It does not say which of the two is right.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +26,10 @@ class Difference:
     second: float
 
 
+_Entry = tuple[float, int, Difference]
+"""Half the gap, the negative place in the file, and the answer: larger is shown sooner."""
+
+
 class Pair:
     """Two rewards, answer by answer; only answers that both could score are compared."""
 
@@ -34,7 +37,7 @@ class Pair:
         self.first = first
         self.second = second
         self._scores: tuple[list[float], list[float]] = ([], [])
-        self._largest: list[tuple[float, int, Difference]] = []
+        self._largest: dict[str, _Entry] = {}
 
     def add(
         self,
@@ -53,11 +56,18 @@ class Pair:
         gap = abs(first / 2 - second / 2)  # halves, because the whole may overflow
         if gap > EQUAL_WITHIN / 2:
             difference = Difference(answer_id, step, text, first, second)
-            entry = (gap, -len(self._scores[0]), difference)  # of equal gaps the earlier one stays
-            if len(self._largest) < SHOWN_DIFFERENCES:
-                heapq.heappush(self._largest, entry)
-            else:
-                heapq.heappushpop(self._largest, entry)
+            self._keep((gap, -len(self._scores[0]), difference))
+
+    def _keep(self, entry: _Entry) -> None:
+        """Keep the largest gap of an id, and of ids those with the largest; of equals the first."""
+        key = entry[2].id
+        if key not in self._largest and len(self._largest) == SHOWN_DIFFERENCES:
+            smallest = min(self._largest, key=lambda each: self._largest[each][:2])
+            if entry[:2] < self._largest[smallest][:2]:
+                return
+            del self._largest[smallest]
+        if key not in self._largest or entry[:2] > self._largest[key][:2]:
+            self._largest[key] = entry
 
     def as_json(self) -> dict[str, Any]:
         """Return the comparison, JSON-ready; a share of nothing is None."""
@@ -78,7 +88,9 @@ class Pair:
                     "second": each.second,
                     "text": each.text,
                 }
-                for _, _, each in sorted(self._largest, key=lambda entry: entry[:2], reverse=True)
+                for _, _, each in sorted(
+                    self._largest.values(), key=lambda entry: entry[:2], reverse=True
+                )
             ],
         }
 

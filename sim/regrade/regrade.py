@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,11 @@ class Regraded:
         return not any(scores.failed for scores in self.scores)
 
     def as_json(self) -> dict[str, Any]:
-        """Return it all, JSON-ready."""
+        """Return it all, JSON-ready; a number that overflowed on the way is None."""
+        values: dict[str, Any] = _finite(self._values())
+        return values
+
+    def _values(self) -> dict[str, Any]:
         return {
             "ok": self.ok,
             "source": self.source.name,
@@ -167,6 +172,14 @@ class _Book:
         if file is not None:
             names = [scores.reward for scores in self.scores]
             file.write(batch, dict(zip(names, outcomes, strict=True)))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _names(rewards: Sequence[str]) -> list[str]:

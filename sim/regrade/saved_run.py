@@ -31,16 +31,30 @@ READ_AGAIN = (
 
 
 def recipe_of(folder: RunFolder) -> Recipe:
-    """Return the recipe the run was made with, as far as data and grader go."""
+    """Return the recipe the run was made with, as far as data and grader go.
+
+    Raises:
+        DataError: the run's record of its recipe is damaged.
+    """
     resolved = folder.read_resolved()
-    values = {name: entry["value"] for name, entry in resolved["local"].items()}
+    try:
+        values = {name: entry["value"] for name, entry in resolved["local"].items()}
+        request = dict(resolved["request"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DataError(
+            "the run's recipe can't be read back",
+            where=str(folder.resolved),
+            expected="request, and local with a value for every name",
+            found=f"{type(error).__name__}: {error}",
+            hint="give the recipe with --recipe",
+        ) from error
     local = {name: values[name] for name in READ_AGAIN if values.get(name) is not None}
     local["lambda"] = {
         name.removeprefix(OF_LAMBDA): value
         for name, value in values.items()
         if name.startswith(OF_LAMBDA)
     }
-    text = json.dumps({**resolved["request"], "local": local})
+    text = json.dumps({**request, "local": local})
     return parse_recipe(text, name=str(folder.resolved))
 
 

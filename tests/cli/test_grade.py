@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sim.cli import main
+from sim.recipe import load_recipe
+from sim.rollouts import Rollout, group_advantages
+from sim.runfolder import RunFolder
 
 ANSWERS = [
     {"id": "a", "prompt": "How many?", "answer": "#### 7", "reference_answer": "#### 7"},
@@ -65,6 +69,42 @@ def test_a_reward_that_fails_on_an_answer_is_a_finding(
     printed = capsys.readouterr().out
     assert "1 of 2 answers scored" in printed
     assert "NO SCORE: 1 x raises, first b" in printed
+
+
+@pytest.fixture
+def saved_run(tmp_path: Path, write_rows: Callable[..., Path]) -> Path:
+    """Write a run of 45 steps of one prompt, whose two answers were graded 1 and 0."""
+    sources = [f"local.{name}Data={write_rows(1)}" for name in ("training", "validation")]
+    recipe = load_recipe("quickstart", sets=sources)
+    with RunFolder.create(tmp_path / "runs", "first") as folder:
+        folder.write_recipe(recipe.text, resolved=recipe.resolved(), request={})
+        for step in range(1, 46):
+            [advantages] = group_advantages([[1.0, 0.0]])
+            answers = [("#### 3", 1.0), ("#### 4", 0.0)]
+            folder.write_rollouts(
+                step,
+                [
+                    Rollout(step, "sum-000", n, text, [1], "stop", score, [], advantages[n])
+                    for n, (text, score) in enumerate(answers)
+                ],
+            )
+        validated = Rollout(45, "sum-000", 0, "#### 3", [1], "stop", 1.0, [], None)
+        folder.write_validation(45, [validated])
+    return folder.path
+
+
+def test_a_run_is_told_what_another_reward_would_have_changed(
+    saved_run: Path, always_one: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["grade", str(saved_run), "--reward", str(always_one), "--validation"]) == 0
+    printed = capsys.readouterr().out
+    assert "mean reward           0.5 -> 1" in printed
+    assert "zero-variance groups  0 -> 1" in printed
+    assert "sign flipped for 0 of the rollouts" in printed
+    assert "of 45 steps some are shown" in printed
+    assert "step   45  reward 0.5 -> 1  mixed 1 -> 0" in printed
+    assert printed.count("  step ") == 16
+    assert "validation after step 45  reward 1 -> 1" in printed
 
 
 def test_a_source_that_is_not_there_is_a_usage_error(

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from sim.errors import DataError, HandlerError, RecipeError
+from sim.recipe import load_recipe
 from sim.regrade.regrade import Regraded, open_source, regrade
+from sim.rollouts import Rollout
+from sim.runfolder import RunFolder
 
 
 def grade(path: Path, *rewards: str, out: Path | None = None, **options: Any) -> Regraded:
@@ -69,7 +72,7 @@ def test_two_rewards_are_compared_with_the_record_and_each_other(
     found = named[exact, half]
     assert found["equal_share"] == 12 / 16
     assert found["positive"]["only_second"] == 4
-    assert {each["text"] for each in found["differences"]} == {"4", "1", "2", "8"}
+    assert [each["text"] for each in found["differences"]] == ["4", "1", "8"]
     assert found["differences"][0] == {
         "id": "sum-000", "step": 1, "first": 0.0, "second": 0.5, "text": "4",
     }  # fmt: skip
@@ -159,6 +162,29 @@ def test_data_that_moved_is_named_and_can_be_given(
     assert grade(run, rewards["exact"], data=moved).ok
 
 
+def test_rows_held_out_of_the_training_file_are_found_for_validation(
+    tmp_path: Path, write_rows: Callable[..., Path], rewards: dict[str, str]
+) -> None:
+    recipe = load_recipe("gsm8k-open-weight", sets=[f"local.trainingData={write_rows(8)}"])
+    with RunFolder.create(tmp_path / "runs", "open-weight") as folder:
+        folder.write_recipe(recipe.text, resolved=recipe.resolved(), request={})
+        folder.write_validation(0, [Rollout(0, "sum-001", 0, "5", [1], "stop", 1.0, [], None)])
+    found = grade(folder.path, rewards["exact"], validation=True).as_json()
+    assert found["replay"][0]["validations"][0]["new_mean"] == 1.0
+    assert found["replay"][0]["steps"] == []
+    with pytest.raises(DataError, match="no rollouts"):
+        grade(folder.path, rewards["exact"])
+
+
+def test_a_damaged_record_of_the_recipe_is_one_error(
+    saved_run: Callable[..., Path], rewards: dict[str, str]
+) -> None:
+    run = saved_run()
+    (run / "recipe.resolved.json").write_text('{"local": {"model": 5}}')
+    with pytest.raises(DataError, match="can't be read back"):
+        grade(run, rewards["exact"])
+
+
 def test_a_recipe_that_is_given_wins_over_the_run_s_own(
     saved_run: Callable[..., Path], rewards: dict[str, str]
 ) -> None:
@@ -180,6 +206,21 @@ def test_a_file_is_graded_with_the_recipe_s_lambda_and_profile(
     assert alone.scores[0].values == [128.5]
     of_recipe = open_source(source, data=None, recipe="quickstart", validation=False)
     assert regrade(of_recipe, [str(reward)], profile="root").scores[0].values == [512.0]
+
+
+def test_numbers_too_large_for_json_are_unknown_and_not_infinite(
+    write_answers: Callable[..., Path], tmp_path: Path
+) -> None:
+    reward = tmp_path / "huge.py"
+    reward.write_text(
+        "def lambda_handler(event, context):\n"
+        "    return [{'id': s['id'], 'aggregate_reward_score':"
+        " float(s['messages'][-1]['content'])} for s in event]\n"
+    )
+    source = write_answers(*({"prompt": "?", "answer": text} for text in ("1.7e308", "-1.7e308")))
+    values = grade(source, str(reward)).as_json()
+    assert values["rewards"][0]["sd"] is None
+    json.dumps(values, allow_nan=False)
 
 
 def test_the_same_reward_twice_is_compared_with_itself(
