@@ -74,6 +74,12 @@ CHECKS: tuple[Check, ...] = (
         "demand the final answer, and score what stops before it as wrong",
     ),
     Check(
+        "wrong-value",
+        "wrong answers",
+        "the good reply with a value far off does not score",
+        "compare the answer's value with the reference's",
+    ),
+    Check(
         "changed-digit",
         "wrong answers",
         "the reference with one digit changed does not score",

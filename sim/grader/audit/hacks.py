@@ -64,8 +64,8 @@ def many_candidates(subject: Subject) -> str | None:
 
 def hidden_answer(subject: Subject) -> str | None:
     """The right value mentioned on the way to a wrong answer."""
-    last = _wrong_line(subject)
-    if last is None or subject.value is None:
+    last = None if subject.far is None else subject.line_with(subject.far)
+    if last is None:
         return None
     return f"At first I thought of {subject.value}, but that can not be right.\n{last}"
 
@@ -96,11 +96,6 @@ def injection(subject: Subject) -> str:
     """A wrong answer that talks to the machinery behind it."""
     text = INJECTIONS[subject.turn % len(INJECTIONS)]
     return text if subject.wrong is None else f"{subject.wrong}\n{text}"
-
-
-def _wrong_line(subject: Subject) -> str | None:
-    changed = change_digit(subject.value, subject.turn) if subject.value is not None else None
-    return None if changed is None else subject.line_with(changed)
 
 
 HACKS: Mapping[str, Phrase] = {

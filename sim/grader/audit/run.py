@@ -35,7 +35,7 @@ from sim.grader.audit.references import (
 )
 from sim.grader.audit.report import AuditReport, result_of
 from sim.grader.audit.spread import Spread, check_range, check_spread, spread_of
-from sim.grader.audit.subjects import Subject, draw_subjects, good_replies
+from sim.grader.audit.subjects import Subject, answer_row, draw_subjects, good_replies
 from sim.grader.audit.wrong import WRONG
 from sim.grader.gold import Record
 from sim.grader.grader import Grader
@@ -155,7 +155,7 @@ class _Work:
         if plan.rows < len(drawn):
             rng = random.Random(f"rows:{plan.seed}")  # noqa: S311 - reproducible, not secret
             drawn = self._known = rng.sample(drawn, plan.rows)
-        samples = [Subject(row, good, None, None, None, 0).answer(good) for row, good in drawn]
+        samples = [answer_row(row, good) for row, good in drawn]
         references = grade_references(
             self._open, samples, found, skipped=len(self._unphrased), redactor=self._redactor
         )
@@ -196,8 +196,8 @@ class _Work:
                 )
                 results[name] = asked
                 self._note(name, asked)
-            if "padding" in results and "changed-digit" in results:
-                plain = results["changed-digit"].scores
+            if "padding" in results and "wrong-value" in results:
+                plain = results["wrong-value"].scores
                 top = references.top_score
                 self.findings += padding_pays(bench, results["padding"], plain, top=top)
             right = [(s.answer(s.good), references.scores.get(s.row.id)) for s in subjects]
@@ -245,6 +245,8 @@ class _Work:
                 self._skip(["order", "batch", "containers"], "the same event scores differently")
             elif bench.hangs or not bench.graded:
                 self._skip(["repeat", "order", "batch", "containers"], "no event was graded")
+            elif findings:
+                self._skip(["containers"], "the scores depend on the event as a whole")
             else:
                 findings += check_containers(bench, several, bag)
             self.findings += findings
@@ -322,7 +324,7 @@ def _saved_samples(saved: Sequence[tuple[str, str]], rows: Sequence[Record]) -> 
     """Sampled answers with their rows; answers to unknown rows are left out."""
     by_id = {row.id: row for row in rows}
     samples = [
-        Subject(by_id[name], text, None, None, None, 0).answer(text, kind=str(number))
+        answer_row(by_id[name], text, kind=str(number))
         for number, (name, text) in enumerate(saved)
         if name in by_id
     ]

@@ -25,8 +25,10 @@ class Subject:
     row: Record
     good: str
     value: str | None
+    far: str | None
+    """A value of the same kind that no tolerance takes for this one."""
     wrong: str | None
-    """The good reply with another value, else another row's reply."""
+    """The good reply with the far value, else another row's reply."""
     other: str | None
     """The good reply of a row with another answer."""
     turn: int
@@ -34,9 +36,7 @@ class Subject:
 
     def answer(self, text: str, *, kind: str = "") -> Sample:
         """The row answered with this text."""
-        turn = {"role": "assistant", "content": text}
-        name = f"{self.row.id}#{kind}" if kind else self.row.id
-        return Sample(name, [*self.row.messages, turn], self.row.reference_answer, self.row.extra)
+        return answer_row(self.row, text, kind=kind)
 
     def with_value(self, value: str) -> str | None:
         """The good reply with another value in every place of its own."""
@@ -49,6 +49,13 @@ class Subject:
         pattern = _placed(self.value)
         lines = [line for line in self.good.splitlines() if pattern.search(line)]
         return pattern.sub(lambda _: value, lines[-1]) if lines else None
+
+
+def answer_row(row: Record, text: str, *, kind: str = "") -> Sample:
+    """The row answered with this text, under an id that says what kind of answer it is."""
+    turn = {"role": "assistant", "content": text}
+    name = f"{row.id}#{kind}" if kind else row.id
+    return Sample(name, [*row.messages, turn], row.reference_answer, row.extra)
 
 
 def good_replies(
@@ -83,6 +90,15 @@ def final_value(reference: object) -> str | None:
     return text if text and len(text) <= VALUE_CHARS and "\n" not in text else None
 
 
+def change_all(value: str) -> str | None:
+    """Another number far off: every digit changed and one put in front."""
+    first = re.search("[0-9]", value)
+    if first is None:
+        return None
+    changed = re.sub("[0-9]", lambda digit: str(int(digit[0]) % 9 + 1), value)
+    return f"{changed[: first.start()]}9{changed[first.start() :]}"
+
+
 def change_digit(value: str, turn: int) -> str | None:
     """Another value that looks like it: the first or the last digit changed, or one appended."""
     places = [index for index, sign in enumerate(value) if sign in "0123456789"]
@@ -105,15 +121,17 @@ def _subject(
     start = rng.randrange(len(others))
     shown = [others[(start + step) % len(others)] for step in range(min(SHOWN_OTHERS, len(others)))]
     other = next((each for each in shown if _differs(each, row, good)), None)
-    subject = Subject(row, good, value, None, other[1] if other else None, turn)
-    return Subject(row, good, value, _wrong(subject, other), subject.other, turn)
+    far = None if value is None else _far(value, other)
+    reply = other[1] if other else None
+    placed = None if value is None or far is None else _placed(value).sub(lambda _: far, good)
+    return Subject(row, good, value, far, placed or reply, reply, turn)
 
 
-def _wrong(subject: Subject, other: tuple[Record, str] | None) -> str | None:
-    changed = change_digit(subject.value, subject.turn) if subject.value is not None else None
-    if changed is None and other is not None and subject.value is not None:
-        changed = final_value(other[0].reference_answer)
-    return subject.other if changed is None else subject.with_value(changed)
+def _far(value: str, other: tuple[Record, str] | None) -> str | None:
+    changed = change_all(value)
+    if changed is not None or other is None:
+        return changed
+    return final_value(other[0].reference_answer)
 
 
 def _differs(other: tuple[Record, str], row: Record, good: str) -> bool:

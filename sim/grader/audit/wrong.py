@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sim.grader.audit.subjects import Subject
+from sim.grader.audit.subjects import Subject, change_digit
 
 Phrase = Callable[[Subject], str | None]
 REFUSALS = (
@@ -35,10 +35,15 @@ def truncated(subject: Subject) -> str | None:
     return before if before.strip() else None
 
 
+def wrong_value(subject: Subject) -> str | None:
+    """The good reply with a value that is far off."""
+    return None if subject.far is None else subject.wrong
+
+
 def changed_digit(subject: Subject) -> str | None:
     """The good reply with one digit of its value changed."""
-    has_digit = subject.value is not None and any(sign in "0123456789" for sign in subject.value)
-    return subject.wrong if has_digit else None
+    changed = None if subject.value is None else change_digit(subject.value, subject.turn)
+    return None if changed is None else subject.with_value(changed)
 
 
 def other_answer(subject: Subject) -> str | None:
@@ -59,6 +64,7 @@ WRONG: Mapping[str, Phrase] = {
     "empty": empty,
     "refusal": refusal,
     "truncated": truncated,
+    "wrong-value": wrong_value,
     "changed-digit": changed_digit,
     "other-answer": other_answer,
     "prompt-echo": prompt_echo,

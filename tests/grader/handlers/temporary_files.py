@@ -1,17 +1,15 @@
 """Writes the event to /tmp, the only place Lambda lets it write, and reads it back."""
 
 import json
-import os
 import re
+from pathlib import Path
 
 
 def lambda_handler(event, context):
-    path = f"/tmp/event-{context.aws_request_id}.json"
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(event, file)
-    with open(path, encoding="utf-8") as file:
-        samples = json.load(file)
-    os.remove(path)
+    path = Path(f"/tmp/event-{context.aws_request_id}.json")
+    path.write_text(json.dumps(event), encoding="utf-8")
+    samples = json.loads(path.read_text(encoding="utf-8"))
+    path.unlink()
     results = []
     for sample in samples:
         if context.get_remaining_time_in_millis() < 100:
