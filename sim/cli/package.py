@@ -11,6 +11,8 @@ from sim.contract.limits import (
     LAMBDA_MEMORY_MB_MAX,
     LAMBDA_MEMORY_MB_MIN,
     LAMBDA_TIMEOUT_S_MAX,
+    NOVA_RFT_MODELS,
+    OPEN_WEIGHT_RFT_MODELS,
 )
 
 if TYPE_CHECKING:
@@ -117,9 +119,16 @@ def _told(packaged: Packaged) -> str:
         "",
         packaged.create_command,
         "",
-        "Capitals are placeholders. IAM policies that go with it:",
+        f"Capitals are placeholders; RFT is offered in {_regions()}.",
+        "IAM policies that go with it:",
     ]
     return "\n".join([*lines, *(_policy(policy) for policy in packaged.policies)])
+
+
+def _regions() -> str:
+    nova = sorted({region for each in NOVA_RFT_MODELS.values() for region in each})
+    open_weight = sorted({region for each in OPEN_WEIGHT_RFT_MODELS.values() for region in each})
+    return f"{', '.join(nova)} for Nova and {', '.join(open_weight)} for open weights"
 
 
 def _why(packaged: Packaged) -> str:

@@ -18,6 +18,7 @@ def test_package_writes_the_zip_and_says_what_goes_with_it(
     assert hashlib.sha256(out.read_bytes()).hexdigest() in printed
     assert "aws lambda create-function" in printed
     assert "lambda:InvokeFunction" in printed
+    assert "us-east-1 for Nova and us-west-2 for open weights" in printed
     assert "the Python it was started with here" in printed
 
 
