@@ -20,6 +20,7 @@ from sim.errors import DataError
 MAX_LINE_BYTES = 10_000_000
 """Our own cap; an event to the grader can't hold more than 6 MB anyway."""
 
+_PIECE_BYTES = 1 << 16
 _BOM = b"\xef\xbb\xbf"
 
 Record = dict[str, Any]
@@ -72,7 +73,8 @@ def _texts(file: BinaryIO) -> Iterator[tuple[int, bytes | Violation]]:
         if len(line) > MAX_LINE_BYTES:
             found = f"over {MAX_LINE_BYTES:,} bytes"
             yield number, violation("line-length", found, line=number)
-            _skip_rest(file, line)
+            if not line.endswith(b"\n"):
+                _skip_rest(file)
         elif not line.strip():
             blank = blank or number
         else:
@@ -82,9 +84,9 @@ def _texts(file: BinaryIO) -> Iterator[tuple[int, bytes | Violation]]:
             yield number, line
 
 
-def _skip_rest(file: BinaryIO, line: bytes) -> None:
-    while line and not line.endswith(b"\n"):
-        line = file.readline(MAX_LINE_BYTES)
+def _skip_rest(file: BinaryIO) -> None:
+    while (piece := file.readline(_PIECE_BYTES)) and not piece.endswith(b"\n"):
+        pass
 
 
 def _taken_apart(number: int, line: bytes) -> Iterator[tuple[int, Record | Violation]]:

@@ -133,7 +133,7 @@ def _order(roles: list[str]) -> _Found:
         yield "system-first", "", found
     if "user" not in roles:
         yield "user-there", "", found
-    if roles[-1] != "user":
+    elif roles[-1] != "user":
         yield "user-last", "", found
 
 
@@ -149,9 +149,11 @@ def _worded(message: Mapping[str, Any], place: str) -> _Found:
     if more:
         yield "message-keys", place, ", ".join(more)
     content = message.get("content")
+    text = text_of(content)
+    if text is None:
+        return
     if isinstance(content, list):
         yield "content-string", f"{place}.content", f"{len(content)} parts"
-    text = text_of(content) or ""
     for rule, pattern in (("forbidden-words", _FORBIDDEN), ("forbidden-words-meant", _MEANT)):
         if match := pattern.search(text):
             around = text[max(match.start() - 20, 0) : match.end() + 20]
