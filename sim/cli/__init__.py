@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Sequence
 
 from sim import __version__
-from sim.cli import audit, check, data, grade, package, probe, report, run
+from sim.cli import audit, check, compare, data, grade, package, probe, report, run
 from sim.errors import DataError, RecipeError, RehearsalError
 
 EXIT_FAILED = 1
@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     audit.add_to(verbs)
     run.add_to(verbs)
     report.add_to(verbs)
+    compare.add_to(verbs)
     grade.add_to(verbs)
     package.add_to(verbs)
     data.add_to(verbs)

@@ -26,7 +26,7 @@ from sim.compare.resample import GRID, RESAMPLES, Resampled, mean_curve, resampl
 from sim.compare.result import Comparison, MetricComparison, Side
 from sim.compare.summary import Summary, summarise
 from sim.compare.words import in_all, of_metric, why_not
-from sim.contract.metrics import METRICS, Metric
+from sim.contract.metrics import Metric, metric
 from sim.curves import Curves
 from sim.errors import DataError
 
@@ -37,9 +37,16 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 COMPARED: Final[tuple[Metric, ...]] = tuple(
-    metric for metric in METRICS if metric.console_title and metric.comparable != "no"
+    metric(name)
+    for name in (
+        "critic_rewards_mean",
+        "validation_rewards_mean",
+        "response_length_mean",
+        "validation_response_length_mean",
+        "actor_entropy",
+    )
 )
-"""The console's graphs whose shape means the same here and in the cloud, rewards first."""
+"""The console's graphs whose shape means the same here and in the cloud, in its order."""
 REWARDS: Final = ("critic_rewards_mean", "validation_rewards_mean")
 HIGHEST_SEEN: Final = "critic_rewards_max"
 USUAL_TOP: Final = 1.0
@@ -67,11 +74,13 @@ def compare(
         resamples: bootstrap replicates; 0 leaves the bootstrap out.
 
     Raises:
-        DataError: the two sides have no compared metric in common.
+        DataError: the two sides have no compared metric in common, or a run stands twice on one.
     """
+    for group in (a, b):
+        _check_seeds(group)
     chosen = choose((a, b), axis)
     highest = top if top is not None else _top([*a, *b])
-    looked = [_look(metric, a, b, axis=chosen, top=highest, margin=margin) for metric in COMPARED]
+    looked = [_look(each, a, b, axis=chosen, top=highest, margin=margin) for each in COMPARED]
     if not any(one.shared for one in looked):
         raise _nothing_in_common(a, b)
     adjusted = iter(holm([each.p_different for one in looked for each in one.differences]))
@@ -91,6 +100,20 @@ def compare(
         metrics=found,
         notes=_notes(a, b, chosen),
     )
+
+
+def _check_seeds(group: Sequence[Curves]) -> None:
+    """Refuse a run that stands twice in a group: copies would look like seeds that agree."""
+    for place_, run in enumerate(group):
+        for other in group[:place_]:
+            if run.series == other.series:
+                raise DataError(
+                    "two runs of one side hold the very same numbers",
+                    where=run.source,
+                    expected="runs that differ in their seed",
+                    found=f"the numbers of {other.source}",
+                    hint="leave one out, or run it again with --set local.seed=N",
+                )
 
 
 def _top(runs: Sequence[Curves]) -> float:
@@ -119,7 +142,7 @@ class _Looked:
 
 
 def _look(
-    metric: Metric,
+    each: Metric,
     a: Sequence[Curves],
     b: Sequence[Curves],
     *,
@@ -127,26 +150,28 @@ def _look(
     top: float,
     margin: float,
 ) -> _Looked:
-    placed = [[place(run, metric.inner, axis) for run in group] for group in (a, b)]
+    placed = [[place(run, each.inner, axis) for run in group] for group in (a, b)]
     series = [[one for one in group if one is not None] for group in placed]
     if not series[0] or not series[1]:
-        return _Looked(metric, reason=why_not("missing", a=bool(series[0]), b=bool(series[1])))
+        known = [_short_side(group) if group else None for group in series]
+        reason = why_not("missing", a=bool(series[0]), b=bool(series[1]))
+        return _Looked(each, side_a=known[0], side_b=known[1], reason=reason)
     low, high = common_range([*series[0], *series[1]])
     inside = [[cut(one, low, high) for one in group] for group in series]
     points = min(len(one.x) for group in inside for one in group)
     if points < LEAST_POINTS_AT_ALL:
         sides = [_short_side(group) for group in series]
         reason = why_not("points", points=points)
-        return _Looked(metric, side_a=sides[0], side_b=sides[1], reason=reason)
-    limit = top if metric.inner in REWARDS else None
+        return _Looked(each, side_a=sides[0], side_b=sides[1], reason=reason)
+    limit = top if each.inner in REWARDS else None
     pairs = [[(one, summarise(one, top=limit)) for one in map(thin, group)] for group in inside]
     summed = [[(one, found) for one, found in group if found is not None] for group in pairs]
     if any(len(kept) < len(group) for kept, group in zip(summed, pairs, strict=True)):
         sides = [_short_side(group) for group in inside]
         reason = why_not("room", is_reward=limit is not None)
-        return _Looked(metric, side_a=sides[0], side_b=sides[1], reason=reason)
+        return _Looked(each, side_a=sides[0], side_b=sides[1], reason=reason)
     return _Looked(
-        metric,
+        each,
         a=tuple(summed[0]),
         b=tuple(summed[1]),
         side_a=_side(summed[0], points),
@@ -169,7 +194,7 @@ def _short_side(group: Sequence[Series]) -> Side:
         end=math.fsum(float(one.y[-1]) for one in group) / len(group),
         gain=None,
         area=None,
-        direction="level",
+        direction=None,
         plateau=None,
     )
 
@@ -288,7 +313,7 @@ def _nothing_in_common(a: Sequence[Curves], b: Sequence[Curves]) -> DataError:
     return DataError(
         "the two sides have no compared metric in common",
         where=f"{a[0].source} and {b[0].source}",
-        expected=f"one of: {', '.join(metric.inner for metric in COMPARED)}",
+        expected=f"one of: {', '.join(each.inner for each in COMPARED)}",
         found=f"{', '.join(a[0].series) or 'none'} against {', '.join(b[0].series) or 'none'}"[
             :300
         ],

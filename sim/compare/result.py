@@ -27,7 +27,7 @@ class Side:
     gain: float | None
     """None where there is no room to gain."""
     area: float | None
-    direction: str
+    direction: str | None
     """rising, falling, or level: no movement that the noise could not have made."""
     plateau: float | None
     """Share of the range after which 90 % of the way is made for good; None if level."""

@@ -53,22 +53,14 @@ def of_metric(
     """Return the verdict on one metric and its reason."""
     assert a is not None
     assert b is not None
-    numbers = "; ".join(_told(difference) for difference in found)
     moves = "level" not in (a.direction, b.direction)
     if is_same(found) and not (moves and correlation < LEAST_CORRELATION):
-        return "same shape", f"{numbers}: within {margin:g} with 95 % confidence"
+        widest = max(difference.possible or 0.0 for difference in found)
+        return "same shape", f"no difference above {widest:.2f} is left open, and {margin:g} counts"
     sure = [difference.measure for difference, p in zip(found, adjusted, strict=True) if p <= ALPHA]
     if sure and not is_same(found):
-        return "different", f"{numbers}: {_apart(a, b)}, beyond chance in {' and '.join(sure)}"
-    return "cannot tell", f"{numbers}: {_doubt(a, b, found, correlation, margin)}"
-
-
-def _told(difference: Difference) -> str:
-    low, high = difference.interval
-    return (
-        f"{difference.measure} {difference.a:+.2f} against {difference.b:+.2f} "
-        f"(B - A {difference.value:+.2f}, {low:+.2f} to {high:+.2f})"
-    )
+        return "different", f"{_apart(a, b)}: beyond chance in {' and '.join(sure)}"
+    return "cannot tell", _doubt(a, b, found, correlation, margin)
 
 
 def _apart(a: Side, b: Side) -> str:
@@ -88,7 +80,7 @@ def _doubt(a: Side, b: Side, found: Sequence[Difference], correlation: float, ma
     if is_same(found):
         return f"ends agree, but the smoothed curves' rank correlation is {correlation:.2f}"
     widest = max(difference.possible or 0.0 for difference in found)
-    return f"a difference of {widest:.2f} is possible and {margin:g} would matter: add seeds"
+    return f"a difference of {widest:.2f} is left open, and {margin:g} would count: add seeds"
 
 
 def in_all(found: Sequence[MetricComparison], *, margin: float) -> tuple[Verdict, str]:
@@ -107,7 +99,7 @@ def in_all(found: Sequence[MetricComparison], *, margin: float) -> tuple[Verdict
         one.metric == TRAINING_REWARD and one.verdict == "same shape" for one in judged
     )
     if reward_is_same and not open_:
-        left = [one.title for one in found if one not in judged]
+        left = [one.title for one in found if one not in judged and (one.a or one.b)]
         rest = f" Not judged: {', '.join(left)}." if left else ""
         return "same shape", f"Same shape within {margin:g}: {', '.join(same)}.{rest}"
     rewards = next((one for one in found if one.metric == TRAINING_REWARD), None)

@@ -27,6 +27,9 @@ VERBS = {
     "package": COMMON
     | {"-o", "--out", "--handler", "--name", "--timeout", "--memory", "--env", "--policies"}
     | {"--json"},
+    "compare": COMMON
+    | {"--with", "--bedrock", "--axis", "--batch-size", "--margin", "--top", "--out", "--strict"}
+    | {"--json"},
     "report": COMMON | {"--text", "--out", "--export", "--watch", "--port", "--json"},
     "probe": COMMON
     | {"--set", "--json", "--prompts", "--samples", "--out", "--filtered"}
