@@ -23,9 +23,12 @@ from sim.regrade.answers import Batch, file_batches
 from sim.regrade.named_reward import find
 from sim.regrade.replay import Replay, step_change, validation_change
 from sim.regrade.saved_run import recipe_of, rows_of, run_batches
-from sim.regrade.score_file import Outcome, ScoreFile
+from sim.regrade.score_file import ScoreFile
 from sim.regrade.summary import Scores
 from sim.runfolder import RunFolder
+
+CALLS_PER_ANSWER = 2
+"""Failed calls that a batch may take per answer; halving an event needs no more."""
 
 RECORDED = "recorded"
 """The name under which a run's own grades are compared with a reward's."""
@@ -51,7 +54,7 @@ class Regraded:
     pairs: tuple[Pair, ...]
     replays: tuple[Replay, ...]
     """One per reward where the source is a run; else none."""
-    inexact: tuple[str, ...]
+    inexact: frozenset[str]
     """Rewards that failed so often that answers of one event were counted together."""
     warnings: tuple[str, ...]
 
@@ -117,26 +120,25 @@ def regrade(
         RehearsalError: an answer can't be read, or a reward can't be loaded.
     """
     names = _names(rewards)
+    book = _Book(names, is_run=source.is_run)
     with contextlib.ExitStack() as stack:
-        halvings = [
-            Halving(stack.enter_context(_grader(reward, source.recipe, profile)))
-            for reward in rewards
+        graders = [
+            stack.enter_context(_grader(reward, source.recipe, profile)) for reward in rewards
         ]
         file = None if out is None else stack.enter_context(ScoreFile(out))
-        book = _Book(names, is_run=source.is_run)
         for batch in source.batches:
-            samples = [answer.sample for answer in batch.answers]
-            book.add(batch, [halving.grade(samples) for halving in halvings], file)
+            # Enough to ask every answer alone, unless the reward hangs.
+            budget = CALLS_PER_ANSWER * len(batch.answers)
+            book.add(batch, [Halving(grader, budget=budget) for grader in graders], file)
             on_batch(book.answers)
-    warnings = [w for each in halvings for call in each.invocations for w in call.warnings]
     return Regraded(
         source=source,
         profile=_profile(source.recipe, profile),
         scores=tuple(book.scores),
         pairs=tuple(book.pairs),
         replays=tuple(book.replays),
-        inexact=tuple(name for name, each in zip(names, halvings, strict=True) if not each.exact),
-        warnings=tuple(dict.fromkeys(warnings)),
+        inexact=frozenset(book.inexact),
+        warnings=tuple(book.warnings),
     )
 
 
@@ -149,11 +151,18 @@ class _Book:
         self.scores = [Scores(name) for name in names]
         self.pairs = [Pair(*two) for two in itertools.combinations(columns, 2)]
         self.replays = [Replay(name) for name in names] if is_run else []
+        self.inexact: set[str] = set()
+        self.warnings: dict[str, None] = {}
 
-    def add(
-        self, batch: Batch, outcomes: Sequence[Sequence[Outcome]], file: ScoreFile | None
-    ) -> None:
-        """Take in one batch; `outcomes` holds one list per reward."""
+    def add(self, batch: Batch, halvings: Sequence[Halving], file: ScoreFile | None) -> None:
+        """Grade one batch and take in what came out; `halvings` has one entry per reward."""
+        samples = [answer.sample for answer in batch.answers]
+        outcomes = [halving.grade(samples) for halving in halvings]
+        for scores, halving in zip(self.scores, halvings, strict=True):
+            if not halving.exact:
+                self.inexact.add(scores.reward)
+            warnings = (each for call in halving.invocations for each in call.warnings)
+            self.warnings |= dict.fromkeys(warnings)
         self.answers += len(batch.answers)
         columns: dict[str, list[float | None]] = {RECORDED: batch.recorded}
         for scores, graded in zip(self.scores, outcomes, strict=True):

@@ -82,14 +82,16 @@ def run_batches(
     _refuse_empty(folder, validation=validation)
     train = _known_rows(folder, recipe, data, "train")
     for step in folder.rollout_steps():
-        yield _batch(folder.read_rollouts(step), train, where=_where(folder, step), split="train")
+        if rollouts := folder.read_rollouts(step):
+            yield _batch(rollouts, train, where=_where(folder, step), split="train")
     if not validation or not folder.validation_steps():
         return
     # Where there is no validation file, its rows are a part of the training file.
     held_out = _known_rows(folder, recipe, data, "validation") or train
     for step in folder.validation_steps():
         where = f"{_where(folder, step)} (validation)"
-        yield _batch(folder.read_validation(step), held_out, where=where, split="validation")
+        if rollouts := folder.read_validation(step):
+            yield _batch(rollouts, held_out, where=where, split="validation")
 
 
 def _known_rows(folder: RunFolder, recipe: Recipe, data: Path | None, split: Split) -> Rows:

@@ -9,7 +9,8 @@ import pytest
 
 from sim.errors import DataError, HandlerError, RecipeError
 from sim.recipe import load_recipe
-from sim.regrade.regrade import Regraded, open_source, regrade
+from sim.regrade.answers import file_batches
+from sim.regrade.regrade import Regraded, Source, open_source, regrade
 from sim.rollouts import Rollout
 from sim.runfolder import RunFolder
 
@@ -99,6 +100,32 @@ def test_an_answer_the_reward_fails_on_has_no_score_and_its_group_is_left_out(
     assert [line["scores"] for line in broken] == [
         {rewards["fails"]: None, rewards["exact"]: 0.0}
     ] * 4
+
+
+def test_however_many_answers_fail_each_other_one_keeps_its_score(
+    write_answers: Callable[..., Path], rewards: dict[str, str]
+) -> None:
+    texts = ["many" if number % 3 else "7" for number in range(300)]
+    reference = {"final_answer": "7"}
+    records = ({"prompt": "?", "answer": text, "reference_answer": reference} for text in texts)
+    found = grade(write_answers(*records), rewards["fails"])
+    assert found.scores[0].values == [None if text == "many" else 1.0 for text in texts]
+    assert found.as_json()["rewards"][0]["exact"]
+
+
+def test_a_reward_that_hangs_is_not_asked_about_each_answer(
+    write_answers: Callable[..., Path], tmp_path: Path
+) -> None:
+    reward = tmp_path / "hangs.py"
+    reward.write_text("import time\ndef lambda_handler(event, context):\n    time.sleep(60)\n")
+    knobs = ["local.lambda.timeout=1", f"local.reward={reward}"]
+    recipe = load_recipe("quickstart", sets=knobs)
+    source = write_answers(*({"prompt": "?", "answer": str(number)} for number in range(64)))
+    batches = file_batches(source, {})
+    found = regrade(Source("answers", batches, recipe, is_run=False), [str(reward)])
+    [error] = found.as_json()["rewards"][0]["errors"]
+    assert (error["kind"], error["count"]) == ("times out", 64)
+    assert not found.as_json()["rewards"][0]["exact"]
 
 
 def test_the_file_of_scores_holds_every_answer_in_order(
