@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 from sim.prepare.augment_record import (
@@ -35,6 +36,7 @@ from sim.prepare.augment_record import (
 )
 from sim.prepare.augment_rename import draw_renaming, rename
 from sim.prepare.marks import final_number, shown
+from sim.prepare.output import Output
 from sim.prepare.paraphrase import draw_frames, framed, is_framed
 from sim.prepare.renumber import (
     NotRenumberableError,
@@ -46,7 +48,7 @@ from sim.prepare.renumber import (
     written_like,
 )
 from sim.prepare.renumber_verify import NotASumError, compute, refusal
-from sim.prepare.rows import DataRow, id_of, prompt_text
+from sim.prepare.rows import DataRow, id_of, prompt_text, read
 
 Kind = Literal["renumber", "rename", "paraphrase"]
 KINDS: tuple[Kind, ...] = ("renumber", "rename", "paraphrase")
@@ -79,6 +81,11 @@ class Tally:
     made: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     """Why a row gave none."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the tally for programs, the most frequent reason first."""
+        told = {"rows": self.rows, "parents": self.parents, "made": self.made}
+        return {**told, "reasons": dict(self.reasons.most_common())}
 
 
 class _NoneMadeError(ValueError):
@@ -288,3 +295,37 @@ def prompt_of(record: dict[str, Any]) -> str:
     """Return the text of the record's last user message."""
     asked = [each for each in record["messages"] if each.get("role") == "user"]
     return str(asked[-1]["content"])
+
+
+def augment_file(
+    source: Path,
+    out: Path,
+    *,
+    kinds: Sequence[Kind],
+    copies: int,
+    seed: int,
+    force: bool = False,
+) -> Output:
+    """Write the rows of the file and those made from them; the tallies are in the notes.
+
+    Raises:
+        DataError: the file can't be read, or the output can't be written.
+    """
+    tallies: dict[Kind, Tally] = {}
+    parameters = {"kinds": list(kinds), "copies": copies}
+    with Output(
+        out,
+        operation="augment",
+        parameters=parameters,
+        sources=[source],
+        seed=seed,
+        force=force,
+    ) as output:
+        taken = survey(read(source))
+        rows = output.counted(read(source))
+        for record in augment(
+            rows, kinds=kinds, copies=copies, seed=seed, taken=taken, tallies=tallies
+        ):
+            output.write(record)
+        output.note("augmented", {kind: tally.as_json() for kind, tally in tallies.items()})
+    return output

@@ -7,6 +7,7 @@ two stacks, where `marks` descends recursively), and knows nothing of the map th
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from fractions import Fraction
 
 _MARK = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
@@ -14,8 +15,25 @@ _PIECE = re.compile(r"\d[\d,]*\.?\d*|\.\d+|[-+*/()]|\S")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
 _SIGNS = str.maketrans({"×": "*", "÷": "/", "−": "-", "–": "-", "$": " ", "€": " ", "£": " "})
 _SUM = re.compile(
-    r"([-+*/().,\d\s]*\d[-+*/().,\d\s]*[-+*/][-+*/().,\d\s]*\d[)\s]*)=\s*(\.?\d[\d,.]*)"
+    r"([-+*/().,\d\s]*\d[-+*/().,\d\s]*[-+*/][-+*/().,\d\s]*\d[)\s]*)"
+    r"=\s*(\.?\d[\d,.]*(?:\s*/\s*\d+)?)"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A sum in a sentence: 2 x 16 = 32."""
+
+    place: int
+    """Its place among the sums of the text."""
+    expression: str
+    computed: Fraction
+    stated: Fraction
+
+    @property
+    def holds(self) -> bool:
+        """Whether both sides are equal."""
+        return self.computed == self.stated
 
 
 class NotASumError(ValueError):
@@ -43,8 +61,9 @@ def refusal(*, question: str, solution: str, old_solution: str, answer: str) -> 
         return "the new answer is not what the last mark computes"
     if not _said_after_marks(solution):
         return "the number behind a mark of the new solution is another one"
-    broken = sums_outside_marks(solution) ^ sums_outside_marks(old_solution)
-    if any(not holds for _, holds in broken):
+    held = {each.place for each in sums_outside_marks(old_solution) if each.holds}
+    broken = {each.place for each in sums_outside_marks(solution) if not each.holds}
+    if held & broken:
         return "a sum between the marks no longer computes"
     if re.search(r"(?<![\d.,])\d{9,}", question):
         return "a number of the new question is absurdly large"
@@ -61,15 +80,16 @@ def _said_after_marks(solution: str) -> bool:
     return True
 
 
-def sums_outside_marks(solution: str) -> set[tuple[int, bool]]:
-    """Return, for each sum in the sentences by its place among them, whether it holds."""
+def sums_outside_marks(solution: str) -> list[Sum]:
+    """Return the sums that the sentences state, units left out, with what they come to."""
     plain = _MARK.sub(" ", solution).translate(_SIGNS)
     plain = re.sub(r"(?<=[\d\s])[xX](?=[\s\d(])", "*", plain)
     plain = re.sub(r"/\s*[A-Za-z]+|[A-Za-z'’%]+", " ", plain)
-    found = set()
+    found = []
     for index, (left, right) in enumerate(_SUM.findall(plain)):
         try:
-            found.add((index, compute(left.strip(" .,")) == compute(right.rstrip(".,"))))
+            said, stated = " ".join(left.lstrip(" .,\n-+*/").split()), right.rstrip(".,")
+            found.append(Sum(index, said, compute(said), compute(stated)))
         except NotASumError:
             continue
     return found

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.cli.data import check, from_table, gsm8k, logs
+from sim.cli.data import augment, balance, check, clean, from_table, gsm8k, logs, split
 
 # In the order of the help page; each module has `add_to(verbs)`, as the verbs above it do.
-SUB_VERBS = (gsm8k, from_table, logs, check)
+SUB_VERBS = (gsm8k, from_table, logs, check, clean, balance, augment, split)
 
 
 def add_to(verbs: Any) -> None:
