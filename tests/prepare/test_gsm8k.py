@@ -105,7 +105,9 @@ def test_80_10_10_takes_every_train_row_once(official: Path, tmp_path: Path) -> 
     ]  # fmt: skip
     parts = [questions(output.path) for output in outputs]
     assert [len(part) for part in parts] == [32, 4, 4]
-    assert sorted(sum(parts, [])) == sorted(f"train {n}?" for n in range(40))
+    assert sorted(question for part in parts for question in part) == sorted(
+        f"train {n}?" for n in range(40)
+    )
     assert parts[0] != sorted(parts[0])
     ids = [row.record["id"] for output in outputs for row in read(output.path)]
     assert len(set(ids)) == 40

@@ -76,9 +76,7 @@ base = st.builds(lambda sign, name, value: {sign: {name: value}},
 
 
 @given(filters=st.lists(base, min_size=1, max_size=4), metadata=st.dictionaries(names, names))
-def test_all_and_any_are_each_other_s_opposite(
-    filters: list[Any], metadata: dict[str, str]
-) -> None:
+def test_all_and_any_are_opposites(filters: list[Any], metadata: dict[str, str]) -> None:
     opposite = {"equals": "notEquals", "notEquals": "equals"}
     turned = [{opposite[sign]: pair for sign, pair in each.items()} for each in filters]
     assert matches({"andAll": filters}, metadata) != matches({"orAll": turned}, metadata)

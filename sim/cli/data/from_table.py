@@ -8,6 +8,8 @@ from typing import Any
 
 from sim.cli.data.arguments import add_output, add_reporting, positive, told
 
+EXIT_FAILED = 1
+
 
 def add_to(verbs: Any) -> None:
     """Add the sub-verb to the command line."""
@@ -45,7 +47,7 @@ def add_to(verbs: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Convert and print what was written."""
+    """Convert and print what was written; nothing written is a failure."""
     from sim.prepare.from_table import Mapped, convert
 
     output = convert(
@@ -59,4 +61,4 @@ def run(arguments: argparse.Namespace) -> int:
         force=arguments.force,
     )
     print(json.dumps(output.manifest()) if arguments.json else told(output))
-    return 0
+    return 0 if output.written else EXIT_FAILED

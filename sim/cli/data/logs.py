@@ -12,6 +12,8 @@ from sim.cli.data.arguments import add_output, add_reporting, told
 if TYPE_CHECKING:
     from sim.prepare.metadata_filter import Filter
 
+EXIT_FAILED = 1
+
 
 def add_to(verbs: Any) -> None:
     """Add the sub-verb to the command line."""
@@ -48,7 +50,7 @@ def add_to(verbs: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Convert and print what was written."""
+    """Convert and print what was written; nothing written is a failure."""
     from sim.prepare.logs import convert
 
     output = convert(
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         force=arguments.force,
     )
     print(json.dumps(output.manifest()) if arguments.json else told(output))
-    return 0
+    return 0 if output.written else EXIT_FAILED
 
 
 def _wanted(arguments: argparse.Namespace) -> Filter | None:
