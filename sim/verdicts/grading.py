@@ -49,7 +49,8 @@ def grader_latency(evidence: Evidence) -> Verdict:
     slowest = values_of(evidence.points("local_grader_latency_max_s"))
     if not slowest:
         return unknown(rule, "No invocation of the reward was timed.")
-    longest, typical = max(slowest), mean(values_of(evidence.points("local_grader_latency_p50_s")))
+    medians = values_of(evidence.points("local_grader_latency_p50_s")) or slowest
+    longest, typical = max(slowest), mean(medians)
     share = _share_of_time(evidence)
     numbers = {"longest_s": longest, "p50_s": typical}
     says = f"An event took {_time(typical)} in the middle and {_time(longest)} at most"

@@ -123,8 +123,8 @@ def reward_falling(evidence: Evidence) -> Verdict:
     return Verdict(
         rule,
         "problem",
-        f"The reward fell from {best:.3f} around step {peak} to {last:.3f} at the end, "
-        f"{fall / error if error else math.inf:.1f} standard errors.",
+        f"The reward fell from {best:.3f} around step {peak} to {last:.3f} at the end"
+        + (f", {fall / error:.1f} standard errors." if error else "."),
         numbers,
         "Lower the learning rate, or keep the checkpoint from before the fall; look at entropy "
         "and gradient norm where it starts.",

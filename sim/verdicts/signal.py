@@ -12,7 +12,7 @@ from typing import Final
 
 from sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN
 from sim.metrics import learning_signal
-from sim.verdicts.evidence import Evidence, ends, mean, percent, values_of
+from sim.verdicts.evidence import Evidence, ends, is_number, mean, percent, values_of
 from sim.verdicts.verdict import Verdict, clear, unknown
 
 BASE_STEPS: Final = 3
@@ -27,7 +27,10 @@ def no_learning_signal(evidence: Evidence) -> Verdict:
     mixed = values_of(evidence.points("local_groups_mixed"))
     if not mixed:
         return unknown(rule, "No training step with group shares was recorded.")
-    words = learning_signal(evidence.lines)
+    numbers_only = [
+        {name: value for name, value in line.items() if is_number(value)} for line in evidence.lines
+    ]
+    words = learning_signal(numbers_only)
     numbers = {"mixed_groups": mean(mixed)}
     if words.ok:
         return clear(rule, words.words, **numbers)
