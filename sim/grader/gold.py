@@ -142,6 +142,9 @@ class ProfileGrades:
     exact: bool
     wrapped: bool | None = None
     invocations: tuple[Invocation, ...] = ()
+    """Those that were answered."""
+    calls: int = 0
+    """Events asked, answered or not."""
 
     def result(self, *, top_score: float, skipped: int) -> ProfileResult:
         """Judge them by a top score."""
@@ -172,8 +175,15 @@ def grade_profile(
         search = Halving(grader)
         outcomes = tuple(search.grade(samples))
     seconds = time.perf_counter() - started
-    calls = tuple(search.invocations)
-    return ProfileGrades(profile, outcomes, seconds, search.exact, wrapped, calls)
+    return ProfileGrades(
+        profile=profile,
+        outcomes=outcomes,
+        seconds=seconds,
+        exact=search.exact,
+        wrapped=wrapped,
+        invocations=tuple(search.invocations),
+        calls=search.calls,
+    )
 
 
 def highest(graded: Iterable[ProfileGrades]) -> float:

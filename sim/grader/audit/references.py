@@ -23,6 +23,7 @@ from sim.grader.gold import (
     grade_profile,
     highest,
 )
+from sim.grader.halving import Broken
 from sim.grader.profiles import PROFILES
 from sim.grader.records import Grade, Sample
 
@@ -51,8 +52,8 @@ class References:
 
     @property
     def invocations(self) -> int:
-        """That succeeded, over all variants."""
-        return sum(len(graded.invocations) for graded in (self.own, *self.others))
+        """Over all variants, answered or not."""
+        return sum(graded.calls for graded in (self.own, *self.others))
 
 
 def variants(rows: Sequence[Record], *, profile: str, wrap: bool) -> list[tuple[str, bool]]:
@@ -72,11 +73,16 @@ def grade_references(
     skipped: int,
     redactor: Redactor,
 ) -> References:
-    """Grade every good reply under every variant; a handler that can't be loaded raises."""
-    graded = [
-        grade_profile(partial(open_grader, wrap=wrap), samples, profile=profile, wrapped=wrap)
-        for profile, wrap in found
-    ]
+    """Grade every good reply under every variant; a handler that can't be loaded raises.
+
+    A reward that times out on all of them is not asked under another variant.
+    """
+    graded: list[ProfileGrades] = []
+    for profile, wrap in found:
+        opener = partial(open_grader, wrap=wrap)
+        graded.append(grade_profile(opener, samples, profile=profile, wrapped=wrap))
+        if samples and all(_timed_out(outcome) for outcome in graded[0].outcomes):
+            break
     top = highest(graded)
     results = [each.result(top_score=top, skipped=skipped) for each in graded]
     shown = tuple(_redacted(result, redactor) for result in results)
@@ -146,6 +152,10 @@ def _redacted(result: ProfileResult, redactor: Redactor) -> ProfileResult:
         replace(failure, detail=redactor.text(failure.detail)) for failure in result.failures
     )
     return replace(result, failures=failures)
+
+
+def _timed_out(outcome: Grade | Broken) -> bool:
+    return isinstance(outcome, Broken) and outcome.kind == "times out"
 
 
 def passing(references: References) -> set[str]:

@@ -42,6 +42,7 @@ from sim.grader.grader import Grader
 from sim.grader.records import Sample
 
 NO_TOP = "no good reply earns a score, so there is no top score that others must not earn"
+NO_GRADE = "no good reply was graded"
 HANGS = "the reward timed out too often to be asked further"
 
 
@@ -130,13 +131,13 @@ class _Work:
         references = self._references(found, plan)
         subjects = self._subjects(references, plan)
         cost = None
-        if subjects:
+        if subjects and references.scores:
             bag = mixed_bag(subjects)
             pool = self._bad_answers(references, subjects)
             self._spread(references, pool, subjects)
             cost = self._determinism(references, bag, workload)
         else:
-            self._skip([check.name for check in CHECKS if check.name != "reference"], NO_TOP)
+            self._skip([check.name for check in CHECKS if check.group != "references"], NO_GRADE)
         return self._report(plan, references, cost, waivers, time.perf_counter() - started)
 
     def _plan(self, count: int, size: int) -> Plan:
@@ -160,7 +161,7 @@ class _Work:
             self._open, samples, found, skipped=len(self._unphrased), redactor=self._redactor
         )
         self.asked["reference"] = len(samples)
-        self.asked["profiles"] = len(samples) * (len(found) - 1)
+        self.asked["profiles"] = len(samples) * len(references.others)
         self.findings += check_references(
             references, unphrased=self._unphrased, redactor=self._redactor
         )
@@ -260,7 +261,7 @@ class _Work:
     ) -> Cost | None:
         graded = [sample for sample in references.samples if sample.id in references.scores]
         if not graded:
-            self._skip(["timeout", "payload"], "no event was graded")
+            self._skip(["timeout", "payload"], NO_GRADE)
             return None
         calls = references.own.invocations
         cost = measure(bench, graded, calls=calls, slowest_alone_s=alone, workload=workload)

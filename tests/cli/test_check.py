@@ -1,0 +1,123 @@
+"""`rft check` on the reward: the audit in short form, the table of profiles, the way past it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sim import problems
+from sim.cli import main
+
+READS_TEXT = 'truth = s["reference_answer"]["text"]'
+CALLS_GET = 'truth = s["reference_answer"].get("final_answer")'
+HANDLER = """
+def score(s):
+    {line}
+    return float(s["messages"][-1]["content"].endswith(truth.rpartition("####")[2].strip()))
+
+def lambda_handler(event, context):
+    return [{{"id": s["id"], "aggregate_reward_score": score(s)}} for s in event]
+"""
+
+
+@pytest.fixture
+def plain_strings(tmp_path: Path) -> Path:
+    """Return a file of 300 records whose reference is a plain string."""
+    path = tmp_path / "plain.jsonl"
+    made = problems.generate(300, seed=1)
+    records = [problems.to_record(problem, shape="open-weight") for problem in made]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def check(reward: object, data: Path | None = None, *options: str) -> int:
+    sets = [f"local.reward={reward}"]
+    if data is not None:
+        sets += [f"local.trainingData={data}", f"local.validationData={data}"]
+    given = [part for each in sets for part in ("--set", each)]
+    return main(["check", "quickstart", *given, *options])
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [(READS_TEXT, "TypeError: string indices"), (CALLS_GET, "'str' object has no attribute 'get'")],
+)
+def test_a_grader_that_takes_a_string_for_an_object_is_caught_with_the_table(
+    line: str,
+    error: str,
+    plain_strings: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reward = tmp_path / "reward.py"
+    reward.write_text(HANDLER.format(line=line))
+    assert check(reward, plain_strings) == 1
+    printed = capsys.readouterr().out
+    for profile in ("both", "metadata", "root"):
+        assert f"FAIL {profile:9} 0 of 300" in printed
+    assert "300 x raises" in printed
+    assert error in printed
+    assert "FAIL       references: reference FAIL" in printed
+    assert "not ready: the audit of the reward found errors" in printed
+
+
+def test_the_audit_is_a_line_per_group_and_its_findings(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["check", "quickstart"]) == 0
+    printed = capsys.readouterr().out
+    for group in ("references", "wrong answers", "hackability", "determinism", "containers"):
+        assert f"  ok         {group}: " in printed
+    assert "note    binary" in printed
+    assert "the run: 6,528 answers in 102 invocations" in printed
+
+
+def test_no_audit_only_grades_the_good_replies(
+    tmp_path: Path, write_rows: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reward = tmp_path / "constant.py"
+    reward.write_text(
+        "def lambda_handler(event, context):\n"
+        "    return [{'id': s['id'], 'aggregate_reward_score': 1.0} for s in event]\n"
+    )
+    data = write_rows(100)
+    assert check(reward, data) == 1
+    assert "error   constant" in capsys.readouterr().out
+    assert check(reward, data, "--no-audit", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["audit"] is None
+    assert all(result["ok"] for result in found["reward"])
+
+
+def test_waivers_rows_and_evidence_are_options_of_check_too(
+    tmp_path: Path, write_rows: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reward = tmp_path / "pays_for_silence.py"
+    reward.write_text(
+        "def lambda_handler(event, context):\n"
+        "    def score(s):\n"
+        "        text = s['messages'][-1]['content']\n"
+        "        truth = s['reference_answer']['final_answer']\n"
+        "        return float(not text.strip() or text.splitlines()[-1] == f'#### {truth}')\n"
+        "    return [{'id': s['id'], 'aggregate_reward_score': score(s)} for s in event]\n"
+    )
+    options = ("--rows", "8", "--evidence")
+    data = write_rows(100)
+    assert check(reward, data, *options) == 1
+    printed = capsys.readouterr().out
+    assert "8 of 100 good replies" in printed
+    assert '"content": ""' in printed
+    assert check(reward, data, *options, "--waive", "empty=silence is gold") == 0
+    assert "waived because: silence is gold" in capsys.readouterr().out
+
+
+def test_a_reward_with_credentials_is_audited_with_few_rows(
+    write_rows: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_rows(100)
+    assert check("gsm8k", data, "--json", "--set", "local.lambda.passAwsCredentials=true") == 0
+    plan = json.loads(capsys.readouterr().out)["audit"]["plan"]
+    assert (plan["rows"], plan["subjects"]) == (8, 8)
