@@ -15,7 +15,13 @@ from sim.cli import main, parser
 
 COMMON = {"-h", "--help", "--debug"}
 VERBS = {
-    "data": COMMON | {"--json"},
+    "data": COMMON
+    | {"--against", "--any", "--by", "--cap", "--copies", "--count", "--down-sample"}
+    | {"--drop", "--filters", "--force", "--json", "--keep", "--map"}
+    | {"--max-prompt-length", "--metadata", "--model", "--nfkc", "--no-near", "--out"}
+    | {"--paraphrase", "--parts", "--plot", "--recipe", "--rename", "--renumber", "--seed"}
+    | {"--shape", "--split", "--system", "--target", "--template", "--threshold"}
+    | {"--validation", "--with-response", "-o"},
     "check": COMMON
     | {"--set", "--json", "--ledger", "--no-audit", "--replies", "--waive", "--rows", "--evidence"},
     "audit": COMMON
@@ -31,6 +37,9 @@ VERBS = {
     | {"--with", "--bedrock", "--axis", "--batch-size", "--margin", "--top", "--out", "--strict"}
     | {"--json"},
     "report": COMMON | {"--text", "--out", "--export", "--watch", "--port", "--json"},
+    "estimate": COMMON
+    | {"--set", "--json", "--measured", "--price", "--prices"}
+    | {"--seconds-per-step", "--judge-calls"},
     "probe": COMMON
     | {"--set", "--json", "--prompts", "--samples", "--out", "--filtered"}
     | {"--endpoint", "--endpoint-model", "--endpoint-key-env"},
