@@ -35,6 +35,7 @@ from sim.prepare.augment_record import (
     with_prompt,
 )
 from sim.prepare.augment_rename import draw_renaming, rename
+from sim.prepare.clean_reference import mark_remarks
 from sim.prepare.marks import final_number, shown
 from sim.prepare.output import Output
 from sim.prepare.paraphrase import draw_frames, framed, is_framed
@@ -186,7 +187,7 @@ def _renumbered(
         raise _NoneMadeError(NO_SOLUTION)
     try:
         scheme = scheme_of(problem.question, problem.solution)
-        _check_answers(parent, problem.solution)
+        _check_parent(parent, problem.solution)
     except NotRenumberableError as error:
         raise _NoneMadeError(str(error)) from error
     for _ in range(copies):
@@ -205,7 +206,9 @@ def _renumbered(
         yield child
 
 
-def _check_answers(record: dict[str, Any], solution: str) -> None:
+def _check_parent(record: dict[str, Any], solution: str) -> None:
+    if next(mark_remarks(record), None):
+        raise NotRenumberableError("the reference contradicts itself")
     final = final_number(solution)
     for answer in answers_of(record):
         number = final_number(answer if "####" in answer else f"#### {answer}")

@@ -23,10 +23,8 @@ from itertools import combinations, pairwise
 
 from sim.prepare.marks import (
     MARK,
-    NotExecutableError,
     Tree,
     check_mark,
-    evaluate,
     final_number,
     find_marks,
     numbers_of,
@@ -53,21 +51,35 @@ class NotRenumberableError(ValueError):
     """A problem that can't be given new numbers; the message is the reason, the same for many."""
 
 
+Exact = int | Fraction
+"""A whole number is an int while drawing: a hundred thousand draws take seconds, not minutes."""
+ExactTree = Exact | tuple[str, "ExactTree", "ExactTree"]
+NumberMap = dict[Fraction, Fraction]
+
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """What may change in a problem and what follows from it."""
 
-    free: dict[Fraction, tuple[Fraction, ...]]
+    free: dict[Exact, tuple[Exact, ...]]
     """Old numbers of the question, each with the new ones it may be given."""
-    fixed: frozenset[Fraction]
-    shares: tuple[tuple[Fraction, Fraction, Fraction, Fraction], ...]
+    fixed: frozenset[Exact]
+    shares: tuple[tuple[Exact, Exact, Exact, Exact], ...]
     """(old, free, a, b): old is a + b x free, as 0.8 is 1 - 20 / 100."""
-    marks: tuple[tuple[Tree, Fraction], ...]
-    sums: tuple[tuple[Fraction, tuple[Fraction, ...]], ...]
+    marks: tuple[tuple[ExactTree, Exact], ...]
+    sums: tuple[tuple[Exact, tuple[Exact, ...]], ...]
     """Numbers of the question that are the sum of others, by intent or not: it must hold again."""
 
 
-NumberMap = dict[Fraction, Fraction]
+def exact(value: Fraction) -> Exact:
+    """Return a whole number as an int."""
+    return value.numerator if value.denominator == 1 else value
+
+
+def _exact_tree(tree: Tree) -> ExactTree:
+    if isinstance(tree, Fraction):
+        return exact(tree)
+    return tree[0], _exact_tree(tree[1]), _exact_tree(tree[2])
 
 
 def scheme_of(question: str, solution: str) -> Scheme:
@@ -95,12 +107,18 @@ def scheme_of(question: str, solution: str) -> Scheme:
     _check_all_used(asked, number_words_in(question), in_marks | by_share)
     if not free:
         raise NotRenumberableError("every number of the question must stay as it is")
+    relevant = used | {number.value for number in asked}
     return Scheme(
-        free={value: candidates(value, [n for n in asked if n.value == value]) for value in free},
-        fixed=(fixed | (allowed & used)) - free,
-        shares=shares,
-        marks=marks,
-        sums=_sums({n.value for n in asked}),
+        free={
+            exact(value): tuple(
+                map(exact, candidates(value, [n for n in asked if n.value == value]))
+            )
+            for value in sorted(free)
+        },
+        fixed=frozenset(map(exact, ((fixed | allowed) & relevant) - free)),
+        shares=tuple((exact(o), exact(f), exact(a), exact(b)) for o, f, a, b in shares),
+        marks=tuple((_exact_tree(tree), exact(value)) for tree, value in marks),
+        sums=_sums({exact(number.value) for number in asked}),
     )
 
 
@@ -204,8 +222,8 @@ def _check_all_used(
             raise NotRenumberableError("a number word of the question is not used by a mark")
 
 
-def _sums(values: set[Fraction]) -> tuple[tuple[Fraction, tuple[Fraction, ...]], ...]:
-    found: list[tuple[Fraction, tuple[Fraction, ...]]] = []
+def _sums(values: set[Exact]) -> tuple[tuple[Exact, tuple[Exact, ...]], ...]:
+    found: list[tuple[Exact, tuple[Exact, ...]]] = []
     big = sorted(value for value in values if value > 2)  # noqa: PLR2004
     for total in big:
         smaller = [value for value in big if value < total]
@@ -221,40 +239,51 @@ def draw(scheme: Scheme, rng: random.Random) -> NumberMap | None:
     At first every number is drawn; later, when that finds nothing, one or two at a time.
     """
     old = {value: value for value in scheme.free}
+    order = sorted(old)
     for attempt in range(ATTEMPTS):
         count = len(old) if attempt < ATTEMPTS // 2 else rng.randint(1, min(2, len(old)))
-        chosen = rng.sample(sorted(old), count)
+        chosen = order if count == len(old) else rng.sample(order, count)
         drawn = old | {value: rng.choice(scheme.free[value]) for value in chosen}
-        if drawn == old or not _rises(drawn):
+        if drawn == old or not all(drawn[a] < drawn[b] for a, b in pairwise(order)):
             continue
         new = _worked(scheme, drawn)
         if new is not None and _rises(new):
-            return new
+            return {Fraction(value): Fraction(other) for value, other in new.items()}
     return None
 
 
-def _worked(scheme: Scheme, drawn: NumberMap) -> NumberMap | None:
-    new = {value: value for value in scheme.fixed} | drawn
+def _worked(scheme: Scheme, drawn: dict[Exact, Exact]) -> dict[Exact, Exact] | None:
+    new: dict[Exact, Exact] = {value: value for value in scheme.fixed} | drawn
     for old, free, start, factor in scheme.shares:
         if new.setdefault(old, start + factor * drawn[free]) != start + factor * drawn[free]:
             return None
-    if any(new[total] != sum(new[part] for part in parts) for total, parts in _held(scheme, new)):
-        return None
-    for tree, old in scheme.marks:
-        try:
-            value = evaluate(tree, new.__getitem__)
-        except NotExecutableError:
+    for total, parts in scheme.sums:
+        if new[total] != sum(new[part] for part in parts):
             return None
-        if not _keeps_kind(old, value) or new.setdefault(old, value) != value:
+    for tree, old in scheme.marks:
+        value = _computed(tree, new)
+        if value is None or not _keeps_kind(old, value) or new.setdefault(old, value) != value:
             return None
     return new
 
 
-def _held(scheme: Scheme, new: NumberMap) -> Iterable[tuple[Fraction, tuple[Fraction, ...]]]:
-    return (each for each in scheme.sums if all(v in new for v in (each[0], *each[1])))
+def _computed(tree: ExactTree, new: dict[Exact, Exact]) -> Exact | None:
+    """Return the value with each number replaced; None for a division by zero."""
+    if not isinstance(tree, tuple):
+        return new[tree]
+    left, right = _computed(tree[1], new), _computed(tree[2], new)
+    if left is None or right is None:
+        return None
+    if tree[0] == "+":
+        return left + right
+    if tree[0] == "-":
+        return left - right
+    if tree[0] == "*":
+        return left * right
+    return exact(Fraction(left) / right) if right else None
 
 
-def _keeps_kind(old: Fraction, new: Fraction) -> bool:
+def _keeps_kind(old: Exact, new: Exact) -> bool:
     for limit in (0, 1, 2):
         if (old > limit, old == limit) != (new > limit, new == limit):
             return False
@@ -263,12 +292,12 @@ def _keeps_kind(old: Fraction, new: Fraction) -> bool:
     return new.denominator != 1 and (new * 10 ** max(_decimals(old), 2)).denominator == 1
 
 
-def _decimals(value: Fraction) -> int:
+def _decimals(value: Exact) -> int:
     """Return the decimals that write the value out; 6 where nothing does."""
     return next((n for n in range(6) if (value * 10**n).denominator == 1), 6)
 
 
-def _rises(numbers: NumberMap) -> bool:
+def _rises(numbers: dict[Exact, Exact]) -> bool:
     """Say whether what was less is still less."""
     new = [numbers[old] for old in sorted(numbers)]
     return all(left < right for left, right in pairwise(new))
