@@ -74,6 +74,10 @@ class ProbeReport:
     lengths: Lengths | None
     prompt_tokens_p99: int | None
     parse_failures: Estimate | None
+    grader_seconds: Estimate | None
+    """Of the handler, per answer."""
+    max_tokens: int
+    """inferenceMaxTokens of the probe."""
     prompts: tuple[PromptResult, ...]
     advice: tuple[Advice, ...] = ()
 
@@ -132,6 +136,8 @@ def summarise(
         lengths=lengths_of(graded_P, limit=settings.inference_max_tokens),
         prompt_tokens_p99=_prompt_tokens_p99(graded_P),
         parse_failures=_parse_failures(graded_P),
+        grader_seconds=_grader_seconds(graded_P),
+        max_tokens=settings.inference_max_tokens,
         prompts=results,
     )
     return _advised(report, settings)
@@ -205,6 +211,11 @@ def _prompt_tokens_p99(graded_P: Sequence[Sequence[ProbeSample]]) -> int | None:
     known = [group[0].prompt_tokens for group in graded_P]
     counts = [tokens for tokens in known if tokens is not None]
     return percentile(counts, 99) if counts else None
+
+
+def _grader_seconds(graded_P: Sequence[Sequence[ProbeSample]]) -> Estimate | None:
+    known_P = [[s.grader_s for s in group if s.grader_s is not None] for group in graded_P]
+    return mean_over_prompts([sum(k) / len(k) for k in known_P if k], is_share=False)
 
 
 def _parse_failures(graded_P: Sequence[Sequence[ProbeSample]]) -> Estimate | None:

@@ -123,12 +123,18 @@ def _graded(grader: Grader, rows: Sequence[Row], replies: Sequence[Reply]) -> It
     """Grade the replies that hold an answer; yield those without one as they are."""
     answered = [reply for reply in replies if reply.text is not None]
     samples = [to_sample(rows[r.prompt], r.text or "", r.sample) for r in answered]
-    grades = grader.grade(samples).grades if samples else ()
-    yield from (_sample(rows, *pair) for pair in zip(answered, grades, strict=True))
-    yield from (_sample(rows, reply, None) for reply in replies if reply.text is None)
+    if samples:
+        batch = grader.grade(samples)
+        seconds = [each.duration_s / each.samples for each in batch.invocations
+                   for _ in range(each.samples)]  # fmt: skip
+        for reply, grade, grader_s in zip(answered, batch.grades, seconds, strict=True):
+            yield _sample(rows, reply, grade, grader_s)
+    yield from (_sample(rows, reply, None, None) for reply in replies if reply.text is None)
 
 
-def _sample(rows: Sequence[Row], reply: Reply, grade: Grade | None) -> ProbeSample:
+def _sample(
+    rows: Sequence[Row], reply: Reply, grade: Grade | None, grader_s: float | None
+) -> ProbeSample:
     return ProbeSample(
         prompt_id=rows[reply.prompt].id,
         prompt=reply.prompt,
@@ -139,6 +145,7 @@ def _sample(rows: Sequence[Row], reply: Reply, grade: Grade | None) -> ProbeSamp
         stop_reason=reply.stop_reason,
         grade=None if grade is None else grade.score,
         components=[] if grade is None else [vars(part) for part in grade.components],
+        grader_s=grader_s,
         fault=reply.fault,
     )
 

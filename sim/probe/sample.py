@@ -37,6 +37,8 @@ class ProbeSample:
     grade: float | None
     components: list[dict[str, Any]]
     """The handler's metrics_list."""
+    grader_s: float | None = None
+    """Seconds of the handler's invocation, shared out among the answers of its event."""
     fault: str | None = None
     """Why there is no answer, hence no grade."""
 

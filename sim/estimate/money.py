@@ -1,0 +1,87 @@
+"""What a job will cost: each line with its price, the price's date and source, or what is missing.
+
+A number that nobody published and nobody measured is asked for, never made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sim.contract.prices import Price
+from sim.estimate.price_list import PriceList
+from sim.estimate.quantity import Quantity, stated
+from sim.estimate.workload import Workload
+
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True)
+class MoneyLine:
+    """One line of the bill."""
+
+    name: str
+    usd: Quantity | None
+    """None where a number is missing."""
+    how: str
+    """The multiplication in words, with the price's date and source."""
+    missing: str | None = None
+    """What to give, so that the line can be worked out."""
+
+
+@dataclass(frozen=True)
+class Bill:
+    """The lines, and the sum of those that are known."""
+
+    hours: Quantity | None
+    lines: tuple[MoneyLine, ...]
+
+    @property
+    def known(self) -> Quantity:
+        """The sum of the lines that could be worked out."""
+        total = Quantity(0.0, 0.0, 0.0, "exact")
+        for line in self.lines:
+            total = total if line.usd is None else total.plus(line.usd)
+        return total
+
+    @property
+    def complete(self) -> bool:
+        """Whether no line is missing."""
+        return all(line.usd is not None for line in self.lines)
+
+
+def bill(work: Workload, prices: PriceList, *, step_seconds: float | None, stores: bool) -> Bill:
+    """Return the bill; `step_seconds` are the cloud's, `stores` adds a month of storage."""
+    hours = None
+    if step_seconds is not None:
+        hours = stated(step_seconds * work.steps.total / SECONDS_PER_HOUR)
+    return Bill(hours, tuple(_lines(work, prices, hours, stores=stores)))
+
+
+def _lines(
+    work: Workload, prices: PriceList, hours: Quantity | None, *, stores: bool
+) -> Iterable[MoneyLine]:
+    yield _training(hours, prices["rft-hour"])
+    yield _line("Lambda requests", work.lambda_invocations, prices["lambda-request"])
+    yield _line("Lambda duration", work.gb_seconds, prices["lambda-gb-second"])
+    if work.judge_calls.value:
+        yield _line("judge calls", work.judge_calls, prices["judge-call"])
+    if stores:
+        yield _line("model storage, one month", stated(1), prices["model-storage"])
+
+
+def _training(hours: Quantity | None, price: Price) -> MoneyLine:
+    line = _line("training hours", stated(0) if hours is None else hours, price)
+    if hours is not None:
+        return line
+    asked = ["--seconds-per-step, as a first job or AWS tells it"]
+    asked += [] if line.missing is None else [line.missing]
+    return MoneyLine(line.name, None, "hours x price", "give " + " and ".join(asked))
+
+
+def _line(name: str, amount: Quantity, price: Price) -> MoneyLine:
+    if price.usd is None:
+        missing = f"--price {price.name}=USD, per {price.per} ({price.source})"
+        return MoneyLine(name, None, f"number x price per {price.per}", missing)
+    how = f"at ${price.usd:.10g} per {price.per} ({price.source}, {price.date})"
+    return MoneyLine(name, amount.times(price.usd), how)

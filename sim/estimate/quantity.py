@@ -1,0 +1,57 @@
+"""A number of an estimate: exact, measured with an interval, or only bounded from above."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sim.probe import Estimate
+
+Basis = Literal["exact", "measured", "stated", "assumed", "upper bound"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A value with what bounds it; None where that is not known."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    basis: Basis
+
+    def times(self, factor: float) -> Quantity:
+        """Return the quantity multiplied by a known, non-negative factor."""
+        value, low, high = (None if each is None else each * factor for each in self._numbers())
+        return Quantity(value, low, high, self.basis)
+
+    def plus(self, other: Quantity) -> Quantity:
+        """Return the sum; its ends are the sums of the ends, so the interval is a wide one."""
+        pairs = zip(self._numbers(), other._numbers(), strict=True)
+        value, low, high = (None if a is None or b is None else a + b for a, b in pairs)
+        return Quantity(value, low, high, min(self.basis, other.basis, key=_WEAKEST_FIRST.index))
+
+    def _numbers(self) -> tuple[float | None, float | None, float | None]:
+        return self.value, self.low, self.high
+
+
+_WEAKEST_FIRST: tuple[Basis, ...] = ("upper bound", "assumed", "measured", "stated", "exact")
+
+
+def exact(value: float) -> Quantity:
+    """Return a number that follows from the recipe and the data alone."""
+    return Quantity(value, value, value, "exact")
+
+
+def stated(value: float) -> Quantity:
+    """Return a number that the user gave."""
+    return Quantity(value, value, value, "stated")
+
+
+def measured(estimate: Estimate) -> Quantity:
+    """Return a number that was measured, with its 95 % interval."""
+    return Quantity(estimate.value, estimate.low, estimate.high, "measured")
+
+
+def at_most(bound: float) -> Quantity:
+    """Return a number of which only the upper bound is known."""
+    return Quantity(None, None, bound, "upper bound")
