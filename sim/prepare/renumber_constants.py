@@ -18,10 +18,10 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"decades?", "10"),
     (r"century|centuries", "100"),
     (r"days?|daily|everyday", "7 24 30 31 28 365"),
-    (r"hours?|hourly|hrs?|mph|per hour", "60 24 3600 12"),
+    (r"hours?|hourly|hrs?|mph", "60 24 3600 12"),
     (r"minutes?|mins?", "60"),
     (r"seconds?", "60 3600"),
-    (r"morning|afternoon|noon|midnight|o'clock|clock|am|pm|a\.m|p\.m", "12 24"),
+    (r"morning|afternoon|noon|midnight|clock|am|pm", "12 24"),
     (r"dozens?", "12 24"),
     (r"half|halves|halved|halfway|double[sd]?|twice|both|pairs?|couples?|twins?", "2 50 1/2"),
     (r"tripl\w*|thrice|thirds?", "3 1/3 2/3"),
@@ -81,11 +81,13 @@ HELD = frozenset({Fraction(0), Fraction(1), Fraction(2)})
 
 def constants_for(text: str) -> frozenset[Fraction]:
     """Return the numbers that the words of a problem hold fixed."""
-    found: set[Fraction] = set()
-    for trigger, values in CONSTANTS:
-        if trigger.search(text):
-            found |= values
-    return frozenset(found)
+    words = _words_of(text)
+    return frozenset().union(*(values for trigger, values in CONSTANTS if trigger.search(words)))
+
+
+def _words_of(text: str) -> str:
+    """Return each word of the text once: less to look through."""
+    return " ".join({word.lower() for word in re.findall(r"[A-Za-z]+|%", text)})
 
 
 ALLOWED: tuple[tuple[str, str], ...] = (
@@ -95,7 +97,7 @@ ALLOWED: tuple[tuple[str, str], ...] = (
     (r"months?|monthly", "12"),
     (r"years?|yearly|annual(?:ly)?", "12 52 365"),
     (r"days?|daily|everyday", "24"),
-    (r"hours?|hourly|per hour", "60 24"),
+    (r"hours?|hourly", "60 24"),
     (r"minutes?|seconds?", "60"),
     (r"dozens?", "12"),
     (r"half|halves|halved|halfway", "2 1/2"),
@@ -126,8 +128,5 @@ _ALLOWED = tuple(
 
 def constants_allowed(text: str) -> frozenset[Fraction]:
     """Return the numbers that a solution may use although the question does not name them."""
-    found: set[Fraction] = set()
-    for trigger, values in _ALLOWED:
-        if trigger.search(text):
-            found |= values
-    return frozenset(found)
+    words = _words_of(text)
+    return frozenset().union(*(values for trigger, values in _ALLOWED if trigger.search(words)))

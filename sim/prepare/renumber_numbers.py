@@ -211,7 +211,8 @@ def number_words_in(text: str) -> list[NumberWord]:
     words = [match.group().lower() for match in _WORD.finditer(text)]
     at = 0
     while at < len(words):
-        value, length = _cardinal(words, at)
+        is_number = words[at] in _CARDINALS or words[at] in _SCALES
+        value, length = _cardinal(words, at) if is_number else (frozenset(), 0)
         if length:
             compound = " ".join(words[at : at + length])
             found.append(NumberWord(compound, value, compound in _IDLE_WORDS))
