@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim.cli import main
+from sim.guidance import read_evidence
 
 RECIPE = ["estimate", "quickstart", "--set", "local.trainingData=problems:64"]
 
@@ -37,6 +38,7 @@ def test_a_probe_narrows_the_estimate(capsys: pytest.CaptureFixture[str], tmp_pa
     job = json.loads(capsys.readouterr().out)["job"]
     assert job["response_tokens"]["basis"] == job["gb_seconds"]["basis"] == "measured"
     assert 0 < job["response_tokens"]["low"] < job["response_tokens"]["value"]
+    assert read_evidence(out).mixed_groups.keys() == set(range(2, 17))
 
 
 @pytest.mark.parametrize(
