@@ -336,6 +336,8 @@
       showStep();
       if (follows) await browse();
     }
+    // The server goes away soon after the run, so the rest of the answers is fetched now.
+    if (!data.live) for (const batch of data.batches) await load(batch).catch(() => undefined);
     if (data.live) setTimeout(poll, data.every_ms);
   }
   function status(text) {

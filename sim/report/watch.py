@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,9 +24,9 @@ from sim.report.reading import read_run
 from sim.runfolder import RunFolder
 
 LOOPBACK: Final = "127.0.0.1"
-CHECK_EVERY_S: Final = 2.0
-LINGER_CHECKS: Final = 5
-"""After the run's end a page that is still open gets this many checks to notice."""
+CHECK_EVERY_S: Final = 1.0
+LINGER_S: Final = 6.0
+"""After the run's end, as long as open pages go on asking and this long after the last time."""
 _BATCH: Final = re.compile(r"/batch/((?:train|validation)-\d{1,9})")
 
 
@@ -34,8 +35,8 @@ class Watch:
 
     def __init__(self, folder: RunFolder, *, port: int = 0) -> None:
         self._folder = folder
-        self._ended_and_told = threading.Event()
-        handler = _handler(Page(folder), self._ended_and_told)
+        self._asked = _Asked()
+        handler = _handler(Page(folder), self._asked)
         try:
             self._server = ThreadingHTTPServer((LOOPBACK, port), handler)
         except OSError as error:
@@ -48,14 +49,16 @@ class Watch:
         self._server.daemon_threads = True
         self.url = f"http://{LOOPBACK}:{self._server.server_port}/"
 
-    def follow(self, *, check_every_s: float = CHECK_EVERY_S) -> str:
-        """Serve until the run has ended and open pages know; return its status."""
+    def follow(self, *, check_every_s: float = CHECK_EVERY_S, linger_s: float = LINGER_S) -> str:
+        """Serve until the run has ended and no open page asks any more; return its status."""
         thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         thread.start()
-        left = LINGER_CHECKS
+        ended: float | None = None
         try:
-            while left and not self._ended_and_told.wait(check_every_s):
-                left -= not read_run(self._folder).going_on
+            while ended is None or time.monotonic() < max(ended, self._asked.last) + linger_s:
+                time.sleep(check_every_s)
+                if ended is None and not read_run(self._folder).going_on:
+                    ended = time.monotonic()
         finally:
             self._server.shutdown()
             self._server.server_close()
@@ -63,7 +66,17 @@ class Watch:
         return read_run(self._folder).status
 
 
-def _handler(page: Page, ended_and_told: threading.Event) -> type[BaseHTTPRequestHandler]:
+class _Asked:
+    """When a page last asked for something."""
+
+    def __init__(self) -> None:
+        self.last = 0.0
+
+    def now(self) -> None:
+        self.last = time.monotonic()
+
+
+def _handler(page: Page, asked: _Asked) -> type[BaseHTTPRequestHandler]:
     lock = threading.Lock()  # the page reads the folder once at a time
 
     def html() -> str:
@@ -72,10 +85,7 @@ def _handler(page: Page, ended_and_told: threading.Event) -> type[BaseHTTPReques
 
     def numbers() -> str:
         with lock:
-            data = page.data()
-        if not data["live"]:
-            ended_and_told.set()
-        return json.dumps(data, allow_nan=False)
+            return json.dumps(page.data(), allow_nan=False)
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
@@ -85,6 +95,7 @@ def _handler(page: Page, ended_and_told: threading.Event) -> type[BaseHTTPReques
             if self.headers.get("Host") not in self._names():
                 self._reply(HTTPStatus.FORBIDDEN, "text/plain", "unknown host\n")
                 return
+            asked.now()
             path = urlsplit(self.path).path
             if path == "/":
                 self._answer("text/html", html)

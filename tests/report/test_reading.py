@@ -1,0 +1,117 @@
+"""A run folder in any state: what can be mended is named, what can't is one message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sim.errors import RunFolderError
+from sim.report.page import Page
+from sim.report.reading import find_run, read_run
+from sim.runfolder import RunFolder
+from tests.report.conftest import make_run
+
+
+def remarks(run: RunFolder) -> str:
+    return "\n".join(Page(run).summary().remarks)
+
+
+def edit(path: Path, change: Callable[[list[str]], list[str]]) -> None:
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(change(lines)))
+
+
+def test_a_whole_folder_needs_no_remark(folder: RunFolder) -> None:
+    assert remarks(folder) == ""
+
+
+def test_a_torn_last_line_is_a_step_that_did_not_happen(folder: RunFolder) -> None:
+    edit(folder.metrics, lambda lines: [*lines[:-1], lines[-1][:40]])
+    summary = Page(folder).summary()
+    assert summary.run.last_step == 3
+    assert "train-4" not in {batch.id for batch in summary.batches}
+
+
+def test_a_damaged_line_in_the_middle_is_one_message(folder: RunFolder) -> None:
+    edit(folder.metrics, lambda lines: [*lines[:2], "garbage\n", *lines[2:]])
+    with pytest.raises(RunFolderError, match=r"metrics\.jsonl:3: the file is damaged"):
+        read_run(folder)
+
+
+def test_steps_out_of_order_are_sorted_and_named(folder: RunFolder) -> None:
+    edit(folder.metrics, lambda lines: [lines[0], lines[2], lines[1], *lines[3:]])
+    assert [line["step"] for line in read_run(folder).lines] == [0, 1, 2, 3, 4]
+    assert "step 1 out of order" in remarks(folder)
+
+
+def test_a_step_that_comes_twice_counts_once_and_is_named(folder: RunFolder) -> None:
+    edit(folder.metrics, lambda lines: [*lines, lines[2]])
+    assert [line["step"] for line in read_run(folder).lines] == [0, 1, 2, 3, 4]
+    assert "step 2 more than once" in remarks(folder)
+
+
+@pytest.mark.parametrize("line", ['{"loss": 1}', '{"step": "3"}', '{"step": -1}', '{"step": true}'])
+def test_a_foreign_file_in_place_of_the_metrics_is_one_message(
+    folder: RunFolder, line: str
+) -> None:
+    edit(folder.metrics, lambda lines: [*lines, line + "\n"])
+    with pytest.raises(RunFolderError, match=r"metrics\.jsonl:6: this is not a line of metrics"):
+        read_run(folder)
+
+
+def test_a_word_in_place_of_a_number_is_left_out_and_named(folder: RunFolder) -> None:
+    foreign = json.dumps({"step": 5, "critic_rewards_mean": "high", "local_kl": None})
+    edit(folder.metrics, lambda lines: [*lines, foreign + "\n"])
+    assert "step 5: critic_rewards_mean is no number" in remarks(folder)
+    assert "critic_rewards_mean" not in read_run(folder).lines[-1]
+
+
+def test_empty_metrics_are_a_run_before_its_first_step(folder: RunFolder) -> None:
+    folder.metrics.write_text("")
+    assert Page(folder).summary().headline.startswith("No training step was recorded.")
+
+
+@pytest.mark.parametrize("text", ["", '{"step":1', "[]\n", '{"step": 1}\n'])
+def test_a_damaged_file_of_answers_is_left_out_and_named(folder: RunFolder, text: str) -> None:
+    folder.rollouts(2).write_text(text)
+    summary = Page(folder).summary()
+    if text:
+        assert "The answers of step-000002.jsonl are left out" in "\n".join(summary.remarks)
+    assert [b.answers for b in summary.batches if b.id == "train-2"] in ([], [0])
+    assert "train-3" in {batch.id for batch in summary.batches}
+
+
+def test_foreign_files_beside_the_answers_are_no_matter(folder: RunFolder) -> None:
+    (folder.path / "rollouts" / "notes.txt").write_text("mine")
+    (folder.path / "rollouts" / ".step-000009.jsonl.tmp").write_text("half")
+    assert remarks(folder) == ""
+
+
+def test_a_run_without_prompts_says_so(folder: RunFolder) -> None:
+    (folder.path / "prompts.jsonl").unlink()
+    assert "prompts.jsonl is missing" in remarks(folder)
+
+
+def test_a_damaged_run_record_is_one_message(folder: RunFolder) -> None:
+    folder.record.write_text('{"schema')
+    with pytest.raises(RunFolderError, match=r"run\.json: the file is damaged"):
+        read_run(folder)
+
+
+def test_a_run_is_found_by_folder_by_name_and_as_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(tmp_path / "runs", "first", steps=0).close()
+    make_run(tmp_path / "runs", "second", steps=0).close()
+    monkeypatch.chdir(tmp_path)
+    assert find_run(str(tmp_path / "runs" / "first")).name == "first"
+    assert find_run("first").name == "first"
+    assert find_run("runs/first").name == "first"
+    assert find_run("latest").name == "second"
+    with pytest.raises(RunFolderError, match="found: under runs/: first, second"):
+        find_run("third")
+    with pytest.raises(RunFolderError, match="there is no run here"):
+        find_run("runs/third")

@@ -1,0 +1,109 @@
+"""The report on a terminal, and the pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sim.report.export import export_graphs
+from sim.report.page import Page
+from sim.report.reading import read_run
+from sim.report.series import console_series, local_series
+from sim.report.spark import condensed, sparkline
+from sim.report.text import text_lines
+from sim.report.visible import visible
+from sim.runfolder import RunFolder
+from tests.report.conftest import make_run
+
+
+def printed(run: RunFolder) -> str:
+    summary = Page(run).summary()
+    found = text_lines(summary.run, summary.headline, summary.verdicts, summary.remarks)
+    return "\n".join(line for _, line in found)
+
+
+def test_the_terminal_report_has_headline_rows_and_verdicts(folder: RunFolder) -> None:
+    text = printed(folder)
+    assert "run: Completed, step 4 of 4" in text
+    assert "Training rewards" in text
+    assert "▁▃▅█" in text
+    assert "0.25 → 0.625 reward" in text
+    assert "warning: truncation" in text
+    assert "next: Raise inferenceMaxTokens" in text
+
+
+def test_the_terminal_gets_no_control_characters(tmp_path: Path) -> None:
+    with make_run(tmp_path, error="boom \x1b[2J\u202e\nsecond line") as run:
+        text = printed(run)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "boom \u241b[2J[U+202E]\n  second line" in text
+
+
+def test_a_run_without_steps_is_told_in_words(tmp_path: Path) -> None:
+    with make_run(tmp_path, steps=-1) as run:
+        assert "No training step was recorded." in printed(run)
+
+
+@pytest.mark.parametrize(
+    ("values", "blocks"),
+    [([], ""), ([1.0], "▁"), ([0.0, 1.0], "▁█"), ([2.0, 2.0], "▁▁"), ([0.0, 0.5, 1.0], "▁▄█")],
+)
+def test_a_row_of_blocks_goes_from_lowest_to_highest(values: list[float], blocks: str) -> None:
+    assert sparkline(values) == blocks
+
+
+def test_a_whole_run_fits_into_one_row() -> None:
+    assert condensed([float(n) for n in range(100)], width=4) == [12.0, 37.0, 62.0, 87.0]
+    assert condensed([1.0, 2.0], width=4) == [1.0, 2.0]
+    assert condensed([]) == []
+
+
+@pytest.mark.parametrize("form", ["png", "svg"])
+def test_every_graph_with_values_becomes_a_picture(
+    folder: RunFolder, tmp_path: Path, form: str
+) -> None:
+    run = read_run(folder)
+    only = replace(run, lines=[_few(line) for line in run.lines])
+    written = export_graphs(only, form, tmp_path / "new" / "pictures")
+    assert [path.name for path in written] == [
+        f"training-rewards.{form}",
+        f"reward-components.{form}",
+    ]
+    again = [path.read_bytes() for path in written]
+    assert [path.read_bytes() for path in export_graphs(only, form, tmp_path / "b")] == again
+    start = b"\x89PNG" if form == "png" else b"<?xml"
+    assert all(content.startswith(start) for content in again)
+
+
+def _few(line: dict[str, object]) -> dict[str, object]:
+    return {k: line[k] for k in ("step", "critic_rewards_mean", "local_reward_components")
+            if k in line}  # fmt: skip
+
+
+def test_missing_values_leave_gaps_and_strange_ones_are_no_points() -> None:
+    lines = [
+        {"step": 1, "critic_rewards_mean": 0.5},
+        {"step": 2},
+        {"step": 3, "critic_rewards_mean": float("nan")},
+        {"step": 4, "critic_rewards_mean": 1},
+    ]
+    (series,) = console_series(lines)[0].series
+    assert (series.steps, series.values) == ([1, 4], [0.5, 1.0])
+    assert local_series(lines) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain\n\ttext é 漢 😀", "plain\n\ttext é 漢 😀"),
+        ("\x00\x1b\x7f\x85", "␀␛␡[U+0085]"),
+        ("a\u200bb\u2066c\ufeff", "a[U+200B]b[U+2066]c[U+FEFF]"),
+        ("\r", "␍"),
+        ("\ud800", "[U+D800]"),
+    ],
+)
+def test_hidden_characters_are_shown(text: str, shown: str) -> None:
+    assert visible(text) == shown
