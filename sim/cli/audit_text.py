@@ -97,7 +97,7 @@ def _numbers(report: AuditReport) -> Iterator[str]:
 
 def _cost_lines(cost: Cost) -> Iterator[str]:
     yield (
-        f"cost     {cost.events} events of {cost.samples_per_event}: p50 {_ms(cost.p50_s)}, "
+        f"cost     {cost.events} events of up to {cost.samples_per_event}: p50 {_ms(cost.p50_s)}, "
         f"p95 {_ms(cost.p95_s)}, slowest {_ms(cost.max_s)}; one sample at most "
         f"{_ms(cost.slowest_alone_s)}; cold start {_ms(cost.cold_start_s)}; timeout "
         f"{cost.timeout_s:g} s"

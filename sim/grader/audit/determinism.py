@@ -18,12 +18,17 @@ from sim.grader.profiles import split
 from sim.grader.records import Sample
 
 SAMPLES = 16
-PART = 4
+PARTS = 4
 PAIRS_MAX = 40  # tried before the whole event is shown
 Scores = Mapping[str, float]
 
 
-def mixed_bag(subjects: Sequence[Subject], size: int = SAMPLES) -> list[Sample]:
+def bag_size(rows: int | None) -> int:
+    """Samples in the bag: 16, or fewer where few rows were asked for; always four equal parts."""
+    return SAMPLES if rows is None else min(SAMPLES, PARTS * -(-2 * rows // PARTS))
+
+
+def mixed_bag(subjects: Sequence[Subject], size: int) -> list[Sample]:
     """Right and wrong answers in turns; rows come again where there are few."""
     bag: list[Sample] = []
     for index in range(size if subjects else 0):
@@ -49,13 +54,15 @@ def check_determinism(
     shuffled = list(bag)
     random.Random(f"order:{seed}").shuffle(shuffled)  # noqa: S311 - reproducible, not secret
     reordered = bench.scores(shuffled)
-    fours = {key: score for part in split(bag, PART) for key, score in bench.scores(part).items()}
+    parts: dict[str, float] = {}
+    for part in split(bag, len(bag) // PARTS):
+        parts |= bench.scores(part)
     ones = alone()
     findings = []
     if moved := differing(whole, reordered):
         findings.append(_depends_on_order(bench, bag, moved, whole, reordered))
-    if moved := (differing(whole, ones) or differing(whole, fours)):
-        other = ones if differing(whole, ones) else fours
+    if moved := (differing(whole, ones) or differing(whole, parts)):
+        other = ones if differing(whole, ones) else parts
         findings.append(_depends_on_batch(bench, bag, moved, whole, other))
     return findings
 
@@ -69,7 +76,7 @@ def _not_repeatable(
     bench: Bench, bag: Sequence[Sample], changed: Sequence[str], first: Scores, second: Scores
 ) -> Finding:
     sample = next(each for each in bag if each.id == changed[0])
-    alone = {score for _ in range(PART) for score in bench.scores([sample]).values()}
+    alone = {score for _ in range(PARTS) for score in bench.scores([sample]).values()}
     evidence = [sample] if len(alone) > 1 else list(bag)
     what = (
         f"{len(changed)} of {len(bag)} samples earn another score when the same event is sent "

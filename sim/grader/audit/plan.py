@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sim.grader.audit.containers import CONTAINERS
 from sim.grader.audit.cost import ALONE_AGAIN
-from sim.grader.audit.determinism import PART, SAMPLES
+from sim.grader.audit.determinism import PARTS, bag_size
 from sim.grader.audit.hacks import HACKS
 from sim.grader.audit.wrong import WRONG
 
@@ -41,6 +41,8 @@ class Plan:
     """Payload profiles, twice where plain strings may travel wrapped."""
     subjects: int
     """Rows whose wrong and adversarial answers are graded."""
+    bag: int
+    """Answers graded again and again, to see whether they always score the same."""
     saved: int
     answers: int
     invocations: int
@@ -69,9 +71,9 @@ def make_plan(
     rows = rows_phrased if settings.rows is None else min(settings.rows, rows_phrased)
     subjects = min(settings.samples, rows)
     kinds = len(WRONG) + len(HACKS)
-    whole, cut = 3, SAMPLES // PART
-    determinism = (SAMPLES * (whole + 2) + ALONE_AGAIN, whole + cut + SAMPLES + ALONE_AGAIN)
-    containers = (SAMPLES * (1 + CONTAINERS), 1 + CONTAINERS * cut)
+    bag, whole = bag_size(settings.rows), 3
+    determinism = (bag * (whole + 2) + ALONE_AGAIN, whole + PARTS + bag + ALONE_AGAIN)
+    containers = (bag * (1 + CONTAINERS), 1 + CONTAINERS * PARTS)
     several = [(rows, variants), (subjects, kinds), (saved, 1)]
     return Plan(
         seed=settings.seed,
@@ -80,6 +82,7 @@ def make_plan(
         rows=rows,
         variants=variants,
         subjects=subjects,
+        bag=bag,
         saved=saved,
         answers=sum(count * times for count, times in several) + determinism[0] + containers[0],
         invocations=sum(math.ceil(count / samples_per_event) * times for count, times in several)

@@ -20,7 +20,7 @@ from sim.grader.audit.bench import Bench
 from sim.grader.audit.checks import CHECKS, refuse_unknown_checks
 from sim.grader.audit.containers import CONTAINERS, check_containers
 from sim.grader.audit.cost import Alone, Cost, Workload, check_cost, measure
-from sim.grader.audit.determinism import PART, SAMPLES, check_determinism, mixed_bag
+from sim.grader.audit.determinism import PARTS, check_determinism, mixed_bag
 from sim.grader.audit.findings import Finding
 from sim.grader.audit.hacks import HACKS
 from sim.grader.audit.opener import OpenGrader
@@ -132,7 +132,7 @@ class _Work:
         subjects = self._subjects(references, plan)
         cost = None
         if subjects and references.scores:
-            bag = mixed_bag(subjects)
+            bag = mixed_bag(subjects, plan.bag)
             pool = self._bad_answers(references, subjects)
             self._spread(references, pool, subjects)
             cost = self._determinism(references, bag, workload)
@@ -155,7 +155,7 @@ class _Work:
         drawn = self._known
         if plan.rows < len(drawn):
             rng = random.Random(f"rows:{plan.seed}")  # noqa: S311 - reproducible, not secret
-            drawn = self._known = rng.sample(drawn, plan.rows)
+            drawn = rng.sample(drawn, plan.rows)
         samples = [answer_row(row, good) for row, good in drawn]
         references = grade_references(
             self._open, samples, found, skipped=len(self._unphrased), redactor=self._redactor
@@ -170,8 +170,9 @@ class _Work:
     def _subjects(self, references: References, plan: Plan) -> list[Subject]:
         """Drawn from the rows whose good reply earned the top score, if there are any."""
         right = passing(references)
-        known = [pair for pair in self._known if pair[0].id in right] or self._known
-        return draw_subjects(known, plan.subjects, seed=plan.seed) if known else []
+        graded = {sample.id for sample in references.samples}
+        known = [pair for pair in self._known if pair[0].id in (right or graded)]
+        return draw_subjects(known, plan.subjects, others=self._known, seed=plan.seed)
 
     def _bad_answers(
         self, references: References, subjects: Sequence[Subject]
@@ -234,10 +235,10 @@ class _Work:
         self, references: References, bag: Sequence[Sample], workload: Workload | None
     ) -> Cost | None:
         self._say("determinism, order, batches, containers")
-        seed = self._settings.seed
+        seed, part = self._settings.seed, len(bag) // PARTS
         with (
-            self._open(self._profile, containers=1, samples_per_event=SAMPLES) as one,
-            self._open(self._profile, containers=CONTAINERS, samples_per_event=PART) as four,
+            self._open(self._profile, containers=1, samples_per_event=len(bag)) as one,
+            self._open(self._profile, containers=CONTAINERS, samples_per_event=part) as four,
         ):
             bench, several = self._bench(one), self._bench(four)
             alone = Alone(bench)

@@ -68,15 +68,21 @@ def good_replies(
     ]
 
 
-def draw_subjects(known: Sequence[tuple[Record, str]], count: int, *, seed: int) -> list[Subject]:
-    """At most `count` of the rows, drawn by seed; each with a wrong reply where one can be made."""
+def draw_subjects(
+    known: Sequence[tuple[Record, str]],
+    count: int,
+    *,
+    others: Sequence[tuple[Record, str]],
+    seed: int,
+) -> list[Subject]:
+    """At most `count` of the rows, drawn by seed; each with a wrong reply where one can be made.
+
+    `others` are all rows with a good reply; another row's answer is taken from them.
+    """
     rng = random.Random(f"audit:{seed}")  # noqa: S311 - reproducible, not secret
     drawn = list(known) if len(known) <= count else rng.sample(list(known), count)
-    others = list(known)
-    rng.shuffle(others)
-    return [
-        _subject(row, good, others, turn=turn, rng=rng) for turn, (row, good) in enumerate(drawn)
-    ]
+    pool = rng.sample(list(others), len(others))
+    return [_subject(row, good, pool, turn=turn, rng=rng) for turn, (row, good) in enumerate(drawn)]
 
 
 def final_value(reference: object) -> str | None:
