@@ -7,6 +7,10 @@ marker or not.
 
 Numbers are compared by value: `1,000`, `$1000`, `1000.`, `1000.0`, `+1000` and `2000/2` are one
 number; `%` is dropped (`50%` is 50, not 0.5) and a minus sign may be the Unicode one.
+A number stands directly behind the marker, its sign directly before it, and what follows does not
+matter (`#### 72 apples`, also `#### 48 + 24`). A space ends it: `1 000` is 1, or 0 as the last
+number. Only the digits 0-9 count, and a point is always the decimal one. Times, dates with slashes,
+versions, exponents, powers, `1'000` and `1½` are no numbers, rather than a part of themselves.
 
 The reference may sit in `metadata` or at the root of a sample, under `reference_answer` or
 `ground_truth`, as a solution ending in `#### n`, a number, or an object that holds either under
@@ -35,12 +39,15 @@ REFERENCE_KEYS = ("reference_answer", "ground_truth")
 ANSWER_KEYS = ("final_answer", "answer", "text", "ground_truth")
 METHODS = ("strict", "flexible")
 
+# What joins digits to something else than a number: 3.1.4, 9:30, 12/25/2024, 1'000, 1e3, 2**3, 1½.
+_JOINT = r"[./:'_\u2019\u00a0\u2009\u202f]"
 # A sign counts only where it does not stand between two operands: "5-3" ends in 3, not in -3.
 _NUMBER = (
     r"(?:(?<![\w)\]])[-+\u2212\u2013])?(?:\$[-\u2212\u2013]?)?"
+    rf"(?<!\d)(?<!\d{_JOINT})(?<!\d[eE^])(?<!\d[eE^][-+])(?<!\d\*\*)"
     r"(?:[0-9][0-9,]*(?:\.[0-9]*)?|\.[0-9]+)"
     r"(?:/[0-9][0-9,]*)?"
-    r"(?![./]?[0-9])%?"
+    rf"(?!{_JOINT}?\d|[eE^][-+]?\d|\*\*\d|[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2079])%?"
 )
 NUMBER = re.compile(_NUMBER)
 MARKED = re.compile(rf"####[ \t]*({_NUMBER})")

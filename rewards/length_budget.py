@@ -41,12 +41,15 @@ REFERENCE_KEYS = ("reference_answer", "ground_truth")
 ANSWER_KEYS = ("final_answer", "answer", "text", "ground_truth")
 MOST_CHARS = 10_000_000
 
+# What joins digits to something else than a number: 3.1.4, 9:30, 12/25/2024, 1'000, 1e3, 2**3, 1½.
+_JOINT = r"[./:'_\u2019\u00a0\u2009\u202f]"
 # A sign counts only where it does not stand between two operands: "5-3" ends in 3, not in -3.
 _NUMBER = (
     r"(?:(?<![\w)\]])[-+\u2212\u2013])?(?:\$[-\u2212\u2013]?)?"
+    rf"(?<!\d)(?<!\d{_JOINT})(?<!\d[eE^])(?<!\d[eE^][-+])(?<!\d\*\*)"
     r"(?:[0-9][0-9,]*(?:\.[0-9]*)?|\.[0-9]+)"
     r"(?:/[0-9][0-9,]*)?"
-    r"(?![./]?[0-9])%?"
+    rf"(?!{_JOINT}?\d|[eE^][-+]?\d|\*\*\d|[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2079])%?"
 )
 NUMBER = re.compile(_NUMBER)
 MARKED = re.compile(rf"####[ \t]*({_NUMBER})")

@@ -213,7 +213,14 @@ def test_a_repeat_within_a_repeat_is_noticed():
 
 
 SHARED = ("find_reference", "last_answer", "to_number", "_balanced")
-SHARED_VALUES = ("_NUMBER", "ASSISTANT_ROLES", "REFERENCE_KEYS", "MINUS_SIGNS", "NUMBER_CHARS")
+SHARED_VALUES = (
+    "_NUMBER",
+    "_JOINT",
+    "ASSISTANT_ROLES",
+    "REFERENCE_KEYS",
+    "MINUS_SIGNS",
+    "NUMBER_CHARS",
+)
 
 
 def test_code_that_several_rewards_need_is_the_same_in_each():
