@@ -5,7 +5,6 @@ Not here: a model. Only its tokenizer is read, to count prompt tokens.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from sim.grader.audit import AuditReport, AuditSettings, Workload, audit
 from sim.grader.gold import ProfileResult, check_reward
 from sim.grader.of_recipe import opener_of
 from sim.plan import Data, Steps
+from sim.prepare.lengths import spread
 from sim.recipe import Recipe
 from sim.tokens import load_tokenizer
 
@@ -164,12 +164,13 @@ def _settings(recipe: Recipe) -> AuditSettings:
 
 
 def _prompt_tokens(recipe: Recipe, data: Data) -> PromptTokens:
-    counts = sorted(data.prompt_tokens)
+    found = spread(data.prompt_tokens)
+    assert found is not None, "read_data refuses a source without prompts"
     return PromptTokens(
-        shortest=counts[0],
-        median=statistics.median(counts),
-        p99=counts[max(0, -(-99 * len(counts) // 100) - 1)],
-        longest=counts[-1],
+        shortest=found.shortest,
+        median=found.median,
+        p99=found.p99,
+        longest=found.longest,
         limit=recipe.settings.max_prompt_length,
         dropped=len(data.too_long),
     )

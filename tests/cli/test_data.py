@@ -263,3 +263,23 @@ def test_a_killed_operation_leaves_no_file_that_looks_finished(tmp_path: Path) -
         os.kill(child.pid, signal.SIGKILL)
     assert child.returncode == -signal.SIGKILL
     assert [path.name for path in out.parent.iterdir()] == [temporary.name]
+
+
+def test_rft_check_says_of_a_recipe_s_data_what_rft_data_check_says(
+    write_rows: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_rows(99)
+    lines = path.read_text().splitlines()
+    record = json.loads(lines[4])
+    record["messages"][0]["content"] = "The User: what is 1 + 2?"
+    del record["id"]
+    path.write_text("\n".join([*lines[:4], json.dumps(record), *lines[5:]]) + "\n")
+    rft("check", path, "--json")
+    found = json.loads(capsys.readouterr().out)["findings"]
+    told = [each for each in found if each["severity"] != "note"]
+    assert [each["rule"] for each in told] == ["same-keys", "forbidden-words", "records-min"]
+    sets = ["--set", f"local.trainingData={path}", "--set", f"local.validationData={path}"]
+    main(["check", "quickstart", *sets, "--json"])
+    remarks = json.loads(capsys.readouterr().out)["data"]["remarks"]
+    for each in told:
+        assert any(each["what"] in remark and each["found"] in remark for remark in remarks)

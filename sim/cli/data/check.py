@@ -58,9 +58,8 @@ def add_to(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check the files and print what was found."""
     from sim.prepare.audit import audit
-    from sim.recipe import load_recipe
 
-    recipe = load_recipe(arguments.recipe) if arguments.recipe else None
+    recipe = _recipe(arguments.recipe)
     found = audit(arguments.files, arguments.validation, counter_of=_counter_of(arguments, recipe))
     steps = {file.path: _steps(file, found, recipe) for file in found.files}
     if arguments.json:
@@ -70,8 +69,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if found.ok else EXIT_FAILED
 
 
+def _recipe(name: str | None) -> Recipe | None:
+    if name is None:
+        return None
+    from sim.recipe import load_recipe
+
+    return load_recipe(name)
+
+
 def _counter_of(arguments: argparse.Namespace, recipe: Recipe | None) -> CounterOf | None:
-    from sim import plan
     from sim.prepare.lengths import LengthCounter
     from sim.tokens import load_tokenizer
 
@@ -83,7 +89,7 @@ def _counter_of(arguments: argparse.Namespace, recipe: Recipe | None) -> Counter
     if limit is None and recipe is not None:
         limit = recipe.settings.max_prompt_length
     tokenizer = load_tokenizer(model)
-    options = plan.template_options(recipe) if recipe else {}
+    options = _template_options(recipe)
 
     def make(file: str, on_long: Callable[[int, int], None]) -> LengthCounter:
         return LengthCounter(
@@ -91,6 +97,14 @@ def _counter_of(arguments: argparse.Namespace, recipe: Recipe | None) -> Counter
         )
 
     return make
+
+
+def _template_options(recipe: Recipe | None) -> dict[str, Any]:
+    if recipe is None:
+        return {}
+    from sim.plan import template_options
+
+    return template_options(recipe)
 
 
 def _refuse_limit_without_model(arguments: argparse.Namespace) -> None:
@@ -108,12 +122,12 @@ def _refuse_limit_without_model(arguments: argparse.Namespace) -> None:
 
 def _steps(file: AuditedFile, found: Audit, recipe: Recipe | None) -> Steps | None:
     """Return the calendar of a run on this file; None where no recipe or too few prompts."""
+    if recipe is None or file.lengths is None or file.part != "training":
+        return None
     from sim import plan
     from sim.dataset import split_rows
     from sim.errors import DataError
 
-    if recipe is None or file.lengths is None or file.part != "training":
-        return None
     settings = recipe.settings
     validates = any(each.part == "validation" for each in found.files)
     prompts: list[int] = list(file.prompts)
