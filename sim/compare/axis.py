@@ -66,8 +66,17 @@ def place(run: Curves, metric: str, axis: Axis) -> Series | None:
     curve = run.series.get(metric)
     if curve is None:
         return None
-    scale = (run.prompts_per_step or 1) if axis == "prompts" else 1 / max(1, end_of(run))
-    return Series(np.asarray(curve.steps, float) * scale, np.asarray(curve.values, float))
+    steps = np.asarray(curve.steps, float)
+    return Series(steps * _scale(run, axis), np.asarray(curve.values, float))
+
+
+def reach(run: Curves, axis: Axis) -> float:
+    """Return where on the axis the run's last step stands."""
+    return run.last_step * _scale(run, axis)
+
+
+def _scale(run: Curves, axis: Axis) -> float:
+    return (run.prompts_per_step or 1) if axis == "prompts" else 1 / max(1, end_of(run))
 
 
 def common_range(series: Sequence[Series]) -> tuple[float, float]:

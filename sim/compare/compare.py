@@ -12,7 +12,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from sim.compare import student
-from sim.compare.axis import Axis, Series, choose, common_range, cut, end_of, place, thin
+from sim.compare.axis import (
+    LABELS,
+    Axis,
+    Series,
+    choose,
+    common_range,
+    cut,
+    end_of,
+    place,
+    reach,
+    thin,
+)
 from sim.compare.decide import (
     ALPHA,
     LEAST_POINTS_AT_ALL,
@@ -50,6 +61,8 @@ COMPARED: Final[tuple[Metric, ...]] = tuple(
 REWARDS: Final = ("critic_rewards_mean", "validation_rewards_mean")
 HIGHEST_SEEN: Final = "critic_rewards_max"
 USUAL_TOP: Final = 1.0
+ALMOST: Final = 0.95
+"""Runs that end within this share of each other count as equally long."""
 ARRIVED: Final = 0.9
 """A curve has reached its plateau when this share of its way is made for good."""
 
@@ -302,11 +315,20 @@ def _notes(a: Sequence[Curves], b: Sequence[Curves], axis: Axis) -> tuple[str, .
                 "the end of the run"
             )
         elif run.last_step < end_of(run):
-            notes.append(
-                f"{run.name}: ends at step {run.last_step} of {end_of(run)}; all are compared only "
-                "as far as each of them goes"
-            )
+            notes.append(f"{run.name}: ends at step {run.last_step} of {end_of(run)}")
+    notes += _about_range([*a, *b], axis)
     return tuple(dict.fromkeys(notes))
+
+
+def _about_range(runs: Sequence[Curves], axis: Axis) -> list[str]:
+    ends = sorted((reach(run, axis), run.name) for run in runs)
+    (shortest, first), (longest, last) = ends[0], ends[-1]
+    if shortest > ALMOST * longest:
+        return []
+    return [
+        f"compared only up to {shortest:.4g} on the axis ({LABELS[axis]}), where {first} ends; "
+        f"{last} goes on to {longest:.4g}"
+    ]
 
 
 def _nothing_in_common(a: Sequence[Curves], b: Sequence[Curves]) -> DataError:

@@ -66,9 +66,11 @@ class Difference:
     p_different: float
     """Of no difference, before the adjustment for looking at several numbers."""
     p_same: float
-    """Of a difference as large as the margin or larger; 1 where *same* may not be said."""
-    possible: float | None
-    """The largest difference not ruled out with 95 % confidence; None where nothing rules it."""
+    """Of a difference as large as the margin or larger."""
+    possible: float
+    """The largest difference not ruled out with 95 % confidence."""
+    may_be_same: bool
+    """Whether there are points and seeds enough for *same* to be said."""
 
     @property
     def value(self) -> float:
@@ -87,8 +89,17 @@ def differences(
 ) -> tuple[Difference, ...]:
     """Hold gain and area of two groups against each other; `points` is the shortest curve's."""
     may_be_same = points >= LEAST_POINTS and _enough_seeds(len(a), len(b))
+    shared = shared_noise(a) + shared_noise(b)
     return tuple(
-        _difference(a, b, measure, margin=margin, may_be_same=may_be_same) for measure in MEASURES
+        _difference(
+            a,
+            b,
+            measure,
+            margin=margin,
+            may_be_same=may_be_same,
+            shared=float(shared[place, place]),
+        )
+        for place, measure in enumerate(MEASURES)
     )
 
 
@@ -103,18 +114,14 @@ def _difference(
     *,
     margin: float,
     may_be_same: bool,
+    shared: float,
 ) -> Difference:
     values_a = [getattr(summary, measure) for summary in a]
     values_b = [getattr(summary, measure) for summary in b]
     mean_a, mean_b = math.fsum(values_a) / len(a), math.fsum(values_b) / len(b)
     gap = mean_b - mean_a
-    error, degrees = _error(a, b, measure, assumed=1 in (len(a), len(b)))
-    p_same, possible = 1.0, None
-    if may_be_same:
-        own, own_degrees = _error(a, b, measure, assumed=False)
-        possible = abs(gap) + student.critical(ALPHA, own_degrees) * own
-        p_same = student.upper_tail((margin - abs(gap)) / own, own_degrees) if own else 0.0
-        p_same = p_same if own or abs(gap) < margin else 1.0
+    error, degrees = _error(a, b, measure, shared=shared, assumed=1 in (len(a), len(b)))
+    own, own_degrees = _error(a, b, measure, shared=shared, assumed=False)
     return Difference(
         measure=measure,
         a=mean_a,
@@ -122,18 +129,27 @@ def _difference(
         standard_error=error,
         degrees=degrees,
         p_different=student.two_sided(gap / error, degrees) if error else float(gap == 0),
-        p_same=p_same,
-        possible=possible,
+        p_same=_tail(margin - abs(gap), own, own_degrees),
+        possible=abs(gap) + student.critical(ALPHA, own_degrees) * own,
+        may_be_same=may_be_same,
     )
 
 
+def _tail(room: float, error: float, degrees: float) -> float:
+    return student.upper_tail(room / error, degrees) if error else float(room <= 0)
+
+
 def _error(
-    a: Sequence[Summary], b: Sequence[Summary], measure: Measure, *, assumed: bool
+    a: Sequence[Summary],
+    b: Sequence[Summary],
+    measure: Measure,
+    *,
+    shared: float,
+    assumed: bool,
 ) -> tuple[float, float]:
     """Return the standard error of the difference of the two means, and its degrees of freedom."""
     place = MEASURES.index(measure)
     noise_a, noise_b = _noise(a, place), _noise(b, place)
-    shared = float(shared_noise(a)[place, place] + shared_noise(b)[place, place])
     if min(len(a), len(b)) > 1:
         part_a = max(_spread(a, measure), noise_a) / len(a)
         part_b = max(_spread(b, measure), noise_b) / len(b)
@@ -141,7 +157,7 @@ def _error(
     many, noise, noise_one = (a, noise_a, noise_b) if len(a) > 1 else (b, noise_b, noise_a)
     spread, degrees = max(_spread(many, measure), noise), float(len(many) - 1)
     floor = ASSUMED_SEED_SPREAD**2 + noise
-    if assumed and spread <= floor:
+    if not degrees or (assumed and spread <= floor):
         spread, degrees = floor, math.inf
     one = spread + max(0.0, noise_one - noise)
     return math.sqrt(spread / len(many) + one + shared), degrees
@@ -178,5 +194,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def is_same(found: Sequence[Difference]) -> bool:
-    """Whether every number lies within the margin with 95 % confidence."""
-    return all(difference.p_same <= ALPHA for difference in found)
+    """Whether every number lies within the margin with 95 % confidence, and may be said to."""
+    return all(each.may_be_same and each.p_same <= ALPHA for each in found)
+
+
+def surely_apart(found: Sequence[Difference], adjusted: Sequence[float]) -> list[Measure]:
+    """Return the numbers that differ beyond chance, and by more than is known not to count."""
+    return [
+        each.measure
+        for each, p in zip(found, adjusted, strict=True)
+        if p <= ALPHA and each.p_same > ALPHA
+    ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from sim.compare.axis import place, thin
 from sim.compare.ranks import kendall
 from sim.compare.resample import COVERAGE, RESAMPLES, SEED, Estimate, blocks
-from sim.compare.summary import level_weights, smoother
+from sim.compare.summary import level_weights, scaled_residuals
 from sim.contract.metrics import metric
 from sim.curves import Curves
 from sim.errors import DataError
@@ -117,7 +117,7 @@ def _levels(
             )
         series = thin(series)
         weights = level_weights(series.x)[END]
-        left = (series.y - smoother(len(series.y)) @ series.y)[1:-1]
+        left = scaled_residuals(series.y)
         found.append(float(weights @ series.y))
         drawn.append(found[-1] + blocks(left, len(series.y), count, rng) @ weights)
     chosen = rng.integers(len(group), size=(count, len(group)))

@@ -125,6 +125,7 @@ def _difference(difference: Difference, adjusted: float) -> dict[str, Any]:
         "p_different_adjusted": adjusted,
         "p_same": difference.p_same,
         "largest_not_ruled_out": difference.possible,
+        "may_be_same": difference.may_be_same,
     }
 
 

@@ -15,6 +15,7 @@ blocks (Künsch 1989), so that neighbouring steps may depend on each other.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -45,10 +46,12 @@ class Summary:
     mean: float
     gain: float
     area: float
+    variance: float
+    """Long-run variance of the steps' noise, in the metric's own unit squared."""
     noise: Array
     """Covariance of (gain, area) from the noise of the steps alone, (2, 2)."""
     residuals: Array
-    """What smoothing left, (n,), scaled back up to the size of the noise."""
+    """What smoothing left, (n - 2,), scaled so that its `block_variance` is `variance`."""
     weights: Array
     """How each step enters (gain, area), to first order, (2, n)."""
 
@@ -116,7 +119,8 @@ def summarise(series: Series, *, top: float | None) -> Summary | None:
             [(-1 - area * slope) / room, 0.0, 1 / room],
         ]
     )
-    left = _residuals(series.y)
+    left = scaled_residuals(series.y)
+    variance = block_variance(left)
     combined = jacobian @ weights
     return Summary(
         start=start,
@@ -124,7 +128,8 @@ def summarise(series: Series, *, top: float | None) -> Summary | None:
         mean=mean,
         gain=gain,
         area=area,
-        noise=long_run_variance(left) * (combined @ combined.T),
+        variance=variance,
+        noise=variance * (combined @ combined.T),
         residuals=left,
         weights=combined,
     )
@@ -137,24 +142,38 @@ def _room(start: float, top: float | None) -> float | None:
     return room if room > LEAST_ROOM * abs(top) else None
 
 
-def _residuals(y: Array) -> Array:
+def scaled_residuals(y: Array) -> Array:
+    """Return what smoothing leaves, (n - 2,), scaled up by what it took of the noise.
+
+    The two end points are their own mean and say nothing.
+    """
+    left: Array = (y - smoother(len(y)) @ y)[1:-1] / math.sqrt(kept_by_smoothing(len(y)))
+    return left
+
+
+@functools.lru_cache(maxsize=64)
+def kept_by_smoothing(count: int) -> float:
+    """Return the share of independent noise that `block_variance` still sees after smoothing.
+
+    The moving mean takes the slow part of the noise away with the curve.
+    """
     import numpy as np
 
-    matrix = smoother(len(y))
-    left: Array = y - matrix @ y
-    # A point is part of its own mean, which hides 1/width of the noise; the two end points are
-    # their own mean and show none.
-    shown = 1 - np.diag(matrix)
-    return np.divide(left, np.sqrt(shown), out=np.zeros_like(left), where=shown > 0)[1:-1]
+    kept = (np.eye(count) - smoother(count))[1:-1]
+    length = min(block_length(count - 2), count - 2)
+    total = np.concatenate([np.zeros((1, count)), np.cumsum(kept, axis=0)])
+    blocks = total[length:] - total[:-length]
+    return float(np.mean(np.sum(blocks**2, axis=1)) / length)
 
 
-def long_run_variance(residuals: Array) -> float:
-    """Return the variance of the steps' noise, dependence between neighbours counted in."""
+def block_variance(residuals: Array) -> float:
+    """Return the variance of the noise, with the dependence between neighbours, from block sums."""
     import numpy as np
 
     length = min(block_length(len(residuals)), len(residuals))
-    blocks = np.lib.stride_tricks.sliding_window_view(residuals, length)
-    return float(max(length * np.mean(blocks.mean(axis=1) ** 2), np.mean(residuals**2)))
+    total = np.concatenate([[0.0], np.cumsum(residuals)])
+    blocks = total[length:] - total[:-length]
+    return float(np.mean(blocks**2) / length)
 
 
 def shared_noise(summaries: Sequence[Summary]) -> Array:
@@ -168,8 +187,8 @@ def shared_noise(summaries: Sequence[Summary]) -> Array:
     lengths = {summary.weights.shape[1] for summary in summaries}
     if count == 1 or len(lengths) > 1:
         return np.zeros((2, 2))
-    together = long_run_variance(np.mean([summary.residuals for summary in summaries], axis=0))
-    alone = float(np.mean([long_run_variance(summary.residuals) for summary in summaries]))
+    together = block_variance(np.mean([summary.residuals for summary in summaries], axis=0))
+    alone = float(np.mean([summary.variance for summary in summaries]))
     excess = max(0.0, together - alone / count)
     weights = np.mean([summary.weights for summary in summaries], axis=0)
     common: Array = excess * (weights @ weights.T)

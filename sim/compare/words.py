@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from sim.compare.decide import (
-    ALPHA,
     LEAST_POINTS,
     LEAST_POINTS_AT_ALL,
     LEAST_SEEDS,
     Difference,
     Verdict,
     is_same,
+    surely_apart,
 )
 from sim.compare.result import MetricComparison, Side
 
@@ -55,10 +55,10 @@ def of_metric(
     assert b is not None
     moves = "level" not in (a.direction, b.direction)
     if is_same(found) and not (moves and correlation < LEAST_CORRELATION):
-        widest = max(difference.possible or 0.0 for difference in found)
+        widest = max(difference.possible for difference in found)
         return "same shape", f"no difference above {widest:.2f} is left open, and {margin:g} counts"
-    sure = [difference.measure for difference, p in zip(found, adjusted, strict=True) if p <= ALPHA]
-    if sure and not is_same(found):
+    sure = surely_apart(found, adjusted)
+    if sure:
         return "different", f"{_apart(a, b)}: beyond chance in {' and '.join(sure)}"
     return "cannot tell", _doubt(a, b, found, correlation, margin)
 
@@ -79,7 +79,7 @@ def _doubt(a: Side, b: Side, found: Sequence[Difference], correlation: float, ma
         return f"one run against {max(a.runs, b.runs)}: {LEAST_SEEDS} seeds are needed"
     if is_same(found):
         return f"ends agree, but the smoothed curves' rank correlation is {correlation:.2f}"
-    widest = max(difference.possible or 0.0 for difference in found)
+    widest = max(difference.possible for difference in found)
     return f"a difference of {widest:.2f} is left open, and {margin:g} would count: add seeds"
 
 
