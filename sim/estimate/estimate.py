@@ -99,7 +99,7 @@ def _remarks(
     if job is None:
         batch = sent.settings.batch_size
         remarks.append(f"the request's batch of {batch} prompts is larger than the data")
-    elif job.judge_calls.basis == "assumed":
+    elif job.judge_calls.basis == "assumed" and job.judge_calls.value:
         remarks.append(
             "the reward looks as if it asks a model on Bedrock, taken for once per answer; "
             "--judge-calls says how often"

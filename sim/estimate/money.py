@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from sim.contract.prices import Price
 from sim.estimate.price_list import PriceList
-from sim.estimate.quantity import Quantity, stated
+from sim.estimate.quantity import Quantity, exact, stated
 from sim.estimate.workload import Workload
 
 SECONDS_PER_HOUR = 3600
+PER_MILLION_BELOW = 0.001
+"""Prices in dollars below this are told per million."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def _lines(
     if work.judge_calls.value:
         yield _line("judge calls", work.judge_calls, prices["judge-call"])
     if stores:
-        yield _line("model storage, one month", stated(1), prices["model-storage"])
+        yield _line("model storage, one month", exact(1), prices["model-storage"])
 
 
 def _training(hours: Quantity | None, price: Price) -> MoneyLine:
@@ -83,5 +85,7 @@ def _line(name: str, amount: Quantity, price: Price) -> MoneyLine:
     if price.usd is None:
         missing = f"--price {price.name}=USD, per {price.per} ({price.source})"
         return MoneyLine(name, None, f"number x price per {price.per}", missing)
-    how = f"at ${price.usd:.10g} per {price.per} ({price.source}, {price.date})"
+    many = price.usd < PER_MILLION_BELOW
+    rate = f"{price.usd * 1e6:g} per million x" if many else f"{price.usd:g} per"
+    how = f"at ${rate} {price.per} ({price.source}, {price.date})"
     return MoneyLine(name, amount.times(price.usd), how)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sim import plan
 from sim.contract.limits import SAMPLES_PER_EVENT
 from sim.estimate.measured import Measured
-from sim.estimate.quantity import Quantity, at_most, exact, measured
+from sim.estimate.quantity import Quantity, at_most, exact, measured, stated
 from sim.plan import Data, Steps
 from sim.recipe import Recipe
 
@@ -59,9 +59,9 @@ def workload(
         response_tokens=_response_tokens(recipe, answers, seen),
         lambda_invocations=_invocations(recipe, data, steps, answers),
         gb_seconds=_gb_seconds(recipe, answers, seen),
-        judge_calls=exact(answers * calls)
-        if judge_calls is not None or not calls
-        else Quantity(answers * calls, None, None, "assumed"),
+        judge_calls=Quantity(answers * calls, None, None, "assumed")
+        if judge_calls is None
+        else stated(answers * calls),
     )
 
 

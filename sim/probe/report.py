@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from sim.metrics.step import ANSWER_FOUND
@@ -140,12 +140,6 @@ def summarise(
         max_tokens=settings.inference_max_tokens,
         prompts=results,
     )
-    return _advised(report, settings)
-
-
-def _advised(report: ProbeReport, settings: Settings) -> ProbeReport:
-    from dataclasses import replace
-
     return replace(report, advice=tuple(advise(report, settings)))
 
 

@@ -236,6 +236,7 @@ def _train(job: _Job, last_checkpoint: int | None) -> str:
         if stop is not None and stop.step < job.steps.total:
             job.folder.write_record(early_stopping=asdict(stop))
             job.folder.append_event(message_event(f"Job ends by {stop.reason}"))
+            job.progress.say(stop.reason)
             return statuses.COMPLETED
         unfinished = lines[-1]["step"] < job.steps.total
         return statuses.STOPPED if interrupt.requested and unfinished else statuses.COMPLETED

@@ -63,6 +63,7 @@ def test_an_endpoint_that_is_not_there_is_reported_and_the_key_is_not(
     tmp_path: Path,
     write_rows: Callable[..., Path],
 ) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     monkeypatch.setattr("sim.probe.endpoint.BACKOFF_S", 0.0)
     data = write_rows(20)

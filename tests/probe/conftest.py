@@ -102,7 +102,8 @@ class StandIn:
 
 
 @pytest.fixture
-def stand_in() -> Iterator[StandIn]:
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
     server = StandIn()
     yield server
     server.close()

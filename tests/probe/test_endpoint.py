@@ -187,7 +187,7 @@ def test_a_redirect_is_not_followed_so_the_key_stays_here(stand_in, endpoint) ->
     assert len(stand_in.requests) == 1
 
 
-def test_nobody_there_is_reported_and_after_a_few_prompts_given_up(endpoint, pauses) -> None:
+def test_nobody_there_is_reported_and_after_a_few_prompts_given_up(endpoint) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
