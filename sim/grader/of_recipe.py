@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sim.contract.limits import GRADER_RETRIES
-from sim.grader.audit import OpenGrader
 from sim.grader.grader import Grader
 from sim.grader.records import LambdaLimits
 from sim.recipe import Recipe
+
+if TYPE_CHECKING:
+    from sim.grader.audit.opener import OpenGrader
 
 
 def grader_of(

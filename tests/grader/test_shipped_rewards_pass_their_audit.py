@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from sim.grader.audit import AuditSettings, RewardFile, audit
 from sim.grader.audit.saved import read_replies
 from sim.recipe.shipped import shipped_rewards
 
-ROWS = Path(__file__).parent.parent / "rewards" / "rows"
+REWARDS = Path(__file__).parent.parent / "rewards"
+ROWS = REWARDS / "rows"
 FORM_ONLY = "grades the form of an answer by intent and never looks at the value; for a composite"
 WAIVERS = {
     "answer_format": dict.fromkeys(
@@ -37,19 +39,45 @@ WAIVERS = {
 }
 # The judge's answers come from a model; it is audited with a stand-in for one.
 NEEDS_A_MODEL = {"llm_judge"}
-# Each answer starts a process of its own.
-SLOW = {"code_tests"}
+# Each answer starts a process, or goes to a model.
+SLOW = {"code_tests", "llm_judge"}
 
 
 @pytest.mark.parametrize("name", sorted(shipped_rewards().keys() - NEEDS_A_MODEL))
 def test_a_shipped_reward_passes_its_audit(name):
-    waivers = WAIVERS.get(name, {})
+    assert_passes(name)
+
+
+@pytest.fixture
+def judge():
+    """Return the running stand-in for `converse` that the tests of the judge use."""
+    spec = importlib.util.spec_from_file_location("judges", REWARDS / "conftest.py")
+    judges = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(judges)
+    stand_in = judges.Judge()
+    stand_in.open()
+    yield stand_in
+    stand_in.close()
+
+
+def test_the_judge_passes_its_audit_with_a_stand_in_for_the_model(judge):
+    pytest.importorskip("boto3")
+    reserved = {"AWS_REGION"}
+    environment = {k: v for k, v in judge.environment.items() if k not in reserved}
+    assert_passes("llm_judge", environment=environment)
+    assert judge.requests
+
+
+def assert_passes(name, *, environment=None):
+    """Audit one reward on the rows of its own tests."""
+    limits = LambdaLimits(timeout_s=60, memory_mb=512)
     report = audit(
-        RewardFile(shipped_rewards()[name], limits=LambdaLimits(timeout_s=60, memory_mb=512)),
+        RewardFile(shipped_rewards()[name], limits=limits, environment=environment or {}),
         list(read_rows(ROWS / f"{name}.jsonl")),
         settings=AuditSettings(rows=2 if name in SLOW else None),
         replies=read_replies(ROWS / f"{name}.replies.jsonl"),
-        waivers=waivers,
+        waivers=WAIVERS.get(name, {}),
+        environment=environment,
     )
     assert report.ok, [finding.what for finding in report.errors]
     assert report.unneeded_waivers == ()

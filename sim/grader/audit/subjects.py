@@ -143,12 +143,15 @@ def _far(value: str, other: tuple[Record, str] | None) -> str | None:
 def _differs(other: tuple[Record, str], row: Record, good: str) -> bool:
     mine, theirs = final_value(row.reference_answer), final_value(other[0].reference_answer)
     if mine is not None and theirs is not None:
-        return _plain(mine) != _plain(theirs)
+        one, two = f" {_plain(mine)} ", f" {_plain(theirs)} "
+        return one not in two and two not in one
     return other[1].strip() != good.strip() and other[0].reference_answer != row.reference_answer
 
 
 def _plain(value: str) -> str:
-    return re.sub(r"[,$%\s]", "", value).casefold()
+    """Words and numbers only, so that "(D)" is "D" and "$1,000." is "1000"."""
+    without = re.sub(r"(?<=\d),(?=\d)", "", value.casefold())
+    return " ".join(re.findall(r"-?\d+(?:\.\d+)?|\w+", without))
 
 
 def _placed(value: str) -> re.Pattern[str]:
