@@ -20,6 +20,9 @@ from sim.errors import DataError
 MAX_LINE_BYTES = 10_000_000
 """Our own cap; an event to the grader can't hold more than 6 MB anyway."""
 
+MAX_LEVELS = 100
+"""Our own cap; far below where Python's own stack ends, and far above any tool's JSON schema."""
+
 _PIECE_BYTES = 1 << 16
 _BOM = b"\xef\xbb\xbf"
 
@@ -117,10 +120,24 @@ def _record(number: int, line: bytes) -> Record | Violation:
     except ValueError as error:  # Python's own limit of digits
         return violation("finite-numbers", str(error), line=number)
     except RecursionError:
-        return violation("nesting", "endless nesting", line=number)
+        return violation("nesting", "no end of levels", line=number)
+    if line.count(b"[") + line.count(b"{") > MAX_LEVELS and _levels(value) > MAX_LEVELS:
+        return violation("nesting", f"over {MAX_LEVELS} levels", line=number)
     if not isinstance(value, dict):
         return violation("object", type(value).__name__, line=number)
     return value
+
+
+def _levels(value: Any) -> int:
+    """Return how deep lists and objects stand in each other, up to one more than the cap."""
+    level, count = [value], 0
+    while level and count <= MAX_LEVELS:
+        inner: list[Any] = []
+        for each in level:
+            inner += each.values() if isinstance(each, dict) else each
+        level = [each for each in inner if isinstance(each, dict | list)]
+        count += 1
+    return count
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> Record:

@@ -212,8 +212,8 @@ _LINE_RULES = (
     Rule(
         "nesting",
         "the JSON is nested too deeply",
-        _JSONL,
-        _AGAIN,
+        "lists and objects at most 100 deep in each other",
+        "flatten the record",
         HERE,
         "rehearsal",
         blocks=True,

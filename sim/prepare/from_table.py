@@ -7,6 +7,7 @@ builds an object. A row that gives no usable record is left out and counted.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -159,10 +160,12 @@ def _messages(row: DataRow, value: Any, *, template_text: str, system: str | Non
 
 
 def _text(value: Any) -> str:
-    """Return a cell as text; nothing for an empty one."""
+    """Return a cell as text; nothing for an empty one, JSON for what has parts."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return value if isinstance(value, str) else str(value)
+    if isinstance(value, list | dict | bool):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
 
 
 def _put(record: dict[str, Any], keys: list[str], value: Any) -> None:

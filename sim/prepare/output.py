@@ -11,6 +11,7 @@ Memory: the line numbers of dropped rows only, and of those no more than `LINES_
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -91,7 +92,8 @@ class Output:
         except OSError as failure:
             raise _unwritable(self.path, failure) from failure
         finally:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a full disk refuses what is still to be flushed
+                self._file.close()
             self._temporary.unlink(missing_ok=True)
 
     def counted(self, rows: Iterable[T]) -> Iterator[T]:
@@ -108,11 +110,11 @@ class Output:
         """
         try:
             line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-        except ValueError as error:  # not finite, or half of a character
+        except (ValueError, TypeError) as error:  # not finite, half of a character, a date
             raise DataError(
                 "the record can't be written",
                 where=f"{self.path}:{self.written + 1} (id {record.get('id')!r})",
-                expected="finite numbers, and text that UTF-8 can write",
+                expected="text that UTF-8 can write, finite numbers, flags, lists and objects",
                 found=str(error),
                 hint="mend the record it was made from",
             ) from error

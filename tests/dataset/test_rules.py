@@ -93,6 +93,7 @@ LINES: list[tuple[str, bytes]] = [
     ("finite-numbers", b'{"a": 1e999}\n'),
     ("keys-once", b'{"a": 1, "a": 2}\n'),
     ("nesting", b'{"a": ' + b"[" * 200_000 + b"\n"),
+    ("nesting", b'{"a": ' + b"[" * 100 + b"]" * 100 + b"}\n"),
     ("line-length", b'{"a": "' + b"x" * MAX_LINE_BYTES + b'"}\n'),
     ("no-blank-lines", b"\n \n" + LINE + b"\n"),
     ("line-feeds", LINE + b"\r\n"),
@@ -222,6 +223,11 @@ def test_a_line_of_fifty_megabytes_is_passed_over_in_little_memory(tmp_path: Pat
         tracemalloc.stop()
     assert broken(inspection) == ["line-length"]
     assert inspection.valid == 1
+
+
+def test_a_wide_record_is_not_a_deep_one(tmp_path: Path) -> None:
+    wide = {**GOOD, "x": [[] for _ in range(500)], "y": json.loads("[" * 99 + "]" * 99)}
+    assert broken(inspected(tmp_path / "x.jsonl", json.dumps(wide).encode())) == []
 
 
 def test_the_name_of_the_file_is_held_too(tmp_path: Path) -> None:

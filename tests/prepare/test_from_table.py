@@ -71,6 +71,13 @@ def test_messages_that_are_there_already_are_kept(tmp_path: Path) -> None:
     assert made["reference_answer"] == {"x": 1}
 
 
+def test_a_cell_with_parts_is_written_as_json(tmp_path: Path) -> None:
+    source = write_json(tmp_path / "in.jsonl", [{"q": {"text": "Q"}, "a": ["é", True]}])
+    (made,) = records(converted(source, tmp_path / "out.jsonl"))
+    assert made["messages"][0]["content"] == '{"text": "Q"}'
+    assert made["reference_answer"] == '["é", true]'
+
+
 def test_a_row_that_gives_no_usable_record_is_left_out_with_its_line(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"q": "Fine?", "a": "7", "n": "x"},

@@ -89,7 +89,7 @@ def test_an_exception_leaves_nothing(tmp_path: Path, source: Path) -> None:
     assert names(tmp_path) == ["in.jsonl"]
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), "half \ud800"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "half \ud800", b"bytes"])
 def test_what_json_can_t_hold_is_one_error_and_leaves_nothing(
     tmp_path: Path, source: Path, value: object
 ) -> None:
@@ -164,6 +164,31 @@ def test_drops_are_counted_by_reason_and_by_file(tmp_path: Path, source: Path) -
     found = [(d["reason"], d["source"], d["lines"]) for d in output.manifest()["drops"]]
     assert found == [("x", "a", [1]), ("x", "b", [2]), ("y", None, [3])]
     assert output.dropped == 3
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from sim.errors import DataError
+from sim.prepare.output import Output
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    with Output(sys.argv[1], operation="t", parameters={}, sources=[]) as output:
+        for number in range(int(sys.argv[2])):
+            output.write({"id": str(number), "text": "x" * 100})
+except DataError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("count", [1000, 45])  # refused while writing, or at the last flush
+def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path, count: int) -> None:
+    command = [sys.executable, "-c", FULL, str(tmp_path / "out.jsonl"), str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "out.jsonl: the output can't be written" in done.stdout
+    assert "nothing was left behind" in done.stdout
+    assert done.stderr == ""
+    assert names(tmp_path) == []
 
 
 KILLED = """
