@@ -32,6 +32,8 @@ def test_the_wheel_carries_recipes_rewards_model_and_page(installed: Path) -> No
         "sim/shipped_configs/quickstart.yaml",
         "sim/assets/tiny/model.safetensors",
         "sim/report/page.html.jinja",
+        "sim/report/page.css",
+        "sim/report/page.js",
         "sim/grader/lambda_stand_in.py",
         "rewards/gsm8k.py",
     ):

@@ -147,6 +147,7 @@ def test_the_run_folder_holds_every_file_of_the_list(
         "recipe.yaml",
         "recipe.resolved.json",
         "request.json",
+        "prompts.jsonl",
         "metrics.jsonl",
         "events.jsonl",
         "step_wise_training_metrics.csv",
