@@ -2,7 +2,8 @@
 
 What is remembered of a rule: how often it is broken, the first lines, the first place. Counts
 follow the sample validator: blank lines are no records, and a record that breaks a rule with the
-severity of an error does not count as one of the 100 to 20,000.
+severity of an error does not count as one of the 100 to 20,000. Taken by its word, that validator
+counts no record without tools, and so none of AWS's own samples; `tools-required` says so instead.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Finding:
     rule: Rule
     file: str
     count: int
-    """Records, or lines, that break it; 1 for the file as a whole."""
+    """Lines that break it; 1 for the file as a whole."""
     lines: tuple[int, ...]
     """The first of them."""
     first: Violation
@@ -83,15 +84,19 @@ class Inspection:
         self._first: dict[str, Violation] = {}
         self._counts: dict[str, int] = {}
         self._lines: dict[str, list[int]] = {}
+        self._last_line: dict[str, int | None] = {}
         self._keys: dict[str, tuple[bool, int]] = {}
 
     def tell(self, broken: Violation) -> None:
         """Note one violation."""
         rule = broken.rule.id
         self._first.setdefault(rule, broken)
+        if broken.line is not None and self._last_line.get(rule) == broken.line:
+            return  # a line counts once, however often it breaks the rule
+        self._last_line[rule] = broken.line
         self._counts[rule] = self._counts.get(rule, 0) + 1
         lines = self._lines.setdefault(rule, [])
-        if broken.line is not None and len(lines) < LINES_SHOWN and broken.line not in lines:
+        if broken.line is not None and len(lines) < LINES_SHOWN:
             lines.append(broken.line)
 
     def see(self, line: int, record: Mapping[str, Any]) -> bool:

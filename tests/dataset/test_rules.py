@@ -208,6 +208,14 @@ def test_lines_are_listed_up_to_five_and_counted_beyond(tmp_path: Path) -> None:
     assert finding.place.endswith("x.jsonl:1,2,3,4,5, ... (7 times)")
 
 
+def test_a_line_counts_once_however_often_it_breaks_a_rule(tmp_path: Path) -> None:
+    empty = {"role": "user", "content": ""}
+    raw = json.dumps(messages(empty, empty, empty)).encode() + b"\n"
+    (finding,) = inspected(tmp_path / "x.jsonl", raw).findings()
+    assert (finding.count, finding.lines) == (1, (1,))
+    assert finding.first.what == "messages[0].content is empty"
+
+
 def test_a_line_of_fifty_megabytes_is_passed_over_in_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     with path.open("wb") as file:
