@@ -5,10 +5,10 @@ No score: no such marker, or another number behind it. There is no partial credi
 With the environment variable GSM8K_METHOD=flexible the last number in those characters counts,
 marker or not.
 
-Numbers are compared by value: `1,000`, `$1000`, `1000.`, `1000.0`, `+1000` and `2000/2` are one
-number; `%` is dropped (`50%` is 50, not 0.5) and a minus sign may be the Unicode one.
-A number stands directly behind the marker, its sign directly before it, and what follows does not
-matter (`#### 72 apples`, also `#### 48 + 24`). A space ends it: `1 000` is 1, or 0 as the last
+Numbers are compared by value: `1,000`, LaTeX's `1{,}000`, `$1000`, `1000.`, `1000.0`, `+1000` and
+`2000/2` are one number; `%` is dropped (`50%` is 50, not 0.5) and a minus sign may be the Unicode
+one. A number stands directly behind the marker, its sign directly before it, and what follows does
+not matter (`#### 72 apples`, also `#### 48 + 24`). A space ends it: `1 000` is 1, or 0 as the last
 number. Only the digits 0-9 count, and a point is always the decimal one. Times, dates with slashes,
 versions, exponents, powers, `1'000` and `1½` are no numbers, rather than a part of themselves.
 
@@ -45,7 +45,7 @@ _JOINT = r"[./:'_\u2019\u00a0\u2009\u202f]"
 _NUMBER = (
     r"(?:(?<![\w)\]])[-+\u2212\u2013])?(?:\$[-\u2212\u2013]?)?"
     rf"(?<!\d)(?<!\d{_JOINT})(?<!\d[eE^])(?<!\d[eE^][-+])(?<!\d\*\*)"
-    r"(?:[0-9][0-9,]*(?:\.[0-9]*)?|\.[0-9]+)"
+    r"(?:[0-9](?:[0-9,]|\{,\}|\\,[0-9])*(?:\.[0-9]*)?|\.[0-9]+)"
     r"(?:/[0-9][0-9,]*)?"
     rf"(?!{_JOINT}?\d|[eE^][-+]?\d|\*\*\d|[\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2079])%?"
 )
