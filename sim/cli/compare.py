@@ -201,13 +201,15 @@ def _as_json(
 def _print(pairs: Sequence[Pair], order: Order | None, files: Sequence[Path]) -> None:
     from rich.console import Console
 
+    from sim.report.visible import visible
+
     console = Console(highlight=False, soft_wrap=True)
     for pair in pairs:
-        console.print(f"A  {pair.label_a}", markup=False)
-        console.print(f"B  {pair.label_b}", markup=False)
+        console.print(f"A  {visible(pair.label_a)}", markup=False)
+        console.print(f"B  {visible(pair.label_b)}", markup=False)
         _print_table(console, pair.comparison)
         for note in pair.comparison.notes:
-            console.print(f"  note: {note}", markup=False)
+            console.print(f"  note: {visible(note)}", markup=False)
         console.print(pair.comparison.words, style=_style(pair.comparison.verdict), markup=False)
     if order is not None:
         console.print(f"order  by {order.title}: {order.words}", style=_style(order.verdict))

@@ -52,13 +52,13 @@ def write_overlay(folder: Path, pairs: Sequence[Pair], order: Order | None = Non
     Raises:
         RunFolderError: the disk refuses.
     """
+    with disk.named_errors(folder, "make the folder"):
+        folder.mkdir(parents=True, exist_ok=True)
     files = {folder / PAGE: page(pairs, order).encode()}
     for number, pair in enumerate(pairs, start=1):
         stem = PICTURE if len(pairs) == 1 else f"{PICTURE}-{number}"
         for form in ("svg", "png"):
             files[folder / f"{stem}.{form}"] = picture(pair, form)
-    with disk.named_errors(folder, "make the folder"):
-        folder.mkdir(parents=True, exist_ok=True)
     for path, content in files.items():
         with disk.named_errors(path, "write the comparison"):
             disk.replace_file(path, content, durable=False)

@@ -1,0 +1,119 @@
+"""The page that lays two groups of curves over each other."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from sim.compare import compare, order
+from sim.curves import Curve, Curves
+from sim.errors import RunFolderError
+from sim.report.overlay import Pair, page, picture, write_overlay
+
+HOSTILE = "<script>alert('x')</script>$\\frac{1}{2}$ _\u202e.json"
+
+
+def line(name: str, shift: float, *, slope: float = 0.01, steps: int = 40) -> Curves:
+    def curve(metric: str, start: float) -> Curve:
+        values = tuple(start + slope * step + shift for step in range(1, steps + 1))
+        return Curve(metric, tuple(range(1, steps + 1)), values)
+
+    series = {
+        "critic_rewards_mean": curve("critic_rewards_mean", 0.3),
+        "response_length_mean": curve("response_length_mean", 40.0),
+    }
+    return Curves(name, "run", series, total_steps=steps, prompts_per_step=16)
+
+
+@pytest.fixture
+def pair() -> Pair:
+    a = [line(f"seed{seed}", seed / 1000) for seed in range(3)]
+    b = [line(HOSTILE, 0.0105, slope=-0.005)]
+    a[0].series["validation_rewards_mean"] = Curve(  # type: ignore[index]
+        "validation_rewards_mean", (0, 20, 40), (0.2, 0.5, 0.6)
+    )
+    return Pair(compare(a, b, resamples=50), a, b, "seed0, seed1, seed2", HOSTILE)
+
+
+class Tags(HTMLParser):
+    """Every tag that opens, with its attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+def test_hostile_names_stay_text_and_nothing_is_run_or_fetched(pair: Pair) -> None:
+    html = page([pair])
+    tags = Tags(html).found
+    assert not [tag for tag, _ in tags if tag in ("script", "iframe", "img", "object", "link")]
+    for _, attributes in tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        assert not (attributes.get("href") or "#").startswith(("http", "javascript"))
+    (policy,) = [
+        attributes["content"]
+        for tag, attributes in tags
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+    assert "&lt;script&gt;" in html
+    assert "\u202e" not in html
+
+
+def test_the_page_has_the_verdict_the_titles_and_the_reasons(pair: Pair) -> None:
+    html = page([pair])
+    text = re.sub(r"<[^>]+>", " ", html)
+    assert pair.comparison.verdict == "different"
+    assert pair.comparison.words in text
+    for title in ("Training rewards", "Training episode lengths", "Validation rewards"):
+        assert title in text
+    assert "Policy entropy" not in text  # nobody has it
+    assert "A is rising, B falling" in text
+    assert "Only A has it" in text
+
+
+def test_the_same_numbers_give_the_same_bytes(pair: Pair) -> None:
+    assert page([pair]) == page([pair])
+    for form in ("svg", "png"):
+        assert picture(pair, form) == picture(pair, form)
+
+
+def test_the_picture_is_an_svg_with_titles_as_text(pair: Pair) -> None:
+    tree = ElementTree.fromstring(picture(pair, "svg"))
+    texts = "".join(tree.itertext())
+    assert "Training rewards: different" in texts
+    assert "seed0, seed1, seed2" in texts
+    assert "script" not in {element.tag.rpartition("}")[2] for element in tree.iter()}
+
+
+def test_page_and_pictures_are_written_and_an_order_is_told(pair: Pair, tmp_path: Path) -> None:
+    runs = pair.a[1:]
+    other = Pair(compare(runs, pair.b, resamples=0), runs, pair.b, "other", "job")
+    found = order([pair.a, other.a], [pair.b, other.b], resamples=50)
+    files = write_overlay(tmp_path / "new" / "folder", [pair, other], found)
+    assert [file.name for file in files] == [
+        "compare.html",
+        "compare-1.svg",
+        "compare-1.png",
+        "compare-2.svg",
+        "compare-2.png",
+    ]
+    assert files[2].read_bytes().startswith(b"\x89PNG")
+    assert "Order of the recipes" in files[0].read_text()
+    assert sorted(path.name for path in files[0].parent.iterdir()) == sorted(
+        file.name for file in files
+    )
+
+
+def test_a_disk_that_refuses_is_one_message(pair: Pair, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="can't"):
+        write_overlay(tmp_path / "file", [pair])
