@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sim.verdicts.evidence import mean
+from sim.verdicts.evidence import mean, noise
 
 BINS: Final = 50
 """Long runs are averaged down to this many points first."""
@@ -36,6 +36,8 @@ class Bend:
     """Height of the fitted line at the start."""
     level: float
     """Height after the bend."""
+    strength: float
+    """What the line explains, in variances of the step-to-step noise."""
     rises: float
     """Share of the resamples whose line rises."""
     ends_early: float
@@ -48,23 +50,25 @@ LAST_QUARTER: Final = 0.75
 def find_bend(values: Sequence[float]) -> Bend:
     """Fit the bent line to at least four values in order."""
     y = _binned(values)
-    place, start, slope = _fit(y)
+    place, start, slope, explained = _fit(y)
     fitted = [start + slope * min(index, place) for index in range(len(y))]
     residuals = [a - b for a, b in zip(y, fitted, strict=True)]
     rng = random.Random(SEED)  # noqa: S311 - a resampling, no secret
+    spread = noise(y) ** 2
     again = [
         _fit([f + r for f, r in zip(fitted, _blocks(residuals, rng), strict=True)])
         for _ in range(RESAMPLES)
     ]
     last = len(y) - 1
-    places = sorted(found for found, _, _ in again)
+    places = sorted(found for found, _, _, _ in again)
     return Bend(
         at=place / last,
         low=places[RESAMPLES // 10] / last,
         high=places[-1 - RESAMPLES // 10] / last,
         before=start,
         level=start + slope * place,
-        rises=mean(float(rise > 0) for _, _, rise in again),
+        strength=explained / spread if spread else math.inf,
+        rises=mean(float(rise > 0) for _, _, rise, _ in again),
         ends_early=mean(float(found < LAST_QUARTER * last) for found in places),
     )
 
@@ -76,8 +80,8 @@ def _binned(values: Sequence[float]) -> list[float]:
     return [mean(values[a:b]) for a, b in itertools.pairwise(edges)]
 
 
-def _fit(y: Sequence[float]) -> tuple[int, float, float]:
-    """Return the bend's index, the height at index 0 and the slope before the bend."""
+def _fit(y: Sequence[float]) -> tuple[int, float, float, float]:
+    """Return the bend's index, the height at index 0, the slope before it, and what it explains."""
     n, total = len(y), math.fsum(y)
     best: tuple[float, int, float, float] | None = None
     for place in range(1, n):
@@ -92,7 +96,7 @@ def _fit(y: Sequence[float]) -> tuple[int, float, float]:
         if best is None or explained > best[0]:
             best = (explained, place, (total - slope * sum_x) / n, slope)
     assert best is not None
-    return best[1], best[2], best[3]
+    return best[1], best[2], best[3], best[0]
 
 
 def _blocks(residuals: Sequence[float], rng: random.Random) -> list[float]:

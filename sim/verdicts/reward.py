@@ -15,6 +15,8 @@ from sim.verdicts.verdict import Verdict, clear, unknown
 
 PLATEAU_SURE: Final = 0.80
 """Assumed: this share of resamples must bend before the last quarter."""
+RISE_MIN: Final = 12.0
+"""Assumed: noise alone, with the bend put where it fits best, seldom explains this much."""
 STILL_RISING: Final = 0.02
 """Assumed: validation that gained more than this after the bend is still rising."""
 STUCK_REWARD: Final = 0.15
@@ -46,7 +48,7 @@ def reward_plateau(evidence: Evidence) -> Verdict:
     low, high = (points[round(at * (len(points) - 1))][0] for at in (bend.low, bend.high))
     gain = bend.level - bend.before
     numbers = {"step": step, "low": low, "high": high, "gain": gain, "level": bend.level}
-    if gain < _noise_of_mean(values_of(points)) or bend.rises < PLATEAU_SURE:
+    if gain <= 0 or bend.strength < RISE_MIN:
         return _never_rose(rule, points)
     if bend.ends_early < PLATEAU_SURE:
         says = f"Still rising at the end, or too noisy to tell ({gain:+.3f} so far)."
@@ -199,11 +201,6 @@ def _movements(evidence: Evidence) -> dict[str, tuple[float, float]]:
             first, last = (mean(part) for part in ends(values))
             found[name] = (last - first, last)
     return found
-
-
-def _noise_of_mean(values: list[float]) -> float:
-    """Return two standard errors of the difference between the first and the last fifth."""
-    return 2 * noise(values) * math.sqrt(2 / max(1, len(values) // 5))
 
 
 def _too_few(rule: str, points: Points) -> Verdict:
