@@ -49,7 +49,7 @@ def print_findings(report: AuditReport, *, evidence: bool) -> None:
             print(line)
     hidden = sum(finding.evidence is not None for finding in report.findings)
     if hidden and not evidence:
-        print(f"  --evidence prints the smallest event behind each of {hidden} findings")
+        print(f"  --evidence prints the smallest event behind a finding ({hidden} of them)")
     for name in report.unneeded_waivers:
         print(f"  the waiver of {name} was not needed")
 
@@ -77,10 +77,16 @@ def _asked(report: AuditReport) -> str:
 
 def _group_line(group: str, checks: list[CheckResult]) -> str:
     gravest = min(checks, key=lambda check: GRAVEST.index(check.status)).status
-    broken = [f"{check.name} {check.status}" for check in checks if check.status != "ok"]
+    shown = [
+        f"{check.name} {check.status}"
+        for check in checks
+        if check.status not in ("ok", "not judged")
+    ]
     fine = sum(check.status == "ok" for check in checks)
-    told = ", ".join([*broken, *([f"{fine} ok"] if fine else [])])
-    return f"  {gravest:10} {group}: {told}"
+    silent = [check.reason for check in checks if check.status == "not judged"]
+    told = [*shown, *([f"{fine} ok"] if fine else [])]
+    told += [f"{len(silent)} not judged ({silent[0]})"] if silent else []
+    return f"  {gravest:10} {group}: {', '.join(told)}"
 
 
 def _numbers(report: AuditReport) -> Iterator[str]:

@@ -41,7 +41,7 @@ class Asked:
     def scores(self) -> dict[str, float]:
         """By row id, those that were graded."""
         return {
-            name.partition("#")[0]: outcome.score
+            name.removesuffix(f"#{self.check}"): outcome.score
             for name, outcome in self.outcomes.items()
             if isinstance(outcome, Grade)
         }
@@ -66,10 +66,11 @@ def padding_pays(
     bench: Bench, padded: Asked, unpadded: Mapping[str, float], *, top: float
 ) -> list[Finding]:
     """Whether a wrong answer earns more for its length."""
+    scores = padded.scores
     gains = {
-        sample.id: (sample, padded.scores[name] - unpadded[name])
+        sample.id: (sample, scores[name] - unpadded[name])
         for sample in padded.samples
-        if (name := sample.id.partition("#")[0]) in padded.scores and name in unpadded
+        if (name := sample.id.removesuffix("#padding")) in scores and name in unpadded
     }
     paid = [pair for pair in gains.values() if pair[1] > PADDING_PAYS * top]
     if not paid:

@@ -96,17 +96,23 @@ def check_references(
     own, *others = references.results
     by_id = {sample.id: sample for sample in references.samples}
     findings = [*_unphrased(own, unphrased)]
+    told: set[tuple[str | None, str, int]]
+    elsewhere = [variant_name(other) for other in others if other.ok]
+    hint = f"; every good reply passes under {' and under '.join(elsewhere)}" if elsewhere else ""
     findings += [
-        _failed("reference", "error", own, failure, by_id, redactor) for failure in own.failures
+        _failed("reference", "error", own, failure, by_id, redactor, hint=hint)
+        for failure in own.failures
     ]
-    known = {(failure.kind, failure.count) for failure in own.failures}
+    told = {(None, failure.kind, failure.count) for failure in own.failures}
     for other in others:
-        severity: Severity = "warning" if other.wrapped == own.wrapped else "note"
-        findings += [
-            _failed("profiles", severity, other, failure, by_id, redactor)
-            for failure in other.failures
-            if (failure.kind, failure.count) not in known
-        ]
+        # That Nova wraps strings is nowhere said; that open weights get them plain is documented.
+        is_likely = other.wrapped == own.wrapped or own.wrapped
+        severity: Severity = "warning" if is_likely else "note"
+        for failure in other.failures:
+            same = {(name, failure.kind, failure.count) for name in (None, other.profile)}
+            if not same & told:
+                findings.append(_failed("profiles", severity, other, failure, by_id, redactor))
+            told |= same - {(None, failure.kind, failure.count)}
     return findings
 
 
@@ -133,6 +139,8 @@ def _failed(
     failure: Failure,
     by_id: Mapping[str, Sample],
     redactor: Redactor,
+    *,
+    hint: str = "",
 ) -> Finding:
     what = (
         f"{failure.count} of {result.graded} good replies under {variant_name(result)}: "
@@ -144,7 +152,8 @@ def _failed(
         wrap=bool(result.wrapped),
         redactor=redactor,
     )
-    return Finding(check, severity, redactor.text(what), BY_NAME[check].remedy, event)
+    remedy = BY_NAME[check].remedy + hint
+    return Finding(check, severity, redactor.text(what), remedy, event)
 
 
 def _redacted(result: ProfileResult, redactor: Redactor) -> ProfileResult:

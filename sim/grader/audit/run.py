@@ -137,7 +137,8 @@ class _Work:
             self._spread(references, pool, subjects)
             cost = self._determinism(references, bag, workload)
         else:
-            self._skip([check.name for check in CHECKS if check.group != "references"], NO_GRADE)
+            grading = ("reference", "profiles")
+            self._skip([check.name for check in CHECKS if check.name not in grading], NO_GRADE)
         return self._report(plan, references, cost, waivers, time.perf_counter() - started)
 
     def _plan(self, count: int, size: int) -> Plan:
@@ -162,6 +163,8 @@ class _Work:
         )
         self.asked["reference"] = len(samples)
         self.asked["profiles"] = len(samples) * len(references.others)
+        if not all(result.ok for result in references.results):
+            self._skip(["profiles"], "the other variants fail as the one in use does")
         self.findings += check_references(
             references, unphrased=self._unphrased, redactor=self._redactor
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -118,6 +119,13 @@ def test_a_grader_that_hangs_on_long_answers_is_named_with_the_answer(audited):
     assert "break the reward (times out)" in finding.what
 
 
+def test_a_grader_that_pays_a_wrong_answer_for_its_length_is_named(audited, rows):
+    source = "score = lambda s: max(right(s), len(text_of(s)) / 20_000)"
+    data = [replace(row, id=f"{row.id}#odd") for row in rows]
+    found = [each.what for each in audited(source, data=data).findings if each.check == "padding"]
+    assert any("earn more with 10,000 characters of padding" in what for what in found)
+
+
 def test_a_grader_that_exits_on_an_empty_answer_is_named(audited):
     source = """
         import sys
@@ -153,10 +161,10 @@ def test_a_text_reference_read_from_a_plain_string_is_caught_in_the_table(audite
         ("both", True): 8,
     }
     wrapped = audited(source, data=data, wrap=True)
-    assert {each.severity for each in wrapped.findings if each.check == "profiles"} == {
-        "warning",
-        "note",
-    }
+    found = [each for each in wrapped.findings if each.check == "profiles"]
+    assert [each.severity for each in found] == ["warning"] * 3
+    assert "under metadata, strings wrapped: raises" in found[0].what
+    assert "under root: raises" in found[1].what
 
 
 def test_the_cost_of_a_run_is_projected_by_multiplication(audited, rows):
