@@ -6,9 +6,9 @@ With the environment variable GSM8K_METHOD=flexible the last number in those cha
 marker or not.
 
 Numbers are compared by value: `1,000`, LaTeX's `1{,}000`, `$1000`, `1000.`, `1000.0`, `+1000` and
-`2000/2` are one number; `%` is dropped (`50%` is 50, not 0.5) and a minus sign may be the Unicode
-one. A number stands directly behind the marker, its sign directly before it, and what follows does
-not matter (`#### 72 apples`, also `#### 48 + 24`). A space ends it: `1 000` is 1, or 0 as the last
+`2000/2` are one number; `%` is dropped (`50%` is 50, not 0.5), a minus sign may be the Unicode one.
+A number stands directly behind the marker, its sign directly before it, and what follows does not
+matter (`#### 72 apples`, also `#### 48 + 24`). A space ends it: `1 000` is 1, or 0 as the last
 number. Only the digits 0-9 count, and a point is always the decimal one. Times, dates with slashes,
 versions, exponents, powers, `1'000` and `1½` are no numbers, rather than a part of themselves.
 
