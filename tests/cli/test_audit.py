@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sim.cli import main
+from sim.cli.audit import progress
 
 HIDDEN = """
 def lambda_handler(event, context):
@@ -155,6 +156,14 @@ def test_an_unknown_reward_is_one_message(
 ) -> None:
     assert audit("gsm9k", write_rows(1)) == 2
     assert "did you mean gsm8k?" in capsys.readouterr().err
+
+
+def test_a_terminal_is_told_the_plan_and_the_stage_and_a_pipe_is_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress(on_terminal=True)("at most 10 answers in 2 invocations")
+    progress(on_terminal=False)("hidden")
+    assert capsys.readouterr().err == "audit: at most 10 answers in 2 invocations\n"
 
 
 def test_a_handler_s_control_characters_do_not_reach_the_terminal(
