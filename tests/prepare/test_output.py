@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.errors import DataError
@@ -268,6 +268,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=25)  # each is synced to the disk
 @given(records=st.lists(st.dictionaries(st.text("xyz", min_size=1), json_values), min_size=1))
 def test_reading_is_the_inverse_of_writing(
     records: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
