@@ -35,7 +35,7 @@ from sim.compare.decide import (
 from sim.compare.ranks import spearman
 from sim.compare.resample import GRID, RESAMPLES, Resampled, mean_curve, resample
 from sim.compare.result import Comparison, MetricComparison, Side
-from sim.compare.summary import Summary, summarise
+from sim.compare.summary import WINDOW, Summary, summarise
 from sim.compare.words import in_all, of_metric, why_not
 from sim.contract.metrics import Metric, metric
 from sim.curves import Curves
@@ -216,15 +216,17 @@ def _side(group: Sequence[tuple[Series, Summary]], points: int) -> Side:
     found = [summary for _, summary in group]
     count = len(found)
     direction = _direction(found)
+    start = math.fsum(one.start for one in found) / count
+    end = math.fsum(one.end for one in found) / count
     return Side(
         runs=count,
         points=points,
-        start=math.fsum(one.start for one in found) / count,
-        end=math.fsum(one.end for one in found) / count,
+        start=start,
+        end=end,
         gain=math.fsum(one.gain for one in found) / count,
         area=math.fsum(one.area for one in found) / count,
         direction=direction,
-        plateau=None if direction == "level" else _plateau([series for series, _ in group]),
+        plateau=None if direction == "level" else _plateau(group, start, end),
     )
 
 
@@ -249,12 +251,14 @@ def grid_over(series: Sequence[Series]) -> Array:
     return np.linspace(low, high, GRID)
 
 
-def _plateau(group: Sequence[Series]) -> float:
-    grid = grid_over(group)
-    curve = mean_curve(group, grid)
-    way = (curve - curve[0]) / (curve[-1] - curve[0] or math.inf)
-    short = [n for n, share in enumerate(way) if share < ARRIVED]
-    return float(min(GRID - 1, (short[-1] + 1) if short else 0) / (GRID - 1))
+def _plateau(group: Sequence[tuple[Series, Summary]], start: float, end: float) -> float:
+    curves = [series for series, _ in group]
+    grid = grid_over(curves)
+    way = (mean_curve(curves, grid) - start) / (end - start)
+    # The last fifth makes up the level at the end; what happens within it is noise around it.
+    before = way[: int(GRID * (1 - WINDOW))]
+    short = [place_ for place_, share in enumerate(before) if share < ARRIVED]
+    return float(((short[-1] + 1) if short else 0) / (GRID - 1))
 
 
 def _judge(

@@ -30,7 +30,7 @@ class Side:
     direction: str | None
     """rising, falling, or level: no movement that the noise could not have made."""
     plateau: float | None
-    """Share of the range after which 90 % of the way is made for good; None if level."""
+    """Share of the range after which the smoothed mean keeps 90 % of its way; None if level."""
 
 
 @dataclass(frozen=True)

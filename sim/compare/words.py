@@ -91,7 +91,11 @@ def in_all(found: Sequence[MetricComparison], *, margin: float) -> tuple[Verdict
     """
     different = [one.title for one in found if one.verdict == "different"]
     if different:
-        return "different", f"Different: {', '.join(different)}."
+        rest = [
+            one for one in found if one.metric == TRAINING_REWARD and one.title not in different
+        ]
+        also = "".join(f" {one.title}: {one.verdict}." for one in rest)
+        return "different", f"Different: {', '.join(different)}.{also}"
     judged = [one for one in found if _could_be_same(one)]
     same = [one.title for one in judged if one.verdict == "same shape"]
     open_ = [one.title for one in judged if one.verdict != "same shape"]
@@ -103,8 +107,8 @@ def in_all(found: Sequence[MetricComparison], *, margin: float) -> tuple[Verdict
         rest = f" Not judged: {', '.join(left)}." if left else ""
         return "same shape", f"Same shape within {margin:g}: {', '.join(same)}.{rest}"
     rewards = next((one for one in found if one.metric == TRAINING_REWARD), None)
-    leading = rewards if rewards is not None and rewards.verdict == "cannot tell" else None
-    first = leading or next((one for one in judged if one.verdict == "cannot tell"), found[0])
+    doubtful = rewards if rewards is not None and rewards.verdict == "cannot tell" else None
+    first = doubtful or next((one for one in judged if one.verdict == "cannot tell"), found[0])
     agreed = f" Same so far: {', '.join(same)}." if same else ""
     return "cannot tell", f"Cannot tell. {first.title}: {first.words}.{agreed}"
 

@@ -16,19 +16,26 @@ from sim.curves.jsontext import Placed
 from sim.errors import DataError
 
 EVENT: Final = "fine_tuning.job.event"
+DEEPEST: Final = 3
+"""Lists within lists: pages, the events of a page."""
 COUNTERS: Final = {"step", "total_steps"}
 
 
 def looks_like_events(placed: Iterable[Placed]) -> bool:
-    """Whether the values are job events or pages of them."""
+    """Whether the first thing in the values that is no list or page is a job event."""
     for _, value in placed:
-        first = value[0] if isinstance(value, list) and value else value
-        if isinstance(first, dict) and isinstance(first.get("data"), list) and first["data"]:
-            first = first["data"][0]
-        return isinstance(first, dict) and (
-            first.get("object") == EVENT or {"message", "data"} <= set(first)
-        )
+        first = _first(value, DEEPEST)
+        if first is not None:
+            return first.get("object") == EVENT or {"message", "data"} <= set(first)
     return False
+
+
+def _first(value: Any, depth: int) -> dict[str, Any] | None:
+    inside = value.get("data") if isinstance(value, dict) else value
+    if isinstance(inside, list):
+        below = (_first(item, depth - 1) for item in inside) if depth else iter(())
+        return next((found for found in below if found is not None), None)
+    return value if isinstance(value, dict) else None
 
 
 def read_events(placed: Iterable[Placed], source: str) -> Curves:

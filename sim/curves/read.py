@@ -79,9 +79,8 @@ def _files_below(path: Path) -> list[Path]:
 
 
 def _is_tag(file: Path) -> bool:
-    first = ",".join(tables.TENSORBOARD).encode()
-    with file.open("rb") as opened:
-        return opened.readline(len(first) + 8).strip().removeprefix(b"\xef\xbb\xbf") == first
+    first = read_bytes(file).partition(b"\n")[0].strip().removeprefix(b"\xef\xbb\xbf")
+    return first == ",".join(tables.TENSORBOARD).encode()
 
 
 def _tensorboard(files: list[Path]) -> list[Curves]:

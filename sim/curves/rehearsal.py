@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from sim.curves import names
 from sim.curves.curve import Curves, number
@@ -21,7 +22,7 @@ def read_run(path: Path) -> Curves:
         folder = RunFolder.open(path)
         lines = folder.read_metrics()
         record = folder.read_record()
-        settings = folder.read_resolved().get("settings", {}) if folder.resolved.exists() else {}
+        resolved = folder.read_resolved() if folder.resolved.exists() else {}
     except RunFolderError as error:
         raise DataError(
             error.what,
@@ -32,8 +33,8 @@ def read_run(path: Path) -> Curves:
         ) from error
     placed = [(f"{folder.metrics}:{n}", line) for n, line in enumerate(lines, start=1)]
     found = read_step_lines(placed, str(path))
-    batch = number((settings.get("batch_size") or {}).get("value"))
-    planned = number((record.get("steps") or {}).get("total"))
+    batch = number(_inside(resolved, "settings", "batch_size", "value"))
+    planned = number(_inside(record, "steps", "total"))
     status = record.get("status")
     notes = [*found.notes, *_torn(folder.metrics)]
     if status != "Completed":
@@ -48,6 +49,13 @@ def read_run(path: Path) -> Curves:
         repeated_steps=found.repeated_steps,
         notes=tuple(notes),
     )
+
+
+def _inside(value: Any, *keys: str) -> object:
+    """Return what stands below the keys; a record of a run that died early may lack them."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def _torn(metrics: Path) -> list[str]:

@@ -74,6 +74,13 @@ def test_events_dumped_from_the_sdk_are_read(save: Save) -> None:
     assert found.series["critic_rewards_mean"].steps == (1, 2, 3)
 
 
+def test_pages_may_be_bare_lists_or_empty(save: Save) -> None:
+    events = job(5)
+    (whole,) = read_curves(save("events.json", events))
+    for pages in ([events[:2], events[2:]], [[], events], [{"data": []}, {"data": events}]):
+        assert read_curves(save("pages.json", pages))[0].series == whole.series
+
+
 def test_a_missing_last_page_is_noted(save: Save) -> None:
     (page, *_) = pages_of(job(5), 3)
     (found,) = read_curves(save("events.json", page))

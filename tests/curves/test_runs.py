@@ -56,6 +56,15 @@ def test_a_crashed_run_is_read_up_to_its_last_whole_line(run: RunFolder) -> None
     assert any("InProgress" in note and "step 4" in note for note in found.notes)
 
 
+def test_a_run_that_died_before_it_knew_its_plan_is_read(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path, "early") as folder:
+        folder.write_record(status="Failed", steps=None)
+        folder.append_metrics({"step": 1, "critic_rewards_mean": 0.5})
+    (found,) = read_curves(folder.path)
+    assert (found.total_steps, found.prompts_per_step) == (None, None)
+    assert found.series["critic_rewards_mean"].values == (0.5,)
+
+
 def test_a_run_without_a_step_is_one_message(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path, "fresh")
     with pytest.raises(DataError, match="no metric values"):
