@@ -4,6 +4,8 @@ A prediction for one step is wider than the interval of the mean it scatters aro
 prompts, and the samples of each, are another draw. It holds for a step whose prompts are like the
 probed ones; a file sorted by difficulty starts elsewhere.
 
+Axis suffixes: `_R` resamples, `_P` prompts, `_B` prompts of a step, `_G` samples of a group.
+
 Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993; both draws are repeated.
 """
 
@@ -13,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sim.probe.intervals import (
-    RESAMPLES,
     SEED,
     Estimate,
     bounds,
@@ -23,7 +24,8 @@ from sim.probe.intervals import (
 )
 from sim.probe.mixed import MixedGroups
 
-PREDICTION = f"prediction for one step, bootstrap, {RESAMPLES} draws"
+DRAWS_AT_ONCE = 2_000_000
+PREDICTION = "prediction for one step, bootstrap"
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,17 @@ def _step_reward(
     grades_PK = np.zeros((len(grades_P_K), int(samples_P.max())))
     for place, grades_K in enumerate(grades_P_K):
         grades_PK[place, : len(grades_K)] = grades_K
-    step_means = []
-    for chosen in resamples(len(grades_P_K)):
-        prompts_B = chosen[random.integers(len(chosen), size=batch)]
-        draws_BG = random.integers(samples_P[prompts_B][:, None], size=(batch, group))
-        step_means.append(grades_PK[prompts_B[:, None], draws_BG].mean())
-    return bounds(np.array(step_means))
+    chosen_RP = resamples(len(grades_P_K))
+    size = max(1, DRAWS_AT_ONCE // (batch * group))
+    means = []
+    for start in range(0, len(chosen_RP), size):
+        some_RP = chosen_RP[start : start + size]
+        places_RB = random.integers(some_RP.shape[1], size=(len(some_RP), batch))
+        prompts_RB = np.take_along_axis(some_RP, places_RB, axis=1)
+        draws_RBG = random.random((len(some_RP), batch, group)) * samples_P[prompts_RB][..., None]
+        seen_RBG = grades_PK[prompts_RB[..., None], draws_RBG.astype(int)]
+        means.append(seen_RBG.mean(axis=(1, 2)))
+    return bounds(np.concatenate(means))
 
 
 def _mixed(

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 LEVEL = 0.95
 Z = 1.959963984540054  # of the standard normal, at 97.5 %
 RESAMPLES = 2000
+RESAMPLES_MIN = 400
+DRAWS_MAX = 8_000_000
+"""Beyond this many prompts drawn in all there are fewer resamples, down to the minimum."""
 SEED = 0  # the same samples give the same interval
 
 WILSON = "Wilson, over prompts"
-BOOTSTRAP = f"bootstrap over prompts, {RESAMPLES} resamples"
+BOOTSTRAP = "bootstrap over prompts"
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def mean_over_prompts(values_P: Sequence[float], *, is_share: bool) -> Estimate 
 
 
 def resampled_means(values_P: Sequence[float]) -> NDArray[np.float64]:
-    """Return the means of RESAMPLES resamples of the prompts."""
+    """Return the mean of each resample of the prompts."""
     import numpy as np
 
     values = np.asarray(values_P, dtype=float)
@@ -78,12 +81,11 @@ def resampled_means(values_P: Sequence[float]) -> NDArray[np.float64]:
 
 
 def resamples(prompts: int) -> NDArray[np.int64]:
-    """Return RESAMPLES draws of as many prompts as there are, with replacement."""
+    """Return draws of as many prompts as there are, with replacement; the same every time."""
     import numpy as np
 
-    draws: NDArray[np.int64] = np.random.default_rng(SEED).integers(
-        prompts, size=(RESAMPLES, prompts)
-    )
+    count = max(RESAMPLES_MIN, min(RESAMPLES, DRAWS_MAX // prompts))
+    draws: NDArray[np.int64] = np.random.default_rng(SEED).integers(prompts, size=(count, prompts))
     return draws
 
 
