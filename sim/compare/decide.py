@@ -10,9 +10,9 @@ For each metric two numbers are held against each other, gain and area (see `sim
   the time when nothing differs.
 - Everything else is *cannot tell*.
 
-The margin is 0.10: a tenth of the room above the start, or of the starting length or entropy. It
-is about what one published figure can be read to, and three times the spread of the gain between
-seeds of the quickstart; half of it would ask for four times the seeds.
+The margin is 0.10: a tenth of the room above the start, or of the starting length or entropy. A
+published figure can hardly be read more finely, the gain of the quickstart's reward varies by 0.014
+between seeds, and half the margin would ask for four times the seeds.
 
 How sure the numbers are comes from the spread between seeds, but never from less than the noise of
 the steps, and never from averaging noise that the seeds share. A single run on one side, such as a

@@ -89,24 +89,19 @@ def in_all(found: Sequence[MetricComparison], *, margin: float) -> tuple[Verdict
     Different if any metric is. Same if the training rewards are and so is every other metric with
     points enough to say so. Else nobody can tell.
     """
+    rewards = next((one for one in found if one.metric == TRAINING_REWARD), None)
     different = [one.title for one in found if one.verdict == "different"]
     if different:
-        rest = [
-            one for one in found if one.metric == TRAINING_REWARD and one.title not in different
-        ]
-        also = "".join(f" {one.title}: {one.verdict}." for one in rest)
+        known = rewards is not None and rewards.title not in different
+        also = f" {rewards.title}: {rewards.verdict}." if rewards and known else ""
         return "different", f"Different: {', '.join(different)}.{also}"
     judged = [one for one in found if _could_be_same(one)]
     same = [one.title for one in judged if one.verdict == "same shape"]
     open_ = [one.title for one in judged if one.verdict != "same shape"]
-    reward_is_same = any(
-        one.metric == TRAINING_REWARD and one.verdict == "same shape" for one in judged
-    )
-    if reward_is_same and not open_:
+    if rewards is not None and rewards.title in same and not open_:
         left = [one.title for one in found if one not in judged and (one.a or one.b)]
         rest = f" Not judged: {', '.join(left)}." if left else ""
         return "same shape", f"Same shape within {margin:g}: {', '.join(same)}.{rest}"
-    rewards = next((one for one in found if one.metric == TRAINING_REWARD), None)
     doubtful = rewards if rewards is not None and rewards.verdict == "cannot tell" else None
     first = doubtful or next((one for one in judged if one.verdict == "cannot tell"), found[0])
     agreed = f" Same so far: {', '.join(same)}." if same else ""
