@@ -142,6 +142,10 @@ def _print(
         f"probe    {report.model}: {report.prompts_asked} prompts x {report.samples_per_prompt} "
         f"samples, {report.graded} graded; intervals cover 95 %"
     )
+    if report.is_local:
+        console.print(
+            "  a local stand-in: the model on Bedrock does otherwise; --endpoint probes it itself"
+        )
     _print_faults(console, report)
     _print_success(console, report)
     _print_groups(console, report)

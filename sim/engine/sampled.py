@@ -32,11 +32,13 @@ class SampledModel:
 
     def __init__(self, model: str, device: Device) -> None:
         source = model_source(model)
-        self._device = device
+        # cuda:N is the only GPU left visible, so here it is cuda.
+        self._kind = device.type.partition(":")[0]
+        self._dtype = device.dtype
         self._tokenizer: PreTrainedTokenizerBase = load_tokenizer(
             source, load_chat_tokenizer(model)
         )
-        self._model = _load(source, device)
+        self._model = _load(source, self._kind)
 
     def prompt(self, messages: Sequence[dict[str, Any]], options: dict[str, Any]) -> list[int]:
         """Return the prompt as token ids, by the model's chat template."""
@@ -65,11 +67,11 @@ class SampledModel:
 
         config = self._config(max_new_tokens, temperature, top_p, top_k)
         autocast = torch.autocast(
-            self._device.type,
-            dtype=getattr(torch, self._device.dtype),
-            enabled=self._device.dtype != "float32",
+            self._kind,
+            dtype=getattr(torch, self._dtype),
+            enabled=self._dtype != "float32",
         )
-        gpus = [torch.cuda.current_device()] if self._device.type == "cuda" else []
+        gpus = [torch.cuda.current_device()] if self._kind == "cuda" else []
         with torch.random.fork_rng(devices=gpus), autocast:
             torch.manual_seed(seed)
             return answer_batch(self._model, self._tokenizer, prompts, config)
@@ -94,7 +96,7 @@ class SampledModel:
         )
 
 
-def _load(source: str, device: Device) -> PreTrainedModel:
+def _load(source: str, kind: str) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
@@ -109,4 +111,4 @@ def _load(source: str, device: Device) -> PreTrainedModel:
             found=(str(error).strip().splitlines() or [type(error).__name__])[0],
             hint="check the spelling, the network and, for gated models, HF_TOKEN",
         ) from error
-    return model.to(device.type).eval()
+    return model.to(kind).eval()

@@ -86,6 +86,6 @@ def _line(name: str, amount: Quantity, price: Price) -> MoneyLine:
         missing = f"--price {price.name}=USD, per {price.per} ({price.source})"
         return MoneyLine(name, None, f"number x price per {price.per}", missing)
     many = price.usd < PER_MILLION_BELOW
-    rate = f"{price.usd * 1e6:g} per million x" if many else f"{price.usd:g} per"
-    how = f"at ${rate} {price.per} ({price.source}, {price.date})"
+    rate = f"${price.usd * 1e6:g} per million" if many else f"${price.usd:g}"
+    how = f"at {rate} (each {price.per}; {price.source}, {price.date})"
     return MoneyLine(name, amount.times(price.usd), how)
