@@ -20,7 +20,8 @@ none of the handler's environment (which holds the role's credentials), all prin
 Answers longer than 50,000 characters are not run. Answers that depend on the order of a set may
 come out differently from run to run.
 This is not a sandbox: it keeps accidents and plain cheating out, not an attacker. Give the Lambda's
-role no rights beyond its logs, and its timeout at least CODE_TESTS_SECONDS x samples per event.
+role no rights beyond its logs, its timeout at least CODE_TESTS_SECONDS x samples per event, and
+1 GB of memory, so that an answer meets its own limit before it takes the function down.
 It needs a system with process groups: Lambda, Linux, macOS.
 
 The reference may sit in `metadata` or at the root of a sample, under `reference_answer` or

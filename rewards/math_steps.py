@@ -246,7 +246,12 @@ def share_matched(true: list[Step], reference: tuple[Step, ...], *, count: int) 
 def _is_idle(step: Step) -> bool:
     """Whether the result already stands on the left, as in `24 + 0 = 24`."""
     operands = (operand for operand in TOKEN.findall(step.expression) if operand not in "+-*/()")
-    return any(Fraction(operand.rstrip(".")) == step.result for operand in operands)
+    return any(_value(operand) == step.result for operand in operands)
+
+
+@lru_cache(maxsize=4096)  # small numbers come again and again
+def _value(operand: str) -> Fraction:
+    return Fraction(operand.rstrip("."))
 
 
 @lru_cache(maxsize=4096)  # the samples of one prompt share most of their steps
@@ -279,7 +284,7 @@ def evaluate(expression: str) -> Fraction | None:
                     return None
                 waiting.pop()
             elif part not in "()" and is_operand_next:
-                values.append(Fraction(part.rstrip(".")))
+                values.append(_value(part))
                 is_operand_next = False
             else:
                 return None

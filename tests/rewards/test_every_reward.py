@@ -90,6 +90,16 @@ def test_every_reply_earns_the_top_score_wherever_the_reference_sits(name, profi
 
 
 @every_reward
+def test_a_text_may_come_wrapped_as_the_open_weight_path_wraps_it(name, answered):
+    event = answered(name, profile="root")
+    texts = [each for each in event if isinstance(each["reference_answer"], str)]
+    assert texts
+    for each in texts:
+        each["reference_answer"] = {"text": each["reference_answer"]}
+    assert set(scores(load(name).lambda_handler(texts, None)).values()) == {1.0}
+
+
+@every_reward
 def test_results_come_with_their_ids_and_well_formed_components(name, answered):
     event = answered(name, role="nova_assistant")
     results = load(name).lambda_handler(event, None)
