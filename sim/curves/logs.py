@@ -24,6 +24,8 @@ _VERL = re.compile(r"(?:^|\s)step:(\d+)((?: - [^\s:]+:\S+)+)")
 _HYPERPOD_STEP = re.compile(r"global_step[=:]\s*([\d.]+)")
 _HYPERPOD_TOTAL = re.compile(r"iteration (\d+)/(\d+)")
 _PAIR: Final = re.compile(r"^\s*([A-Za-z][\w/ .@-]*?)\s*[:=]\s*(\S+)\s*$")
+LONGEST_PAIR: Final = 200
+"""Characters of a name and its number; what is longer is talk, and slow to match."""
 _COUNTERS: Final = {"global_step", "training/global_step"}
 
 
@@ -101,5 +103,5 @@ def _hyperpod(line: str, gathering: Gathering) -> Iterator[Found]:
     total = _HYPERPOD_TOTAL.search(line)
     if total is not None:
         gathering.total_steps = max(gathering.total_steps or 0, int(total[2]))
-    pairs = (_PAIR.match(part) for part in line.split(" | ")[1:])
+    pairs = (_PAIR.match(part) for part in line.split(" | ")[1:] if len(part) <= LONGEST_PAIR)
     yield step[1], [(match[1], match[2]) for match in pairs if match], names.HYPERPOD

@@ -39,8 +39,11 @@ def kind_of(header: list[str]) -> Kind | None:
 
 
 def header_of(text: str) -> list[str]:
-    """Return the cells of the first line."""
-    return next(csv.reader(io.StringIO(text.splitlines()[0])), [])
+    """Return the cells of the first line; a line that is no CSV has none."""
+    try:
+        return next(csv.reader(io.StringIO(text.splitlines()[0])), [])
+    except csv.Error:
+        return []
 
 
 def read_nova(text: str, source: str) -> Curves:
