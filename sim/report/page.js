@@ -45,6 +45,8 @@
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text();
   }
+  // plotly.js reads a small kind of HTML in names
+  const plain = (text) => visible(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   const color = (index) => getComputedStyle(document.documentElement).getPropertyValue(COLORS[index % COLORS.length]).trim();
 
   // Graphs
@@ -62,9 +64,9 @@
     graph.series.forEach((series, index) => {
       const smoothed = smoothing > 0 && !graph.sparse && series.values.length > 2;
       const line = { color: color(index), width: 2 };
-      const base = { x: series.steps, name: visible(series.name), type: "scatter", mode: graph.sparse || series.values.length === 1 ? "lines+markers" : "lines", marker: { size: 6, color: line.color }, line };
+      const base = { x: series.steps, name: plain(series.name), type: "scatter", mode: graph.sparse || series.values.length === 1 ? "lines+markers" : "lines", marker: { size: 6, color: line.color }, line };
       if (smoothed) found.push({ ...base, y: series.values, line: { ...line, width: 1 }, opacity: 0.3, hoverinfo: "skip" });
-      found.push({ ...base, y: smoothed ? smooth(series.values, smoothing) : series.values, hovertemplate: graph.series.length > 1 ? "%{y:.4g} %{fullData.name}<extra></extra>" : "%{y:.4g}<extra></extra>" });
+      found.push({ ...base, y: smoothed ? smooth(series.values, smoothing) : series.values, hovertemplate: "%{y:.4g}" + (graph.series.length > 1 ? " %{fullData.name}" : "") + (smoothed ? " smoothed" : "") + "<extra></extra>" });
     });
     return found;
   }
@@ -74,7 +76,7 @@
       margin: { l: 44, r: 10, t: 8, b: 30 }, height: 190, autosize: true, showlegend: false, dragmode: false,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified",
       font: { family: "system-ui, sans-serif", size: 11 },
-      hoverlabel: { font: { size: 12 }, namelength: 40 },
+      hoverlabel: { bgcolor: "#fff", font: { size: 12 }, namelength: 40 },
       xaxis: { range: [0, last], fixedrange: true, nticks: 6, tickformat: "d", zeroline: false, showgrid: false, unifiedhovertitle: { text: "step %{x}" }, hoverformat: "d", ticklen: 3, tickcolor: "rgba(0,0,0,0)" },
       yaxis: { fixedrange: true, nticks: 5, zeroline: false, rangemode: graph.unit === "share" ? "tozero" : "normal", ticklen: 3, tickcolor: "rgba(0,0,0,0)" },
     };
@@ -356,18 +358,21 @@
     $("grade").addEventListener("change", list);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
   }
+  const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
   async function begin() {
     $("controls").hidden = false;
     listen();
     showStep();
-    browse();
+    await browse();
     const packed = $("plotly").textContent;
     if (!packed) return; // made where plotly is not installed: the drawn graphs stay
+    updateGraphs();
+    readings();
+    await painted(); // starting the library takes longer than all the rest, so it comes last
     const library = element("script");
     library.textContent = await unpack(packed);
     document.head.append(library);
     document.documentElement.classList.add("js");
-    updateGraphs();
     drawAll();
     document.documentElement.dataset.ready = String(Math.round(performance.now()));
     if (data.live) setTimeout(poll, data.every_ms);

@@ -137,6 +137,7 @@ def test_a_graph_shows_its_value_under_the_pointer(reader: Reader, page: str) ->
     shown = reader.hover("Training rewards")
     assert "step 2" in shown
     assert "0.375" in shown  # 3 of 8 answers are right at step 2
+    assert "<i>accuracy</i>" in reader.hover("Reward components")
 
 
 def test_the_slider_moves_every_reading_and_the_answers(reader: Reader, page: str) -> None:
@@ -154,6 +155,7 @@ def test_smoothing_draws_a_second_line_and_takes_it_away(reader: Reader, page: s
     assert len(reader.all(lines)) == 1
     reader.choose("#smoothing input[value='0.9']")
     reader.until(lambda: len(reader.all(lines)) == 2)
+    assert "smoothed" in reader.hover("Training rewards")
     reader.choose("#smoothing input[value='0']")
     reader.until(lambda: len(reader.all(lines)) == 1)
 
