@@ -94,9 +94,9 @@ BREAKERS = {
     "order": (
         """
         def lambda_handler(event, context):
-            ids = [s["id"] for s in event]
-            return [{"id": s["id"], "aggregate_reward_score":
-                     right(s) * (1.0 if ids.index(s["id"]) % 16 < 8 else 0.9)} for s in event]
+            before = [1.0, *map(right, event)]  # a wrong neighbour costs a little
+            return [{"id": s["id"], "aggregate_reward_score": right(s) * (0.9 + 0.1 * left)}
+                    for s, left in zip(event, before)]
         """,
         {"batch"},
     ),
@@ -185,6 +185,7 @@ def test_a_reward_that_breaks_the_rule_is_caught(audited, rows, make_rows, sound
     failed = {name for name, status in statuses(report).items() if status in ("FAIL", "warn")}
     assert failed - {check} == set(also)
     assert report.ok == (found.severity != "error" and not also)
+    assert found.evidence is None if check == "binary" else len(found.evidence) <= 2
     if check in NOT_SCORING - {"unicode-digits"}:
         ask = {}
         exec(sound + source, ask)  # the evidence alone must show it
