@@ -43,6 +43,7 @@ VERBS = {
     "probe": COMMON
     | {"--set", "--json", "--prompts", "--samples", "--out", "--filtered"}
     | {"--endpoint", "--endpoint-model", "--endpoint-key-env"},
+    "sweep": COMMON | {"--out", "--workers", "--seeds", "--json"},
     "run": COMMON | {"--set", "--json", "--out", "--name", "--resume", "--quiet"},
 }
 

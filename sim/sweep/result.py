@@ -1,0 +1,141 @@
+"""What a sweep found, as data: settings, axes, ranking; and the best recipe as a file.
+
+It holds no time and no count of attempts, so a sweep that was killed and went on gives the same
+result as one that never was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sim.dialects.finding import shown
+from sim.recipe import Recipe, parse_recipe
+from sim.runfolder import disk
+from sim.sweep.axes import AxisFinding, find_axis, find_search_axis
+from sim.sweep.behaviour import behaviour
+from sim.sweep.effects import Row, between, over_seeds, rows_of
+from sim.sweep.outcome import Outcome
+from sim.sweep.ranking import Ranking, rank
+from sim.sweep.settings import Plan, described_changes
+
+SCHEMA_VERSION: Final = 1
+RESULT: Final = "sweep.json"
+BEST: Final = "best.yaml"
+WRITTEN: Final = "sweep.yaml"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished sweep."""
+
+    plan: Plan
+    out: Path
+    rows: tuple[Row, ...]
+    """The settings, the centre first."""
+    axes: tuple[AxisFinding, ...]
+    ranking: Ranking | None
+    """None where no run completed."""
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """Every run, setting by setting."""
+        return [one for row in self.rows for one in row.outcomes]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The runs that failed; none of them counts as a number."""
+        return [one for one in self.outcomes if one.status == "failed"]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON-ready data."""
+        sweep = self.plan.sweep
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "recipe": str(sweep.recipe if isinstance(sweep.recipe, str) else sweep.recipe.name),
+            "mode": sweep.mode,
+            "metric": sweep.metric,
+            "seeds": list(self.plan.seeds),
+            "settings": [self._row(row) for row in self.rows],
+            "axes": [axis.as_json() for axis in self.axes],
+            "ranking": self.ranking.as_json() if self.ranking else None,
+            "best": BEST if self.ranking else None,
+        }
+
+    def _row(self, row: Row) -> dict[str, Any]:
+        centre = self.rows[0]
+        mean, effect = over_seeds(row), between(row, centre) if row.changes else None
+        found = behaviour([row])
+        return {
+            "setting": described_changes(row.changes),
+            "changes": row.changes,
+            "mean": mean and mean.as_json(),
+            "effect": effect and effect.as_json(),
+            "behaviour": found.kind,
+            "says": found.words,
+            "refused_by_bedrock": _refusals(self.plan, row),
+            "runs": [one.as_json() for one in row.outcomes],
+        }
+
+
+def result_of(plan: Plan, out: Path, outcomes: Sequence[Outcome]) -> Result:
+    """Make sense of the outcomes."""
+    rows = rows_of(outcomes)
+    base = {axis.path: plan.base_value(axis.path) for axis in plan.sweep.axes}
+    find = find_search_axis if plan.sweep.mode == "search" else find_axis
+    return Result(
+        plan=plan,
+        out=out,
+        rows=tuple(rows),
+        axes=tuple(find(axis, rows, base) for axis in plan.sweep.axes),
+        ranking=rank(rows, is_legal=lambda row: not _refusals(plan, row)),
+    )
+
+
+def write_result(result: Result) -> list[Path]:
+    """Write sweep.json, the sweep as written and, where a run completed, best.yaml.
+
+    Raises:
+        RunFolderError: the disk refuses.
+    """
+    text = disk.dump(result.as_json(), indent=2) + "\n"
+    files = {result.out / RESULT: text, result.out / WRITTEN: result.plan.sweep.text}
+    if result.ranking is not None:
+        files[result.out / BEST] = best_recipe(result, result.ranking)
+    for path, content in files.items():
+        with disk.named_errors(path, "write the result"):
+            disk.replace_file(path, content.encode())
+    return list(files)
+
+
+def best_recipe(result: Result, ranking: Ranking) -> str:
+    """Return the best setting as an ordinary recipe, with where it comes from in comments."""
+    plan = result.plan
+    text = plan.recipe_text(ranking.best.changes, folder=result.out)
+    source = plan.sweep.recipe if isinstance(plan.sweep.recipe, str) else plan.sweep.recipe.name
+    changed = [
+        f"#   {path}: {shown(value)} (was {shown(plan.base_value(path))})"
+        for path, value in ranking.best.changes.items()
+    ]
+    head = [
+        f"# The best of {len(result.rows)} settings of {source}, by {plan.sweep.metric}.",
+        f"# rft run {result.out / BEST}",
+        f"# From the sweep {plan.sweep.path.name}, seeds {', '.join(map(str, plan.seeds))}:",
+        *(changed or ["#   no change"]),
+        *(f"#   {path}: {shown(value)} (in all of them)" for path, value in plan.sweep.set),
+        *(f"# {line}" for line in ranking.words),
+    ]
+    return "\n".join([*head, text])
+
+
+def _refusals(plan: Plan, row: Row) -> list[str]:
+    recipe = _recipe(plan, row)
+    return [str(finding) for finding in recipe.refusals]
+
+
+def _recipe(plan: Plan, row: Row) -> Recipe:
+    return parse_recipe(
+        plan.recipe_text(row.changes, folder=Path()), name="point", path=Path("point")
+    )

@@ -1,0 +1,187 @@
+"""Make one point in a child process of its own, go on with one that was killed, reuse a finished.
+
+A crash or a full memory ends the child alone, and gives back what it held. The lock of a run folder
+is the claim to it: a point on which another sweep is at work is waited for, never made twice.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from sim.contract import statuses
+from sim.errors import RunFolderError
+from sim.runfolder import RunFolder, disk
+from sim.sweep.settings import RECIPES, Point
+
+POINTS: Final = "points"
+CHILD: Final = (sys.executable, "-m", "sim.sweep.child")
+POLL_S: Final = 0.05
+MESSAGE_MAX: Final = 2000
+
+Watch = Callable[[Sequence[Mapping[str, Any]]], bool]
+"""Takes the metric lines so far; True gives the run up."""
+
+
+class Interrupted(Exception):  # noqa: N818  an order, not an error
+    """The user stopped the sweep."""
+
+
+@dataclass
+class Runner:
+    """Makes points below one folder."""
+
+    out: Path
+    command: Sequence[str] = CHILD
+    """Starts a child; its arguments: recipe, parent, name, `new` or `resume`."""
+    say: Callable[[str], None] = print
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _children: set[subprocess.Popen[bytes]] = field(default_factory=set)
+
+    def folder(self, point: Point) -> Path:
+        """Return the run folder of a point, whether or not it is there."""
+        return self.out / POINTS / point.name
+
+    def is_finished(self, point: Point) -> bool:
+        """Whether the point needs no run any more."""
+        return _status(self.folder(point)) == statuses.COMPLETED
+
+    def lines(self, point: Point) -> list[dict[str, Any]]:
+        """Return the metric lines of a point so far."""
+        return _lines(self.folder(point))
+
+    def make(self, point: Point, *, watch: Watch | None = None) -> str | None:
+        """Make the point unless it is finished; return None, or why it failed or was given up.
+
+        With `watch` the run is stopped once it says so; what to call that is its caller's business.
+
+        Raises:
+            Interrupted: the sweep was stopped meanwhile.
+        """
+        folder = self.folder(point)
+        self._wait_for_others(folder)
+        if self.is_finished(point):
+            return None
+        recipe = self.out / RECIPES / f"{point.name}.yaml"
+        with disk.named_errors(recipe, "write a point's recipe"):
+            recipe.parent.mkdir(parents=True, exist_ok=True)
+            disk.replace_file(recipe, point.text.encode(), durable=False)
+        how = "resume" if _can_resume(folder) else "new"
+        return self._run(folder, [str(recipe), str(folder.parent), folder.name, how], watch)
+
+    def stop(self) -> None:
+        """Ask every child to stop after the step in progress, and start none."""
+        self._stopping.set()
+        for child in list(self._children):
+            child.terminate()
+
+    def kill(self) -> None:
+        """End every child at once; each goes on from its last checkpoint another time."""
+        self._stopping.set()
+        for child in list(self._children):
+            child.kill()
+
+    def pause(self, seconds: float = POLL_S) -> None:
+        """Wait a moment.
+
+        Raises:
+            Interrupted: the sweep was stopped meanwhile.
+        """
+        if self._stopping.wait(seconds):
+            raise Interrupted
+
+    def _run(self, folder: Path, arguments: list[str], watch: Watch | None) -> str | None:
+        with tempfile.TemporaryFile() as errors:
+            child = subprocess.Popen(
+                [*self.command, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+            self._children.add(child)
+            try:
+                self._follow(child, folder, watch)
+            finally:
+                self._children.discard(child)
+                if child.stdin is not None:
+                    child.stdin.close()
+            if self._stopping.is_set():
+                raise Interrupted
+            errors.seek(0)
+            said = errors.read()[-MESSAGE_MAX:].decode("utf-8", "replace").strip()
+        return _why_not(folder, child.returncode, said)
+
+    def _follow(self, child: subprocess.Popen[bytes], folder: Path, watch: Watch | None) -> None:
+        asked = False
+        while child.poll() is None:
+            given_up = watch is not None and watch(_lines(folder))
+            if (given_up or self._stopping.is_set()) and not asked:
+                child.terminate()
+                asked = True
+            time.sleep(POLL_S)
+
+    def _wait_for_others(self, folder: Path) -> None:
+        told = False
+        while is_taken(folder):
+            if not told:
+                self.say(f"{folder.name}: another process is at work on it; waiting")
+                told = True
+            self.pause()
+
+
+def is_taken(folder: Path) -> bool:
+    """Whether a process is writing to this run."""
+    lock = folder / ".lock"
+    if not lock.exists():
+        return False
+    try:
+        disk.Lock(lock).release()
+    except OSError:
+        return True
+    return False
+
+
+def _status(folder: Path) -> str | None:
+    if not (folder / "run.json").is_file():
+        return None
+    return RunFolder.open(folder).read_record().get("status")
+
+
+def _can_resume(folder: Path) -> bool:
+    """Whether there is a run; what a kill left before its record was written is removed."""
+    if (folder / "run.json").is_file():
+        return True
+    if folder.is_dir() and {path.name for path in folder.iterdir()} <= {".lock", ".run.json.tmp"}:
+        shutil.rmtree(folder)
+    return False
+
+
+def _lines(folder: Path) -> list[dict[str, Any]]:
+    if not (folder / "run.json").is_file():
+        return []
+    return RunFolder.open(folder).read_metrics()
+
+
+def _why_not(folder: Path, code: int, said: str) -> str | None:
+    """Return why the run is not complete; None where it is."""
+    try:
+        status = _status(folder)
+        record = RunFolder.open(folder).read_record() if status else {}
+    except RunFolderError as error:
+        return str(error)
+    if status == statuses.COMPLETED:
+        return None
+    if status == statuses.FAILED and record.get("error"):
+        return str(record["error"]).strip()
+    if code < 0:
+        return f"its process was killed by signal {-code}" + (f": {said}" if said else "")
+    return said or f"it ended with {status or 'no run folder'} and exit code {code}"
