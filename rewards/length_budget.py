@@ -3,9 +3,9 @@
 Correctness is that of the gsm8k reward: 1 where the last `#### n` in the last 300 characters names
 the reference number, else 0. The penalty is DAPO's soft overlong punishment over the answer's
 length: 0 up to budget - buffer, falling linearly to -1 at the budget, and -1 beyond it.
-Score = correctness + penalty, but never below 0 (DAPO alone would go down to -1): full score 1.0
-for a right answer no longer than budget - buffer, part of it inside the buffer, none for a wrong
-answer or one longer than the budget.
+Score = correctness + penalty, but never below 0 (DAPO alone would go down to -1).
+Full score 1.0: a right answer no longer than budget - buffer; inside the buffer a part of it.
+No score: a wrong answer, or one longer than the budget.
 
 Lambda has no tokenizer, so length is counted in characters, white space included; about four make
 a token of English. LENGTH_BUDGET_CHARS is the budget (2000 unless set), LENGTH_BUDGET_BUFFER the

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rewards import code_tests
 
@@ -207,6 +210,41 @@ def test_abuse_earns_nothing_and_leaves_nothing(grade, impatient, answer, tmp_pa
     assert not Path("/tmp/taken").exists()
 
 
+@pytest.mark.parametrize(
+    ("action", "error"),
+    [
+        ("open('/etc/passwd')", "PermissionError"),
+        ("open('/proc/self/environ')", "PermissionError"),
+        ("open('../elsewhere', 'w')", "PermissionError"),
+        ("__import__('os').remove('../elsewhere')", "PermissionError"),
+        ("__import__('os').mkdir('/tmp/elsewhere')", "PermissionError"),
+        ("__import__('os').fork()", "PermissionError"),
+        ("__import__('os').system('true')", "PermissionError"),
+        ("__import__('os').kill(1, 0)", "PermissionError"),
+        ("__import__('subprocess')", "PermissionError"),
+        ("__import__('socket')", "PermissionError"),
+        ("__import__('ctypes')", "PermissionError"),
+        pytest.param(
+            "bytearray(2 * 10**9)",
+            "MemoryError",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits memory"),
+        ),
+        ("input()", "EOFError"),
+        ("__import__('boto3')", "ModuleNotFoundError"),
+    ],
+)
+def test_what_the_process_may_not_do_fails_inside_it(grade, action, error):
+    answer = f"""
+        def attempt():
+            try:
+                {action}
+            except BaseException as error:
+                return type(error).__name__
+            return "done"
+    """
+    assert grade(answer, f"assert attempt() == '{error}'")[0] == 1.0
+
+
 def test_the_handlers_environment_is_not_passed_on(grade, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     reference = "assert seen() == []"
@@ -255,6 +293,30 @@ def test_expected_values_never_enter_the_process(monkeypatch):
 )
 def test_asserts_of_many_forms_are_understood(grade, test, passes):
     assert grade("f = lambda x: x", test)[0] == float(passes)
+
+
+literals = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+).filter(lambda value: "inf" not in repr(value))
+
+
+@given(literals)
+def test_a_value_that_travelled_as_text_equals_itself_and_no_other(value):
+    (test,) = code_tests.read_reference(f"assert f() == {value!r}").tests
+    assert code_tests.count_passed((json.dumps(repr(value)),), (test,)) == 1
+    assert code_tests.count_passed((json.dumps(repr([value, value, 1])),), (test,)) == 0
+
+
+@given(st.lists(st.text(max_size=30) | st.text(max_size=30).map(json.dumps), max_size=4))
+def test_forged_lines_are_never_an_error(lines):
+    suite = code_tests.read_reference("assert f(1) == '#'\nassert f(2) < 3\nassert f(3)")
+    assert 0 <= code_tests.count_passed(tuple(lines), suite.tests) <= 3
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,20 @@ def test_results_come_with_their_ids_and_well_formed_components(name, answered):
 
 
 @every_reward
+def test_the_docstring_says_what_earns_all_what_nothing_and_who_says_so(name):
+    doc = load(name).__doc__
+    for part in ("Full score", "No score", "`metrics_list`", "\n\nSources: "):
+        assert part in doc
+
+
+@every_reward
+def test_every_setting_is_in_the_docstring(name):
+    source = (REWARDS / f"{name}.py").read_text(encoding="utf-8")
+    settings = set(re.findall(rf'"({name.upper()}_[A-Z]+|NUMERIC_[A-Z]+|JSON_SCHEMA)"', source))
+    assert {setting for setting in settings if setting not in load(name).__doc__} == set()
+
+
+@every_reward
 def test_the_components_are_the_ones_the_docstring_names(name, answered):
     module = load(name)
     for result in module.lambda_handler(answered(name), None):
