@@ -41,7 +41,8 @@ class Answers:
             try:
                 batches.append(self._batch(kind, step, path))
             except RehearsalError as error:
-                remarks.append(f"The answers of {path.name} are left out: {error}")
+                place = Path(error.where or path).name
+                remarks.append(f"The answers of {path.name} are left out: {error.what} ({place}).")
         return batches, remarks
 
     def _prepare(self, run: Run, remarks: list[str]) -> None:
