@@ -11,7 +11,7 @@ import pytest
 
 from sim.compare import compare
 
-PAIRS = 120
+PAIRS = 100
 MOST = 0.05
 Make = Callable[..., Any]
 
