@@ -155,5 +155,7 @@ def _plain(value: str) -> str:
 
 
 def _placed(value: str) -> re.Pattern[str]:
-    """The value where it stands by itself, not inside a longer number or word."""
+    """The value where it stands by itself: 25 is in "25ml", not in a longer number or word."""
+    if change_digit(value, 0) is not None:
+        return re.compile(rf"(?<![0-9])(?<![0-9][.,]){re.escape(value)}(?![0-9]|[.,][0-9])")
     return re.compile(rf"(?<![\w.,]){re.escape(value)}(?!\w|[.,]\d)")

@@ -81,8 +81,10 @@ def test_what_has_no_digit_can_not_have_one_changed(value):
 
 
 def test_a_value_is_replaced_where_it_stands_by_itself():
-    (subject,) = subjects_of("172 - 100 = 72\n72.5 is not it\n#### 72")
-    assert subject.with_value("X") == "172 - 100 = X\n72.5 is not it\n#### X"
+    (subject,) = subjects_of("172 - 100 = <<72>>72ml\n72.5 or 1,072 or 7.72 is not it\n#### 72")
+    assert (
+        subject.with_value("X") == "172 - 100 = <<X>>Xml\n72.5 or 1,072 or 7.72 is not it\n#### X"
+    )
     assert subject.line_with("X") == "#### X"
 
 
