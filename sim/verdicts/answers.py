@@ -106,5 +106,5 @@ def parse_failures(evidence: Evidence) -> Verdict:
         says,
         numbers,
         "Let the prompt ask for the very format that the reward looks for, or read more formats; "
-        "the browser's filter shows such answers.",
+        "the page's filter shows such answers.",
     )

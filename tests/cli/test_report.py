@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sim.cli import main
+from sim.report.watch import Watch
 from tests.report.conftest import make_run
 
 
@@ -70,6 +71,23 @@ def test_a_port_is_a_port(run: Path, port: str) -> None:
 def test_a_run_that_has_ended_is_not_watched(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "run", "--watch"]) == 0
     assert "the run is not going on (Completed)" in capsys.readouterr().out
+
+
+def test_a_run_that_goes_on_is_watched_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    follow = Watch.follow
+    with make_run(tmp_path, status="InProgress", steps=1) as going_on:
+
+        def follow_to_the_end(watch: Watch) -> str:
+            going_on.write_record(status="Completed")
+            return follow(watch, check_every_s=0.01, linger_s=0.0)
+
+        monkeypatch.setattr(Watch, "follow", follow_to_the_end)
+        assert main(["report", str(going_on.path), "--watch"]) == 0
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("http://127.0.0.1:")
+    assert "the run has ended (Completed)" in last
 
 
 def test_an_unknown_run_is_one_message(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -334,6 +334,14 @@ def test_the_bend_is_found_where_it_was_put(bend: float) -> None:
     assert abs(found.level - 0.8) < 0.02
 
 
+def test_noise_around_a_level_is_seldom_called_a_rise() -> None:
+    verdicts = [
+        reward_plateau(evidence(critic_rewards_mean=noisy(lambda _: 0.5, 0.08, seed)))
+        for seed in range(40)
+    ]
+    assert sum(verdict.severity == "warning" for verdict in verdicts) >= 38
+
+
 def test_the_same_numbers_give_the_same_words() -> None:
     assert judge(evidence()) == judge(evidence())
 
