@@ -14,9 +14,12 @@ from sim import plan
 from sim.contract import ledger
 from sim.contract.ledger_row import LedgerRow
 from sim.dataset import Inspection, Row, count_findings
+from sim.estimate import JobEstimate, estimate, read_measured
 from sim.grader.audit import AuditReport, AuditSettings, Workload, audit
 from sim.grader.gold import ProfileResult, check_reward
 from sim.grader.of_recipe import opener_of
+from sim.guidance import Remark, read_evidence
+from sim.guidance import remarks as starting_points
 from sim.plan import Data, Steps
 from sim.prepare.lengths import spread
 from sim.recipe import Recipe
@@ -60,6 +63,9 @@ class Check:
     """None where it was not asked for."""
     remarks: tuple[str, ...]
     """What Bedrock would say of the data, although it can be rehearsed."""
+    guidance: tuple[Remark, ...]
+    """The published starting points, held against the recipe."""
+    estimate: JobEstimate
     ledger: tuple[LedgerRow, ...]
 
     @property
@@ -90,6 +96,8 @@ class Check:
             "steps": asdict(self.steps),
             "reward": [asdict(result) | {"ok": result.ok} for result in self.profiles],
             "audit": None if self.audit is None else self.audit.as_json(),
+            "guidance": [asdict(remark) for remark in self.guidance],
+            "estimate": self.estimate.as_json(),
             "ledger": [asdict(row) for row in self.ledger],
         }
 
@@ -99,11 +107,12 @@ def check(
     *,
     reward_audit: RewardAudit | None = None,
     replies: Mapping[str, str] | None = None,
+    measured: Path | None = None,
 ) -> Check:
     """Read the recipe's data, count its steps and audit its reward, or only grade good replies.
 
     `replies` are good replies by row id, where the references' own phrasing is not what the reward
-    reads.
+    reads; `measured` is a run folder or the result of a probe, for the estimate and the advice.
 
     Raises:
         RehearsalError: the data or the reward can't be used at all.
@@ -120,6 +129,12 @@ def check(
         profiles=_profiles(recipe, data, replies) if report is None else report.profiles,
         audit=report,
         remarks=_remarks(recipe),
+        guidance=starting_points(
+            recipe, data, None if measured is None else read_evidence(measured)
+        ),
+        estimate=estimate(
+            recipe, data, steps, None if measured is None else read_measured(measured)
+        ),
         ledger=ledger.rows_for(recipe.dialect),
     )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.cli.arguments import add_common
 from sim.cli.audit import add_audit_options, progress
+from sim.cli.estimate import MEGABYTE, worded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +33,15 @@ def add_to(verbs: Any) -> None:
     verb.add_argument(
         "--no-audit", action="store_true", help="only grade the good replies, as a quick look"
     )
+    verb.add_argument(
+        "--advice", action="store_true", help="print every published starting point, kept or not"
+    )
+    verb.add_argument(
+        "--measured",
+        type=Path,
+        metavar="PATH",
+        help="a run folder, or the .json of rft probe, for the estimate and the advice",
+    )
     add_audit_options(verb)
     verb.set_defaults(command=run)
 
@@ -46,11 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
         recipe,
         reward_audit=None if arguments.no_audit else _wanted(arguments, recipe.local.seed),
         replies=None if arguments.replies is None else read_replies(arguments.replies),
+        measured=arguments.measured,
     )
     if arguments.json:
         print(json.dumps(found.as_json()))
     else:
-        _print(found, whole_ledger=arguments.ledger, evidence=arguments.evidence)
+        _print(found, arguments)
     return 0 if found.ok else EXIT_FAILED
 
 
@@ -66,7 +78,7 @@ def _wanted(arguments: argparse.Namespace, seed: int) -> RewardAudit:
     )
 
 
-def _print(found: Check, *, whole_ledger: bool, evidence: bool) -> None:
+def _print(found: Check, arguments: argparse.Namespace) -> None:
     from rich.console import Console
 
     from sim.cli.audit_text import print_short
@@ -76,8 +88,10 @@ def _print(found: Check, *, whole_ledger: bool, evidence: bool) -> None:
     _print_data(console, found)
     _print_reward(console, found)
     if found.audit is not None:
-        print_short(found.audit, evidence=evidence)
-    _print_ledger(console, found, whole=whole_ledger)
+        print_short(found.audit, evidence=arguments.evidence)
+    _print_advice(console, found, every=arguments.advice)
+    _print_estimate(console, found)
+    _print_ledger(console, found, whole=arguments.ledger)
     console.print(_verdict(found))
 
 
@@ -138,6 +152,29 @@ def _print_reward(console: Console, found: Check) -> None:
                 f"{failure.detail.partition(chr(10))[0]}",
                 markup=False,
             )
+
+
+def _print_advice(console: Console, found: Check, *, every: bool) -> None:
+    kept = sum(remark.follows is True for remark in found.guidance)
+    beside = [remark for remark in found.guidance if remark.follows is False]
+    hint = "" if every else "; --advice prints all"
+    console.print(f"advice   {kept} published starting points kept, {len(beside)} not{hint}")
+    for remark in found.guidance if every else beside:
+        console.print(f"  {remark}", markup=False)
+
+
+def _print_estimate(console: Console, found: Check) -> None:
+    job, memory = found.estimate.job, found.estimate.memory
+    parts = []
+    if job is not None:
+        parts += [
+            f"{job.steps.total:,} steps on Bedrock",
+            f"response tokens {worded(job.response_tokens)}",
+            f"Lambda invocations {worded(job.lambda_invocations)}",
+        ]
+    if memory is not None:
+        parts.append(f"here at most {memory.total / MEGABYTE:,.0f} MB")
+    console.print(f"estimate {', '.join(parts)}; rft estimate tells cost and time")
 
 
 def _print_ledger(console: Console, found: Check, *, whole: bool) -> None:

@@ -122,20 +122,20 @@ def _print_job(console: Console, found: JobEstimate) -> None:
         ("Lambda GB-seconds", job.gb_seconds),
         ("judge calls", job.judge_calls),
     ):
-        console.print(f"  {name:19} {_told(quantity)}")
+        console.print(f"  {name:19} {worded(quantity)}")
 
 
 def _print_bill(console: Console, found: JobEstimate) -> None:
     if found.bill is None:
         return
     hours = found.bill.hours
-    console.print("cost     hours " + ("unknown" if hours is None else _told(hours)))
+    console.print("cost     hours " + ("unknown" if hours is None else worded(hours)))
     for line in found.bill.lines:
-        told = f"unknown: {line.missing}" if line.usd is None else _told(line.usd, dollars=True)
+        told = f"unknown: {line.missing}" if line.usd is None else worded(line.usd, dollars=True)
         console.print(f"  {line.name:26} {told}")
         console.print(f"  {'':26}   {line.how}")
     name = "sum" if found.bill.complete else "sum of what is known"
-    console.print(f"  {name:26} {_told(found.bill.known, dollars=True)}")
+    console.print(f"  {name:26} {worded(found.bill.known, dollars=True)}")
 
 
 def _print_here(console: Console, found: JobEstimate, total_steps: int) -> None:
@@ -154,7 +154,7 @@ def _print_here(console: Console, found: JobEstimate, total_steps: int) -> None:
             "  time unknown: no step was measured; rft run --set local.maxSteps=3, then --measured"
         )
     else:
-        console.print(f"  seconds of {total_steps:,} steps: {_told(found.seconds)}")
+        console.print(f"  seconds of {total_steps:,} steps: {worded(found.seconds)}")
     if seen is not None and seen.peak_memory_mb is not None and seen.total_seconds is not None:
         console.print(
             f"  measured by {seen.source}: {seen.peak_memory_mb:,.0f} MB at most, "
@@ -162,7 +162,7 @@ def _print_here(console: Console, found: JobEstimate, total_steps: int) -> None:
         )
 
 
-def _told(quantity: Quantity, *, dollars: bool = False) -> str:
+def worded(quantity: Quantity, *, dollars: bool = False) -> str:
     """Say a number with its interval and what it rests on."""
 
     def figure(value: float) -> str:

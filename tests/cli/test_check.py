@@ -121,3 +121,25 @@ def test_a_reward_with_credentials_is_audited_with_few_rows(
     assert check("gsm8k", data, "--json", "--set", "local.lambda.passAwsCredentials=true") == 0
     plan = json.loads(capsys.readouterr().out)["audit"]["plan"]
     assert (plan["rows"], plan["subjects"]) == (8, 8)
+
+
+def test_check_names_the_starting_points_that_a_recipe_leaves(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    high = "customizationConfig.rftConfig.hyperParameters.learningRate=1e-3"
+    assert main(["check", "quickstart", "--no-audit", "--set", high]) == 0
+    printed = capsys.readouterr().out
+    assert "learningRate 0.001: 0.0001 is a good start for the LoRA" in printed
+    assert "batchSize 16: 128 works well" not in printed  # kept, so not told
+
+
+def test_check_tells_every_starting_point_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "quickstart", "--no-audit", "--advice"]) == 0
+    assert "batchSize 16: 128 works well" in capsys.readouterr().out
+
+
+def test_check_estimates_what_the_job_will_take(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "quickstart", "--no-audit", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["estimate"]["job"]["steps"]["total"] == found["steps"]["total"]
+    assert {remark["knob"] for remark in found["guidance"]} >= {"batchSize", "learningRate"}

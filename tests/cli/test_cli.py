@@ -23,7 +23,8 @@ VERBS = {
     | {"--shape", "--split", "--system", "--target", "--template", "--threshold"}
     | {"--validation", "--with-response", "-o"},
     "check": COMMON
-    | {"--set", "--json", "--ledger", "--no-audit", "--replies", "--waive", "--rows", "--evidence"},
+    | {"--set", "--json", "--ledger", "--no-audit", "--replies", "--waive", "--rows", "--evidence"}
+    | {"--advice", "--measured"},
     "audit": COMMON
     | {"--data", "--profile", "--wrap", "--answers", "--seed", "--json", "--handler", "--timeout"}
     | {"--memory", "--batch", "--env", "--pass-aws-credentials"}
