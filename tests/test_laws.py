@@ -41,6 +41,8 @@ LAYERS = (
     "check",
     "train",
     "sweep",
+    "jobs",
+    "server",
     "pytest_plugin",
     "cli",
 )
