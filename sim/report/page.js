@@ -41,7 +41,8 @@
     return value.toFixed(size < 10 ? 3 : 1);
   }
   async function unpack(base64) {
-    const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    const binary = atob(base64), bytes = new Uint8Array(binary.length);
+    for (let index = 0; index < binary.length; index += 1) bytes[index] = binary.charCodeAt(index);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text();
   }
@@ -363,14 +364,15 @@
     $("controls").hidden = false;
     listen();
     showStep();
-    await browse();
     const packed = $("plotly").textContent;
+    const unpacking = packed && unpack(packed);
+    await browse();
     if (!packed) return; // made where plotly is not installed: the drawn graphs stay
     updateGraphs();
     readings();
     await painted(); // starting the library takes longer than all the rest, so it comes last
     const library = element("script");
-    library.textContent = await unpack(packed);
+    library.textContent = await unpacking;
     document.head.append(library);
     document.documentElement.classList.add("js");
     drawAll();
