@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sim.dialects.finding import shown
-from sim.recipe import Recipe, parse_recipe
+from sim.recipe import parse_recipe
 from sim.runfolder import disk
 from sim.sweep.axes import AxisFinding, find_axis, find_search_axis
 from sim.sweep.behaviour import behaviour
@@ -38,6 +38,8 @@ class Result:
     axes: tuple[AxisFinding, ...]
     ranking: Ranking | None
     """None where no run completed."""
+    refusals: tuple[tuple[str, ...], ...]
+    """By setting, what Bedrock would refuse."""
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -58,7 +60,10 @@ class Result:
             "mode": sweep.mode,
             "metric": sweep.metric,
             "seeds": list(self.plan.seeds),
-            "settings": [self._row(row) for row in self.rows],
+            "settings": [
+                {**self._row(row), "refused_by_bedrock": list(refused)}
+                for row, refused in zip(self.rows, self.refusals, strict=True)
+            ],
             "axes": [axis.as_json() for axis in self.axes],
             "ranking": self.ranking.as_json() if self.ranking else None,
             "best": BEST if self.ranking else None,
@@ -75,7 +80,6 @@ class Result:
             "effect": effect and effect.as_json(),
             "behaviour": found.kind,
             "says": found.words,
-            "refused_by_bedrock": _refusals(self.plan, row),
             "runs": [one.as_json() for one in row.outcomes],
         }
 
@@ -85,12 +89,14 @@ def result_of(plan: Plan, out: Path, outcomes: Sequence[Outcome]) -> Result:
     rows = rows_of(outcomes)
     base = {axis.path: plan.base_value(axis.path) for axis in plan.sweep.axes}
     find = find_search_axis if plan.sweep.mode == "search" else find_axis
+    refusals = {id(row): _refusals(plan, row) for row in rows}
     return Result(
         plan=plan,
         out=out,
         rows=tuple(rows),
         axes=tuple(find(axis, rows, base) for axis in plan.sweep.axes),
-        ranking=rank(rows, is_legal=lambda row: not _refusals(plan, row)),
+        ranking=rank(rows, is_legal=lambda row: not refusals[id(row)]),
+        refusals=tuple(refusals[id(row)] for row in rows),
     )
 
 
@@ -130,12 +136,7 @@ def best_recipe(result: Result, ranking: Ranking) -> str:
     return "\n".join([*head, text])
 
 
-def _refusals(plan: Plan, row: Row) -> list[str]:
-    recipe = _recipe(plan, row)
-    return [str(finding) for finding in recipe.refusals]
-
-
-def _recipe(plan: Plan, row: Row) -> Recipe:
-    return parse_recipe(
-        plan.recipe_text(row.changes, folder=Path()), name="point", path=Path("point")
-    )
+def _refusals(plan: Plan, row: Row) -> tuple[str, ...]:
+    text = plan.recipe_text(row.changes, folder=Path())
+    recipe = parse_recipe(text, name="point", path=Path("point"))
+    return tuple(str(finding) for finding in recipe.refusals)

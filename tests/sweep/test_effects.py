@@ -1,0 +1,172 @@
+"""Effects, behaviour and ranking, held to numbers worked out by hand and to scipy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from scipy import stats
+
+from sim.sweep.axes import direction
+from sim.sweep.behaviour import behaviour
+from sim.sweep.effects import Row, at_level, between, effect, level_effect, over_seeds, rows_of
+from sim.sweep.outcome import Outcome
+from sim.sweep.ranking import rank
+
+
+def outcome(value: float | None, *, seed: int = 0, changes: Any = None, **more: Any) -> Outcome:
+    status = "completed" if value is not None else "failed"
+    return Outcome(f"run-{seed}", changes or {}, seed, more.pop("status", status), value, **more)
+
+
+def row(values: Sequence[float | None], changes: Any = None, **more: Any) -> Row:
+    found = [
+        outcome(value, seed=seed, changes=changes, **more) for seed, value in enumerate(values)
+    ]
+    return Row(changes or {}, tuple(found))
+
+
+def test_the_interval_is_the_paired_t_interval_over_seeds():
+    better, centre = row([0.7, 0.8, 0.75], {"a": 1}), row([0.5, 0.65, 0.6])
+    found = between(better, centre)
+    expected = stats.ttest_rel([0.7, 0.8, 0.75], [0.5, 0.65, 0.6], alternative="greater")
+    low, high = stats.ttest_rel([0.7, 0.8, 0.75], [0.5, 0.65, 0.6]).confidence_interval(0.95)
+    assert found is not None
+    assert found.value == pytest.approx(0.5 / 3)
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert found.chance == pytest.approx(expected.pvalue)
+    assert (found.seeds, found.higher) == (3, 3)
+
+
+def test_one_seed_gives_a_difference_and_no_interval():
+    found = effect([0.2], floor=0.01)
+    assert found is not None
+    assert (found.value, found.low, found.high, found.chance) == (0.2, None, None, None)
+    assert "one seed" in direction(found)
+
+
+def test_seeds_that_agree_exactly_are_no_surer_than_one_validation_prompt():
+    found = effect([0.25, 0.25], floor=0.025)
+    assert found is not None
+    reach = stats.t.ppf(0.975, 1) * 0.025 / math.sqrt(2)
+    assert (found.low, found.high) == pytest.approx((0.25 - reach, 0.25 + reach))
+
+
+def test_only_seeds_that_completed_on_both_sides_are_paired():
+    found = between(row([0.7, None, 0.9], {"a": 1}), row([0.5, 0.1, None]))
+    assert found is not None
+    assert (found.seeds, found.value) == (1, pytest.approx(0.2))
+    assert between(row([None, 0.3], {"a": 1}), row([0.5, None])) is None
+
+
+def test_a_failed_run_is_no_number():
+    failed = row([0.4, None])
+    assert failed.mean == 0.4
+    assert over_seeds(row([None, None])) is None
+
+
+def test_in_a_grid_an_axis_is_averaged_over_the_others_within_each_seed():
+    cells = [
+        row([0.1, 0.2], {}),
+        row([0.5, 0.6], {"a": 2}),
+        row([0.3, 0.3], {"b": 9}),
+        row([0.5, 0.9], {"a": 2, "b": 9}),
+    ]
+    found = level_effect(cells, "a", 2, 1, base={"a": 1, "b": 8})
+    # seed 0: (0.4 + 0.2) / 2 = 0.3; seed 1: (0.4 + 0.6) / 2 = 0.5
+    assert found is not None
+    assert found.value == pytest.approx(0.4)
+    assert found.seeds == 2
+    assert at_level(cells, "a", 2, base={"a": 1}) == [cells[1], cells[3]]
+
+
+def test_one_factor_levels_hold_only_settings_that_differ_in_that_axis():
+    settings = [row([0.1]), row([0.2], {"a": 2}), row([0.3], {"b": 9})]
+    assert at_level(settings, "a", 1, base={"a": 1, "b": 8}) == [settings[0]]
+
+
+def test_rows_keep_the_order_of_settings_and_sort_the_seeds():
+    found = rows_of([outcome(0.1, seed=1), outcome(0.3, changes={"a": 1}), outcome(0.2, seed=0)])
+    assert [r.changes for r in found] == [{}, {"a": 1}]
+    assert [one.seed for one in found[0].outcomes] == [0, 1]
+
+
+BEHAVIOURS = [
+    ({"gain": 0.2, "noise": 0.05}, "gains"),
+    ({"gain": 0.09, "noise": 0.05}, "is flat"),
+    ({"gain": 0.0, "noise": 0.0}, "is flat"),
+    ({"gain": -0.08, "noise": 0.02}, "loses"),
+    ({"gain": -0.3, "noise": 0.05, "base": 0.6}, "collapses"),
+    ({"gain": -0.3, "noise": 0.2}, "is flat"),
+    ({"gain": 0.01, "noise": 0.05, "problems": ("entropy collapse",)}, "collapses"),
+    ({"gain": 0.4, "noise": 0.05, "problems": ("entropy collapse",)}, "gains"),
+    ({"gain": None, "noise": None}, "cannot tell"),
+]
+
+
+@pytest.mark.parametrize(("numbers", "kind"), BEHAVIOURS)
+def test_a_run_is_judged_by_its_gain_against_the_noise_of_its_prompts(numbers: Any, kind: str):
+    assert behaviour([row([0.5], **numbers)]).kind == kind
+
+
+def test_a_collapse_is_told_with_how_many_runs_and_how_far():
+    fallen = outcome(0.1, seed=1, gain=-0.5, noise=0.05, base=0.6, problems=("reward falling",))
+    rows = [Row({}, (outcome(0.7, gain=0.1, noise=0.03, base=0.6), fallen))]
+    words = behaviour(rows).words
+    assert words == "in 1 of 2 runs, validation from 0.600 down to 0.100; reward falling"
+
+
+def test_settings_without_a_result_say_why():
+    assert behaviour([row([None], why="out of memory\nmore")]).words == "out of memory"
+    assert behaviour([row([None], status="pruned", why="behind")]).kind == "pruned"
+
+
+def ranked(*rows: Row, refused: Sequence[Row] = ()) -> Any:
+    return rank(rows, is_legal=lambda row: row not in refused)
+
+
+def test_the_best_of_many_pays_for_having_been_chosen():
+    centre = row([0.50, 0.55, 0.52])
+    best = row([0.60, 0.66, 0.61], {"a": 1})
+    others = [row([0.4, 0.4, 0.4], {"a": n}) for n in (2, 3)]
+    found = ranked(centre, best, *others)
+    chance = stats.ttest_rel([0.60, 0.66, 0.61], [0.50, 0.55, 0.52], alternative="greater").pvalue
+    assert found.best is best
+    assert found.better_than_centre == pytest.approx(1 - 3 * chance)
+    assert found.runner_up is centre
+    assert "Better than the base recipe: +0.100" in " ".join(found.words)
+
+
+def test_with_one_seed_the_ranking_cannot_tell():
+    found = ranked(row([0.5]), row([0.9], {"a": 1}))
+    assert found.better_than_centre is None
+    assert "Cannot tell whether it is better than the base recipe" in found.words[1]
+    assert "one seed" in found.words[1]
+
+
+def test_two_seeds_that_disagree_cannot_tell_either():
+    found = ranked(row([0.5, 0.6]), row([0.55, 0.58], {"a": 1}))
+    assert found.better_than_centre < 0.95
+    assert "Cannot tell" in found.words[1]
+
+
+def test_a_base_recipe_that_is_the_best_is_said_to_be():
+    found = ranked(row([0.9, 0.8]), row([0.1, 0.2], {"a": 1}))
+    assert found.is_centre
+    assert found.words[1] == "No setting did better than the base recipe."
+
+
+def test_what_bedrock_refuses_is_never_the_best_but_is_named():
+    better = row([0.9, 0.9], {"a": 9})
+    found = ranked(row([0.5, 0.5]), row([0.6, 0.6], {"a": 1}), better, refused=[better])
+    assert found.best.changes == {"a": 1}
+    assert found.refused_above is better
+    assert "Bedrock would refuse it" in found.words[-1]
+
+
+def test_a_setting_with_a_failed_seed_is_not_ranked_against_complete_ones():
+    found = ranked(row([0.5, 0.5]), row([0.9, None], {"a": 1}))
+    assert found.is_centre
+    assert ranked(row([None])) is None

@@ -1,0 +1,199 @@
+"""Points as child processes: made once, reused, resumed, and honest about failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.recipe import load_recipe
+from sim.runfolder import RunFolder, disk
+from sim.sweep.result import Result
+from sim.sweep.runner import CHILD, Runner
+from tests.sweep.conftest import BATCH, RATE, STUB
+
+Swept = Callable[..., Result]
+AXES = f"axes: {{{RATE}: [1e-6, 1e-4, 3e-3], {BATCH}: [16, 32]}}\nallowRefused: true\nseeds: [0, 1]"
+
+
+def by_setting(result: Result) -> dict[str, Any]:
+    return {each["setting"]: each for each in result.as_json()["settings"]}
+
+
+def test_the_sweep_finds_the_collapse_and_the_flatness_and_says_so(swept: Swept):
+    result = swept(AXES)
+    found = by_setting(result)
+    assert found["learningRate 1e-06"]["behaviour"] == "is flat"
+    assert found["learningRate 0.003"]["behaviour"] == "collapses"
+    assert found["centre"]["behaviour"] == "gains"
+    assert found["learningRate 1e-06"]["mean"]["value"] == 0.5
+    assert found["learningRate 0.003"]["mean"]["value"] == 0.125
+    words = result.axes[0].words
+    assert any(line.startswith("1e-06: is flat (no gain beyond noise") for line in words)
+    assert any(line.startswith("0.003: collapses (in 2 of 2 runs") for line in words)
+    assert any(line.startswith("from 0.0001 to 0.003: hurts") for line in words)
+
+
+def test_every_point_is_a_run_folder_and_the_best_is_a_recipe_bedrock_takes(
+    swept: Swept, tmp_path: Path
+):
+    result = swept(AXES)
+    out = tmp_path / "out"
+    assert len(list((out / "points").glob("*/run.json"))) == 8
+    for one in result.outcomes:
+        assert RunFolder.open(out / "points" / one.name).read_record()["status"] == "Completed"
+    best = load_recipe(out / "best.yaml")
+    assert result.ranking is not None
+    assert best.refusals == ()
+    assert best.settings.batch_size == result.ranking.best.changes.get(BATCH, 16)
+    head = (out / "best.yaml").read_text().splitlines()
+    assert head[0] == "# The best of 4 settings of quickstart, by validation_rewards_mean."
+    assert any("probability" in line or "No setting" in line for line in head)
+    assert json.loads((out / "sweep.json").read_text()) == result.as_json()
+
+
+def test_finished_points_are_reused_and_new_ones_added(swept: Swept, made: Any):
+    first = swept(f"axes: {{{RATE}: [1e-5]}}")
+    assert len(made()) == 2
+    again = swept(f"axes: {{{RATE}: [1e-5, 1e-3]}}\nseeds: [0, 1]")
+    assert len(made()) == 6
+    assert [row.changes for row in again.rows] == [{}, {RATE: 1e-5}, {RATE: 1e-3}]
+    assert first.outcomes[0] in again.outcomes
+
+
+def test_two_workers_give_the_table_of_one(swept: Swept, tmp_path: Path):
+    one = swept(AXES)
+    (tmp_path / "out").rename(tmp_path / "first")
+    assert swept(AXES, workers=2).as_json() == one.as_json()
+
+
+def test_a_failed_point_is_recorded_with_its_message_and_counts_as_nothing(swept: Swept):
+    said: list[str] = []
+    text = f"axes: {{{BATCH}: [66, 77, 78]}}\nseeds: [0, 1]"
+    result = swept(text, say=said.append)
+    found = by_setting(result)
+    assert [one.value for one in result.failed] == [None] * 6
+    assert found["batchSize 77"]["mean"] is None
+    assert found["batchSize 77"]["says"] == "the policy became non-finite at step 3"
+    assert found["batchSize 78"]["says"] == "out of memory, says the stub"
+    assert found["batchSize 66"]["says"] == "its process was killed by signal 9"
+    assert any("failed: the policy became non-finite" in line for line in said)
+    assert result.ranking is not None
+    assert result.ranking.is_centre
+
+
+def test_a_failed_point_is_tried_again_by_the_next_sweep(swept: Swept, made: Any):
+    text = f"axes: {{{BATCH}: [77]}}"
+    swept(text)
+    swept(text)
+    assert [line.split()[0] for line in made()] == ["new", "new", "resume"]
+
+
+def test_progress_counts_runs_and_estimates_the_time_left(swept: Swept):
+    said: list[str] = []
+    swept(f"mode: grid\naxes: {{{RATE}: [1e-5, 1e-4], {BATCH}: [16, 32]}}", say=said.append)
+    assert said[0] == "grid: 4 settings x 1 seed = 4 runs, 0 of them finished earlier"
+    assert said[1].startswith("[1/4] centre, seed 0: 0.")
+    assert said[1].endswith("left")
+    assert "left" not in said[4]
+
+
+def test_a_run_another_process_is_writing_to_is_waited_for(plan: Any, tmp_path: Path):
+    point = plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0)
+    said: list[str] = []
+    runner = Runner(tmp_path / "out", STUB, said.append)
+    folder = runner.folder(point)
+    folder.mkdir(parents=True)
+    lock = disk.Lock(folder / ".lock")
+    waited = []
+
+    def pause(seconds: float = 0) -> None:
+        waited.append(seconds)
+        lock.release()
+
+    runner.pause = pause  # type: ignore[method-assign]
+    assert runner.make(point) is None
+    assert len(waited) == 1
+    assert "another process is at work on it" in said[0]
+    assert runner.is_finished(point)
+
+
+def test_the_real_child_ends_with_the_sweep_that_started_it(tmp_path: Path):
+    recipe = tmp_path / "point.yaml"
+    recipe.write_text(load_recipe("quickstart").text)
+    arguments = [*CHILD, str(recipe), str(tmp_path / "points"), "point", "new"]
+    done = subprocess.run(arguments, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGTERM
+
+
+def test_the_real_child_trains_an_ordinary_run(plan: Any, tmp_path: Path, monkeypatch: Any):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    small = "batchSize: 2, trainingSamplePerPrompt: 2, inferenceMaxTokens: 4"
+    shared = "local.maxSteps: 2, local.trainingData: problems:4, local.validationData: problems:2"
+    text = f"set: {{{shared}, local.overrides: {{{small}}}}}\naxes: {{local.maxSteps: [1]}}"
+    point = plan(text).point({}, 0)
+    runner = Runner(tmp_path / "out")
+    assert runner.make(point) is None
+    assert runner.is_finished(point)
+    assert len(runner.lines(point)) == 3
+    assert (runner.folder(point) / "report.html").is_file()
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from sim.sweep import read_sweep, sweep
+say = lambda words: print(words, flush=True)
+sweep(read_sweep(Path(sys.argv[1])), out=Path(sys.argv[2]), workers=1, say=say,
+      command=sys.argv[3:])
+"""
+
+
+def killed_after(lines: int, asked: Path, out: Path) -> None:
+    """Start a sweep in a process of its own and kill it while it makes the next run."""
+    sweep = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(asked), str(out), *STUB],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "STUB_STEP_S": "0.02"},
+    )
+    assert sweep.stdout is not None
+    for line in sweep.stdout:
+        if line.startswith(f"[{lines}/"):
+            break
+    sweep.kill()
+    assert sweep.wait() == -signal.SIGKILL
+    sweep.stdout.close()
+
+
+ONE_FACTOR = f"axes: {{{RATE}: [1e-6, 1e-4], {BATCH}: [16, 32, 77]}}\nseeds: [0, 1]"
+SEARCH = f"""mode: search
+axes:
+  {RATE}: {{low: 1e-5, high: 1e-3, log: true}}
+  {BATCH}: [16, 24, 32]
+seeds: [0, 1]
+trials: 5
+pruner: {{startupTrials: 2, warmupSteps: 1}}
+"""
+
+
+@pytest.mark.parametrize("text", [ONE_FACTOR, SEARCH], ids=["one-factor", "search"])
+def test_a_sweep_killed_twice_gives_the_table_of_one_never_killed(
+    text: str, swept: Swept, written: Callable[[str], Path], tmp_path: Path, made: Any
+):
+    whole = swept(text).as_json()
+    unkilled = len(made())
+    (tmp_path / "out").rename(tmp_path / "whole")
+    asked, out = written(text), tmp_path / "out"
+    killed_after(1, asked, out)
+    killed_after(3, asked, out)
+    assert swept(text).as_json() == whole
+    assert (out / "sweep.json").read_bytes() == (tmp_path / "whole" / "sweep.json").read_bytes()
+    assert sum(line.startswith("new") for line in made()) == unkilled
