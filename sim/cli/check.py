@@ -51,13 +51,14 @@ def run(arguments: argparse.Namespace) -> int:
     from sim.check import check
     from sim.grader.audit.saved import read_replies
     from sim.recipe import load_recipe
+    from sim.runfolder import or_under_runs
 
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
     found = check(
         recipe,
         reward_audit=None if arguments.no_audit else _wanted(arguments, recipe.local.seed),
         replies=None if arguments.replies is None else read_replies(arguments.replies),
-        measured=arguments.measured,
+        measured=arguments.measured and or_under_runs(arguments.measured),
     )
     if arguments.json:
         print(json.dumps(found.as_json()))

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sim.report.overlay import Pair
 
 EXIT_DIFFERENT = 1
-RUNS = Path("runs")
 STYLES = {"same": "green", "different": "red", "cannot": "yellow"}
 EXAMPLES = """
 what to give:
@@ -150,17 +149,13 @@ def _sides(arguments: argparse.Namespace) -> list[tuple[Side, Side]]:
 
 def _side(paths: Sequence[str], batch_size: int | None, *, prefix: str = "") -> Side:
     from sim.curves import read_curves
+    from sim.runfolder import or_under_runs
 
-    found = [curves for path in paths for curves in read_curves(_where(path))]
+    found = [curves for path in paths for curves in read_curves(or_under_runs(path))]
     if batch_size is not None:
         found = [replace(one, prompts_per_step=one.prompts_per_step or batch_size) for one in found]
     names = ", ".join(one.name for one in found)
     return f"{prefix}{names}", found
-
-
-def _where(path: str) -> Path:
-    named = RUNS / path
-    return named if not Path(path).exists() and (named / "run.json").is_file() else Path(path)
 
 
 def _pair(a: Side, b: Side, arguments: argparse.Namespace) -> Pair:

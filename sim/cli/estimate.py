@@ -57,11 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
     from sim import plan
     from sim.estimate import estimate, price_list, read_measured
     from sim.recipe import load_recipe
+    from sim.runfolder import or_under_runs
     from sim.tokens import load_tokenizer
 
     _check_numbers(arguments)
     prices = price_list(file=arguments.prices, stated=arguments.price)
-    measured = None if arguments.measured is None else read_measured(arguments.measured)
+    measured = (
+        None if arguments.measured is None else read_measured(or_under_runs(arguments.measured))
+    )
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
     data = plan.read_data(recipe, load_tokenizer(recipe.model))
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))

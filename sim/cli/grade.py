@@ -58,10 +58,11 @@ def add_to(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Grade the answers and print what came out."""
     from sim.regrade.regrade import open_source, regrade
+    from sim.runfolder import or_under_runs
 
     _refuse_to_write_over(arguments.source, arguments.out)
     source = open_source(
-        arguments.source,
+        or_under_runs(arguments.source),
         data=arguments.data,
         recipe=arguments.recipe,
         validation=arguments.validation,

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Report on the run in the way that was asked for."""
     from sim.report.export import FORMS
     from sim.report.page import Page
-    from sim.report.reading import find_run
+    from sim.runfolder import find_run
 
     if arguments.export and arguments.export[0] not in FORMS:
         arguments.verb.error(f"--export: expected png or svg, found {arguments.export[0]!r}")

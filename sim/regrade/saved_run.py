@@ -1,9 +1,7 @@
 """A run's answers, step by step, with the prompts and references they were given to.
 
-Rollouts name their prompt by id; the row comes from the data that the run was made with, as its
-recipe says, or from another file.
-A run does not say where its recipe lay: where that names its data by a relative path, and the
-command is given from elsewhere, the file has to be named.
+Rollouts name their prompt by id; the row comes from the prompts that the run kept, or from another
+file. A run of a version that kept none is read with the data that its recipe names.
 """
 
 from __future__ import annotations
@@ -95,6 +93,9 @@ def run_batches(
 
 
 def _known_rows(folder: RunFolder, recipe: Recipe, data: Path | None, split: Split) -> Rows:
+    kept = folder.read_prompts() if data is None else {}
+    if kept:
+        return {row.id: row for (name, _), row in kept.items() if name == split}
     source = recipe.training_source if split == "train" else recipe.validation_source
     if data is None and isinstance(source, Path) and not source.is_file():
         raise DataError(

@@ -12,7 +12,6 @@ from sim.dataset import Row
 from sim.errors import RehearsalError
 from sim.report.batches import BUDGET_BYTES, Batch, pack
 from sim.report.events import EventForm
-from sim.report.prompts import PROMPTS, read_prompts
 from sim.report.reading import Run
 from sim.rollouts import Rollout
 from sim.runfolder import RunFolder
@@ -47,13 +46,14 @@ class Answers:
 
     def _prepare(self, run: Run, remarks: list[str]) -> None:
         if self._rows is None:
-            self._rows = read_prompts(self._folder)
+            self._rows = self._folder.read_prompts()
             self._form = EventForm(
                 profile=run.local("payloadProfile") or "both",
                 wrap_string_as_text=bool(run.local("wrapStringAsText")),
             )
         if not self._rows and run.lines:
-            remarks.append(f"{PROMPTS} is missing, so answers are shown without their prompts.")
+            name = self._folder.prompts.name
+            remarks.append(f"{name} is missing, so answers are shown without their prompts.")
         allowance = max(SMALLEST_ALLOWANCE, self._budget // max(1, _expected(run)))
         if allowance != self._allowance:
             self._allowance = allowance

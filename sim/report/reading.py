@@ -5,19 +5,15 @@ What can be mended without guessing is mended and named in `remarks`; what can't
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from sim.contract.metrics import METRICS
 from sim.contract.statuses import IN_PROGRESS, STOPPING
 from sim.errors import RunFolderError
-from sim.runfolder import RunFolder, disk
-from sim.runfolder.folder import LATEST
+from sim.runfolder import RunFolder
 from sim.verdicts.evidence import is_number
 
-RUNS: Final = Path("runs")
 NOT_NUMBERS: Final = frozenset(
     {"local_reward_components", "local_grader_errors", "local_seconds", "local_non_finite"}
 )
@@ -60,28 +56,6 @@ class Run:
         return entry.get("value") if isinstance(entry, dict) else None
 
 
-def find_run(name: str, *, runs: Path = RUNS) -> RunFolder:
-    """Open a run by its folder, by its name under `runs`, or the one started last (`latest`).
-
-    Raises:
-        RunFolderError: there is no such run.
-    """
-    direct, named = Path(name), runs / name
-    if (direct / "run.json").is_file() or "/" in name:
-        return RunFolder.open(direct.resolve())
-    if (named / "run.json").is_file():
-        return RunFolder.open(named.resolve())
-    there = sorted(path.parent.name for path in runs.glob("*/run.json"))
-    others = [each for each in there if each != LATEST]
-    raise RunFolderError(
-        "there is no run of this name",
-        where=name,
-        expected=f"a run folder, the name of one under {runs}/, or {LATEST}",
-        found=f"under {runs}/: {', '.join(others)}" if others else f"no run under {runs}/",
-        hint="check the spelling, or start a run with `rft run`",
-    )
-
-
 def read_run(folder: RunFolder) -> Run:
     """Read everything but the rollouts.
 
@@ -90,7 +64,7 @@ def read_run(folder: RunFolder) -> Run:
     """
     remarks: list[str] = []
     record = folder.read_record()
-    going_on = _going_on(folder, record)
+    going_on = folder.is_being_written()
     if record.get("status") in (IN_PROGRESS, STOPPING) and not going_on:
         remarks.append(
             "No process is writing to this run any more: it was killed. "
@@ -103,19 +77,6 @@ def read_run(folder: RunFolder) -> Run:
         remarks.append("recipe.resolved.json is missing: the run ended before it was written.")
     lines = _checked(folder, remarks)
     return Run(folder, record, resolved, lines, going_on, tuple(remarks))
-
-
-def _going_on(folder: RunFolder, record: Mapping[str, Any]) -> bool:
-    if record.get("status") not in (IN_PROGRESS, STOPPING):
-        return False
-    path = folder.path / ".lock"
-    if not path.exists():  # a copy of a run folder, mostly
-        return False
-    try:
-        disk.Lock(path).release()
-    except OSError:
-        return True
-    return False
 
 
 def _checked(folder: RunFolder, remarks: list[str]) -> list[dict[str, Any]]:

@@ -16,15 +16,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sim.contract.statuses import IN_PROGRESS
+from sim.contract.statuses import IN_PROGRESS, STOPPING
+from sim.dataset import Row
 from sim.errors import RunFolderError
 from sim.metrics.translate import nova_csv_row
 from sim.rollouts import Rollout, from_line, to_line
 from sim.runfolder import disk
+from sim.runfolder.prompts import from_lines, to_lines
 
 SCHEMA_VERSION = 1
 """Of run.json and of the folder as a whole."""
 
+RECORD = "run.json"
+LOCK = ".lock"
 LATEST = "latest"
 """A link beside the runs, to the one that was started last."""
 
@@ -53,7 +57,7 @@ class RunFolder:
                 path.mkdir()
             except FileExistsError:
                 raise _taken(path) from None
-            folder = cls(path, disk.Lock(path / ".lock"))
+            folder = cls(path, disk.Lock(path / LOCK))
         folder._begin()
         return folder
 
@@ -100,7 +104,7 @@ class RunFolder:
     @property
     def record(self) -> Path:
         """What ran, on what, and how it ended."""
-        return self.path / "run.json"
+        return self.path / RECORD
 
     @property
     def recipe(self) -> Path:
@@ -141,6 +145,11 @@ class RunFolder:
     def grader_log(self) -> Path:
         """What the handler printed, and REPORT lines."""
         return self.path / "grader.log"
+
+    @property
+    def prompts(self) -> Path:
+        """The prompts and references, as graded."""
+        return self.path / "prompts.jsonl"
 
     @property
     def model(self) -> Path:
@@ -197,6 +206,13 @@ class RunFolder:
         self._assert_ours()
         with disk.named_errors(self.report, "write the report"):
             disk.replace_file(self.report, html.encode())
+
+    def write_prompts(self, train: Iterable[Row], validation: Iterable[Row]) -> None:
+        """Keep what the run trains on and validates with; the same rows give the same bytes."""
+        self._assert_ours()
+        parts = [*to_lines("train", train), *to_lines("validation", validation)]
+        with disk.named_errors(self.prompts, "write the prompts"):
+            disk.replace_file(self.prompts, "".join(parts).encode(), durable=False)
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
         """Append a step's metrics; once the line is there, the step is complete."""
@@ -273,6 +289,25 @@ class RunFolder:
     def read_resolved(self) -> dict[str, Any]:
         """Return the recipe as understood."""
         return disk.read_json(self.resolved)
+
+    def read_prompts(self) -> dict[tuple[str, str], Row]:
+        """Return the rows by set (train or validation) and id; none if none were kept.
+
+        Raises:
+            RunFolderError: the file is damaged.
+        """
+        return from_lines(disk.read_json_lines(self.prompts), source=self.prompts)
+
+    def is_being_written(self) -> bool:
+        """Whether a process is still at work on the run; False for a copy, which has no lock."""
+        lock = self.path / LOCK
+        if self.read_record().get("status") not in (IN_PROGRESS, STOPPING) or not lock.exists():
+            return False
+        try:
+            disk.Lock(lock).release()
+        except OSError:
+            return True
+        return False
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the metric lines; a torn last one is left out."""
@@ -365,7 +400,7 @@ def _checked(name: str) -> str:
 
 
 def _taken(path: Path) -> RunFolderError:
-    is_run = (path / "run.json").is_file()
+    is_run = (path / RECORD).is_file()
     return RunFolderError(
         "a run of this name is already there" if is_run else "something else has the run's name",
         where=str(path),
@@ -386,7 +421,7 @@ def _no_run(path: Path) -> RunFolderError:
 
 def _locked(path: Path) -> disk.Lock:
     try:
-        return disk.Lock(path / ".lock")
+        return disk.Lock(path / LOCK)
     except (BlockingIOError, PermissionError) as error:
         raise RunFolderError(
             "another process is writing to this run",

@@ -27,7 +27,7 @@ from sim.grader.of_recipe import grader_of
 from sim.metrics import Verdict, learning_signal
 from sim.plan import Data, Steps
 from sim.recipe import Recipe
-from sim.report import PageDuringRun, write_prompts
+from sim.report import PageDuringRun
 from sim.runfolder import RunFolder
 from sim.tokens import EMBEDDED_MODEL
 from sim.tokens import load_tokenizer as load_chat_tokenizer
@@ -166,7 +166,7 @@ def _prepare(job: _Job, identity: dict[str, Any]) -> int | None:
         ended=None,
         resumed_from_step=last,
     )
-    write_prompts(folder, job.data.train, job.data.validation)
+    folder.write_prompts(job.data.train, job.data.validation)
     folder.write_recipe(recipe.text, resolved=recipe.resolved(), request=_request(recipe))
     event = "Job started" if started is None else f"Job resumed after step {last or 0}"
     folder.append_event(message_event(event))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sim.dataset import read_rows
 from sim.errors import DataError, HandlerError, RecipeError
 from sim.recipe import load_recipe
 from sim.regrade.answers import file_batches
@@ -176,6 +177,17 @@ def test_a_rollout_without_its_row_is_one_error_with_the_id(
     run = saved_run()
     with pytest.raises(DataError, match="'sum-001'"):
         grade(run, rewards["exact"], data=write_rows(1, "other.jsonl"))
+
+
+def test_the_prompts_that_a_run_kept_serve_where_its_data_is_gone(
+    saved_run: Callable[..., Path], rewards: dict[str, str], tmp_path: Path
+) -> None:
+    path = saved_run()
+    data = tmp_path / "train.jsonl"
+    with RunFolder.open(path, write=True) as folder:
+        folder.write_prompts(read_rows(data), read_rows(tmp_path / "validation.jsonl"))
+    data.unlink()
+    assert grade(path, rewards["exact"], validation=True).ok
 
 
 def test_data_that_moved_is_named_and_can_be_given(

@@ -12,7 +12,6 @@ import pytest
 from sim.dataset import Row
 from sim.metrics import step_metrics
 from sim.recipe import load_recipe
-from sim.report import write_prompts
 from sim.rollouts import Rollout, group_advantages
 from sim.runfolder import RunFolder
 
@@ -110,7 +109,7 @@ def make_run(parent: Path, name: str = "run", *, steps: int = STEPS, **record: A
     """Write a run of this many steps and give it back, open for writing."""
     recipe = load_recipe("quickstart")
     run = RunFolder.create(parent, name)
-    write_prompts(run, rows(), rows())
+    run.write_prompts(rows(), rows())
     run.write_recipe(recipe.text, resolved=recipe.resolved(), request=recipe.request)
     fields: dict[str, Any] = {
         "status": "Completed",

@@ -10,9 +10,8 @@ import pytest
 
 from sim.errors import RunFolderError
 from sim.report.page import Page
-from sim.report.reading import find_run, read_run
+from sim.report.reading import read_run
 from sim.runfolder import RunFolder
-from tests.report.conftest import make_run
 
 
 def remarks(run: RunFolder) -> str:
@@ -99,19 +98,3 @@ def test_a_damaged_run_record_is_one_message(folder: RunFolder) -> None:
     folder.record.write_text('{"schema')
     with pytest.raises(RunFolderError, match=r"run\.json: the file is damaged"):
         read_run(folder)
-
-
-def test_a_run_is_found_by_folder_by_name_and_as_the_latest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_run(tmp_path / "runs", "first", steps=0).close()
-    make_run(tmp_path / "runs", "second", steps=0).close()
-    monkeypatch.chdir(tmp_path)
-    assert find_run(str(tmp_path / "runs" / "first")).name == "first"
-    assert find_run("first").name == "first"
-    assert find_run("runs/first").name == "first"
-    assert find_run("latest").name == "second"
-    with pytest.raises(RunFolderError, match="found: under runs/: first, second"):
-        find_run("third")
-    with pytest.raises(RunFolderError, match="there is no run here"):
-        find_run("runs/third")

@@ -7,12 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sim.contract.events import message_event
+from sim.dataset import read_rows
 from sim.errors import RunFolderError
 from sim.metrics import mantle_event, nova_csv_row
 from sim.rollouts import Rollout
@@ -332,3 +333,20 @@ def test_rollouts_that_can_not_be_written_leave_the_old_file(
         folder.write_rollouts(1, [])
     assert folder.read_rollouts(1) == [rollout(1)]
     assert [path.name for path in (folder.path / "rollouts").iterdir()] == ["step-000001.jsonl"]
+
+
+def test_prompts_come_back_as_they_were(tmp_path: Path, write_rows: Callable[..., Path]) -> None:
+    rows = list(read_rows(write_rows(3)))
+    with RunFolder.create(tmp_path, "run") as folder:
+        folder.write_prompts(rows[:2], rows[2:])
+    kept = RunFolder.open(tmp_path / "run").read_prompts()
+    assert list(kept) == [("train", "sum-000"), ("train", "sum-001"), ("validation", "sum-002")]
+    assert [(r.id, r.messages, r.reference_answer, r.extra) for r in kept.values()] == [
+        (r.id, r.messages, r.reference_answer, r.extra) for r in rows
+    ]
+
+
+def test_a_run_tells_whether_it_is_being_written(tmp_path: Path) -> None:
+    with RunFolder.create(tmp_path, "run") as folder:
+        assert RunFolder.open(folder.path).is_being_written()
+    assert not RunFolder.open(tmp_path / "run").is_being_written()
