@@ -22,6 +22,7 @@ from sim.curves.steplines import (
     read_trainer_state,
 )
 from sim.errors import DataError
+from sim.runfolder import is_run
 
 NOVA_CSV: Final = "step_wise_training_metrics.csv"
 ARCHIVE: Final = "output.tar.gz"
@@ -50,7 +51,7 @@ def read_curves(path: str | Path, *, kind: Kind | None = None) -> list[Curves]:
 
 
 def _folder(path: Path) -> list[Curves]:
-    if (path / "run.json").is_file():
+    if is_run(path):
         return [read_run(path)]
     files = _files_below(path)
     for name in (NOVA_CSV, ARCHIVE):
