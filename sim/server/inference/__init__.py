@@ -1,0 +1,8 @@
+"""The model that answers: a child process with the weights, and the server's side of talking to it.
+
+The server itself never imports torch.
+"""
+
+from sim.server.inference.models import Answer, Ask, ModelError, Models, Piece, Refused
+
+__all__ = ["Answer", "Ask", "ModelError", "Models", "Piece", "Refused"]

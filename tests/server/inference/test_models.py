@@ -1,0 +1,107 @@
+"""The model process behind the server: asked, left alone, killed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from sim.server.inference import Answer, Ask, ModelError, Models, Piece, Refused
+
+T = TypeVar("T")
+ASK = Ask(
+    "tiny",
+    [{"role": "user", "content": "Tom has 3 apples and buys 4 more. How many apples has he?"}],
+    max_tokens=48,
+    temperature=0,
+)
+# A process that says one piece and waits; after that it answers what it was told is unwanted.
+PATIENT = """
+import json, sys
+for line in sys.stdin:
+    m = json.loads(line)
+    if "unwanted" in m:
+        said = {"ask": first, "piece": "too late"}
+    elif m["model"] == "die":
+        sys.exit(1)
+    elif m["model"] == "wait":
+        first = m["ask"]
+        said = {"ask": first, "piece": "one"}
+    else:
+        text = repr(sorted(globals().keys() & {"first"}))
+        said = {"ask": m["ask"], "answered": {"text": text, "stop_reason": "stop",
+                "stop_sequence": None, "prompt_tokens": 1, "completion_tokens": 1}}
+    print(json.dumps(said), flush=True)
+"""
+
+
+def within(models: Models, work: Callable[[Models], Awaitable[T]]) -> T:
+    async def run() -> T:
+        try:
+            return await work(models)
+        finally:
+            await models.close()
+
+    return asyncio.run(run())
+
+
+def patient() -> Models:
+    return Models(command=(sys.executable, "-c", PATIENT))
+
+
+def test_the_model_process_answers_in_pieces_and_goes_on_after_a_refusal(tmp_path: Path) -> None:
+    async def work(models: Models) -> tuple[list[Piece | Answer], Answer]:
+        long = [{"role": "user", "content": "apples " * 600}]
+        with pytest.raises(Refused, match="whole context"):
+            await models.answer(Ask("tiny", long))
+        with pytest.raises(ModelError, match="there is no such model folder"):
+            await models.answer(Ask(str(tmp_path / "nothing"), ASK.messages))
+        async with aclosing(models.stream(ASK)) as told:
+            return [each async for each in told], await models.answer(ASK)
+
+    told, answer = within(Models(log=tmp_path / "model.log"), work)
+    assert told[-1] == answer
+    assert answer.stop_reason == "stop"
+    assert "".join(piece.text for piece in told[:-1] if isinstance(piece, Piece)) == answer.text
+    assert len(told) > 3
+
+
+def test_two_asks_at_once_both_get_their_own_answer() -> None:
+    async def work(models: Models) -> tuple[Answer, Answer]:
+        one, two = await asyncio.gather(
+            models.answer(Ask("a", ASK.messages)), models.answer(Ask("b", ASK.messages))
+        )
+        return one, two
+
+    assert len(within(patient(), work)) == 2
+
+
+def test_an_ask_that_nobody_listens_to_is_called_off() -> None:
+    async def work(models: Models) -> str:
+        async with aclosing(models.stream(Ask("wait", ASK.messages))) as told:
+            assert await anext(told) == Piece("one")
+        return (await models.answer(Ask("a", ASK.messages))).text
+
+    assert within(patient(), work) == "['first']"
+
+
+def test_a_dead_process_is_an_error_once_and_then_there_is_a_new_one() -> None:
+    async def work(models: Models) -> Answer:
+        for _ in range(2):
+            with pytest.raises(ModelError, match="the process of the model died"):
+                await models.answer(Ask("die", ASK.messages))
+        return await models.answer(Ask("a", ASK.messages))
+
+    assert within(patient(), work).stop_reason == "stop"
+
+
+def test_closing_twice_or_without_a_process_does_nothing() -> None:
+    async def work(models: Models) -> None:
+        await models.close()
+
+    within(patient(), work)
