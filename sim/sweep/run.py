@@ -38,8 +38,9 @@ def sweep(
     else:
         outcomes = _walk(plan, plan.settings(), runner, workers=workers, say=say)
     found = result_of(plan, out, outcomes)
-    write_result(found)
-    write_page(found)
+    with runner.alone("writing-the-result"):
+        write_result(found)
+        write_page(found)
     return found
 
 

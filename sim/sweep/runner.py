@@ -1,18 +1,20 @@
 """Make one point in a child process of its own, go on with one that was killed, reuse a finished.
 
-A crash or a full memory ends the child alone, and gives back what it held. The lock of a run folder
-is the claim to it: a point on which another sweep is at work is waited for, never made twice.
+A crash or a full memory ends the child alone, and gives back what it held. Whoever makes a point
+holds a lock on it, which ends with the process: a point on which another sweep is at work, or a
+run that a killed sweep left behind and that is about to stop, is waited for and never made twice.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -23,8 +25,11 @@ from sim.runfolder import RunFolder, disk
 from sim.sweep.settings import RECIPES, Point
 
 POINTS: Final = "points"
+CLAIMS: Final = "claims"
 CHILD: Final = (sys.executable, "-m", "sim.sweep.child")
 POLL_S: Final = 0.05
+BUSY: Final = PermissionError if sys.platform == "win32" else BlockingIOError
+"""What a lock held by another process raises."""
 MESSAGE_MAX: Final = 2000
 
 Watch = Callable[[Sequence[Mapping[str, Any]]], bool]
@@ -66,10 +71,14 @@ class Runner:
         Raises:
             Interrupted: the sweep was stopped meanwhile.
         """
+        with contextlib.ExitStack() as held:
+            self._wait_for_others(point, held)
+            if self.is_finished(point):
+                return None
+            return self._make(point, watch)
+
+    def _make(self, point: Point, watch: Watch | None) -> str | None:
         folder = self.folder(point)
-        self._wait_for_others(folder)
-        if self.is_finished(point):
-            return None
         recipe = self.out / RECIPES / f"{point.name}.yaml"
         with disk.named_errors(recipe, "write a point's recipe"):
             recipe.parent.mkdir(parents=True, exist_ok=True)
@@ -129,24 +138,59 @@ class Runner:
                 asked = True
             time.sleep(POLL_S)
 
-    def _wait_for_others(self, folder: Path) -> None:
+    def claim(self, name: str, held: contextlib.ExitStack) -> bool:
+        """Take the lock of this name until `held` ends; False where somebody else has it.
+
+        Raises:
+            RunFolderError: the disk refuses.
+        """
+        path = self.out / CLAIMS / f"{name}.lock"
+        with disk.named_errors(path, "lock a point"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                held.callback(disk.Lock(path).release)
+            except BUSY:
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Wait for the lock of this name and hold it for the block.
+
+        Raises:
+            Interrupted: the sweep was stopped meanwhile.
+        """
+        with contextlib.ExitStack() as held:
+            while not self.claim(name, held):
+                self.pause()
+            yield
+
+    def is_taken(self, point: Point) -> bool:
+        """Whether somebody else is at work on a point."""
+        with contextlib.ExitStack() as held:
+            return not self.claim(point.name, held) or _is_written(self.folder(point))
+
+    def _wait_for_others(self, point: Point, held: contextlib.ExitStack) -> None:
         told = False
-        while is_taken(folder):
+        while not self.claim(point.name, held) or _is_written(self.folder(point)):
+            held.close()
             if not told:
-                self.say(f"{folder.name}: another process is at work on it; waiting")
+                self.say(f"{point.name}: another process is at work on it; waiting")
                 told = True
             self.pause()
 
 
-def is_taken(folder: Path) -> bool:
+def _is_written(folder: Path) -> bool:
     """Whether a process is writing to this run."""
     lock = folder / ".lock"
     if not lock.exists():
         return False
     try:
         disk.Lock(lock).release()
-    except OSError:
+    except BUSY:
         return True
+    except OSError:
+        return False  # the child will say what is wrong
     return False
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sim.sweep.file import Metric
 from sim.sweep.outcome import Outcome, read_outcome
-from sim.sweep.runner import Interrupted, Runner, is_taken
+from sim.sweep.runner import Interrupted, Runner
 from sim.sweep.settings import Point, described_changes
 
 MINUTE_S = 60
@@ -109,7 +109,7 @@ def _next(
     """Take the first point nobody else is at work on; if all are taken, the first to wait for."""
     with lock:
         for _ in range(len(queue)):
-            if not is_taken(runner.folder(queue[0][1])):
+            if not runner.is_taken(queue[0][1]):
                 break
             queue.rotate(-1)
         return queue.popleft() if queue else None

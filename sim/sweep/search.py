@@ -20,14 +20,13 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.dialects.finding import Plain
 from sim.errors import RecipeError
-from sim.runfolder import disk
 from sim.sweep.file import Axis, Range
 from sim.sweep.outcome import VALIDATION, Outcome
 from sim.sweep.runner import Runner
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     import optuna
 
 STUDY: Final = "study.db"
-CLAIMS: Final = "trials"
+TAKING: Final = "taking-a-trial"
 WAIT_S: Final = 0.5
 STARTUP_MOST: Final = 10
 STARTUP_LEAST: Final = 3
@@ -79,15 +78,16 @@ def search(plan: Plan, runner: Runner, *, pace: Pace) -> list[Trial]:
     """
     demand_optuna()
     found: dict[int, Trial] = {}
-    storage = _storage(runner.out)
     name = _study_name(plan)
+    with runner.alone(TAKING):  # two processes must not both make the tables
+        storage = _storage(runner.out)
+        _study(plan, storage, name, create=True)
     reading = threading.Lock()
 
     def work() -> None:
         study = _study(plan, storage, name)
         _Worker(plan, runner, pace, study, found, reading).work()
 
-    _study(plan, storage, name, create=True)
     in_parallel([work] * pace.workers, runner)
     return [found[number] for number in sorted(found)]
 
@@ -135,36 +135,26 @@ class _Worker:
         """Claim a trial left by a dead process, else a new one; None when there are enough."""
         import optuna
 
-        with self._alone():
+        with self.runner.alone(TAKING):
             trials = self._trials()
             for trial in trials:
-                if not trial.state.is_finished() and self._claim(trial.number, claim):
+                if not trial.state.is_finished() and self._take_over(trial, claim):
                     return optuna.trial.Trial(self.study, trial._trial_id)
             if len(trials) >= self.plan.sweep.trials:
                 return None
             made = self.study.ask(_distributions(self.plan.sweep.axes))
-            self._claim(made.number, claim)
+            self.runner.claim(f"trial-{made.number}", claim)
             return made
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Wait until no other worker is taking a trial."""
+    def _take_over(self, trial: optuna.trial.FrozenTrial, claim: contextlib.ExitStack) -> bool:
         with contextlib.ExitStack() as held:
-            while not self._lock("taking", held):
-                self.runner.pause()
-            yield
-
-    def _claim(self, number: int, held: contextlib.ExitStack) -> bool:
-        return self._lock(f"{number:06d}", held)
-
-    def _lock(self, name: str, held: contextlib.ExitStack) -> bool:
-        path = self.runner.out / CLAIMS / f"{name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            held.callback(disk.Lock(path).release)
-        except OSError:
-            return False
-        return True
+            if not self.runner.claim(f"trial-{trial.number}", held):
+                return False
+            # Its owner may have finished it since the trials were listed.
+            if self.study.get_trials(deepcopy=False)[trial.number].state.is_finished():
+                return False
+            claim.enter_context(held.pop_all())
+            return True
 
     def _make(self, trial: optuna.Trial) -> None:
         from optuna.trial import TrialState
