@@ -88,7 +88,10 @@ def search(plan: Plan, runner: Runner, *, pace: Pace) -> list[Trial]:
         study = _study(plan, storage, name)
         _Worker(plan, runner, pace, study, found, reading).work()
 
-    in_parallel([work] * pace.workers, runner)
+    try:
+        in_parallel([work] * pace.workers, runner)
+    finally:
+        storage.engine.dispose()
     return [found[number] for number in sorted(found)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,3 @@ def made(tmp_path: Path) -> Callable[[], list[str]]:
     """Return a function that tells which runs the stub was asked for, in order."""
     log = tmp_path / "out" / "stub.log"
     return lambda: log.read_text().splitlines() if log.exists() else []
-
-
-@pytest.fixture(autouse=True)
-def _close_databases() -> Iterator[None]:
-    yield
-    if "sqlalchemy" in sys.modules:
-        import gc
-
-        gc.collect()
