@@ -1,0 +1,51 @@
+"""The page of a sweep in a real browser: every graph drawn, no error, no request.
+
+Without chromium and chromedriver it is skipped; RFT_REQUIRE_BROWSER=1 makes that a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sim.sweep.result import Result
+from tests.report.test_browser import browser  # noqa: F401  a fixture
+from tests.sweep.conftest import BATCH, RATE
+
+WAIT_S = 20
+
+
+def opened(chrome: Any, result: Result) -> Any:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    chrome.get_log("browser")
+    chrome.get((result.out / "sweep.html").as_uri())
+    ready = "return document.documentElement.dataset.ready"
+    WebDriverWait(chrome, WAIT_S, poll_frequency=0.05).until(lambda _: chrome.execute_script(ready))
+    return chrome
+
+
+def count(chrome: Any, css: str) -> int:
+    return len(chrome.find_elements("css selector", css))
+
+
+def test_effects_and_parallel_coordinates_are_drawn_without_an_error(
+    swept: Callable[..., Result],
+    browser: Any,  # noqa: F811
+):
+    axes = f"{{{RATE}: [1e-6, 1e-3], {BATCH}: [32]}}"
+    chrome = opened(browser, swept(f"axes: {axes}\nseeds: [0, 1]"))
+    assert chrome.get_log("browser") == []
+    assert count(chrome, "#effects .plot-card svg.main-svg") >= 2
+    assert count(chrome, "#parallel .scatterlayer .trace") == 4
+
+
+def test_a_search_draws_its_settings_on_every_axis(
+    swept: Callable[..., Result],
+    browser: Any,  # noqa: F811
+):
+    text = f"mode: search\naxes: {{{RATE}: {{low: 1e-5, high: 1e-3, log: true}}}}\ntrials: 2\n"
+    chrome = opened(browser, swept(text + "pruner: none"))
+    assert chrome.get_log("browser") == []
+    assert count(chrome, "#effects .scatterlayer .point") == 3
+    assert count(chrome, "#parallel .scatterlayer .trace") == 3
