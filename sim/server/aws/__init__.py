@@ -1,0 +1,1 @@
+"""S3, IAM and STS, served by moto inside this process."""

@@ -1,0 +1,77 @@
+"""Refusals in AWS's own form: `{"message": …}`, a status, and the type in `x-amzn-errortype`.
+
+Deliberately never HTML and never an empty body, so that every SDK shows the reason.
+Sources: AWS rest-json protocol as botocore reads it; exception lists of botocore's service models.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+NOT_SIMULATED = "not simulated"
+STATUS = {
+    "ValidationException": 400,
+    "InvalidParameterValueException": 400,
+    "InvalidRequestContentException": 400,
+    "InvalidZipFileException": 400,
+    "ConflictException": 400,
+    "TooManyTagsException": 400,
+    "ServiceQuotaExceededException": 400,
+    "UnknownOperationException": 400,
+    "AccessDeniedException": 403,
+    "ResourceNotFoundException": 404,
+    "RequestTimeoutException": 408,
+    "PreconditionFailedException": 412,
+    "ResourceConflictException": 409,
+    "RequestEntityTooLargeException": 413,
+    "RequestTooLargeException": 413,
+    "ThrottlingException": 429,
+    "InternalServerException": 500,
+    "ServiceException": 500,
+}
+
+
+class AwsError(Exception):
+    """A refusal by its AWS name."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        self.message = message
+        super().__init__(f"{code}: {message}")
+
+    def response(self) -> Response:
+        """Return what the client gets."""
+        return aws_error(self.code, self.message)
+
+
+def aws_error(code: str, message: str, *, status: int | None = None) -> JSONResponse:
+    """Return a refusal in AWS's form."""
+    return JSONResponse(
+        {"message": message, "__type": code},
+        status_code=status or STATUS[code],
+        headers={"x-amzn-errortype": code, "x-amzn-requestid": str(uuid.uuid4())},
+    )
+
+
+def invalid(message: str) -> AwsError:
+    """Return a ValidationException."""
+    return AwsError("ValidationException", message)
+
+
+def not_found(message: str) -> AwsError:
+    """Return a ResourceNotFoundException."""
+    return AwsError("ResourceNotFoundException", message)
+
+
+def conflict(message: str) -> AwsError:
+    """Return a ConflictException."""
+    return AwsError("ConflictException", message)
+
+
+def internal_error(_request: Request, error: Exception) -> Response:
+    """Answer our own mistake; the traceback goes to the server's log, not to the client."""
+    words = f"{type(error).__name__} in the local endpoint; the server's log has the traceback"
+    return aws_error("InternalServerException", words)

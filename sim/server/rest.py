@@ -1,0 +1,271 @@
+"""One AWS service over HTTP, driven by botocore's own model: which operation, which parameters.
+
+A request is matched, read and checked against the model; a handler gets plain parameters and gives
+plain output. An operation without a handler answers that it is not simulated.
+Sources: AWS rest-json protocol; botocore service models.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from sim.dialects.finding import shown
+from sim.dialects.shapes import check_shape
+from sim.errors import RehearsalError
+from sim.server.errors import NOT_SIMULATED, AwsError, aws_error, internal_error
+from sim.server.json_body import parse_json
+
+_LABEL = re.compile(r"\{(\w+)(\+?)\}")
+_OPAQUE = ("timestamp", "blob")
+_SHOWN = 5
+
+# A botocore shape or model; the library has no types of its own.
+Shape = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One checked request."""
+
+    operation: str
+    params: dict[str, Any]
+    """By the model's member names; times in seconds since 1970, blobs as bytes."""
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is not simply JSON."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call], dict[str, Any] | Reply]
+
+
+@cache
+def service_model(service: str) -> Any:
+    """Load a service's model from the files inside botocore, without a session."""
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    loader = Loader(
+        extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False
+    )
+    return ServiceModel(loader.load_service_model(service, "service-2"), service)
+
+
+@cache
+def _routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
+    """Return method, pattern and operation, the most literal path first."""
+    model = service_model(service)
+    found = []
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path = http["requestUri"].partition("?")[0].rstrip("/") or "/"
+        found.append((path.count("{"), http["method"], _pattern(path), name))
+    return [(method, pattern, name) for _, method, pattern, name in sorted(found, key=str)]
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    text, end = "", 0
+    for label in _LABEL.finditer(path):
+        piece = ".+" if label[2] else "[^/]+"
+        text += re.escape(path[end : label.start()]) + f"(?P<{label[1]}>{piece})"
+        end = label.end()
+    return re.compile(text + re.escape(path[end:]) + "/?")
+
+
+class RestService:
+    """A service's operations that are simulated, by their AWS names."""
+
+    def __init__(
+        self,
+        service: str,
+        handlers: Mapping[str, Handler],
+        *,
+        invalid: str = "ValidationException",
+        default_region: str,
+    ) -> None:
+        self.service = service
+        self.handlers = handlers
+        self._invalid = invalid
+        self._region = default_region
+
+    async def answer(self, request: Request, *, region: str | None) -> Response:
+        """Answer one request in the service's own form, whatever it is."""
+        raw_path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
+        operation, labels = self._match(request.method, raw_path)
+        if operation is None:
+            words = f"{request.method} {raw_path[:200]} is no operation of {self.service}"
+            return aws_error("UnknownOperationException", words)
+        if operation not in self.handlers:
+            words = f"{operation} is {NOT_SIMULATED} by the local endpoint"
+            return aws_error("UnknownOperationException", words)
+        body = await request.body()
+        try:
+            params = self._params(operation, labels, request, body)
+            call = Call(operation, params, region or self._region)
+            reply = await run_in_threadpool(self.handlers[operation], call)
+        except AwsError as error:
+            return error.response()
+        except RehearsalError as error:
+            return internal_error(request, error)
+        return self._response(operation, reply)
+
+    def _match(self, method: str, raw_path: str) -> tuple[str | None, dict[str, str]]:
+        for wanted, pattern, name in _routes(self.service):
+            match = pattern.fullmatch(raw_path) if method == wanted else None
+            if match:
+                return name, {key: unquote(text) for key, text in match.groupdict().items()}
+        return None, {}
+
+    def _params(
+        self, operation: str, labels: Mapping[str, str], request: Request, body: bytes
+    ) -> dict[str, Any]:
+        shape = service_model(self.service).operation_model(operation).input_shape
+        if shape is None:
+            return {}
+        params = self._outside(shape, labels, request)
+        payload = shape.serialization.get("payload")
+        if payload is not None:
+            member = shape.members[payload]
+            is_blob = member.type_name == "blob"
+            params[payload] = body if is_blob else self._json(body)
+        elif body:
+            params |= self._json(body)
+        opaque = _without_opaque(shape, params)
+        findings = [
+            f"{one.problem} at {one.path!r}, value: {shown(one.value)}, expected: {one.rule}"
+            for one in check_shape(shape, opaque)
+        ]
+        if findings:
+            errors = "error" if len(findings) == 1 else "errors"
+            words = "; ".join(findings[:_SHOWN])
+            raise AwsError(self._invalid, f"{len(findings)} validation {errors} detected: {words}")
+        try:
+            decoded: dict[str, Any] = _decode(shape, params)
+        except ValueError as error:
+            raise AwsError(self._invalid, f"1 validation error detected: {error}") from None
+        return decoded
+
+    def _outside(self, shape: Shape, labels: Mapping[str, str], request: Request) -> dict[str, Any]:
+        """Return what stands in the path, the query and the headers."""
+        query = parse_qs(request.url.query, keep_blank_values=True)
+        found: dict[str, Any] = {}
+        for name, member in shape.members.items():
+            location = member.serialization.get("location")
+            key = member.serialization.get("name", name)
+            if location == "uri":
+                found[name] = labels[key]
+            elif location == "querystring" and key in query:
+                found[name] = self._typed(member, query[key], name)
+            elif location == "header" and key.lower() in request.headers:
+                found[name] = request.headers[key.lower()]
+        return found
+
+    def _typed(self, member: Shape, texts: list[str], name: str) -> Any:
+        try:
+            if member.type_name == "list":
+                return texts
+            if member.type_name in ("integer", "long"):
+                return int(texts[0])
+        except ValueError:
+            words = f"Value {texts[0]!r} at {name!r}, expected: a whole number"
+            raise AwsError(self._invalid, f"1 validation error detected: {words}") from None
+        if member.type_name == "boolean":
+            return texts[0].lower() == "true"
+        return texts[0]
+
+    def _json(self, body: bytes) -> dict[str, Any]:
+        try:
+            value = parse_json(body or b"{}")
+        except ValueError as error:
+            raise AwsError(self._invalid, f"the body is no usable JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise AwsError(self._invalid, "the body is no JSON object")
+        return value
+
+    def _response(self, operation: str, reply: dict[str, Any] | Reply) -> Response:
+        if isinstance(reply, Reply):
+            return Response(reply.body, status_code=reply.status, headers=dict(reply.headers))
+        model = service_model(self.service).operation_model(operation)
+        status = model.http.get("responseCode", 200)
+        if model.output_shape is None or status == 204:  # noqa: PLR2004 - no content
+            return Response(status_code=status)
+        return JSONResponse(_encode(model.output_shape, reply), status_code=status)
+
+
+def _without_opaque(shape: Shape, value: Any) -> Any:
+    """Leave out times and blobs, which the checks of the model don't know."""
+    kind = shape.type_name
+    if kind == "structure" and isinstance(value, dict):
+        return {
+            name: _without_opaque(shape.members[name], inner) if name in shape.members else inner
+            for name, inner in value.items()
+            if name not in shape.members or shape.members[name].type_name not in _OPAQUE
+        }
+    if kind == "list" and isinstance(value, list):
+        return [_without_opaque(shape.member, inner) for inner in value]
+    return value
+
+
+def _decode(shape: Shape, value: Any) -> Any:
+    kind = shape.type_name
+    if kind == "structure" and isinstance(value, dict):
+        return {name: _decode(shape.members[name], inner) for name, inner in value.items()}
+    if kind == "list" and isinstance(value, list):
+        return [_decode(shape.member, inner) for inner in value]
+    if kind == "timestamp":
+        return _seconds(value)
+    if kind == "blob" and not isinstance(value, bytes):
+        return _unbase64(value)
+    return value
+
+
+def _unbase64(value: Any) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, TypeError) as error:
+        raise ValueError("a blob is not base64") from error
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    try:
+        moment = datetime.datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is no time") from None
+    return moment.replace(tzinfo=moment.tzinfo or datetime.UTC).timestamp()
+
+
+def _encode(shape: Shape, value: Any) -> Any:
+    """Return the output as JSON carries it; what is None is left out."""
+    kind = shape.type_name
+    if kind == "structure":
+        return {
+            name: _encode(shape.members[name], inner)
+            for name, inner in value.items()
+            if inner is not None
+        }
+    if kind == "list":
+        return [_encode(shape.member, inner) for inner in value]
+    if kind == "timestamp" and shape.serialization.get("timestampFormat") == "iso8601":
+        moment = datetime.datetime.fromtimestamp(value, tz=datetime.UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value

@@ -1,0 +1,60 @@
+"""The endpoint over a real socket, with a stub in place of the training, and clients for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.server.running import running
+from sim.server.state import ServerState, open_state
+from tests.jobs.conftest import stub_command
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A running endpoint: its address and, because it runs in this process, its state."""
+
+    url: str
+    state: ServerState
+
+    def client(self, service: str, *, region: str = "us-east-1", **options: Any) -> Any:
+        """Return a boto3 client, as a user makes it."""
+        import boto3
+        from botocore.config import Config
+
+        settings = Config(retries={"total_max_attempts": 1}, **options.pop("config", {}))
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=region,
+            aws_access_key_id=options.pop("key", "testing"),
+            aws_secret_access_key="testing",
+            config=settings,
+            **options,
+        )
+
+
+def serve(stack: ExitStack, root: Path, **options: Any) -> Endpoint:
+    """Serve `root` until the stack is closed."""
+    options.setdefault("start", stub_command())
+    state = stack.enter_context(open_state(root, **options))
+    return Endpoint(stack.enter_context(running(state)), state)
+
+
+@pytest.fixture
+def serve_root(tmp_path: Path) -> Iterator[Callable[..., Endpoint]]:
+    """Return a function that serves a root of one's own."""
+    with ExitStack() as stack:
+        yield lambda root=None, **options: serve(stack, root or tmp_path / "root", **options)
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """Return one endpoint for the whole session; its training is a stub of three steps."""
+    with ExitStack() as stack:
+        yield serve(stack, tmp_path_factory.mktemp("endpoint") / "root")
