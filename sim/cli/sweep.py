@@ -23,7 +23,9 @@ a sweep file:
   seeds: [0, 1, 2]                 # every setting with every seed
   metric: validation_rewards_mean  # at the end of the run; or critic_rewards_mean
   allowRefused: false              # true: rehearse values that Bedrock would refuse, too
-  trials: 20                       # of a search; likewise searchSeed and pruner
+  set: {local.maxSteps: 20}        # changes that every point shares
+  # a search also takes trials: 20, searchSeed: 0, and
+  # pruner: {startupTrials: 4, warmupSteps: 1}, or pruner: none
 
 A sweep that was stopped or killed goes on when the same command is given again: finished points are
 known by a hash of recipe, data, reward and versions, unfinished ones go on from their checkpoint,
