@@ -4,5 +4,6 @@ The server itself never imports torch.
 """
 
 from sim.server.inference.models import Answer, Ask, ModelError, Models, Piece, Refused
+from sim.server.inference.of_state import models_of
 
-__all__ = ["Answer", "Ask", "ModelError", "Models", "Piece", "Refused"]
+__all__ = ["Answer", "Ask", "ModelError", "Models", "Piece", "Refused", "models_of"]

@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import itertools
 import os
+import subprocess
 import sys
+import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -70,18 +72,32 @@ class Answer:
     completion_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Mailbox:
+    """Where an ask waits, in the event loop it came from."""
+
+    process: subprocess.Popen[bytes]
+    loop: asyncio.AbstractEventLoop
+    queue: asyncio.Queue[dict[str, Any]]
+
+    def put(self, message: dict[str, Any]) -> None:
+        """Put a message in, from another thread; a loop that is closed waits for nothing."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self.queue.put_nowait, message)
+
+
 class Models:
-    """The model process, as long as the server lives."""
+    """The model process, as long as the server lives; of no event loop in particular."""
 
     def __init__(self, *, log: Path | None = None, command: Sequence[str] = COMMAND) -> None:
         """Prepare; `log` gets what the process prints."""
         self._command = command
         self._log = log
-        self._process: asyncio.subprocess.Process | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._starting = asyncio.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+        self._lock = threading.Lock()
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Queue[dict[str, Any]]] = {}
+        self._waiting: dict[int, _Mailbox] = {}
 
     async def answer(self, ask: Ask) -> Answer:
         """Return the whole answer.
@@ -103,14 +119,14 @@ class Models:
             Refused: the ask is at fault.
             ModelError: the model is.
         """
-        process = await self._running()
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         number = next(self._numbers)
-        mailbox = self._waiting[number] = asyncio.Queue()
         is_over = False
         try:
-            await _send(process, {"ask": number, **_as_message(ask)})
+            await asyncio.to_thread(self._send, number, ask, loop, queue)
             while not is_over:
-                message = await mailbox.get()
+                message = await queue.get()
                 is_over = "piece" not in message
                 if "answered" in message:
                     yield Answer(**message["answered"])
@@ -119,74 +135,85 @@ class Models:
                 else:
                     yield Piece(message["piece"])
         finally:
-            del self._waiting[number]
-            if not is_over:  # whoever listened has gone
-                _tell(process, {"unwanted": number})
+            mailbox = self._waiting.pop(number, None)
+            if mailbox is not None and not is_over:  # whoever listened has gone
+                _write(mailbox.process, {"unwanted": number})
 
-    async def close(self) -> None:
-        """End the process."""
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+    def close(self) -> None:
+        """End the process; whoever still waits is told that it died."""
+        with self._lock:
+            process, reader = self._process, self._reader
+            self._process = self._reader = None
+        if process is not None and reader is not None:
+            process.kill()
+            reader.join()
+
+    # In other threads
+
+    def _send(
+        self,
+        number: int,
+        ask: Ask,
+        loop: asyncio.AbstractEventLoop,
+        queue: asyncio.Queue[dict[str, Any]],
+    ) -> None:
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+            assert self._process is not None
+            self._waiting[number] = _Mailbox(self._process, loop, queue)
+            if not _write(self._process, {"ask": number, **_as_message(ask)}):
+                raise _died()
+
+    def _start(self) -> None:
         if self._reader is not None:
-            await self._reader
-            self._reader = None
-
-    async def _running(self) -> asyncio.subprocess.Process:
-        async with self._starting:
-            if self._process is None or self._process.returncode is not None:
-                if self._reader is not None:
-                    await self._reader
-                self._process = await self._start()
-                self._reader = asyncio.create_task(self._read(self._process))
-            return self._process
-
-    async def _start(self) -> asyncio.subprocess.Process:
+            self._reader.join()
         with contextlib.ExitStack() as files:
-            errors: Any = asyncio.subprocess.DEVNULL
+            errors: Any = subprocess.DEVNULL
             if self._log is not None:
                 self._log.parent.mkdir(parents=True, exist_ok=True)
                 is_long = self._log.exists() and self._log.stat().st_size > LOG_KEPT_BYTES
                 errors = files.enter_context(self._log.open("wb" if is_long else "ab"))
-            return await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
                 stderr=errors,
                 env=child_environment(os.environ),
-                limit=protocol.MAX_LINE_BYTES,
                 start_new_session=True,
             )
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
         """Hand each line to whoever asked; at the end tell all that still wait."""
+        assert process.stdin is not None
         assert process.stdout is not None
-        async for line in process.stdout:
+        for line in process.stdout:
+            if not line.endswith(b"\n"):
+                break  # torn by its death
             message = protocol.decode(line)
             mailbox = self._waiting.get(message["ask"])
             if mailbox is not None:
-                mailbox.put_nowait(message)
-        await process.wait()
-        for mailbox in self._waiting.values():
-            mailbox.put_nowait({"died": True})
+                mailbox.put(message)
+        process.wait()
+        process.stdout.close()
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        for mailbox in list(self._waiting.values()):
+            if mailbox.process is process:
+                mailbox.put({"died": True})
 
 
-async def _send(process: asyncio.subprocess.Process, message: Mapping[str, Any]) -> None:
+def _write(process: subprocess.Popen[bytes], message: Mapping[str, Any]) -> bool:
+    """Write one line at once; return whether the process could take it."""
     assert process.stdin is not None
     try:
         process.stdin.write(protocol.encode(message))
-        await process.stdin.drain()
-    except (ConnectionError, RuntimeError) as error:  # RuntimeError: the pipe is closed already
-        raise _died() from error
-
-
-def _tell(process: asyncio.subprocess.Process, message: Mapping[str, Any]) -> None:
-    """Send without waiting; a process that is gone needs no telling."""
-    assert process.stdin is not None
-    if not process.stdin.is_closing():
-        process.stdin.write(protocol.encode(message))
+        process.stdin.flush()
+    except (OSError, ValueError):  # ValueError: closed already
+        return False
+    return True
 
 
 def _as_message(ask: Ask) -> dict[str, Any]:

@@ -16,8 +16,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-MAX_LINE_BYTES = 32 * 1024 * 1024
-
 
 def encode(message: Mapping[str, Any]) -> bytes:
     """Return the line; JSON escapes every newline inside."""

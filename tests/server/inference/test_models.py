@@ -42,12 +42,12 @@ for line in sys.stdin:
 
 def within(models: Models, work: Callable[[Models], Awaitable[T]]) -> T:
     async def run() -> T:
-        try:
-            return await work(models)
-        finally:
-            await models.close()
+        return await work(models)
 
-    return asyncio.run(run())
+    try:
+        return asyncio.run(run())
+    finally:
+        models.close()
 
 
 def patient() -> Models:
@@ -100,8 +100,19 @@ def test_a_dead_process_is_an_error_once_and_then_there_is_a_new_one() -> None:
     assert within(patient(), work).stop_reason == "stop"
 
 
-def test_closing_twice_or_without_a_process_does_nothing() -> None:
+def test_whoever_waits_when_the_process_is_closed_is_told() -> None:
     async def work(models: Models) -> None:
-        await models.close()
+        waiting = asyncio.create_task(models.answer(Ask("wait", ASK.messages)))
+        async with aclosing(models.stream(Ask("wait", ASK.messages))) as told:
+            await anext(told)  # both have been read by now
+            await asyncio.to_thread(models.close)
+        with pytest.raises(ModelError, match="died"):
+            await waiting
 
     within(patient(), work)
+
+
+def test_closing_twice_or_without_a_process_does_nothing() -> None:
+    models = patient()
+    models.close()
+    models.close()

@@ -1,0 +1,67 @@
+"""Graders tried before a job uses them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from openai import BadRequestError, OpenAI
+
+GRADER: Any = {
+    "type": "lambda",
+    "lambda": {"function": "arn:aws:lambda:us-west-2:123456789012:function:reward"},
+}
+ITEM = {"messages": [{"role": "user", "content": "1 + 1?"}], "reference_answer": "2"}
+
+
+def run(client: OpenAI, answer: str, **others: Any) -> Any:
+    asked = {"grader": GRADER, "model_sample": answer, "item": ITEM, **others}
+    return client.fine_tuning.alpha.graders.run(**asked)
+
+
+def test_a_grader_gives_its_reward_and_parts(client: OpenAI) -> None:
+    result = run(client, "It is 2.")
+    assert result.reward == 1.0
+    assert result.sub_rewards == {"accuracy": 0.5}
+    assert not any(flag for flag in result.metadata.errors.model_dump().values())
+    assert result.metadata.type == "lambda"
+    assert run(client, "It is 3.").reward == 0.0
+
+
+def test_a_grader_that_raises_has_no_reward_and_says_why(client: OpenAI) -> None:
+    result = run(client, "crash")
+    assert result.reward is None
+    assert result.metadata.errors.python_grader_runtime_error
+    assert "no number in sight" in result.metadata.errors.python_grader_runtime_error_details
+
+
+def test_a_grader_that_answers_wrongly_has_no_reward(client: OpenAI) -> None:
+    result = run(client, "silent")
+    assert result.reward is None
+    assert result.metadata.errors.unresponsive_reward_error
+
+
+def test_an_item_that_is_no_record_is_refused(client: OpenAI) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        run(client, "2", item={"question": "1 + 1?"})
+    assert caught.value.param == "item"
+
+
+def test_a_valid_grader_is_returned(client: OpenAI) -> None:
+    result = client.fine_tuning.alpha.graders.validate(grader=GRADER)
+    assert result.grader is not None
+
+
+@pytest.mark.parametrize(
+    "grader",
+    [
+        {"type": "string_check", "name": "x", "input": "a", "reference": "b", "operation": "eq"},
+        {"type": "lambda"},
+        {"type": "lambda", "lambda": {"function": "reward"}},
+        {"type": "lambda", "lambda": {"function": GRADER["lambda"]["function"] + "s"}},
+    ],
+)
+def test_other_graders_are_refused(client: OpenAI, grader: Any) -> None:
+    with pytest.raises(BadRequestError) as caught:
+        client.fine_tuning.alpha.graders.validate(grader=grader)
+    assert caught.value.type == "invalid_request_error"
