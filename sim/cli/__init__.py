@@ -13,7 +13,20 @@ import traceback
 from collections.abc import Sequence
 
 from sim import __version__
-from sim.cli import audit, check, compare, data, estimate, grade, package, probe, report, run, sweep
+from sim.cli import (
+    audit,
+    check,
+    compare,
+    data,
+    estimate,
+    grade,
+    package,
+    probe,
+    report,
+    run,
+    serve,
+    sweep,
+)
 from sim.errors import DataError, RecipeError, RehearsalError
 
 EXIT_FAILED = 1
@@ -59,5 +72,6 @@ def parser() -> argparse.ArgumentParser:
     data.add_to(verbs)
     probe.add_to(verbs)
     sweep.add_to(verbs)
+    serve.add_to(verbs)
     estimate.add_to(verbs)
     return root

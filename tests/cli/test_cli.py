@@ -44,6 +44,9 @@ VERBS = {
     "probe": COMMON
     | {"--set", "--json", "--prompts", "--samples", "--out", "--filtered"}
     | {"--endpoint", "--endpoint-model", "--endpoint-key-env"},
+    "serve": COMMON
+    | {"--root", "--host", "--port", "--parallel", "--mapping", "--region", "--token-env"}
+    | {"--json"},
     "sweep": COMMON | {"--out", "--workers", "--seeds", "--json"},
     "run": COMMON | {"--set", "--json", "--out", "--name", "--resume", "--quiet"},
 }

@@ -93,6 +93,10 @@ class LocalS3:
                 self._keep(method, raw_path, query)
         return answer
 
+    def warm(self) -> None:
+        """Load moto and what was kept, so that the first client need not wait."""
+        self.has_bucket("warm")
+
     def load(self) -> None:
         """Fill moto's S3 from the disk, once."""
         with self._lock:

@@ -1,0 +1,105 @@
+"""`rft serve` as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.cli import main
+from sim.cli.serve import exports
+
+
+@contextmanager
+def served(root: Path, *options: str, **variables: str) -> Iterator[dict[str, Any]]:
+    command = [sys.executable, "-m", "sim", "serve", "--root", str(root), "--port", "0", "--json"]
+    environment = {**os.environ, **variables}
+    with subprocess.Popen(
+        [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        try:
+            told = process.stdout.readline()
+            assert told, process.communicate()[1].decode()
+            yield {**json.loads(told), "process": process}
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+def test_it_says_where_it_is_and_answers(tmp_path: Path) -> None:
+    with served(tmp_path / "root") as told:
+        assert told["environment"]["AWS_ENDPOINT_URL"] == told["url"]
+        assert told["environment"]["OPENAI_BASE_URL"] == told["url"] + "/v1"
+        with urllib.request.urlopen(told["url"]) as response:
+            assert json.load(response)["name"] == "bedrock-rft-sim"
+    assert told["process"].returncode == 0
+    assert (tmp_path / "root" / "jobs.sqlite").is_file()
+
+
+def test_the_token_is_demanded_and_never_printed(tmp_path: Path) -> None:
+    with served(tmp_path / "root", RFT_TOKEN="secret-token") as told:
+        shown = {key: value for key, value in told.items() if key != "process"}
+        assert "secret-token" not in json.dumps(shown)
+        assert told["environment"]["AWS_ACCESS_KEY_ID"] == '"$RFT_TOKEN"'
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(told["url"])
+        assert refused.value.code == 403
+        refused.value.close()
+        request = urllib.request.Request(
+            told["url"], headers={"Authorization": "Bearer secret-token"}
+        )
+        with urllib.request.urlopen(request) as response:
+            assert response.status == 200
+
+
+def test_an_address_that_others_reach_needs_a_token(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["serve", "--host", "0.0.0.0", "--root", str(tmp_path / "root")])
+    assert code == 2
+    assert "needs a token" in capsys.readouterr().err
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_taken_port_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with served(tmp_path / "root") as told:
+        port = told["url"].rpartition(":")[2]
+        code = main(["serve", "--port", port, "--root", str(tmp_path / "other")])
+        assert code == 1
+        assert "can't listen here" in capsys.readouterr().err
+
+
+def test_a_second_server_on_the_same_root_is_one_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served(tmp_path / "root"):
+        assert main(["serve", "--port", "0", "--root", str(tmp_path / "root")]) == 1
+        assert "another server holds these jobs" in capsys.readouterr().err
+
+
+def test_a_missing_package_names_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sim.cli.serve.NEEDED", ("no_such_package",))
+    assert main(["serve"]) == 1
+    assert "pip install 'bedrock-rft-sim[serve]'" in capsys.readouterr().err
+
+
+def test_no_parallel_job_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--parallel", "0"]) == 2
+    assert "no job could ever run" in capsys.readouterr().err
+
+
+def test_the_variables_of_a_plain_endpoint_need_no_token() -> None:
+    found = exports("http://127.0.0.1:1", region="us-east-1", shown=None)
+    assert found["AWS_ACCESS_KEY_ID"] == found["OPENAI_API_KEY"] == "local"
