@@ -3,7 +3,26 @@
 The server itself never imports torch.
 """
 
-from sim.server.inference.models import Answer, Ask, ModelError, Models, Piece, Refused
+from sim.server.inference.models import (
+    Answer,
+    Ask,
+    ModelError,
+    Models,
+    Piece,
+    Refused,
+    Told,
+    begun,
+)
 from sim.server.inference.of_state import models_of
 
-__all__ = ["Answer", "Ask", "ModelError", "Models", "Piece", "Refused", "models_of"]
+__all__ = [
+    "Answer",
+    "Ask",
+    "ModelError",
+    "Models",
+    "Piece",
+    "Refused",
+    "Told",
+    "begun",
+    "models_of",
+]

@@ -72,6 +72,10 @@ class Answer:
     completion_tokens: int
 
 
+Told = AsyncGenerator[Piece | Answer, None]
+"""Pieces as they are written, and the answer last."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Mailbox:
     """Where an ask waits, in the event loop it came from."""
@@ -112,7 +116,7 @@ class Models:
                     return each
         raise _died()
 
-    async def stream(self, ask: Ask) -> AsyncGenerator[Piece | Answer, None]:
+    async def stream(self, ask: Ask) -> Told:
         """Yield pieces as they are written, and the answer; one that is left early is stopped.
 
         Raises:
@@ -233,3 +237,24 @@ def _died() -> ModelError:
         "the process of the model died",
         hint="ask again; if it dies again, the model may be too large for this machine",
     )
+
+
+async def begun(models: Models, ask: Ask) -> Told:
+    """Return the stream of an ask once its first word is there, so that refusals have a status.
+
+    Raises:
+        Refused: the ask is at fault.
+        ModelError: the model is.
+    """
+    told = models.stream(ask)
+    first = await anext(told)
+
+    async def all_of_it() -> Told:
+        try:
+            yield first
+            async for each in told:
+                yield each
+        finally:
+            await told.aclose()
+
+    return all_of_it()

@@ -35,7 +35,7 @@ def checked_request(body: Mapping[str, Any], *, known: Sequence[str]) -> dict[st
 
 
 def _refusal(finding: Finding) -> OpenAIError:
-    hint = f" {finding.hint}" if finding.hint else ""
+    problem, hint = finding.problem, finding.hint or ""
     codes = {
         "unknown key": "unknown_parameter",
         "missing key": "missing_required_parameter",
@@ -43,9 +43,9 @@ def _refusal(finding: Finding) -> OpenAIError:
         "not offered for reinforcement fine-tuning": "model_not_available",
     }
     return OpenAIError(
-        f"{finding.problem[:1].upper()}{finding.problem[1:]}: {finding}.{hint[:2].upper()}{hint[2:]}",
+        f"{problem[:1].upper()}{problem[1:]}: {finding}. {hint[:1].upper()}{hint[1:]}".rstrip(),
         param=finding.path,
-        code=codes.get(finding.problem, "invalid_value"),
+        code=codes.get(problem, "invalid_value"),
     )
 
 

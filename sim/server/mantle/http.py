@@ -6,19 +6,18 @@ Sources: OpenAI API reference; WHATWG HTML standard, server-sent events.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sim.errors import RehearsalError
-from sim.server.inference import Answer, Ask, ModelError, Models, Piece, Refused
+from sim.server.inference import ModelError, Refused
 from sim.server.json_body import parse_json
 from sim.server.mantle.errors import OpenAIError, model_failed, wrong
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-Told = AsyncGenerator[Piece | Answer, None]
 
 
 def refusing(endpoint: Endpoint) -> Endpoint:
@@ -62,27 +61,6 @@ def model_name(body: dict[str, Any]) -> str:
     if not isinstance(name, str) or not name:
         raise wrong("model", "expected the name of a model.", code="missing_required_parameter")
     return name
-
-
-async def begun(models: Models, ask: Ask) -> Told:
-    """Return the stream of an ask once its first word is there, so that refusals have a status.
-
-    Raises:
-        Refused: the ask is at fault.
-        ModelError: the model is.
-    """
-    told = models.stream(ask)
-    first = await anext(told)
-
-    async def all_of_it() -> Told:
-        try:
-            yield first
-            async for each in told:
-                yield each
-        finally:
-            await told.aclose()
-
-    return all_of_it()
 
 
 def event_stream(lines: AsyncIterator[str]) -> Response:

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sim.server.inference import ModelError, Models
+from sim.server.inference import ModelError, Models, Told, begun
 from sim.server.mantle import chat, responses
 from sim.server.mantle.errors import model_failed
-from sim.server.mantle.http import Told, begun, event, event_stream, model_name, read_body
+from sim.server.mantle.http import event, event_stream, model_name, read_body
 from sim.server.mantle.models import local_model
 from sim.server.state import ServerState
 

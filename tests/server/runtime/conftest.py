@@ -1,0 +1,47 @@
+"""An endpoint whose stub training leaves the embedded model behind, and clients for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.jobs import Job
+from tests.server.asking import create_function, put, records, rft_request, wait_for_job
+from tests.server.conftest import Endpoint, serve
+
+STUB = Path(__file__).parent.parent / "mantle" / "stub_run.py"
+BUCKET, FUNCTION = "data-of-runtime", "reward-of-runtime"
+
+
+def stub_command(recipe: Path, job: Job, resume: bool) -> Sequence[str]:
+    return [sys.executable, str(STUB), str(job.folder.parent), job.id, "end"]
+
+
+@pytest.fixture(scope="session")
+def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    with ExitStack() as stack:
+        yield serve(stack, tmp_path_factory.mktemp("runtime") / "root", start=stub_command)
+
+
+@pytest.fixture(scope="session")
+def runtime(answering: Endpoint) -> Any:
+    return answering.client("bedrock-runtime")
+
+
+@pytest.fixture(scope="session")
+def tuned(answering: Endpoint) -> dict[str, str]:
+    """Return the ARNs of a custom model and of its deployment."""
+    put(answering, BUCKET, train=records(), validation=records(10))
+    create_function(answering, FUNCTION)
+    bedrock = answering.client("bedrock")
+    request = rft_request("answers", bucket=BUCKET, function=FUNCTION)
+    job = wait_for_job(bedrock, bedrock.create_model_customization_job(**request)["jobArn"])
+    deployed = bedrock.create_custom_model_deployment(
+        modelDeploymentName="answers", modelArn=job["outputModelArn"]
+    )
+    return {"model": job["outputModelArn"], "deployment": deployed["customModelDeploymentArn"]}
