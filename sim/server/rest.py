@@ -70,15 +70,18 @@ def service_model(service: str) -> Any:
 
 
 @cache
-def _routes(service: str) -> list[tuple[str, re.Pattern[str], str]]:
-    """Return method, pattern and operation, the most literal path first."""
+def _routes(service: str) -> list[tuple[str, re.Pattern[str], set[str], str]]:
+    """Return method, pattern, fixed query and operation, the most literal path first."""
     model = service_model(service)
     found = []
     for name in model.operation_names:
         http = model.operation_model(name).http
-        path = http["requestUri"].partition("?")[0].rstrip("/") or "/"
-        found.append((path.count("{"), http["method"], _pattern(path), name))
-    return [(method, pattern, name) for _, method, pattern, name in sorted(found, key=str)]
+        path, _, query = http["requestUri"].partition("?")
+        path = path.rstrip("/") or "/"
+        fixed = {part for part in query.split("&") if part}
+        rank = (path.count("{"), -len(fixed))
+        found.append((rank, (http["method"], _pattern(path), fixed, name)))
+    return [route for _, route in sorted(found, key=lambda one: one[0])]
 
 
 def _pattern(path: str) -> re.Pattern[str]:
@@ -109,7 +112,7 @@ class RestService:
     async def answer(self, request: Request, *, region: str | None) -> Response:
         """Answer one request in the service's own form, whatever it is."""
         raw_path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
-        operation, labels = self._match(request.method, raw_path)
+        operation, labels = self._match(request.method, raw_path, request.url.query)
         if operation is None:
             words = f"{request.method} {raw_path[:200]} is no operation of {self.service}"
             return aws_error("UnknownOperationException", words)
@@ -127,10 +130,11 @@ class RestService:
             return internal_error(request, error)
         return self._response(operation, reply)
 
-    def _match(self, method: str, raw_path: str) -> tuple[str | None, dict[str, str]]:
-        for wanted, pattern, name in _routes(self.service):
+    def _match(self, method: str, raw_path: str, query: str) -> tuple[str | None, dict[str, str]]:
+        said = set(query.split("&"))
+        for wanted, pattern, fixed, name in _routes(self.service):
             match = pattern.fullmatch(raw_path) if method == wanted else None
-            if match:
+            if match and fixed <= said:
                 return name, {key: unquote(text) for key, text in match.groupdict().items()}
         return None, {}
 
@@ -148,10 +152,11 @@ class RestService:
             params[payload] = body if is_blob else self._json(body)
         elif body:
             params |= self._json(body)
-        opaque = _without_opaque(shape, params)
+        checkable = _checkable(shape, params)
         findings = [
             f"{one.problem} at {one.path!r}, value: {shown(one.value)}, expected: {one.rule}"
-            for one in check_shape(shape, opaque)
+            for one in check_shape(shape, checkable)
+            if not (one.problem == "missing key" and _is_there(params, one.keys))
         ]
         if findings:
             errors = "error" if len(findings) == 1 else "errors"
@@ -210,18 +215,34 @@ class RestService:
         return JSONResponse(_encode(model.output_shape, reply), status_code=status)
 
 
-def _without_opaque(shape: Shape, value: Any) -> Any:
-    """Leave out times and blobs, which the checks of the model don't know."""
-    kind = shape.type_name
-    if kind == "structure" and isinstance(value, dict):
+def _checkable(shape: Shape, value: Any) -> Any:
+    """Leave out what the checks of the model can't judge."""
+    if shape.type_name == "structure" and isinstance(value, dict):
         return {
-            name: _without_opaque(shape.members[name], inner) if name in shape.members else inner
+            name: _checkable(shape.members[name], inner) if name in shape.members else inner
             for name, inner in value.items()
-            if name not in shape.members or shape.members[name].type_name not in _OPAQUE
+            if name not in shape.members or _can_be_checked(shape.members[name])
         }
-    if kind == "list" and isinstance(value, list):
-        return [_without_opaque(shape.member, inner) for inner in value]
+    if shape.type_name == "list" and isinstance(value, list) and _can_be_checked(shape.member):
+        return [_checkable(shape.member, inner) for inner in value]
     return value
+
+
+def _can_be_checked(shape: Shape) -> bool:
+    """Times and blobs are decoded instead; some patterns are Java's and not Python's."""
+    if shape.type_name == "map":
+        return _can_be_checked(shape.key) and _can_be_checked(shape.value)
+    if shape.type_name == "list":
+        return _can_be_checked(shape.member)
+    return shape.type_name not in _OPAQUE and r"\p{" not in shape.metadata.get("pattern", "")
+
+
+def _is_there(value: Any, keys: tuple[str | int, ...]) -> bool:
+    for key in keys:
+        if isinstance(value, dict) and key not in value:
+            return False
+        value = value[key]
+    return True
 
 
 def _decode(shape: Shape, value: Any) -> Any:

@@ -139,10 +139,14 @@ def test_unknown_things_are_not_found(bedrock: Any) -> None:
         (bedrock.stop_model_customization_job, "jobIdentifier"),
         (bedrock.get_custom_model, "modelIdentifier"),
         (bedrock.delete_custom_model, "modelIdentifier"),
-        (bedrock.get_foundation_model, "modelIdentifier"),
-        (bedrock.get_custom_model_deployment, "customModelDeploymentIdentifier"),
     ):
         assert refused(call, **{name: "nobody"})[0] == "ResourceNotFoundException"
+    base = refused(bedrock.get_foundation_model, modelIdentifier="amazon.nobody-v1:0")
+    assert base[0] == "ResourceNotFoundException"
+    deployment = "arn:aws:bedrock:us-east-1:123456789012:custom-model-deployment/abcdefghijkl"
+    call = bedrock.get_custom_model_deployment
+    found = refused(call, customModelDeploymentIdentifier=deployment)
+    assert found[0] == "ResourceNotFoundException"
 
 
 def test_the_metrics_lie_in_the_output_bucket(
@@ -200,7 +204,7 @@ def test_jobs_are_listed_in_pages_with_filters(serve_root: Callable[..., Endpoin
     ascending = found(sortBy="CreationTime", sortOrder="Ascending")[key]
     assert [one["jobName"] for one in ascending] == names
     assert [one["jobName"] for one in found(statusEquals="Stopped")[key]] == ["job-4"]
-    assert [one["jobName"] for one in found(nameContains="-3")[key]] == ["job-3"]
+    assert [one["jobName"] for one in found(nameContains="b-3")[key]] == ["job-3"]
     created = ascending[2]["creationTime"]
     after = [one["jobName"] for one in found(creationTimeAfter=created)[key]]
     assert after[:2] == ["job-4", "job-3"]
