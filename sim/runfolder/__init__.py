@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from sim.runfolder.find import find_run, is_run, or_under_runs
-from sim.runfolder.folder import SCHEMA_VERSION, RunFolder
+from sim.runfolder.find import find_run, or_under_runs
+from sim.runfolder.folder import SCHEMA_VERSION, RunFolder, is_locked, is_run, remove_unbegun
 
-__all__ = ["SCHEMA_VERSION", "RunFolder", "find_run", "is_run", "or_under_runs"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "RunFolder",
+    "find_run",
+    "is_locked",
+    "is_run",
+    "or_under_runs",
+    "remove_unbegun",
+]

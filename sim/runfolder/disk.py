@@ -15,7 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sim.errors import RunFolderError
 
@@ -157,6 +157,10 @@ def keep_lines(path: Path, keep: Callable[[dict[str, Any]], bool]) -> list[dict[
     kept = [value for value in read_json_lines(path) if keep(value)]
     replace_file(path, "".join(dump(value) + "\n" for value in kept).encode())
     return kept
+
+
+BUSY: Final = PermissionError if sys.platform == "win32" else BlockingIOError
+"""What a lock held by another process raises."""
 
 
 class Lock:

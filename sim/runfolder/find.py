@@ -6,14 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from sim.errors import RunFolderError
-from sim.runfolder.folder import LATEST, RECORD, RunFolder
+from sim.runfolder.folder import LATEST, RECORD, RunFolder, is_run
 
 RUNS: Final = Path("runs")
-
-
-def is_run(path: Path) -> bool:
-    """Whether a run lies there."""
-    return (path / RECORD).is_file()
 
 
 def or_under_runs(path: str | Path) -> Path:

@@ -69,7 +69,7 @@ class RunFolder:
             RunFolderError: it is no run folder, or another process is writing to it.
         """
         folder = cls(Path(path), None)
-        if not folder.record.is_file():
+        if not is_run(folder.path):
             raise _no_run(folder.path)
         folder.read_record()
         if write:
@@ -300,14 +300,8 @@ class RunFolder:
 
     def is_being_written(self) -> bool:
         """Whether a process is still at work on the run; False for a copy, which has no lock."""
-        lock = self.path / LOCK
-        if self.read_record().get("status") not in (IN_PROGRESS, STOPPING) or not lock.exists():
-            return False
-        try:
-            disk.Lock(lock).release()
-        except OSError:
-            return True
-        return False
+        goes_on = self.read_record().get("status") in (IN_PROGRESS, STOPPING)
+        return goes_on and is_locked(self.path)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the metric lines; a torn last one is left out."""
@@ -388,6 +382,31 @@ class RunFolder:
             temporary.replace(link)
 
 
+def is_run(path: Path) -> bool:
+    """Whether a run lies there."""
+    return (path / RECORD).is_file()
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of the run that lies there."""
+    lock = path / LOCK
+    if not lock.exists():
+        return False
+    try:
+        disk.Lock(lock).release()
+    except disk.BUSY:
+        return True
+    except OSError:
+        return False  # whoever writes there next will say what is wrong
+    return False
+
+
+def remove_unbegun(path: Path) -> None:
+    """Remove what a kill left of a run before its record was written; anything else stays."""
+    if path.is_dir() and {each.name for each in path.iterdir()} <= {LOCK, f".{RECORD}.tmp"}:
+        shutil.rmtree(path)
+
+
 def _checked(name: str) -> str:
     if _NAME.fullmatch(name) and name != LATEST:
         return name
@@ -400,11 +419,11 @@ def _checked(name: str) -> str:
 
 
 def _taken(path: Path) -> RunFolderError:
-    is_run = (path / RECORD).is_file()
+    found_run = is_run(path)
     return RunFolderError(
-        "a run of this name is already there" if is_run else "something else has the run's name",
+        "a run of this name is already there" if found_run else "something else has the run's name",
         where=str(path),
-        hint=("go on with it by --resume, or " if is_run else "move it away, or ")
+        hint=("go on with it by --resume, or " if found_run else "move it away, or ")
         + "choose another name or another --out",
     )
 

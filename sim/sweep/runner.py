@@ -8,7 +8,6 @@ run that a killed sweep left behind and that is about to stop, is waited for and
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,15 +20,13 @@ from typing import Any, Final
 
 from sim.contract import statuses
 from sim.errors import RunFolderError
-from sim.runfolder import RunFolder, disk
+from sim.runfolder import RunFolder, disk, is_locked, is_run, remove_unbegun
 from sim.sweep.settings import RECIPES, Point
 
 POINTS: Final = "points"
 CLAIMS: Final = "claims"
 CHILD: Final = (sys.executable, "-m", "sim.sweep.child")
 POLL_S: Final = 0.05
-BUSY: Final = PermissionError if sys.platform == "win32" else BlockingIOError
-"""What a lock held by another process raises."""
 MESSAGE_MAX: Final = 2000
 
 Watch = Callable[[Sequence[Mapping[str, Any]]], bool]
@@ -149,7 +146,7 @@ class Runner:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 held.callback(disk.Lock(path).release)
-            except BUSY:
+            except disk.BUSY:
                 return False
         return True
 
@@ -168,11 +165,11 @@ class Runner:
     def is_taken(self, point: Point) -> bool:
         """Whether somebody else is at work on a point."""
         with contextlib.ExitStack() as held:
-            return not self.claim(point.name, held) or _is_written(self.folder(point))
+            return not self.claim(point.name, held) or is_locked(self.folder(point))
 
     def _wait_for_others(self, point: Point, held: contextlib.ExitStack) -> None:
         told = False
-        while not self.claim(point.name, held) or _is_written(self.folder(point)):
+        while not self.claim(point.name, held) or is_locked(self.folder(point)):
             held.close()
             if not told:
                 self.say(f"{point.name}: another process is at work on it; waiting")
@@ -180,37 +177,20 @@ class Runner:
             self.pause()
 
 
-def _is_written(folder: Path) -> bool:
-    """Whether a process is writing to this run."""
-    lock = folder / ".lock"
-    if not lock.exists():
-        return False
-    try:
-        disk.Lock(lock).release()
-    except BUSY:
-        return True
-    except OSError:
-        return False  # the child will say what is wrong
-    return False
-
-
 def _status(folder: Path) -> str | None:
-    if not (folder / "run.json").is_file():
+    if not is_run(folder):
         return None
     return RunFolder.open(folder).read_record().get("status")
 
 
 def _can_resume(folder: Path) -> bool:
     """Whether there is a run; what a kill left before its record was written is removed."""
-    if (folder / "run.json").is_file():
-        return True
-    if folder.is_dir() and {path.name for path in folder.iterdir()} <= {".lock", ".run.json.tmp"}:
-        shutil.rmtree(folder)
-    return False
+    remove_unbegun(folder)
+    return is_run(folder)
 
 
 def _lines(folder: Path) -> list[dict[str, Any]]:
-    if not (folder / "run.json").is_file():
+    if not is_run(folder):
         return []
     return RunFolder.open(folder).read_metrics()
 
