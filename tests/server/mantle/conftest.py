@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
-import threading
 import time
-import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from openai import OpenAI
-from starlette.applications import Starlette
 
-from sim.jobs import Job, Jobs
-from sim.server.lambda_.store import Functions
-from sim.server.mantle import routes
+from sim.jobs import Job
 from sim.server.state import ServerState
+from tests.server.asking import zipped
+from tests.server.conftest import Endpoint, serve
 
 STUB = Path(__file__).with_name("stub_run.py")
 ARN = "arn:aws:lambda:us-west-2:123456789012:function:reward"
@@ -51,57 +47,35 @@ def stub_command(recipe: Path, job: Job, resume: bool) -> Sequence[str]:
     return [sys.executable, str(STUB), str(job.folder.parent), job.id, then]
 
 
-def add_reward(functions: Functions, name: str = "reward") -> None:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("lambda_function.py", REWARD)
-    latest = {
-        "Handler": "lambda_function.lambda_handler",
-        "Timeout": 3,
-        "MemorySize": 256,
-        "Version": "$LATEST",
-        **functions.keep_code(content.getvalue()),
-    }
-    arn = f"arn:aws:lambda:us-west-2:123456789012:function:{name}"
-    record = {"arn": arn, "versions": {"$LATEST": latest}, "aliases": {}, "next": 1, "tags": {}}
-    functions.save(name, record)
+def create_function(endpoint: Endpoint, name: str, code: str) -> None:
+    """Create a function where open-weight models are tuned."""
+    endpoint.client("lambda", region="us-west-2").create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role="arn:aws:iam::123456789012:role/r",
+        Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": zipped(lambda_function=code)},
+        MemorySize=256,
+    )
 
 
 @pytest.fixture(scope="session")
-def mantle_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerState]:
-    root = tmp_path_factory.mktemp("mantle")
-    nothing: Any = None
-    state = ServerState(
-        root=root,
-        jobs=Jobs(root, start=stub_command),
-        s3=nothing,
-        iam=nothing,
-        functions=Functions(root / "functions"),
-        deployments=nothing,
-    )
-    add_reward(state.functions)
-    yield state
-    for close in reversed(state.closers):
-        close()
-    state.functions.close()
-    state.jobs.close()
+def mantle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    with ExitStack() as stack:
+        root = tmp_path_factory.mktemp("mantle") / "root"
+        endpoint = serve(stack, root, start=stub_command, region="us-west-2")
+        create_function(endpoint, "reward", REWARD)
+        yield endpoint
 
 
 @pytest.fixture(scope="session")
-def mantle_url(mantle_state: ServerState) -> Iterator[str]:
-    config = uvicorn.Config(
-        Starlette(routes=routes(mantle_state)), port=0, log_level="warning", lifespan="off"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    deadline = time.monotonic() + PATIENCE_S
-    while not server.started:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+def mantle_state(mantle: Endpoint) -> ServerState:
+    return mantle.state
+
+
+@pytest.fixture(scope="session")
+def mantle_url(mantle: Endpoint) -> str:
+    return mantle.url
 
 
 @pytest.fixture(scope="session")

@@ -213,6 +213,11 @@ def test_an_operation_that_is_not_simulated_says_so(runtime: Any) -> None:
     assert "not simulated" in message
 
 
+def test_boto3_itself_refuses_a_request_without_a_model(runtime: Any) -> None:
+    with pytest.raises(ParamValidationError):
+        runtime.converse(messages=MESSAGES)
+
+
 def test_a_model_whose_process_dies_is_a_model_error(runtime: Any, answering: Endpoint) -> None:
     models = answering.state.models
     converse(runtime)
@@ -224,9 +229,3 @@ def test_a_model_whose_process_dies_is_a_model_error(runtime: Any, answering: En
         models._command = command
     assert code == "ModelErrorException"
     assert "died" in message
-    assert text_of(converse(runtime))
-
-
-def test_boto3_itself_refuses_a_request_without_a_model(runtime: Any) -> None:
-    with pytest.raises(ParamValidationError):
-        runtime.converse(messages=MESSAGES)
