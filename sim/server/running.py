@@ -51,6 +51,13 @@ class PatientProtocol(H11Protocol):
         elif self._deadline is None:
             self._await_head()
 
+    def on_response_complete(self) -> None:
+        """Wait again where the next request has begun already."""
+        super().on_response_complete()
+        is_begun = bool(self.conn.trailing_data[0])
+        if is_begun and self._deadline is None and not self.transport.is_closing():
+            self._await_head()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stop_waiting()

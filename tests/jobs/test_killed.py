@@ -1,0 +1,182 @@
+"""`kill -9` of server and trainer: no job is lost, none runs twice, a running one resumes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim.jobs import Jobs
+from tests.jobs.conftest import STUB, wait_until
+
+SERVER = """
+    import sys, time
+    from pathlib import Path
+    from sim.jobs import Jobs
+
+    def command(recipe, job, resume):
+        parts = [sys.executable, {stub!r}, str(job.folder.parent), job.id, "30", "0.05"]
+        return parts + (["--resume"] if resume else [])
+
+    jobs = Jobs(Path({root!r}), start=command)
+    for name in ("first", "second"):
+        print(jobs.create("bedrock", {{}}, name=name, request={{}}).id, flush=True)
+    time.sleep(60)
+"""
+
+
+def killed_server(root: Path) -> tuple[subprocess.Popen[str], list[str]]:
+    """Start a server of its own process with two jobs; return it and the jobs' ids."""
+    script = textwrap.dedent(SERVER).format(stub=str(STUB), root=str(root))
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    return process, [process.stdout.readline().strip() for _ in range(2)]
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def starts(root: Path, job_id: str) -> list[tuple[int, str]]:
+    path = root / "runs" / f"starts-{job_id}"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [(int(line.split()[0]), line.split()[1]) for line in lines]
+
+
+def steps(root: Path, job_id: str) -> int:
+    path = root / "runs" / job_id / "metrics.jsonl"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def all_ended(jobs: Jobs) -> Callable[[], bool]:
+    return lambda: all(job.has_ended for job in jobs.list("bedrock"))
+
+
+def test_a_child_that_outlived_its_server_is_taken_up_and_not_started_again(
+    tmp_path: Path, open_jobs: Callable[..., Jobs]
+) -> None:
+    root = tmp_path / "root"
+    process, (first, second) = killed_server(root)
+    wait_until(lambda: steps(root, first) > 2)
+    kill(process)
+    jobs = open_jobs(root, steps=30)
+    assert [job.id for job in jobs.list("bedrock")] == [second, first]
+    wait_until(all_ended(jobs))
+    assert {job.status for job in jobs.list("bedrock")} == {"completed"}
+    assert [how for _, how in starts(root, first)] == ["new"]
+    assert [how for _, how in starts(root, second)] == ["new"]
+
+
+def test_a_trainer_killed_with_its_server_resumes(
+    tmp_path: Path, open_jobs: Callable[..., Jobs]
+) -> None:
+    root = tmp_path / "root"
+    process, (first, _) = killed_server(root)
+    wait_until(lambda: steps(root, first) > 2)
+    kill(process)
+    os.kill(starts(root, first)[0][0], signal.SIGKILL)
+    jobs = open_jobs(root, steps=30)
+    wait_until(all_ended(jobs))
+    assert [how for _, how in starts(root, first)] == ["new", "resume"]
+    assert steps(root, first) == 30
+
+
+def test_a_trainer_killed_under_a_living_server_resumes(
+    open_jobs: Callable[..., Jobs],
+) -> None:
+    jobs = open_jobs(steps=30, pause_s=0.05)
+    job = jobs.create("bedrock", {}, name="a", request={})
+    wait_until(lambda: steps(jobs.root, job.id) > 2)
+    os.kill(starts(jobs.root, job.id)[0][0], signal.SIGKILL)
+    wait_until(all_ended(jobs))
+    assert jobs.get(job.id).status == "completed"
+    assert [how for _, how in starts(jobs.root, job.id)] == ["new", "resume"]
+
+
+@pytest.mark.parametrize("torn", ["nothing", "an empty run folder", "a whole run"])
+def test_a_server_killed_around_the_start_of_a_run_neither_loses_nor_repeats_it(
+    tmp_path: Path, open_jobs: Callable[..., Jobs], torn: str
+) -> None:
+    root = tmp_path / "root"
+    before = open_jobs(root)
+    before.close()
+    job = _job_left_validating(root)
+    folder = root / "runs" / job
+    if torn == "an empty run folder":
+        folder.mkdir()
+        (folder / ".lock").touch()
+    elif torn == "a whole run":
+        command = [sys.executable, str(STUB), str(root / "runs"), job, "3", "0"]
+        subprocess.run(command, check=True)
+    jobs = open_jobs(root)
+    wait_until(all_ended(jobs))
+    assert jobs.get(job).status == "completed"
+    assert [how for _, how in starts(root, job)] == ["new"]
+
+
+def _job_left_validating(root: Path) -> str:
+    """Write what a server leaves that dies between its note of a start and the start."""
+    import time
+
+    from sim.jobs.job import Job, Phases
+    from sim.jobs.registry import Registry
+
+    registry = Registry(root / "jobs.sqlite", runs=root / "runs")
+    now = time.time()
+    values: dict[str, Any] = {"request": {}, "extra": {}, "failure": None, "phases": Phases()}
+    times = {"created": now, "started": now, "ended": None, "modified": now}
+    folder = root / "runs" / "abcdefghijkl"
+    job = Job(
+        id=folder.name, kind="bedrock", name="a", status="queued", folder=folder, **times, **values
+    )
+    registry.add(job, token=None)
+    registry.set(job.id, status="validating")
+    registry.close()
+    (root / "recipes" / f"{job.id}.yaml").write_text("{}")
+    return job.id
+
+
+def test_a_stop_asked_of_a_server_that_died_is_carried_out_by_the_next(
+    tmp_path: Path, open_jobs: Callable[..., Jobs]
+) -> None:
+    root = tmp_path / "root"
+    process, (first, _) = killed_server(root)
+    wait_until(lambda: steps(root, first) > 2)
+    kill(process)
+    import sqlite3
+
+    with sqlite3.connect(root / "jobs.sqlite") as db:
+        db.execute("UPDATE jobs SET status = 'stopping' WHERE id = ?", (first,))
+    db.close()
+    jobs = open_jobs(root, steps=3)
+    wait_until(all_ended(jobs))
+    assert jobs.get(first).status == "stopped"
+    assert steps(root, first) < 30
+
+
+def test_a_second_start_of_a_running_job_is_turned_away(tmp_path: Path) -> None:
+    from sim.jobs.child import Child
+    from sim.jobs.launcher import ALREADY_RUNNING
+
+    lock, log = tmp_path / "lock", tmp_path / "log"
+    one = Child.start(["/bin/sh", "-c", "exec sleep 60"], lock=lock, log=log)
+    wait_until(lambda: lock.exists() and lock.read_text() != "")
+    two = Child.start(["/bin/sh", "-c", "echo ran"], lock=lock, log=log)
+    assert two.wait(20)
+    assert two.exit_code == ALREADY_RUNNING
+    assert one.is_alive()
+    assert Child.left_behind(lock=lock, log=log) is not None
+    one.signal(signal.SIGKILL)
+    assert one.wait(20)
+    assert Child.left_behind(lock=lock, log=log) is None
+    assert log.read_text() == ""

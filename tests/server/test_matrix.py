@@ -1,0 +1,29 @@
+"""The support matrix says what the tables hold."""
+
+from __future__ import annotations
+
+from sim.server.matrix import as_markdown, support_matrix
+from sim.server.rest import service_model
+from tests.server.conftest import Endpoint
+
+
+def test_every_operation_of_each_service_is_there_once(endpoint: Endpoint) -> None:
+    rows = support_matrix(endpoint.state)
+    for service in ("bedrock", "bedrock-runtime", "lambda"):
+        names = [row.operation for row in rows if row.service == service]
+        assert sorted(names) == sorted(service_model(service).operation_names)
+
+
+def test_what_rft_needs_is_simulated(endpoint: Endpoint) -> None:
+    found = {(row.service, row.operation): row.support for row in support_matrix(endpoint.state)}
+    assert found["bedrock", "CreateModelCustomizationJob"] == "simulated"
+    assert found["lambda", "Invoke"] == "simulated"
+    assert found["lambda", "AddPermission"] == "accepted and ignored"
+    assert found["bedrock", "CreateGuardrail"] == "not simulated"
+
+
+def test_the_table_names_every_service(endpoint: Endpoint) -> None:
+    table = as_markdown(support_matrix(endpoint.state))
+    for service in ("bedrock", "bedrock-runtime", "lambda", "s3", "iam", "sts"):
+        assert f"| {service} |" in table
+    assert "`GET /v1/models`" in table
