@@ -23,7 +23,7 @@ from sim.server.mantle.create import checked_request, recipe_of
 from sim.server.mantle.errors import OpenAIError, missing, unsupported, wrong
 from sim.server.mantle.files import PURPOSE, Files
 from sim.server.mantle.http import read_body
-from sim.server.mantle.jobs import as_job, checkpoints_of, events_of
+from sim.server.mantle.jobs import REMARKS, as_job, checkpoints_of, events_of, remark_events
 from sim.server.mantle.models import all_models, as_model, local_model
 from sim.server.mantle.names import job_of
 from sim.server.mantle.pages import page
@@ -109,12 +109,14 @@ class FineTuning:
     def _create_job(self, body: dict[str, Any]) -> dict[str, Any]:
         asked = checked_request(body, known=tuple(self._state.mapping.models or ()))
         recipe = recipe_of(self._state, self._files, asked)
+        stand_in = self._state.mapping.stand_in(openai.model_id(asked))
+        remarks = stand_in.remarks("openai", asked)
         job = self._state.jobs.create(
             "openai",
             recipe,
             name=openai.model_id(asked),
             request=asked,
-            extra={"seed": recipe["local"]["seed"]},
+            extra={"seed": recipe["local"]["seed"], REMARKS: remark_events(remarks)},
         )
         return self._shown(job)
 

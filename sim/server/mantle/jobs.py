@@ -1,6 +1,7 @@
 """fine_tuning.job, its events and its checkpoints, told from the list of jobs and the run folder.
 
-Events come from the run folder exactly as they stand there.
+Events come from the run folder exactly as they stand there, after those in which the endpoint says
+what it does differently from the request.
 What Bedrock's documents leave open is null: `trained_tokens` (what is billed is not defined),
 `estimated_finish`, `result_files` (none are documented).
 Sources: openai Python library, type definitions of fine_tuning.jobs; Bedrock user guide,
@@ -10,9 +11,10 @@ fine-tuning-openai-job-create; `sim.contract.statuses`.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from sim.contract.events import message_event
 from sim.contract.statuses import OpenAIStatus
 from sim.dialects import openai
 from sim.jobs import Job, Status
@@ -28,6 +30,8 @@ STATUSES: Final[dict[Status, OpenAIStatus]] = {
     "failed": "failed",
     "completed": "succeeded",
 }
+REMARKS: Final = "remark_events"
+"""Where a job's `extra` keeps them."""
 _AUTO: Final = "auto"
 
 
@@ -71,10 +75,15 @@ def _error(job: Job) -> dict[str, str | None] | None:
     return {"code": "training_failed", "message": words, "param": None}
 
 
+def remark_events(remarks: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the events that say, before any other, what the rehearsal does differently."""
+    return [message_event(remark, level="warn") for remark in remarks]
+
+
 def events_of(job: Job) -> list[dict[str, Any]]:
-    """Return the events, newest first as OpenAI lists them; none before training begins."""
+    """Return the events, newest first as OpenAI lists them: the run folder's, then the remarks."""
     folder = RunFolder(job.folder, None)
-    return list(reversed(folder.read_events()))
+    return list(reversed([*job.extra[REMARKS], *folder.read_events()]))
 
 
 def checkpoints_of(job: Job) -> list[dict[str, Any]]:

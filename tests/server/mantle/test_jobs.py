@@ -29,17 +29,27 @@ def test_events_are_those_of_the_run_folder_newest_first(
 ) -> None:
     told = [event.model_dump() for event in client.fine_tuning.jobs.list_events(finished.id)]
     job = mantle_state.jobs.get(finished.id.removeprefix("ftjob-"))
-    assert told == list(reversed(RunFolder.open(job.folder).read_events()))
+    expected = list(reversed(RunFolder.open(job.folder).read_events()))
+    assert told[: len(expected)] == expected
     metrics = [event for event in told if event["type"] == "metrics"]
     assert [event["data"]["step"] for event in metrics] == [3, 2, 1]
     assert set(metrics[0]["data"]) == set(MANTLE_EVENT_KEYS)
 
 
+def test_what_the_rehearsal_does_differently_is_said_in_the_first_events(
+    client: OpenAI, finished: Any
+) -> None:
+    told = list(reversed(list(client.fine_tuning.jobs.list_events(finished.id))))
+    remarks = [event.message for event in told if event.level == "warn"]
+    assert remarks == [event.message for event in told[: len(remarks)]]
+    assert "rehearsal: the local model 'tiny' stands in for openai.gpt-oss-20b" in remarks
+    assert "rehearsal: training ends after 60 steps at the latest" in remarks
+
+
 def test_events_come_in_pages(client: OpenAI, finished: Any) -> None:
     first = client.fine_tuning.jobs.list_events(finished.id, limit=3)
-    rest = client.fine_tuning.jobs.list_events(finished.id, limit=3, after=first.data[-1].id)
-    assert (len(first.data), first.has_more) == (3, True)
-    assert (len(rest.data), rest.has_more) == (1, False)
+    rest = client.fine_tuning.jobs.list_events(finished.id, after=first.data[-1].id)
+    assert (len(first.data), first.has_more, rest.has_more) == (3, True, False)
     every = list(client.fine_tuning.jobs.list_events(finished.id, limit=1))
     assert every == [*first.data, *rest.data]
 
@@ -65,7 +75,8 @@ def test_a_running_job_is_cancelled_and_stays_so(
         client.files.delete(training_file)
     waiting = create(1)
     assert waiting.status == "queued"
-    assert client.fine_tuning.jobs.list_events(waiting.id).data == []
+    told = client.fine_tuning.jobs.list_events(waiting.id)
+    assert {event.level for event in told} == {"warn"}
     assert client.fine_tuning.jobs.cancel(waiting.id).status == "cancelled"
     cancelled = client.fine_tuning.jobs.cancel(job.id)
     assert cancelled.status == "cancelled"
