@@ -107,15 +107,20 @@ class CustomizationJobs:
     def list(self, call: Call) -> dict[str, Any]:
         """ListModelCustomizationJobs."""
         params = call.params
-        found = [
-            job
-            for job in in_order(self._jobs.list("bedrock"), params)
-            if within(job.created, params)
-            and params.get("nameContains", "") in job.name
-            and params.get("statusEquals", STATUS[job.status]) == STATUS[job.status]
-        ]
-        size, token = params.get("maxResults", _PAGE), params.get("nextToken")
-        shown, following = page(found, size=size, token=token)
+
+        def is_wanted(job: Job) -> bool:
+            status = STATUS[job.status]
+            is_named = params.get("nameContains", "") in job.name
+            is_so = params.get("statusEquals", status) == status
+            return is_named and is_so and within(job.created, params)
+
+        shown, following = page(
+            in_order(self._jobs.list("bedrock"), params),
+            key=lambda job: job.id,
+            keep=is_wanted,
+            size=params.get("maxResults", _PAGE),
+            token=params.get("nextToken"),
+        )
         return {
             "modelCustomizationJobSummaries": [_summary(job) for job in shown],
             "nextToken": following,

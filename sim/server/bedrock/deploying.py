@@ -78,16 +78,22 @@ class DeploymentOperations:
     def list(self, call: Call) -> dict[str, Any]:
         """ListCustomModelDeployments."""
         params = call.params
-        found = [
-            one
-            for one in in_order(self._store.all(), params)
-            if within(one["createdAt"], params, after="createdAfter", before="createdBefore")
-            and params.get("nameContains", "") in one["modelDeploymentName"]
-            and params.get("statusEquals", "Active") == "Active"
-            and params.get("modelArnEquals", one["modelArn"]) == one["modelArn"]
-        ]
-        size, token = params.get("maxResults", _PAGE), params.get("nextToken")
-        shown, following = page(found, size=size, token=token)
+
+        def is_wanted(one: dict[str, Any]) -> bool:
+            return (
+                within(one["createdAt"], params, after="createdAfter", before="createdBefore")
+                and params.get("nameContains", "") in one["modelDeploymentName"]
+                and params.get("statusEquals", "Active") == "Active"
+                and params.get("modelArnEquals", one["modelArn"]) == one["modelArn"]
+            )
+
+        shown, following = page(
+            in_order(self._store.all(), params),
+            key=lambda one: str(one["id"]),
+            keep=is_wanted,
+            size=params.get("maxResults", _PAGE),
+            token=params.get("nextToken"),
+        )
         summaries = [_summary(one) for one in shown]
         return {"modelDeploymentSummaries": summaries, "nextToken": following}
 

@@ -13,9 +13,9 @@ from sim.server.bedrock.filters import in_order, within
 from sim.server.bedrock.names import (
     ACCOUNT,
     base_model_arn,
-    custom_models,
     find_deployment,
     find_model,
+    has_model,
     job_arn,
     model_arn,
 )
@@ -60,15 +60,19 @@ class CustomModels:
     def list(self, call: Call) -> dict[str, Any]:
         """ListCustomModels."""
         params = call.params
-        found = [
-            job
-            for job in in_order(list(custom_models(self._jobs)), params)
-            if within(job.ended or job.created, params)
-            and params.get("nameContains", "") in job.request["customModelName"]
-            and _is_of(job, params)
-        ]
-        size, token = params.get("maxResults", _PAGE), params.get("nextToken")
-        shown, following = page(found, size=size, token=token)
+
+        def is_wanted(job: Job) -> bool:
+            is_named = params.get("nameContains", "") in job.request["customModelName"]
+            made = job.ended or job.created
+            return is_named and has_model(job) and within(made, params) and _is_of(job, params)
+
+        shown, following = page(
+            in_order(self._jobs.list("bedrock"), params),
+            key=lambda job: job.id,
+            keep=is_wanted,
+            size=params.get("maxResults", _PAGE),
+            token=params.get("nextToken"),
+        )
         return {"modelSummaries": [_summary(job) for job in shown], "nextToken": following}
 
     def delete(self, call: Call) -> dict[str, Any]:

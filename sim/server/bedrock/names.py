@@ -7,11 +7,10 @@ Sources: botocore service model bedrock/2023-04-20.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.dialects import bedrock
-from sim.jobs import Job, Jobs
+from sim.jobs import Job, Jobs, UnknownJobError
 
 if TYPE_CHECKING:
     from sim.server.bedrock.deployments import Deployments
@@ -51,23 +50,26 @@ def region(job: Job) -> str:
 
 
 def find_job(jobs: Jobs, identifier: str) -> Job | None:
-    """Return the job of this name, id or ARN; the newest where a name is there twice."""
+    """Return the job of this name, id or ARN."""
     wanted = _id_in(identifier, JOB)
-    return next((job for job in jobs.list("bedrock") if wanted in (job.id, job.name)), None)
+    named = None if JOB in identifier else jobs.with_name("bedrock", wanted)
+    try:
+        found = named or jobs.get(wanted)
+    except UnknownJobError:
+        return None
+    return found if found.kind == "bedrock" else None
 
 
-def custom_models(jobs: Jobs) -> Iterable[Job]:
-    """Return the jobs that made a model which is still there, newest first."""
-    for job in jobs.list("bedrock"):
-        if job.status == "completed" and not job.extra.get("model_deleted"):
-            yield job
+def has_model(job: Job) -> bool:
+    """Whether the job made a model which is still there."""
+    return job.status == "completed" and not job.extra.get("model_deleted")
 
 
 def find_model(jobs: Jobs, identifier: str) -> Job | None:
     """Return the job that made the custom model of this name, id or ARN."""
     wanted = _id_in(identifier, MODEL)
-    for job in custom_models(jobs):
-        if wanted in (model_id(job), job.request["customModelName"]):
+    for job in jobs.list("bedrock"):
+        if has_model(job) and wanted in (model_id(job), job.request["customModelName"]):
             return job
     return None
 

@@ -121,7 +121,12 @@ class FunctionOperations:
         params = call.params
         size = params.get("MaxItems", _PAGE)
         shown, following = page(
-            found, size=size, token=params.get("Marker"), invalid=_INVALID, name="Marker"
+            found,
+            key=lambda one: f"{one['FunctionArn']} {one['Version']}",
+            size=size,
+            token=params.get("Marker"),
+            invalid=_INVALID,
+            name="Marker",
         )
         return {"Functions": shown, "NextMarker": following}
 

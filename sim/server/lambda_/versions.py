@@ -43,7 +43,7 @@ class VersionOperations:
         found = [
             configuration(self._store.resolve(name, version)) for version in record["versions"]
         ]
-        shown, following = _page(found, call)
+        shown, following = _page(found, call, key="Version")
         return {"Versions": shown, "NextMarker": following}
 
     def create_alias(self, call: Call) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class VersionOperations:
             for alias in record["aliases"].values()
             if version in (None, alias["FunctionVersion"])
         ]
-        shown, following = _page(found, call)
+        shown, following = _page(found, call, key="Name")
         return {"Aliases": shown, "NextMarker": following}
 
     def _record(self, call: Call) -> tuple[str, dict[str, Any]]:
@@ -116,7 +116,14 @@ class VersionOperations:
         return changed
 
 
-def _page(found: list[dict[str, Any]], call: Call) -> tuple[list[dict[str, Any]], str | None]:
-    size = call.params.get("MaxItems", _PAGE)
-    token = call.params.get("Marker")
-    return page(found, size=size, token=token, invalid=_INVALID, name="Marker")
+def _page(
+    found: list[dict[str, Any]], call: Call, *, key: str
+) -> tuple[list[dict[str, Any]], str | None]:
+    return page(
+        found,
+        key=lambda one: str(one[key]),
+        size=call.params.get("MaxItems", _PAGE),
+        token=call.params.get("Marker"),
+        invalid=_INVALID,
+        name="Marker",
+    )

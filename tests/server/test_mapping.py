@@ -1,0 +1,86 @@
+"""Which local model and which limits stand behind a model id, and how that is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim.errors import RecipeError
+from sim.server.mapping import Limits, ModelMapping, StandIn, read_mapping
+from tests.server.asking import rft_request
+
+REQUEST = rft_request("a", bucket="bucket", function="f")
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mapping.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_by_default_the_embedded_model_stands_behind_everything_for_sixty_steps() -> None:
+    stand_in = ModelMapping().stand_in("amazon.nova-2-lite-v1:0:256k")
+    assert (stand_in.model, stand_in.maxSteps) == ("tiny", 60)
+
+
+def test_a_file_names_models_one_by_one(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    mapping = read_mapping(
+        write(
+            tmp_path,
+            "default: {maxSteps: 10}\n"
+            "models:\n"
+            "  openai.gpt-oss-20b: {model: ./folder, maxSteps: null}\n"
+            "  qwen.qwen3-32b: {model: Qwen/Qwen3-0.6B, overrides: {batch_size: 4}}\n",
+        )
+    )
+    assert mapping.stand_in("openai.gpt-oss-20b").model == str(tmp_path / "folder")
+    assert mapping.stand_in("openai.gpt-oss-20b").maxSteps is None
+    assert mapping.stand_in("qwen.qwen3-32b").model == "Qwen/Qwen3-0.6B"
+    assert mapping.stand_in("anything.else").maxSteps == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("models: {a: {modle: tiny}}", "modle"),
+        ("default: {maxSteps: 0}", "maxSteps"),
+        ("default: {maxSteps: ten}", "maxSteps"),
+        ("other: 1", "other"),
+    ],
+)
+def test_what_is_not_understood_is_named_with_its_line(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    with pytest.raises(RecipeError, match=words) as error:
+        read_mapping(write(tmp_path, text))
+    assert "mapping.yaml:1" in str(error.value)
+
+
+def test_a_missing_file_is_one_message(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="can't read the mapping"):
+        read_mapping(tmp_path / "none.yaml")
+
+
+def test_a_limit_holds_only_where_the_request_asks_for_more() -> None:
+    limits = Limits(maxPromptLength=9_000, inferenceMaxTokens=96, trainingSamplePerPrompt=4)
+    overrides = StandIn(limits=limits).local("bedrock", REQUEST)["overrides"]
+    assert overrides == {"inferenceMaxTokens": 96, "trainingSamplePerPrompt": 4}
+
+
+def test_an_override_always_holds_and_is_said() -> None:
+    stand_in = StandIn(limits=Limits(), overrides={"batchSize": 4}, maxSteps=None)
+    local = stand_in.local("bedrock", REQUEST)
+    assert local["overrides"] == {"batchSize": 4}
+    assert "maxSteps" not in local
+    remarks = stand_in.remarks("bedrock", REQUEST)
+    assert remarks[0].endswith("'tiny' stands in for amazon.nova-2-lite-v1:0:256k")
+    assert "rehearsal: batchSize is 4 here" in remarks
+    assert not any("steps" in remark for remark in remarks)
+
+
+def test_every_difference_is_said() -> None:
+    remarks = StandIn().remarks("bedrock", REQUEST)
+    changed = StandIn().local("bedrock", REQUEST)["overrides"]
+    assert all(any(name in remark for remark in remarks) for name in changed)
