@@ -1,5 +1,5 @@
 """bedrock-runtime: ask base and tuned models."""
 
-from sim.server.runtime.routes import routes
+from sim.server.runtime.routes import OPERATIONS, routes
 
-__all__ = ["routes"]
+__all__ = ["OPERATIONS", "routes"]

@@ -31,6 +31,13 @@ from sim.server.runtime.converse import as_events, as_reply, milliseconds_since,
 from sim.server.runtime.nova import as_nova, as_nova_chunks, read_nova
 from sim.server.state import ServerState, UnknownModelError
 
+OPERATIONS: Final = {
+    "Converse": "converse",
+    "ConverseStream": "converse-stream",
+    "InvokeModel": "invoke",
+    "InvokeModelWithResponseStream": "invoke-with-response-stream",
+}
+"""By AWS's names: the last part of their paths."""
 MODEL_ERROR_STATUS: Final = 424
 _GUARDRAIL: Final = "x-amzn-bedrock-guardrailidentifier"
 Chunks = AsyncIterator[Mapping[str, Any]]
@@ -39,15 +46,15 @@ Chunks = AsyncIterator[Mapping[str, Any]]
 def routes(state: ServerState) -> list[BaseRoute]:
     """Return the routes; their paths begin with /model/."""
     runtime = _Runtime(state, models_of(state))
-    endpoints = {
-        "converse": runtime.converse,
-        "converse-stream": runtime.converse_stream,
-        "invoke": runtime.invoke,
-        "invoke-with-response-stream": runtime.invoke_stream,
-    }
+    endpoints = (
+        runtime.converse,
+        runtime.converse_stream,
+        runtime.invoke,
+        runtime.invoke_stream,
+    )
     return [
-        Route(f"/model/{{model:path}}/{name}", _refusing(endpoint), methods=["POST"])
-        for name, endpoint in endpoints.items()
+        Route(f"/model/{{model:path}}/{path}", _refusing(endpoint), methods=["POST"])
+        for path, endpoint in zip(OPERATIONS.values(), endpoints, strict=True)
     ]
 
 
