@@ -49,15 +49,20 @@ def support_matrix(state: ServerState) -> list[Row]:
     return [*rows, *(Row(MANTLE, path, "simulated") for path in paths)]
 
 
-def as_markdown(rows: Iterable[Row]) -> str:
-    """Return the matrix as a Markdown table, one row for each service and word."""
+def as_markdown(rows: Iterable[Row], *, every: bool = False) -> str:
+    """Return the matrix as a Markdown table, one row for each service and word.
+
+    What is not simulated is only counted, unless `every` operation is to be named.
+    """
     found: dict[tuple[str, Support], list[str]] = {}
     for row in rows:
-        found.setdefault((row.service, row.support), []).append(f"`{row.operation}`")
+        found.setdefault((row.service, row.support), []).append(row.operation)
     lines = ["| Service | Support | Operations |", "|---|---|---|"]
     for (service, support), names in found.items():
-        counted = f"{support} ({len(names)})"
-        lines.append(f"| {service} | {counted} | {', '.join(sorted(names))} |")
+        words = ", ".join(f"`{name}`" for name in sorted(names))
+        if support == "not simulated" and not every:
+            words = f"the other {len(names)}"
+        lines.append(f"| {service} | {support} | {words} |")
     lines += [f"| {name} | simulated | {words} |" for name, words in BY_MOTO.items()]
     return "\n".join(lines) + "\n"
 

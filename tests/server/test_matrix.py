@@ -27,3 +27,11 @@ def test_the_table_names_every_service(endpoint: Endpoint) -> None:
     for service in ("bedrock", "bedrock-runtime", "lambda", "s3", "iam", "sts"):
         assert f"| {service} |" in table
     assert "`GET /v1/models`" in table
+
+
+def test_what_is_not_simulated_is_counted_or_named(endpoint: Endpoint) -> None:
+    rows = support_matrix(endpoint.state)
+    count = sum(row.support == "not simulated" for row in rows if row.service == "bedrock")
+    assert f"| bedrock | not simulated | the other {count} |" in as_markdown(rows)
+    assert "`CreateGuardrail`" not in as_markdown(rows)
+    assert "`CreateGuardrail`" in as_markdown(rows, every=True)
