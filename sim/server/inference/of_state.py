@@ -5,6 +5,7 @@ Sources: none of its own.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from sim.server.inference.models import Models
@@ -13,11 +14,15 @@ if TYPE_CHECKING:
     from sim.server.state import ServerState
 
 
+_making = threading.Lock()
+
+
 def models_of(state: ServerState) -> Models:
     """Return the server's models; the first to ask makes them, the server's end closes them."""
-    if state.models is None:
-        models = Models(log=state.root / "models.log")
-        state.models = models
-        state.closers.append(models.close)
+    with _making:
+        if state.models is None:
+            models = Models(log=state.root / "models.log")
+            state.models = models
+            state.closers.append(models.close)
     found: Models = state.models
     return found

@@ -14,6 +14,7 @@ from sim.contract.limits import RECORDS_MAX, RECORDS_MIN
 from sim.dialects import Finding, openai
 from sim.errors import RecipeError
 from sim.recipe import parse_recipe
+from sim.server.bedrock.inputs import function_local
 from sim.server.errors import AwsError
 from sim.server.lambda_.store import Functions, Resolved
 from sim.server.mantle.errors import OpenAIError
@@ -56,13 +57,15 @@ def recipe_of(state: ServerState, files: Files, request: Mapping[str, Any]) -> d
         OpenAIError: the file or the function is not there, or the recipe can't be rehearsed.
     """
     _demand_records(files, request["training_file"])
-    base = openai.model_id(request)
+    base, arn = openai.model_id(request), openai.grader_arn(request)
+    resolved(state.functions, arn)
+    reward, _ = function_local(state.functions, arn)
     recipe = {
         **request,
         "local": {
             **state.mapping.stand_in(base).local("openai", request),
             "trainingData": str(files.content(request["training_file"])),
-            **reward_of(resolved(state.functions, openai.grader_arn(request))),
+            **reward,
         },
     }
     try:
@@ -100,17 +103,3 @@ def resolved(functions: Functions, arn: str) -> Resolved:
             param=openai.LAMBDA_PATH,
             code="grader_not_found",
         ) from error
-
-
-def reward_of(function: Resolved) -> dict[str, Any]:
-    """Return the part of `local:` that a function decides."""
-    configuration = function.configuration
-    return {
-        "reward": str(function.code),
-        "handler": configuration["Handler"],
-        "lambda": {
-            "timeout": configuration["Timeout"],
-            "memorySize": configuration["MemorySize"],
-            "environment": (configuration.get("Environment") or {}).get("Variables", {}),
-        },
-    }

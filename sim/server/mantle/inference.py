@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sim.server.inference import ModelError, Models, Told, begun
+from sim.server.inference import ModelError, Told, begun, models_of
 from sim.server.mantle import chat, responses
 from sim.server.mantle.errors import model_failed
 from sim.server.mantle.http import event, event_stream, model_name, read_body
@@ -21,9 +21,8 @@ from sim.server.state import ServerState
 class Inference:
     """Endpoints that ask the models."""
 
-    def __init__(self, state: ServerState, models: Models) -> None:
+    def __init__(self, state: ServerState) -> None:
         self._state = state
-        self._models = models
 
     async def chat(self, request: Request) -> Response:
         """Answer `POST /v1/chat/completions`."""
@@ -31,9 +30,9 @@ class Inference:
         name = model_name(body)
         asked = chat.read_chat(body, model=name, local_model=local_model(self._state, name))
         if not asked.stream:
-            answer = await self._models.answer(asked.ask)
+            answer = await models_of(self._state).answer(asked.ask)
             return JSONResponse(chat.as_completion(asked, answer))
-        return event_stream(_chat_events(asked, await begun(self._models, asked.ask)))
+        return event_stream(_chat_events(asked, await begun(models_of(self._state), asked.ask)))
 
     async def responses(self, request: Request) -> Response:
         """Answer `POST /v1/responses`."""
@@ -43,8 +42,10 @@ class Inference:
         asked = responses.read_response_request(body, model=name, local_model=local)
         response = responses.Response(asked)
         if not asked.stream:
-            return JSONResponse(response.ended(await self._models.answer(asked.ask)))
-        return event_stream(_response_events(response, await begun(self._models, asked.ask)))
+            return JSONResponse(response.ended(await models_of(self._state).answer(asked.ask)))
+        return event_stream(
+            _response_events(response, await begun(models_of(self._state), asked.ask))
+        )
 
 
 async def _chat_events(asked: chat.ChatRequest, told: Told) -> AsyncIterator[str]:

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from sim.server.inference import models_of
 from sim.server.mantle.errors import not_simulated
 from sim.server.mantle.fine_tuning import FineTuning
 from sim.server.mantle.graders import Graders
@@ -24,30 +23,49 @@ PREFIXES: Final = ("/v1", "")
 METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-def operations(state: ServerState) -> list[tuple[str, str, Endpoint]]:
-    """Return method, path and endpoint of every operation that is simulated."""
-    tuning, graders = FineTuning(state), Graders(state)
-    inference = Inference(state, models_of(state))
-    jobs, job = "/fine_tuning/jobs", "/fine_tuning/jobs/{job_id}"
-    return [
-        ("POST", "/files", tuning.create_file),
-        ("GET", "/files", tuning.list_files),
-        ("GET", "/files/{file_id}", tuning.get_file),
-        ("GET", "/files/{file_id}/content", tuning.file_content),
-        ("DELETE", "/files/{file_id}", tuning.delete_file),
-        ("POST", jobs, tuning.create_job),
-        ("GET", jobs, tuning.list_jobs),
-        ("GET", job, tuning.get_job),
-        ("POST", f"{job}/cancel", tuning.cancel_job),
-        ("GET", f"{job}/events", tuning.list_events),
-        ("GET", f"{job}/checkpoints", tuning.list_checkpoints),
-        ("POST", "/fine_tuning/alpha/graders/run", graders.run),
-        ("POST", "/fine_tuning/alpha/graders/validate", graders.validate),
-        ("GET", "/models", tuning.list_models),
-        ("GET", "/models/{model:path}", tuning.get_model),
-        ("POST", "/chat/completions", inference.chat),
-        ("POST", "/responses", inference.responses),
-    ]
+OPERATIONS: Final = (
+    ("POST", "/files"),
+    ("GET", "/files"),
+    ("GET", "/files/{file_id}"),
+    ("GET", "/files/{file_id}/content"),
+    ("DELETE", "/files/{file_id}"),
+    ("POST", "/fine_tuning/jobs"),
+    ("GET", "/fine_tuning/jobs"),
+    ("GET", "/fine_tuning/jobs/{job_id}"),
+    ("POST", "/fine_tuning/jobs/{job_id}/cancel"),
+    ("GET", "/fine_tuning/jobs/{job_id}/events"),
+    ("GET", "/fine_tuning/jobs/{job_id}/checkpoints"),
+    ("POST", "/fine_tuning/alpha/graders/run"),
+    ("POST", "/fine_tuning/alpha/graders/validate"),
+    ("GET", "/models"),
+    ("GET", "/models/{model:path}"),
+    ("POST", "/chat/completions"),
+    ("POST", "/responses"),
+)
+"""Method and path of every operation that is simulated, in the order of the endpoints below."""
+
+
+def _endpoints(state: ServerState) -> tuple[Endpoint, ...]:
+    tuning, graders, inference = FineTuning(state), Graders(state), Inference(state)
+    return (
+        tuning.create_file,
+        tuning.list_files,
+        tuning.get_file,
+        tuning.file_content,
+        tuning.delete_file,
+        tuning.create_job,
+        tuning.list_jobs,
+        tuning.get_job,
+        tuning.cancel_job,
+        tuning.list_events,
+        tuning.list_checkpoints,
+        graders.run,
+        graders.validate,
+        tuning.list_models,
+        tuning.get_model,
+        inference.chat,
+        inference.responses,
+    )
 
 
 def routes(state: ServerState) -> list[BaseRoute]:
@@ -55,7 +73,7 @@ def routes(state: ServerState) -> list[BaseRoute]:
     found: list[BaseRoute] = [
         Route(f"{prefix}{path}", refusing(endpoint), methods=[method])
         for prefix in PREFIXES
-        for method, path, endpoint in operations(state)
+        for (method, path), endpoint in zip(OPERATIONS, _endpoints(state), strict=True)
     ]
     return [*found, Route("/{path:path}", refusing(_refuse), methods=METHODS)]
 

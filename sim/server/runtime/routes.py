@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 from sim.errors import RehearsalError
 from sim.server.errors import NOT_SIMULATED, AwsError, aws_error, invalid, not_found
-from sim.server.inference import Ask, ModelError, Models, Refused, begun, models_of
+from sim.server.inference import Ask, ModelError, Refused, begun, models_of
 from sim.server.json_body import parse_json
 from sim.server.mantle import chat
 from sim.server.mantle.errors import OpenAIError
@@ -45,7 +45,7 @@ Chunks = AsyncIterator[Mapping[str, Any]]
 
 def routes(state: ServerState) -> list[BaseRoute]:
     """Return the routes; their paths begin with /model/."""
-    runtime = _Runtime(state, models_of(state))
+    runtime = _Runtime(state)
     endpoints = (
         runtime.converse,
         runtime.converse_stream,
@@ -81,20 +81,19 @@ def _refusing(
 class _Runtime:
     """The four operations."""
 
-    def __init__(self, state: ServerState, models: Models) -> None:
+    def __init__(self, state: ServerState) -> None:
         self._state = state
-        self._models = models
 
     async def converse(self, request: Request) -> Response:
         """Converse."""
         began = time.perf_counter()
-        answer = await self._models.answer(await self._converse_ask(request))
+        answer = await models_of(self._state).answer(await self._converse_ask(request))
         return JSONResponse(as_reply(answer, latency_ms=milliseconds_since(began)))
 
     async def converse_stream(self, request: Request) -> Response:
         """ConverseStream."""
         began = time.perf_counter()
-        told = await begun(self._models, await self._converse_ask(request))
+        told = await begun(models_of(self._state), await self._converse_ask(request))
 
         async def frames() -> AsyncIterator[bytes]:
             async for name, value in as_events(told, began=began):
@@ -111,7 +110,7 @@ class _Runtime:
         """InvokeModel."""
         began = time.perf_counter()
         ask, asked = await self._invoke_ask(request, streams=False)
-        answer = await self._models.answer(ask)
+        answer = await models_of(self._state).answer(ask)
         body = as_nova(answer) if asked is None else chat.as_completion(asked, answer)
         headers = {
             "x-amzn-bedrock-invocation-latency": str(milliseconds_since(began)),
@@ -124,7 +123,7 @@ class _Runtime:
         """InvokeModelWithResponseStream."""
         began = time.perf_counter()
         ask, asked = await self._invoke_ask(request, streams=True)
-        told = await begun(self._models, ask)
+        told = await begun(models_of(self._state), ask)
         chunks: Chunks = as_nova_chunks(told, began=began)
         if asked is not None:
             chunks = chat.as_chunks(asked, told)

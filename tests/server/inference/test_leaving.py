@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import EventStreamError
 from openai import APIError, OpenAI
 
+from sim.server.inference import Models
 from tests.jobs.conftest import wait_until
 from tests.server.conftest import Endpoint
 
@@ -30,7 +31,8 @@ NOVA = "amazon.nova-2-lite-v1:0:256k"
 @pytest.fixture
 def slow(serve_root: Callable[..., Endpoint]) -> Endpoint:
     endpoint = serve_root()
-    endpoint.state.models._command = (sys.executable, "-c", SLOW)
+    endpoint.state.models = Models(command=(sys.executable, "-c", SLOW))
+    endpoint.state.closers.append(endpoint.state.models.close)
     return endpoint
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -12,6 +13,8 @@ from typing import TypeVar
 import pytest
 
 from sim.server.inference import Answer, Ask, ModelError, Models, Piece, Refused
+from sim.server.inference.models import COMMAND
+from tests.server.answering import shared_models
 
 T = TypeVar("T")
 ASK = Ask(
@@ -55,7 +58,7 @@ def patient() -> Models:
 
 
 def test_the_model_process_answers_in_pieces_and_goes_on_after_a_refusal(tmp_path: Path) -> None:
-    async def work(models: Models) -> tuple[list[Piece | Answer], Answer]:
+    async def run(models: Models) -> tuple[list[Piece | Answer], Answer]:
         long = [{"role": "user", "content": "apples " * 600}]
         with pytest.raises(Refused, match="whole context"):
             await models.answer(Ask("tiny", long))
@@ -64,7 +67,7 @@ def test_the_model_process_answers_in_pieces_and_goes_on_after_a_refusal(tmp_pat
         async with aclosing(models.stream(ASK)) as told:
             return [each async for each in told], await models.answer(ASK)
 
-    told, answer = within(Models(log=tmp_path / "model.log"), work)
+    told, answer = asyncio.run(run(shared_models()))
     assert told[-1] == answer
     assert answer.stop_reason == "stop"
     assert "".join(piece.text for piece in told[:-1] if isinstance(piece, Piece)) == answer.text
@@ -110,6 +113,23 @@ def test_whoever_waits_when_the_process_is_closed_is_told() -> None:
             await waiting
 
     within(patient(), work)
+
+
+def test_what_the_process_prints_is_kept(tmp_path: Path) -> None:
+    async def work(models: Models) -> None:
+        with pytest.raises(ModelError, match="died"):
+            await models.answer(ASK)
+
+    script = "import sys; print('out of memory', file=sys.stderr); sys.exit(1)"
+    within(Models(log=tmp_path / "log", command=(sys.executable, "-c", script)), work)
+    assert "out of memory" in (tmp_path / "log").read_text()
+
+
+def test_the_process_ends_with_the_server_that_started_it() -> None:
+    with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0
 
 
 def test_closing_twice_or_without_a_process_does_nothing() -> None:

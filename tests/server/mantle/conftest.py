@@ -15,6 +15,7 @@ from openai import OpenAI
 
 from sim.jobs import Job
 from sim.server.state import ServerState
+from tests.server.answering import shared_models
 from tests.server.asking import zipped
 from tests.server.conftest import Endpoint, serve
 
@@ -64,6 +65,7 @@ def mantle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     with ExitStack() as stack:
         root = tmp_path_factory.mktemp("mantle") / "root"
         endpoint = serve(stack, root, start=stub_command, region="us-west-2")
+        endpoint.state.models = shared_models()
         create_function(endpoint, "reward", REWARD)
         yield endpoint
 

@@ -13,6 +13,7 @@ from openai import OpenAI
 from sim.jobs import rehearsal_command
 from sim.problems import generate, to_record
 from sim.server.mapping import Limits, ModelMapping, StandIn
+from tests.server.answering import shared_models
 from tests.server.conftest import Endpoint
 from tests.server.mantle.conftest import create_function, method
 
@@ -29,6 +30,7 @@ def test_a_job_trains_and_its_models_answer(serve_root: Callable[..., Endpoint])
     endpoint = serve_root(
         start=rehearsal_command, mapping=ModelMapping(TWO_STEPS), region="us-west-2"
     )
+    endpoint.state.models = shared_models()
     create_function(endpoint, "reward", REWARD.read_text())
     with OpenAI(base_url=f"{endpoint.url}/v1", api_key="local", max_retries=0) as client:
         job = train(client)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sim.jobs import Job
+from tests.server.answering import shared_models
 from tests.server.asking import create_function, put, records, rft_request, wait_for_job
 from tests.server.conftest import Endpoint, serve
 
@@ -25,7 +26,9 @@ def stub_command(recipe: Path, job: Job, resume: bool) -> Sequence[str]:
 @pytest.fixture(scope="session")
 def answering(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     with ExitStack() as stack:
-        yield serve(stack, tmp_path_factory.mktemp("runtime") / "root", start=stub_command)
+        endpoint = serve(stack, tmp_path_factory.mktemp("runtime") / "root", start=stub_command)
+        endpoint.state.models = shared_models()
+        yield endpoint
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
+from sim.server.inference import Models
+from tests.server.answering import shared_models
 from tests.server.conftest import Endpoint
 
 NOVA = "amazon.nova-2-lite-v1:0:256k"
@@ -227,13 +229,11 @@ def test_boto3_itself_refuses_a_request_without_a_model(runtime: Any) -> None:
 
 
 def test_a_model_whose_process_dies_is_a_model_error(runtime: Any, answering: Endpoint) -> None:
-    models = answering.state.models
-    converse(runtime)
-    command, models._command = models._command, ("false",)
-    models.close()
+    answering.state.models = Models(command=("false",))
     try:
         code, message = refused(converse, runtime=runtime)
     finally:
-        models._command = command
+        answering.state.models.close()
+        answering.state.models = shared_models()
     assert code == "ModelErrorException"
     assert "died" in message

@@ -1,0 +1,16 @@
+"""One model process for all tests of a session; starting one takes seconds."""
+
+from __future__ import annotations
+
+import atexit
+from functools import cache
+
+from sim.server.inference import Models
+
+
+@cache
+def shared_models() -> Models:
+    """Return the process, ended with the session."""
+    models = Models()
+    atexit.register(models.close)
+    return models
