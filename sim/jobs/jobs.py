@@ -20,6 +20,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGKILL
 from typing import Any
@@ -312,9 +313,12 @@ class Jobs:
 
     def _deliver_ends(self) -> None:
         for job in self._registry.undelivered():
-            if self._deliver is not None:
-                self._deliver(job)
-            self._registry.set(job.id, delivered=1)
+            self._guarded(partial(self._deliver_end, job))
+
+    def _deliver_end(self, job: Job) -> None:
+        if self._deliver is not None:
+            self._deliver(job)
+        self._registry.set(job.id, delivered=1)
 
     def _recipe(self, job: Job) -> Path:
         return self.root / "recipes" / f"{job.id}.yaml"

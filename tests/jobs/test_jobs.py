@@ -206,3 +206,20 @@ def test_the_command_is_an_ordinary_run(open_jobs: Callable[..., Jobs]) -> None:
     command = rehearsal_command(Path("r.yaml"), job, True)
     run = ["-P", "-m", "sim", "run", "r.yaml", "--out", str(job.folder.parent)]
     assert command[1:] == [*run, "--name", job.id, "--quiet", "--json", "--resume"]
+
+
+def test_an_end_that_can_not_be_delivered_holds_up_no_other(
+    open_jobs: Callable[..., Jobs], capfd: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+
+    def deliver(job: Job) -> None:
+        if job.name == "bad":
+            raise RehearsalError("the disk is full")
+        told.append(job.name)
+
+    jobs = open_jobs(deliver=deliver)
+    create(jobs, "bad")
+    create(jobs, "good")
+    wait_until(lambda: told == ["good"])
+    assert capfd.readouterr().err.count("the disk is full") >= 1

@@ -5,13 +5,14 @@ Sources: botocore service model lambda/2015-03-31; AWS Lambda API reference.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sim.server.lambda_.functions import FunctionOperations
 from sim.server.lambda_.invoke import InvokeOperation
 from sim.server.lambda_.versions import VersionOperations
-from sim.server.rest import Handler
+from sim.server.rest import Call, Handler, Reply
 
 if TYPE_CHECKING:
     from sim.server.state import ServerState
@@ -21,6 +22,25 @@ def lambda_operations(state: ServerState) -> Mapping[str, Handler]:
     """Return the handlers by operation."""
     functions = FunctionOperations(state)
     versions = VersionOperations(state)
+    lock = threading.Lock()
+    handlers = _on_functions(functions) | _on_versions(versions)
+    return {
+        **{name: _one_at_a_time(handler, lock) for name, handler in handlers.items()},
+        "Invoke": InvokeOperation(state).invoke,
+    }
+
+
+def _one_at_a_time(handler: Handler, lock: threading.Lock) -> Handler:
+    """Read, change and keep a function without another doing so in between."""
+
+    def locked(call: Call) -> dict[str, Any] | Reply:
+        with lock:
+            return handler(call)
+
+    return locked
+
+
+def _on_functions(functions: FunctionOperations) -> dict[str, Handler]:
     return {
         "CreateFunction": functions.create,
         "GetFunction": functions.get,
@@ -33,6 +53,11 @@ def lambda_operations(state: ServerState) -> Mapping[str, Handler]:
         "TagResource": functions.tag,
         "UntagResource": functions.untag,
         "AddPermission": functions.add_permission,
+    }
+
+
+def _on_versions(versions: VersionOperations) -> dict[str, Handler]:
+    return {
         "PublishVersion": versions.publish,
         "ListVersionsByFunction": versions.list,
         "CreateAlias": versions.create_alias,
@@ -40,5 +65,4 @@ def lambda_operations(state: ServerState) -> Mapping[str, Handler]:
         "UpdateAlias": versions.update_alias,
         "DeleteAlias": versions.delete_alias,
         "ListAliases": versions.list_aliases,
-        "Invoke": InvokeOperation(state).invoke,
     }
