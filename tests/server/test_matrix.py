@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sim.server.matrix import as_markdown, support_matrix
 from sim.server.rest import service_model
 from tests.server.conftest import Endpoint
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 def test_every_operation_of_each_service_is_there_once(endpoint: Endpoint) -> None:
@@ -35,3 +39,9 @@ def test_what_is_not_simulated_is_counted_or_named(endpoint: Endpoint) -> None:
     assert f"| bedrock | not simulated | the other {count} |" in as_markdown(rows)
     assert "`CreateGuardrail`" not in as_markdown(rows)
     assert "`CreateGuardrail`" in as_markdown(rows, every=True)
+
+
+def test_the_readme_holds_the_matrix(endpoint: Endpoint) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = readme.partition("<!-- support matrix -->\n")[2].partition("<!-- end of")[0]
+    assert told == as_markdown(support_matrix(endpoint.state))
