@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
 
 from sim.contract import sources
 from sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN, STUCK_REWARD
 from sim.metrics.signal import SUSPECT_SHARE
+from sim.probe.intervals import Estimate
 from sim.probe.lengths import P99_FACTOR
+from sim.probe.report import Advice, ProbeReport
 from sim.recipe import Settings
-
-if TYPE_CHECKING:
-    from sim.probe.intervals import Estimate
-    from sim.probe.report import ProbeReport
 
 THRESHOLDS = f"{sources.NOVA_RFT}; {sources.NOVA_MONITORING}; {sources.TEACHING}"
 CUT_SHARE_HIGH = 0.05
@@ -22,17 +18,6 @@ DEAD_SHARE_HIGH = 0.3
 MIXED_SHARE_LOW = 0.3
 MORE_MIXED = 1.25
 """A group size is worth naming when it raises the share of mixed groups by this factor."""
-
-Level = Literal["stop", "warn", "note"]
-
-
-@dataclass(frozen=True)
-class Advice:
-    """One remark: how grave, what, and by whose word."""
-
-    level: Level
-    words: str
-    source: str
 
 
 def advise(report: ProbeReport, settings: Settings) -> Iterator[Advice]:

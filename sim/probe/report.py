@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from sim.metrics.step import ANSWER_FOUND
-from sim.probe.advice import Advice, advise
 from sim.probe.chances import pass_at
 from sim.probe.first_step import FirstStep, predict
 from sim.probe.intervals import Estimate, mean_over_prompts, share_of_prompts
@@ -42,6 +41,18 @@ class PromptResult:
     solved: int
     reward_mean: float
     kind: Kind
+
+
+Level = Literal["stop", "warn", "note"]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One remark: how grave, what, and by whose word."""
+
+    level: Level
+    words: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -105,12 +116,12 @@ def summarise(
     graded_P = _by_prompt([s for s in samples if s.grade is not None])
     if not graded_P:
         return None
-    grades_P_K = [[float(s.grade or 0.0) for s in group] for group in graded_P]
+    grades_P_K = [[s.grade for s in group if s.grade is not None] for group in graded_P]
     results = tuple(_result(group) for group in graded_P)
     mixed = MixedGroups(grades_P_K)
     kinds = Counter(result.kind for result in results)
     solved_shares = [result.solved / result.samples for result in results]
-    report = ProbeReport(
+    return ProbeReport(
         recipe=recipe,
         model=model,
         is_local=is_local,
@@ -140,7 +151,6 @@ def summarise(
         max_tokens=settings.inference_max_tokens,
         prompts=results,
     )
-    return replace(report, advice=tuple(advise(report, settings)))
 
 
 def _by_prompt(samples: Sequence[ProbeSample]) -> list[list[ProbeSample]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sim.grader.fingerprint import path_hash
 from sim.grader.of_recipe import grader_of
 from sim.grader.trajectory import to_sample
 from sim.plan import Data
+from sim.probe.advice import advise
 from sim.probe.endpoint import Endpoint
 from sim.probe.local_model import LocalModel
 from sim.probe.reply import Reply, Source
@@ -114,6 +115,7 @@ def probe(
     )
     if report is None:
         raise _nothing(file, endpoint)
+    report = replace(report, advice=tuple(advise(report, recipe.settings)))
     with disk.named_errors(out, "write the probe"):
         disk.replace_file(out, (disk.dump(report.as_json(), indent=2) + "\n").encode())
     return report

@@ -12,6 +12,7 @@ import pytest
 
 from sim.errors import DataError, EndpointError, RecipeError
 from sim.probe import Endpoint, ProbePlan, manifest_path, plan_probe, probe, write_filtered
+from sim.probe.advice import advise
 from sim.probe.report import ProbeReport, summarise
 from sim.probe.sample import ProbeSample
 from sim.recipe import Recipe, load_recipe
@@ -166,17 +167,18 @@ def report_on(*grades_P_K: list[float]) -> ProbeReport:
         for p, grades_K in enumerate(grades_P_K)
         for g, grade in enumerate(grades_K)
     ]
+    settings = load_recipe("quickstart").settings
     report = summarise(
         samples,
         recipe="r",
-        settings=load_recipe("quickstart").settings,
+        settings=settings,
         model="m",
         is_local=True,
         prompts_asked=len(grades_P_K),
         samples_per_prompt=len(grades_P_K[0]),
     )
     assert report is not None
-    return report
+    return replace(report, advice=tuple(advise(report, settings)))
 
 
 def test_prompts_are_counted_by_the_share_solved() -> None:
