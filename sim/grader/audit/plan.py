@@ -51,7 +51,8 @@ class Plan:
     def __str__(self) -> str:
         """One sentence, before the first question."""
         return (
-            f"at most {self.answers:,} answers in {self.invocations:,} invocations: "
+            f"at most {self.answers:,} answers in {self.invocations:,} invocations, "
+            "more only to find the samples on which the reward fails: "
             f"{self.rows:,} of {self.rows_phrased:,} good replies under {self.variants} payload "
             f"variants, {len(WRONG) + len(HACKS)} kinds of bad answers on {self.subjects} rows "
             f"(seed {self.seed})"
