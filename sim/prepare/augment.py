@@ -42,6 +42,7 @@ from sim.prepare.paraphrase import draw_frames, framed, is_framed
 from sim.prepare.renumber import (
     NotRenumberableError,
     NumberMap,
+    Scheme,
     draw,
     rewrite_question,
     rewrite_solution,
@@ -53,6 +54,9 @@ from sim.prepare.rows import DataRow, id_of, prompt_text, read
 
 Kind = Literal["renumber", "rename", "paraphrase"]
 KINDS: tuple[Kind, ...] = ("renumber", "rename", "paraphrase")
+
+DRAWS = 4
+"""Renumberings shown to the verifier before a row is given up."""
 
 NO_SOLUTION = "there is no worked solution with a final number"
 NO_DRAW = "no other numbers keep every result of its kind"
@@ -191,6 +195,15 @@ def _renumbered(
     except NotRenumberableError as error:
         raise _NoneMadeError(str(error)) from error
     for _ in range(copies):
+        yield _verified(parent, problem.solution, scheme, rng)
+
+
+def _verified(
+    parent: dict[str, Any], solution: str, scheme: Scheme, rng: random.Random
+) -> dict[str, Any]:
+    """Return a renumbered row that the second opinion holds; `DRAWS` are tried."""
+    why = None
+    for _ in range(DRAWS):
         numbers = draw(scheme, rng)
         if numbers is None:
             raise _NoneMadeError(NO_DRAW)
@@ -200,10 +213,10 @@ def _renumbered(
             solution=partial(rewrite_solution, numbers=numbers),
             answer=partial(_new_answer, numbers=numbers),
         )
-        why = _distrust(child, problem.solution)
-        if why:
-            raise _NoneMadeError(f"not verified: {why}")
-        yield child
+        why = _distrust(child, solution)
+        if why is None:
+            return child
+    raise _NoneMadeError(f"not verified: {why}")
 
 
 def _check_parent(record: dict[str, Any], solution: str) -> None:

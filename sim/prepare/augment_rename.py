@@ -71,13 +71,8 @@ def _things(text: str, rng: random.Random) -> Renaming:
         present = [pair for pair in kind if words & set(pair)]
         unused = [pair for pair in kind if not words & set(pair)]
         if len(present) == 1 and unused and _is_plain(present[0], text):
-            return _with_capitals(present[0], rng.choice(unused))
+            return dict(zip(present[0], rng.choice(unused), strict=True))
     return {}
-
-
-def _with_capitals(old: tuple[str, str], new: tuple[str, str]) -> Renaming:
-    pairs = dict(zip(old, new, strict=True))
-    return pairs | {one.capitalize(): other.capitalize() for one, other in pairs.items()}
 
 
 def _is_plain(thing: tuple[str, str], text: str) -> bool:
@@ -86,8 +81,8 @@ def _is_plain(thing: tuple[str, str], text: str) -> bool:
     for match in re.finditer(rf"(?<![A-Za-z])({singular}|{plural})(?![A-Za-z])", text, re.I):
         after = text[match.end() :]
         following = re.match(r"\s([A-Za-z]+)", after)
-        if match.group() == match.group().upper() or (after[:1] in "-/'’" and after):
-            return False
+        if not match.group().islower() or (after[:1] in "-/'’" and after):
+            return False  # "Rose" may be a woman
         if following and following.group(1).lower() not in BESIDE_THINGS:
             return False
         if re.search(r"-\w*\s?$", text[: match.start()]):

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, pairwise
+from math import ceil, floor
 
 from sim.prepare.marks import (
     MARK,
@@ -41,10 +42,17 @@ from sim.prepare.renumber_numbers import (
 )
 
 ATTEMPTS = 150
-"""Draws before a problem is given up; each is a few evaluations."""
+"""Random draws before single numbers are tried one by one; each is a few evaluations."""
 
 SMALL = 12
 """Up to here a number may count something that the question lists and never names as a number."""
+
+_REST = re.compile(r"\b(?:remaining|others?|rest)\s(?:of\s)?(?:the\s)?\$?$", re.IGNORECASE)
+_REST_IN_WORDS = re.compile(
+    r"\b(?:remaining|other|rest)\s(?:of\s)?(?:the\s)?(?:three|four|five|six|seven|eight|nine|ten"
+    r"|eleven|twelve|twenty|thirty|forty|fifty)\b(?![\s-](?:thirds?|fourths?|fifths?|quarters?))",
+    re.IGNORECASE,
+)
 
 
 class NotRenumberableError(ValueError):
@@ -107,6 +115,8 @@ def scheme_of(question: str, solution: str) -> Scheme:
     _check_all_used(asked, number_words_in(question), in_marks | by_share)
     if not free:
         raise NotRenumberableError("every number of the question must stay as it is")
+    sums = _sums({exact(number.value) for number in asked})
+    _check_the_rest(question, asked, free, sums)
     relevant = used | {number.value for number in asked}
     return Scheme(
         free={
@@ -118,7 +128,7 @@ def scheme_of(question: str, solution: str) -> Scheme:
         fixed=frozenset(map(exact, ((fixed | allowed) & relevant) - free)),
         shares=tuple((exact(o), exact(f), exact(a), exact(b)) for o, f, a, b in shares),
         marks=tuple((_exact_tree(tree), exact(value)) for tree, value in marks),
-        sums=_sums({exact(number.value) for number in asked}),
+        sums=sums,
     )
 
 
@@ -205,10 +215,17 @@ def _trace(
         if in_marks - named - results:
             raise NotRenumberableError("a number of the solution comes from nowhere")
         results.add(value)
+    cut = {part for value in results if value.denominator != 1 for part in _neighbours(value)}
+    if (in_marks & cut) - results - HELD:
+        raise NotRenumberableError("a result may have been rounded on the way")
     said = {number.value for number in told}
     if said - named - results:
         raise NotRenumberableError("a number of the solution comes from nowhere")
     return in_marks, in_marks | said
+
+
+def _neighbours(value: Fraction) -> tuple[Fraction, Fraction]:
+    return Fraction(floor(value)), Fraction(ceil(value))
 
 
 def _check_all_used(
@@ -233,23 +250,48 @@ def _sums(values: set[Exact]) -> tuple[tuple[Exact, tuple[Exact, ...]], ...]:
     return tuple(found)
 
 
+def _check_the_rest(
+    question: str,
+    asked: list[Number],
+    free: set[Fraction],
+    sums: tuple[tuple[Exact, tuple[Exact, ...]], ...],
+) -> None:
+    """Refuse "the remaining 13 students" where nothing makes 13 follow from the other numbers."""
+    summed = {value for total, parts in sums for value in (total, *parts)}
+    for number in asked:
+        is_rest = _REST.search(number.before) is not None
+        if is_rest and number.kind == "free" and exact(number.value) not in summed:
+            raise NotRenumberableError("what is left is stated, and would have to follow")
+    if free and _REST_IN_WORDS.search(question):
+        raise NotRenumberableError("what is left is stated, and would have to follow")
+
+
 def draw(scheme: Scheme, rng: random.Random) -> NumberMap | None:
     """Return a map from old numbers to new ones; None where no draw kept every kind.
 
-    At first every number is drawn; later, when that finds nothing, one or two at a time.
+    At first every number is drawn; when that finds nothing, one or two at a time; then every value
+    of a single number is tried.
     """
     old = {value: value for value in scheme.free}
     order = sorted(old)
-    for attempt in range(ATTEMPTS):
-        count = len(old) if attempt < ATTEMPTS // 2 else rng.randint(1, min(2, len(old)))
-        chosen = order if count == len(old) else rng.sample(order, count)
-        drawn = old | {value: rng.choice(scheme.free[value]) for value in chosen}
+    for drawn in _proposed(scheme, rng):
         if drawn == old or not all(drawn[a] < drawn[b] for a, b in pairwise(order)):
             continue
         new = _worked(scheme, drawn)
         if new is not None and _rises(new):
             return {Fraction(value): Fraction(other) for value, other in new.items()}
     return None
+
+
+def _proposed(scheme: Scheme, rng: random.Random) -> Iterator[dict[Exact, Exact]]:
+    old = {value: value for value in scheme.free}
+    order = sorted(old)
+    for attempt in range(ATTEMPTS):
+        count = len(old) if attempt < ATTEMPTS // 2 else rng.randint(1, min(2, len(old)))
+        chosen = order if count == len(old) else rng.sample(order, count)
+        yield old | {value: rng.choice(scheme.free[value]) for value in chosen}
+    singles = [(value, new) for value in order for new in scheme.free[value]]
+    yield from (old | {value: new} for value, new in rng.sample(singles, len(singles)))
 
 
 def _worked(scheme: Scheme, drawn: dict[Exact, Exact]) -> dict[Exact, Exact] | None:

@@ -38,6 +38,8 @@ def candidates(value: Fraction, places: Sequence[Number]) -> tuple[Fraction, ...
     count = max(int((high - first * grain) // grain) + 1, 0)
     step = max(1, -(-count // MOST))
     found = [(first + index) * grain for index in range(0, count, step)]
+    if value.denominator != 1:
+        found = [new for new in found if new.denominator != 1]  # "4.5 times" is not "8.0 times"
     kept = [new for new in found if all(_same_article(number, value, new) for number in places)]
     return tuple(sorted({value, *kept}))
 

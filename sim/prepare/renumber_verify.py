@@ -16,8 +16,11 @@ _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
 _SIGNS = str.maketrans({"×": "*", "÷": "/", "−": "-", "–": "-", "$": " ", "€": " ", "£": " "})
 _SUM = re.compile(
     r"([-+*/().,\d\s]*\d[-+*/().,\d\s]*[-+*/][-+*/().,\d\s]*\d[)\s]*)"
-    r"=\s*(\.?\d[\d,.]*(?:\s*/\s*\d+)?)"
+    r"=(?=\s*(\.?\d[\d,.]*(?:\s*/\s*\d+)?))"
 )
+"""What stands behind the sign may be the next sum of a chain: 5 + 5 x 3 = 5 + 15 = 20."""
+_APART = re.compile(r"(?<=[\d).,])\s+(?=[\d(.])")
+"""Between two numbers without a sign: the sum begins behind it ("at 5 years she is 25 - 5 =")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ def sums_outside_marks(solution: str) -> list[Sum]:
     found = []
     for index, (left, right) in enumerate(_SUM.findall(plain)):
         try:
-            said, stated = " ".join(left.lstrip(" .,\n-+*/").split()), right.rstrip(".,")
+            said = _APART.split(left.rstrip())[-1].lstrip(" .,\n-+*/")
+            stated = right.rstrip(".,")
             found.append(Sum(index, said, compute(said), compute(stated)))
         except NotASumError:
             continue
