@@ -22,13 +22,15 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sim import __version__
-from sim.server import mantle, runtime
+from sim.server import console, mantle, runtime
 from sim.server.aws.moto_app import SERVICES as MOTO_SERVICES
 from sim.server.aws.moto_app import Answer
 from sim.server.bedrock.operations import bedrock_operations
+from sim.server.console.replies import failed, nothing_here
 from sim.server.errors import NOT_SIMULATED, aws_error, internal_error
 from sim.server.guard import Guard
 from sim.server.lambda_.operations import lambda_operations
+from sim.server.mantle.errors import SERVER, OpenAIError
 from sim.server.rest import RestService
 from sim.server.state import ServerState
 
@@ -43,6 +45,7 @@ _BY_PATH: Final = (
     ("/custom-models", "bedrock"),
     ("/foundation-models", "bedrock"),
     ("/2015-03-31/functions", "lambda"),
+    ("/console", "console"),
 )
 _NO_BODY: Final = (204, 304)
 
@@ -78,7 +81,12 @@ class _Doors:
                 routes=runtime.routes(state), exception_handlers={404: _no_operation}
             ),
             "bedrock-mantle": Starlette(
-                routes=mantle.routes(state), exception_handlers={404: _no_page}
+                routes=mantle.routes(state),
+                exception_handlers={404: _no_page, Exception: _openai_internal_error},
+            ),
+            "console": Starlette(
+                routes=console.routes(state),
+                exception_handlers={404: nothing_here, Exception: failed},
             ),
         }
 
@@ -161,3 +169,8 @@ def _no_page(request: Request, _error: Exception) -> Response:
     words = f"{request.method} {request.url.path[:200]} is {NOT_SIMULATED} by the local endpoint"
     error = {"message": words, "type": "invalid_request_error", "param": None, "code": None}
     return JSONResponse({"error": error}, status_code=404)
+
+
+def _openai_internal_error(_request: Request, error: Exception) -> Response:
+    words = f"{type(error).__name__} in the local endpoint; the server's log has the traceback"
+    return OpenAIError(words, status=500, kind=SERVER).response()

@@ -1,0 +1,5 @@
+"""The console: one page about the server's jobs, and what its script asks for."""
+
+from sim.server.console.routes import routes
+
+__all__ = ["routes"]
