@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog="rft",
         description="The dress rehearsal for Amazon Bedrock reinforcement fine-tuning.",
-        epilog="No telemetry, and no network unless a recipe names a model on the Hub.",
+        epilog="No telemetry, and no network unless you name something remote.",
     )
     root.add_argument("--version", action="version", version=f"rft {__version__}")
     verbs = root.add_subparsers(title="verbs", required=True, metavar="VERB")
