@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -86,7 +87,7 @@ class _Doors:
             ),
             "console": Starlette(
                 routes=console.routes(state),
-                exception_handlers={404: nothing_here, Exception: failed},
+                exception_handlers={HTTPException: nothing_here, Exception: failed},
             ),
         }
 

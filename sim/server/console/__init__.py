@@ -1,5 +1,5 @@
 """The console: one page about the server's jobs, and what its script asks for."""
 
-from sim.server.console.routes import routes
+from sim.server.console.paths import routes
 
 __all__ = ["routes"]

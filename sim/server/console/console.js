@@ -4,7 +4,7 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-  const EVERY_MS = 2000, RESTING_MS = 6000;
+  const EVERY_MS = Number(document.body.dataset.everyMs), RESTING_MS = 3 * EVERY_MS;
   const PLOT = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
   let jobs = [], listed = "";
   let chosen = null; // the id of the job on the page

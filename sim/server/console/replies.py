@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -85,9 +86,10 @@ def failed(_request: Request, error: Exception) -> Response:
     return json_reply({"error": words}, status=500)
 
 
-def nothing_here(_request: Request, _error: Exception) -> Response:
-    """Answer for a path that leads nowhere."""
-    return json_reply({"error": "there is nothing here"}, status=404)
+def nothing_here(_request: Request, error: Exception) -> Response:
+    """Answer for a path that leads nowhere, or is not asked in this way."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    return json_reply({"error": "there is nothing here"}, status=status)
 
 
 async def read_body(request: Request) -> dict[str, Any]:

@@ -139,6 +139,7 @@ def test_what_is_not_there_is_refused_in_json(console: Endpoint, path: str) -> N
     status, headers, content = send(console, path)
     assert (status, headers["content-type"]) == (404, "application/json")
     assert json.loads(content)["error"]
+    assert send(console, path, method="PUT")[1]["content-type"] == "application/json"
 
 
 def test_only_the_page_itself_may_stop_or_ask(

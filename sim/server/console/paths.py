@@ -36,6 +36,8 @@ from sim.server.console.standing import BASE, model_behind
 from sim.server.inference import Answer, Ask, Piece, models_of
 from sim.server.state import ServerState
 
+EVERY_MS: Final = 2000
+"""How often an open page asks while a job goes on."""
 TOKENS_DEFAULT: Final = 256
 TOKENS_MAX: Final = 4096
 JAVASCRIPT: Final = "text/javascript"
@@ -80,7 +82,7 @@ class Console:
             "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
             "frame-ancestors 'none'"
         )
-        html = _own("page.html").replace("%NONCE%", nonce)
+        html = _own("page.html").replace("%NONCE%", nonce).replace("%EVERY_MS%", str(EVERY_MS))
         html = html.replace("%CSS%", scripts.own("page.css") + _own("console.css"))
         return reply(html, "text/html", headers={"content-security-policy": policy})
 
