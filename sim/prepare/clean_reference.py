@@ -30,8 +30,10 @@ _BEHIND_MARK = re.compile(
 )
 _PLAIN = r"\(?\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+)\)?"
 _SUM = re.compile(
-    rf"(?<![\w.,%)/*+×÷−–-])(?<![%)/*+×÷xX−–=-]\s)(?<!\s\w\s)({_PLAIN}(?:\s?[-+*/x×÷−–]\s?{_PLAIN})+)"
-    r"\s?=\s?(\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+))(?![\d%/]|[.,]\d|\s?[-+*/x×÷−–(]|[a-zA-Z])"
+    r"(?<![\w.,%)/*+×÷−–-])(?<![%)/*+×÷xX−–=-]\s)(?<!\s\w\s)"
+    r"(?<!\d\s)(?<!\d,\s)(?<!\s\.\s)(?<!\band\s)(?<!\bday\s)"  # 24 1/2; 14, 400; . 84; day 1
+    rf"({_PLAIN}(?:\s?[-+*/x×÷−–]\s?{_PLAIN})+)"
+    r"\s?=\s?(\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+))(?![\d%/]|[.,]\d|\s?[-+*/x×÷−–(]|[a-zA-Z]|\s\d{3}\b)"
 )
 """A sum without a word or a letter in it; the number behind the sign ends there."""
 _UNCLEAR = re.compile(r"(?<![\d.,])0\d|/\s?[\d.]+\s?/")
