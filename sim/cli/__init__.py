@@ -8,6 +8,7 @@ Each verb imports what it needs when it runs, so that `rft --help` answers at on
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -37,13 +38,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     parsed = parser().parse_args(arguments)
     try:
-        return int(parsed.command(parsed))
+        code = int(parsed.command(parsed))
+        sys.stdout.flush()
     except RehearsalError as error:
         _report(error, debug=parsed.debug)
         return EXIT_USAGE if isinstance(error, RecipeError | DataError) else EXIT_FAILED
     except KeyboardInterrupt:
         print("rft: stopped", file=sys.stderr)
         return EXIT_FAILED
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    return code
 
 
 def _report(error: RehearsalError, *, debug: bool) -> None:

@@ -192,3 +192,16 @@ def test_help_imports_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sim", "check", "quickstart", "--no-audit", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    child.stdout.close()
+    _, errors = child.communicate()
+    assert errors == b""
+    assert child.returncode == 1
