@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, pairwise
@@ -46,6 +46,16 @@ ATTEMPTS = 150
 
 SMALL = 12
 """Up to here a number may count something that the question lists and never names as a number."""
+
+_WHOLES: tuple[tuple[str, int], ...] = (
+    (r"\s?%|\s?percent|[\s-]?(?:cents?|¢|centimet\w+|cm)\b", 100),
+    (r"[\s-]?(?:minutes?|mins?|seconds?)\b", 60),
+    (r"[\s-]?(?:hours?|hrs?)\b", 24),
+    (r"[\s-]?(?:months?|inch(?:es)?)\b", 12),
+    (r"[\s-]?days?\b", 7),
+    (r"[\s-]?(?:grams?|g|met(?:er|re)s?|m|ml|millilit\w+)\b", 1000),
+)
+"""A unit and what it is a part of: "2 sets in an hour" follows from 30 minutes."""
 
 _REST = re.compile(r"\b(?:remaining|others?|rest)\s(?:of\s)?(?:the\s)?\$?$", re.IGNORECASE)
 _REST_IN_WORDS = re.compile(
@@ -108,8 +118,10 @@ def scheme_of(question: str, solution: str) -> Scheme:
     free = {n.value for n in asked if n.kind == "free"} - fixed
     shares = _shares(n for n in asked if n.value in free)
     allowed = constants_allowed(both)
-    named = _named_by(question, asked) | {share[0] for share in shares} | HELD | allowed
+    said = _named_by(question, asked)
+    named = said | {share[0] for share in shares} | HELD | allowed
     in_marks, used = _trace(marks, told, named)
+    _check_no_hidden_part(in_marks - said - {value for _, value in marks}, asked, free)
     shares = tuple(share for share in shares if share[0] in used)
     by_share = {share[1] for share in shares if share[0] in in_marks}
     _check_all_used(asked, number_words_in(question), in_marks | by_share)
@@ -226,6 +238,14 @@ def _trace(
 
 def _neighbours(value: Fraction) -> tuple[Fraction, Fraction]:
     return Fraction(floor(value)), Fraction(ceil(value))
+
+
+def _check_no_hidden_part(unsaid: set[Fraction], asked: list[Number], free: Set[Fraction]) -> None:
+    """Refuse "2 sets in an hour" where the question says 30 minutes, and /2 where it says 50%."""
+    for number in asked:
+        wholes = {whole for unit, whole in _WHOLES if re.match(unit, number.after)} | {1}
+        if number.value in free and any(part * number.value in wholes for part in unsaid - {0, 1}):
+            raise NotRenumberableError("a number of the solution may follow from one that changes")
 
 
 def _check_all_used(

@@ -20,6 +20,7 @@ _LIMITS: tuple[tuple[str, tuple[int, ...]], ...] = (
     (r"[\s-]?(?:feet|foot|ft)\b", (7,)),
     (r"[\s-]?(?:mph|miles?\s(?:per|an)\shour)\b", (80,)),
     (r"[\s-]?cents?\b", (100,)),
+    (r"(?:[\s-]?degrees?\b|\s?°)", (32, 90, 100, 110, 180, 212, 360)),
     (r"[\s-]?(?:grade|star|point)s?\b", (10, 100)),
 )
 """A unit and the sizes that a number of it does not cross: 5 days stays within a week."""

@@ -16,6 +16,7 @@ from sim.prepare.renumber import (
     scheme_of,
     written_like,
 )
+from sim.prepare.renumber_candidates import candidates
 from sim.prepare.renumber_numbers import number_words_in, numbers_in
 from sim.prepare.renumber_verify import NotASumError, compute, refusal, sums_outside_marks
 
@@ -237,6 +238,31 @@ def test_what_is_left_follows_from_the_rest_and_is_not_drawn(question: str) -> N
         else "5*4=<<5*4=20>>20\n180+20=<<180+20=200>>200\n#### 200"
     )
     assert reason(question, solution) == "what is left is stated, and would have to follow"
+
+
+@pytest.mark.parametrize(
+    ("question", "solution"),
+    [
+        (
+            "A machine makes 45 cans every 30 minutes. How many in 8 hours?",
+            "8 x 2 = <<8*2=16>>16 half hours\n45*16=<<45*16=720>>720\n#### 720",
+        ),
+        (
+            "The plant makes 150 cars and now 50% of them and 35 more. How many?",
+            "150/2=<<150/2=75>>75\n75+35=<<75+35=110>>110, 50% fewer\n#### 110",
+        ),
+    ],
+)
+def test_a_number_that_may_follow_from_one_that_changes_is_refused(
+    question: str, solution: str
+) -> None:
+    expected = "a number of the solution may follow from one that changes"
+    assert reason(question, solution) == expected
+
+
+def test_a_temperature_stays_between_freezing_fever_and_boiling() -> None:
+    (number,) = numbers_in("She has 95 degrees.")
+    assert {float(value) // 10 for value in candidates(Fraction(95), [number])} <= {9, 10}
 
 
 def test_a_result_that_the_next_mark_rounds_is_refused() -> None:
