@@ -123,7 +123,7 @@ def _announce(arguments: argparse.Namespace, url: str, *, token: str | None) -> 
     print(f"serving {arguments.root.resolve()} at {url}; Ctrl-C stops\n")
     for name, value in variables.items():
         print(f"export {name}={value}")
-    print(flush=True)
+    print(f"\nconsole: {url}/console\n", flush=True)
 
 
 def exports(url: str, *, region: str, shown: str | None) -> dict[str, str]:

@@ -65,7 +65,7 @@
     graph.series.forEach((series, index) => {
       const smoothed = smoothing > 0 && !graph.sparse && series.values.length > 2;
       const line = { color: color(index), width: 2 };
-      const base = { x: series.steps, name: plain(series.name), type: "scatter", mode: graph.sparse || series.values.length === 1 ? "lines+markers" : "lines", marker: { size: 6, color: line.color }, line };
+      const base = { x: series.steps, name: plain(series.name), type: "scatter", mode: graph.sparse || series.values.length === 1 ? "lines+markers" : "lines", cliponaxis: false, marker: { size: 6, color: line.color }, line };
       if (smoothed) found.push({ ...base, y: series.values, line: { ...line, width: 1 }, opacity: 0.3, hoverinfo: "skip" });
       found.push({ ...base, y: smoothed ? smooth(series.values, smoothing) : series.values, hovertemplate: "%{y:.4g}" + (graph.series.length > 1 ? " %{fullData.name}" : "") + (smoothed ? " smoothed" : "") + "<extra></extra>" });
     });

@@ -171,7 +171,7 @@
     const end = job.ended || Date.now() / 1000;
     const found = [
       ["step", total === null ? (job.step ? number(job.step) : null) : number(job.step) + " of " + number(total) + capped],
-      ["trains", job.local_model],
+      ["trains", job.stand_in],
       ["stands in for", job.base],
       ["door", KINDS[job.kind]],
       ["created", day(job.created)],
@@ -333,7 +333,7 @@
   }
   function titles() {
     const label = $("tuned").selectedOptions[0]?.textContent || "";
-    $("answer-base").querySelector("h3").textContent = "Base model: " + visible(job.local_model);
+    $("answer-base").querySelector("h3").textContent = "Base model: " + visible(job.stand_in);
     $("answer-tuned").querySelector("h3").textContent = $("tuned").value ? label[0].toUpperCase() + label.slice(1) : "No tuned model" + (job.has_ended ? "" : " yet");
   }
   function answered(id, text, note, isWrong) {

@@ -80,7 +80,7 @@ def detail(state: ServerState, job: Job) -> dict[str, Any]:
         "phases": [{"title": title, "status": status} for title, status in phases],
         "remarks": _remarks(job),
         "trouble": trouble,
-        "local_model": base_model(state, job, run),
+        "stand_in": base_model(state, job, run),
         "step": run.last_step if run is not None else 0,
         "total": steps.get("total"),
         "planned": steps.get("planned"),
