@@ -57,6 +57,9 @@ _WHOLES: tuple[tuple[str, int], ...] = (
 )
 """A unit and what it is a part of: "2 sets in an hour" follows from 30 minutes."""
 
+_EXAM = re.compile(r"\b(?:quiz(?:zes)?|tests?|exams?|grades?)\b", re.IGNORECASE)
+"""Where nobody scores above 100, if nobody did before: 100 keeps its place in the order."""
+
 _REST = re.compile(r"\b(?:remaining|others?|rest)\s(?:of\s)?(?:the\s)?\$?$", re.IGNORECASE)
 _REST_IN_WORDS = re.compile(
     r"\b(?:remaining|other|rest)\s(?:of\s)?(?:the\s)?(?:three|four|five|six|seven|eight|nine|ten"
@@ -129,6 +132,7 @@ def scheme_of(question: str, solution: str) -> Scheme:
         raise NotRenumberableError("every number of the question must stay as it is")
     sums = _sums({exact(number.value) for number in asked})
     _check_the_rest(question, asked, free, sums)
+    full_marks = {Fraction(100)} if _EXAM.search(question) else set()
     relevant = used | {number.value for number in asked}
     return Scheme(
         free={
@@ -137,7 +141,7 @@ def scheme_of(question: str, solution: str) -> Scheme:
             )
             for value in sorted(free)
         },
-        fixed=frozenset(map(exact, ((fixed | allowed) & relevant) - free)),
+        fixed=frozenset(map(exact, (((fixed | allowed) & relevant) - free) | (full_marks - free))),
         shares=tuple((exact(o), exact(f), exact(a), exact(b)) for o, f, a, b in shares),
         marks=tuple((_exact_tree(tree), exact(value)) for tree, value in marks),
         sums=sums,

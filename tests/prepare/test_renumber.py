@@ -265,6 +265,14 @@ def test_a_temperature_stays_between_freezing_fever_and_boiling() -> None:
     assert {float(value) // 10 for value in candidates(Fraction(95), [number])} <= {9, 10}
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_nobody_scores_above_a_hundred_in_a_test(seed: int) -> None:
+    question = "Amy had 85 in one of 5 tests and wants an average of 90. What if the rest is 91?"
+    solution = "85+91=<<85+91=176>>176\n5*90=<<5*90=450>>450\n450-176=<<450-176=274>>274\n#### 274"
+    new, _ = renumbered(question, solution, seed)
+    assert all(number.value <= 100 for number in numbers_in(new))
+
+
 def test_a_result_that_the_next_mark_rounds_is_refused() -> None:
     question = "Phil had $40 and spent $15.25 in a day. How many quarters are his whole dollars?"
     solution = "40-15.25=<<40-15.25=24.75>>24.75\n24*4=<<24*4=96>>96 quarters\n#### 96"
