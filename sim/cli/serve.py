@@ -12,9 +12,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.errors import RecipeError, RehearsalError
+
+if TYPE_CHECKING:
+    import uvicorn
 
 PORT: Final = 4599
 TOKEN_VARIABLE: Final = "RFT_TOKEN"  # noqa: S105 - the variable's name
@@ -78,30 +81,34 @@ def run(arguments: argparse.Namespace) -> int:
     mapping = read_mapping(arguments.mapping) if arguments.mapping else None
     listener = bind(arguments.host, arguments.port)
     options = {"parallel": arguments.parallel, "mapping": mapping, "region": arguments.region}
-    with (
-        listener,
-        _ended_by_a_signal(),
-        open_state(arguments.root, token=token, **options) as state,
-    ):
+    with listener, open_state(arguments.root, token=token, **options) as state:
         server = server_of(state, host=arguments.host)
-        listener.listen()  # who connects before the loop runs is answered a moment later
-        _announce(arguments, url_of(listener), token=token)
-        threading.Thread(target=state.s3.warm, daemon=True).start()
-        try:
+        with _ended_by_a_signal(server):
+            listener.listen()  # who connects before the loop runs is answered a moment later
+            _announce(arguments, url_of(listener), token=token)
+            threading.Thread(target=state.s3.warm).start()  # waited for: a daemon may abort the exit
             server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            print("rft: stopping; what runs goes on with the next start", file=sys.stderr)
+        print("rft: stopping; what runs goes on with the next start", file=sys.stderr)
     return 0
 
 
 @contextmanager
-def _ended_by_a_signal() -> Iterator[None]:
-    """Let SIGTERM end the server as Ctrl-C does, so that it still closes its jobs."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_by_a_signal(server: uvicorn.Server) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the server, however early they come, so that it closes its jobs.
+
+    Nothing is raised: an exception that comes in the middle of an import can be lost, and with it
+    the signal.
+    """
+
+    def end(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    previous = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _demand_packages() -> None:

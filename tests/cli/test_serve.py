@@ -33,7 +33,10 @@ def served(root: Path, *options: str, **variables: str) -> Iterator[dict[str, An
             yield {**json.loads(told), "process": process}
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
 
 
 def test_it_says_where_it_is_and_answers(tmp_path: Path) -> None:
