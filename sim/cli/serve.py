@@ -86,7 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
         with _ended_by_a_signal(server):
             listener.listen()  # who connects before the loop runs is answered a moment later
             _announce(arguments, url_of(listener), token=token)
-            threading.Thread(target=state.s3.warm).start()  # waited for: a daemon may abort the exit
+            # Not a daemon: one that is still importing when the process ends may abort it.
+            threading.Thread(target=state.s3.warm).start()
             server.run(sockets=[listener])
         print("rft: stopping; what runs goes on with the next start", file=sys.stderr)
     return 0
