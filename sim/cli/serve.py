@@ -131,7 +131,8 @@ def _announce(arguments: argparse.Namespace, url: str, *, token: str | None) -> 
     print(f"serving {arguments.root.resolve()} at {url}; Ctrl-C stops\n")
     for name, value in variables.items():
         print(f"export {name}={value}")
-    print(f"\nconsole: {url}/console\n", flush=True)
+    asks = ", which asks for the token" if token else ""
+    print(f"\nconsole: {url}/console{asks}\n", flush=True)
 
 
 def exports(url: str, *, region: str, shown: str | None) -> dict[str, str]:

@@ -53,7 +53,14 @@ _NO_BODY: Final = (204, 304)
 
 def build(state: ServerState, *, hosts: Iterable[str] = ()) -> Starlette:
     """Return the application; `hosts` are names it answers to beside those of loopback."""
-    guard = Middleware(Guard, hosts=tuple(hosts), token=state.token, body_max=_body_max)
+    guard = Middleware(
+        Guard,
+        hosts=tuple(hosts),
+        token=state.token,
+        session=state.session,
+        is_console=_is_console,
+        body_max=_body_max,
+    )
     return Starlette(
         routes=[Mount("/", app=_Doors(state))],
         middleware=[guard],
@@ -149,6 +156,11 @@ def _meant(request: Request) -> tuple[str | None, str]:
     if signed:
         return region, "bedrock"
     return None, "" if path == "/" else "bedrock-mantle"
+
+
+def _is_console(scope: Scope) -> bool:
+    """Whether the console will answer, and not a bucket of that name."""
+    return _meant(Request(scope))[1] == "console"
 
 
 def _body_max(scope: Scope) -> int:

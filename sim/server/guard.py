@@ -2,6 +2,7 @@
 
 Refused before any door sees it: a Host or Origin that is not this machine's (DNS rebinding), a
 missing token where one is demanded, a body that is too large or too slow.
+Where a token is demanded, a browser without it still gets the console's sign-in page.
 Sources: RFC 9110 (Host, Origin, Content-Length); Fetch Metadata (Sec-Fetch-Site); SigV4, whose
 signature is not verified here.
 """
@@ -21,10 +22,19 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sim.server.errors import aws_error
+from sim.server.session import Session
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 PATIENCE_S: Final = 30.0
 SLOWEST_BYTES_PER_S: Final = 10_000
+SIGNING_IN: Final = (
+    ("GET", "/console"),
+    ("GET", "/console/sign-in.js"),
+    ("POST", "/console/sign-in"),
+)
+"""What a browser needs before it can show the token."""
+IS_KNOWN: Final = "rft.is_known"
+"""In the scope: whether the token was shown, or none is demanded."""
 _CREDENTIAL = re.compile(r"AWS4-\S+\s+.*?Credential=([^/,\s]+)/")
 _HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
 
@@ -38,12 +48,16 @@ class Guard:
         *,
         hosts: Iterable[str],
         token: str | None,
+        session: Session,
+        is_console: Callable[[Scope], bool],
         body_max: Callable[[Scope], int],
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._app = app
         self._hosts = frozenset({*LOOPBACK, *hosts})
         self._token = token
+        self._session = session
+        self._is_console = is_console
         self._body_max = body_max
         self._patience_s = patience_s
 
@@ -53,10 +67,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        refusal = self._refusal(headers)
+        is_known = self._is_known(scope, headers)
+        refusal = self._refusal(scope, headers, is_known=is_known)
         if refusal is not None:
             await aws_error("AccessDeniedException", refusal)(scope, receive, send)
             return
+        scope = {**scope, IS_KNOWN: is_known}
         body = _Body(receive, send, most=self._body_max(scope), patience_s=self._patience_s)
         if body.announced_too_large(headers.get("content-length")):
             await body.refuse(scope)
@@ -69,7 +85,12 @@ class Guard:
         if body.trouble is not None:
             await body.refuse(scope)
 
-    def _refusal(self, headers: Headers) -> str | None:
+    def _is_known(self, scope: Scope, headers: Headers) -> bool:
+        if self._token is None or _shows(headers, self._token):
+            return True
+        return self._is_console(scope) and self._session.is_shown(headers)
+
+    def _refusal(self, scope: Scope, headers: Headers, *, is_known: bool) -> str | None:
         if not self._is_ours(headers.get("host", "")):
             return (
                 "the Host header names another machine; "
@@ -80,12 +101,16 @@ class Guard:
             return "a page of another origin may not use the local endpoint"
         if headers.get("sec-fetch-site") == "cross-site":
             return "another site may not use the local endpoint"
-        if self._token is not None and not _shows(headers, self._token):
+        if not is_known and not self._may_sign_in(scope):
             return (
                 "the endpoint's token is missing; give it as the access key id "
                 "(AWS_ACCESS_KEY_ID) or as the bearer token (OPENAI_API_KEY)"
             )
         return None
+
+    def _may_sign_in(self, scope: Scope) -> bool:
+        asked = (scope["method"], scope["path"].rstrip("/"))
+        return asked in SIGNING_IN and self._is_console(scope)
 
     def _is_ours(self, host: str) -> bool:
         match = _HOST.fullmatch(host)

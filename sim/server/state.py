@@ -23,6 +23,7 @@ from sim.server.bedrock.names import ACCOUNT, find_deployment, find_model
 from sim.server.bedrock.output import Delivery
 from sim.server.lambda_.store import Functions
 from sim.server.mapping import BASE_MODELS, ModelMapping
+from sim.server.session import Session
 
 DEFAULT_REGION: Final = "us-east-1"
 _FOUNDATION_MODEL: Final = ":foundation-model/"
@@ -47,6 +48,8 @@ class ServerState:
     account: str = ACCOUNT
     token: str | None = None
     """What a client must show, as access key id or as bearer token; None on loopback."""
+    session: Session = field(default_factory=lambda: Session(None))
+    """Browsers that showed it."""
     models: Any = None
     """Who answers for the models; set by `sim.server.app`."""
     closers: list[Callable[[], None]] = field(default_factory=list)
@@ -102,6 +105,7 @@ def open_state(
         mapping=mapping or ModelMapping(),
         region=region,
         token=token,
+        session=Session(token),
     )
     try:
         yield state

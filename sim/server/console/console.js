@@ -64,6 +64,7 @@
 
   async function get(url) {
     const reply = await fetch(url);
+    if (reply.status === 403) { location.reload(); return new Promise(() => {}); } // a new server: sign in
     if (!reply.ok) throw new Error((await reply.json()).error);
     return reply.text();
   }

@@ -6,6 +6,7 @@ Sources: none of its own.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import secrets
@@ -33,11 +34,14 @@ from sim.server.console.replies import (
     reply,
 )
 from sim.server.console.standing import BASE, model_behind
+from sim.server.guard import IS_KNOWN
 from sim.server.inference import Answer, Ask, Piece, models_of
 from sim.server.state import ServerState
 
 EVERY_MS: Final = 2000
 """How often an open page asks while a job goes on."""
+GUESS_S: Final = 0.5
+"""What a wrong token costs whoever tries it."""
 TOKENS_DEFAULT: Final = 256
 TOKENS_MAX: Final = 4096
 JAVASCRIPT: Final = "text/javascript"
@@ -51,6 +55,8 @@ def routes(state: ServerState) -> list[BaseRoute]:
     table = (
         ("GET", "", console.page),
         ("GET", "/", console.page),
+        ("GET", "/sign-in.js", console.sign_in_script),
+        ("POST", "/sign-in", console.sign_in),
         ("GET", "/console.js", console.script),
         ("GET", "/plotly.js", console.library),
         ("GET", "/jobs", console.jobs),
@@ -74,17 +80,31 @@ class Console:
 
     # The page
 
-    async def page(self, _request: Request) -> Response:
-        """Answer with the page."""
+    async def page(self, request: Request) -> Response:
+        """Answer with the page, or the one that asks for the token."""
+        name = "page.html" if request.scope[IS_KNOWN] else "sign-in.html"
         nonce = secrets.token_urlsafe(16)
         policy = (
             f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; "
             "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
             "frame-ancestors 'none'"
         )
-        html = _own("page.html").replace("%NONCE%", nonce).replace("%EVERY_MS%", str(EVERY_MS))
+        html = _own(name).replace("%NONCE%", nonce).replace("%EVERY_MS%", str(EVERY_MS))
         html = html.replace("%CSS%", scripts.own("page.css") + _own("console.css"))
         return reply(html, "text/html", headers={"content-security-policy": policy})
+
+    async def sign_in_script(self, _request: Request) -> Response:
+        """Answer with the script of the page that asks for the token."""
+        return reply(_own("sign-in.js"), JAVASCRIPT)
+
+    async def sign_in(self, request: Request) -> Response:
+        """Answer the right token with a cookie that stands for it."""
+        token = (await read_body(request)).get("token")
+        if not isinstance(token, str) or not self._state.session.accepts(token):
+            await asyncio.sleep(GUESS_S)
+            raise ConsoleError("this is not the endpoint's token", status=403)
+        cookie = self._state.session.cookie(request.headers["host"])
+        return json_reply({}, headers={"set-cookie": cookie})
 
     async def script(self, _request: Request) -> Response:
         """Answer with the page's script."""

@@ -1,0 +1,46 @@
+"""A browser's way past the token: it is typed once, and a cookie stands for it from then on.
+
+Programs show the token with every request; a page that is opened by its address can't.
+The cookie opens the console and nothing else, and holds a secret of this start of the server, never
+the token. Cookies don't know ports: another server on this machine that the same browser visits is
+shown it too, which is why its name holds the port and a new start takes a new secret.
+Sources: RFC 6265bis (HttpOnly, SameSite).
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+
+
+class Session:
+    """Who has signed in to the console."""
+
+    def __init__(self, token: str | None) -> None:
+        self._token = token
+        self._secret = secrets.token_urlsafe(32)
+
+    def accepts(self, token: str) -> bool:
+        """Whether this is the token; every text is, where none is demanded."""
+        return self._token is None or hmac.compare_digest(token.encode(), self._token.encode())
+
+    def cookie(self, host: str) -> str:
+        """Return the value of Set-Cookie for whoever signed in under this Host."""
+        return f"{_name(host)}={self._secret}; Path=/console; HttpOnly; SameSite=Strict"
+
+    def is_shown(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request carries the cookie."""
+        try:
+            found = SimpleCookie(headers.get("cookie", "")).get(_name(headers.get("host", "")))
+        except CookieError:
+            return False
+        return found is not None and hmac.compare_digest(
+            found.value.encode(), self._secret.encode()
+        )
+
+
+def _name(host: str) -> str:
+    port = host.rpartition(":")[2]
+    return f"rft-console-{port}" if port.isdecimal() else "rft-console"
