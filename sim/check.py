@@ -135,7 +135,7 @@ def check(
         estimate=estimate(
             recipe, data, steps, None if measured is None else read_measured(measured)
         ),
-        ledger=ledger.rows_for(recipe.dialect),
+        ledger=ledger.rows_here(recipe.dialect, recipe.resolved()["settings"]),
     )
 
 

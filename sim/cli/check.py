@@ -188,6 +188,8 @@ def _print_ledger(console: Console, found: Check, *, whole: bool) -> None:
     if whole:
         for row in found.ledger:
             console.print(f"  {row.fidelity:11} {row.knob}: {row.rehearsal}", markup=False)
+            if row.here:
+                console.print(f"              in this recipe: {row.here}", markup=False)
             console.print(f"              why: {row.why} ({row.source})", markup=False)
 
 

@@ -8,14 +8,15 @@ Sources: named in each row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final
 
 from sim.contract.ledger_behaviours import BEHAVIOURS
 from sim.contract.ledger_requests import BEDROCK_FIELDS, OPENAI_FIELDS
 from sim.contract.ledger_row import Fidelity, LedgerRow
 
-__all__ = ["FIDELITIES", "LEDGER", "Fidelity", "LedgerRow", "covering", "rows_for"]
+__all__ = ["FIDELITIES", "LEDGER", "Fidelity", "LedgerRow", "covering", "rows_for", "rows_here"]
 
 LEDGER: Final[tuple[LedgerRow, ...]] = (*BEDROCK_FIELDS, *OPENAI_FIELDS, *BEHAVIOURS)
 FIDELITIES: Final[tuple[Fidelity, ...]] = (
@@ -30,6 +31,33 @@ FIDELITIES: Final[tuple[Fidelity, ...]] = (
 def rows_for(dialect: str) -> tuple[LedgerRow, ...]:
     """Take the rows that concern one dialect: its own fields, and every shared behaviour."""
     return tuple(row for row in LEDGER if row.dialect in (None, dialect))
+
+
+def rows_here(dialect: str, settings: Mapping[str, Any]) -> tuple[LedgerRow, ...]:
+    """Take a dialect's rows, each with what one recipe's resolved settings change about it.
+
+    Changed means by `local.overrides` or cut short by `local.maxSteps`: an exact row is then
+    approximate.
+    """
+    changed = {name: words for name, entry in settings.items() if (words := _change(name, entry))}
+    return tuple(_as_here(row, changed) for row in rows_for(dialect))
+
+
+def _change(name: str, entry: Mapping[str, Any]) -> str | None:
+    value, source = entry.get("value"), entry.get("source")
+    if entry.get("origin") == "override":
+        return f"{value} by {source}"
+    if name == "max_steps" and value is not None:
+        return f"at most {value} steps by {source}"
+    return None
+
+
+def _as_here(row: LedgerRow, changed: Mapping[str, str]) -> LedgerRow:
+    words = ", ".join(changed[name] for name in row.settings if name in changed)
+    if not words:
+        return row
+    fidelity: Fidelity = "approximate" if row.fidelity == "exact" else row.fidelity
+    return replace(row, here=words, fidelity=fidelity)
 
 
 def covering(knob: str, rows: Iterable[LedgerRow] = LEDGER) -> LedgerRow | None:

@@ -26,3 +26,5 @@ class LedgerRow:
     """The fields of Settings it decides."""
     dialect: Literal["bedrock", "openai"] | None = None
     """None where it concerns both."""
+    here: str | None = None
+    """What one recipe changes about it for this machine's sake; None where nothing."""

@@ -94,7 +94,9 @@ class Page:
             "facts": _facts(run),
             "took": _took(run),
             "differences": differences(run.resolved),
-            "ledger": ledger.rows_for(run.resolved.get("dialect", "")),
+            "ledger": ledger.rows_here(
+                run.resolved.get("dialect", ""), run.resolved.get("settings") or {}
+            ),
             "graphs": _ours(_inline(console_graphs(run.lines))),
             "data": _ours(scripts.embedded_json(_data(summary, live=live))),
             "batches": [] if live else summary.batches,

@@ -54,7 +54,15 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Call], dict[str, Any] | Reply]
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An answer with something beside it that the service's model has no place for."""
+
+    output: dict[str, Any]
+    headers: Mapping[str, str]
+
+
+Handler = Callable[[Call], dict[str, Any] | Told | Reply]
 
 
 @cache
@@ -205,14 +213,17 @@ class RestService:
             raise AwsError(self._invalid, "the body is no JSON object")
         return value
 
-    def _response(self, operation: str, reply: dict[str, Any] | Reply) -> Response:
+    def _response(self, operation: str, reply: dict[str, Any] | Told | Reply) -> Response:
         if isinstance(reply, Reply):
             return Response(reply.body, status_code=reply.status, headers=dict(reply.headers))
+        told = reply if isinstance(reply, Told) else Told(reply, {})
+        headers = dict(told.headers)
         model = service_model(self.service).operation_model(operation)
         status = model.http.get("responseCode", 200)
         if model.output_shape is None or status == 204:  # noqa: PLR2004 - no content
-            return Response(status_code=status)
-        return JSONResponse(_encode(model.output_shape, reply), status_code=status)
+            return Response(status_code=status, headers=headers)
+        content = _encode(model.output_shape, told.output)
+        return JSONResponse(content, status_code=status, headers=headers)
 
 
 def _checkable(shape: Shape, value: Any) -> Any:

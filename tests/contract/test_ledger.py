@@ -2,7 +2,7 @@ from dataclasses import fields
 
 import pytest
 
-from sim.contract.ledger import FIDELITIES, LEDGER, covering, rows_for
+from sim.contract.ledger import FIDELITIES, LEDGER, covering, rows_for, rows_here
 from sim.dialects import openai
 from sim.dialects.shapes import input_shape
 from sim.recipe import Settings
@@ -104,3 +104,19 @@ def test_every_degree_of_fidelity_occurs():
 )
 def test_known_behaviours_are_told_apart(knob, fidelity):
     assert covering(knob).fidelity == fidelity
+
+
+def test_what_one_recipe_changes_stands_in_its_row_which_is_then_not_exact():
+    settings = {
+        "batch_size": {"value": 4, "origin": "override", "source": "local.overrides.batchSize"},
+        "max_steps": {"value": 60, "origin": "stated", "source": "local.maxSteps"},
+        "epochs": {"value": 2, "origin": "stated", "source": "epochCount"},
+    }
+    changed = {row.knob: row for row in rows_here("bedrock", settings) if row.here}
+    assert {knob.rpartition(".")[2]: row.here for knob, row in changed.items()} == {
+        "batchSize": "4 by local.overrides.batchSize",
+        "length of a run": "at most 60 steps by local.maxSteps",
+    }
+    assert {row.fidelity for row in changed.values()} == {"approximate"}
+    unchanged = {"max_steps": {"value": None, "origin": "assumed", "source": "ours"}}
+    assert rows_here("bedrock", unchanged) == rows_for("bedrock")

@@ -1,6 +1,8 @@
 """Create, read, list and stop customization jobs.
 
 A request that Bedrock would refuse is refused, with what it breaks and who says so.
+Bedrock's API has no job events, so what the rehearsal does differently is told in a header of
+Create's and Get's answers: `ResponseMetadata.HTTPHeaders` in boto3.
 Assumed: a job's and a model's name in use is a conflict; data out of its limits is refused at once,
 where Bedrock would fail the job in its first phase.
 Sources: botocore service model bedrock/2023-04-20; Amazon Bedrock user guide, rft-submit-job and
@@ -21,7 +23,7 @@ from sim.server.bedrock.inputs import prepare
 from sim.server.bedrock.names import base_model_arn, find_job, job_arn, model_arn
 from sim.server.errors import conflict, invalid, not_found
 from sim.server.pages import page
-from sim.server.rest import Call
+from sim.server.rest import Call, Told
 
 if TYPE_CHECKING:
     from sim.server.state import ServerState
@@ -48,6 +50,8 @@ _ECHOED: Final = (
     "customizationConfig",
 )
 _PAGE: Final = 100
+REHEARSAL: Final = "x-rft-rehearsal"
+"""The header; its value is ASCII, each remark ends with a full stop."""
 
 
 class CustomizationJobs:
@@ -58,14 +62,14 @@ class CustomizationJobs:
         self._jobs = state.jobs
         self._creating = threading.Lock()
 
-    def create(self, call: Call) -> dict[str, Any]:
+    def create(self, call: Call) -> Told:
         """CreateModelCustomizationJob."""
         request = call.params
         token = request.get("clientRequestToken")
         with self._creating:
             known = self._jobs.with_token("bedrock", token) if token else None
             if known is not None:
-                return {"jobArn": job_arn(known)}
+                return Told({"jobArn": job_arn(known)}, _remarks(known))
             _check(request, call.region)
             self._refuse_names_in_use(request)
             local, code = prepare(self._state, request)
@@ -82,13 +86,13 @@ class CustomizationJobs:
             job = self._jobs.create(
                 "bedrock", recipe, name=name, request=request, token=token, extra=extra
             )
-        return {"jobArn": job_arn(job)}
+        return Told({"jobArn": job_arn(job)}, _remarks(job))
 
-    def get(self, call: Call) -> dict[str, Any]:
+    def get(self, call: Call) -> Told:
         """GetModelCustomizationJob."""
         job = self._found(call)
         is_done = job.status == "completed"
-        return {
+        output = {
             "jobArn": job_arn(job),
             "jobName": job.name,
             "outputModelName": job.request["customModelName"],
@@ -103,6 +107,7 @@ class CustomizationJobs:
             "outputModelKmsKeyArn": job.request.get("customModelKmsKeyId"),
             **{name: job.request.get(name) for name in _ECHOED},
         }
+        return Told(output, _remarks(job))
 
     def list(self, call: Call) -> dict[str, Any]:
         """ListModelCustomizationJobs."""
@@ -165,6 +170,13 @@ def _check(request: dict[str, Any], region: str) -> None:
     if region not in NOVA_RFT_MODELS[base]:
         offered = ", ".join(NOVA_RFT_MODELS[base])
         raise invalid(f"{base} is offered for {_TYPE} in {offered}, not in {region}")
+
+
+def _remarks(job: Job) -> dict[str, str]:
+    """Say in a header what differs from the request; what a header can't hold is escaped."""
+    remarks = job.extra.get("remarks", [])
+    words = " ".join(f"{remark.removeprefix('rehearsal: ')}." for remark in remarks)
+    return {REHEARSAL: words.encode("unicode_escape").decode("ascii")} if words else {}
 
 
 def _details(job: Job) -> dict[str, Any]:

@@ -54,6 +54,12 @@ def test_every_field_of_the_request_comes_back(done: dict[str, Any]) -> None:
     assert "failureMessage" not in done
 
 
+def test_what_the_rehearsal_does_differently_is_told_beside_the_job(done: dict[str, Any]) -> None:
+    told = done["ResponseMetadata"]["HTTPHeaders"]["x-rft-rehearsal"]
+    assert told.startswith("the local model 'tiny' stands in for amazon.nova-2-lite-v1:0:256k. ")
+    assert "training ends after 60 steps at the latest." in told
+
+
 def test_all_phases_are_complete_at_the_end(done: dict[str, Any]) -> None:
     phases = ("validationDetails", "dataProcessingDetails", "trainingDetails")
     assert [done["statusDetails"][name]["status"] for name in phases] == ["Completed"] * 3
