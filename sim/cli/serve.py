@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PORT: Final = 4599
 TOKEN_VARIABLE: Final = "RFT_TOKEN"  # noqa: S105 - the variable's name
+BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
 NEEDED: Final = ("starlette", "uvicorn", "moto", "flask", "multipart")
 
 
@@ -131,6 +132,8 @@ def _announce(arguments: argparse.Namespace, url: str, *, token: str | None) -> 
     print(f"serving {arguments.root.resolve()} at {url}; Ctrl-C stops\n")
     for name, value in variables.items():
         print(f"export {name}={value}")
+    if BEARER in os.environ:
+        print(f"unset {BEARER}  # boto3 sends it over HTTPS only")
     asks = ", which asks for the token" if token else ""
     print(f"\nconsole: {url}/console{asks}\n", flush=True)
 
@@ -142,7 +145,9 @@ def exports(url: str, *, region: str, shown: str | None) -> dict[str, str]:
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": region,  # of every SDK but boto3
         "AWS_DEFAULT_REGION": region,
         "OPENAI_BASE_URL": f"{url}/v1",
+        "AWS_BEDROCK_BASE_URL": f"{url}/v1",  # of the OpenAI SDK's own Bedrock client
         "OPENAI_API_KEY": key,
     }

@@ -1,6 +1,7 @@
 """The endpoint as one ASGI application: which door a request goes to.
 
-A signed request says itself which AWS service it means; the path decides for the rest.
+A signed request says itself which AWS service it means; the path decides for the rest, such as
+boto3's with a Bedrock API key (AWS_BEARER_TOKEN_BEDROCK).
 Sources: SigV4's credential scope; paths of botocore's service models and of OpenAI's API.
 """
 
@@ -32,7 +33,7 @@ from sim.server.errors import NOT_SIMULATED, aws_error, internal_error
 from sim.server.guard import Guard
 from sim.server.lambda_.operations import lambda_operations
 from sim.server.mantle.errors import SERVER, OpenAIError
-from sim.server.rest import RestService
+from sim.server.rest import RestService, operation_at
 from sim.server.state import ServerState
 
 BODY_MAX: Final = 80 * 1024 * 1024
@@ -155,7 +156,12 @@ def _meant(request: Request) -> tuple[str | None, str]:
             return region, service
     if signed:
         return region, "bedrock"
-    return None, "" if path == "/" else "bedrock-mantle"
+    if path == "/":
+        return None, ""
+    operation, _ = operation_at(
+        "bedrock", request.method, path.partition("?")[0], request.url.query
+    )
+    return None, "bedrock" if operation else "bedrock-mantle"
 
 
 def _is_console(scope: Scope) -> bool:

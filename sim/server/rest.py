@@ -92,6 +92,18 @@ def _routes(service: str) -> list[tuple[str, re.Pattern[str], set[str], str]]:
     return [route for _, route in sorted(found, key=lambda one: one[0])]
 
 
+def operation_at(
+    service: str, method: str, raw_path: str, query: str
+) -> tuple[str | None, dict[str, str]]:
+    """Return the operation a request line means, and its path's parts; None where it is none."""
+    said = set(query.split("&"))
+    for wanted, pattern, fixed, name in _routes(service):
+        match = pattern.fullmatch(raw_path) if method == wanted else None
+        if match and fixed <= said:
+            return name, {key: unquote(text) for key, text in match.groupdict().items()}
+    return None, {}
+
+
 def _pattern(path: str) -> re.Pattern[str]:
     text, end = "", 0
     for label in _LABEL.finditer(path):
@@ -120,7 +132,7 @@ class RestService:
     async def answer(self, request: Request, *, region: str | None) -> Response:
         """Answer one request in the service's own form, whatever it is."""
         raw_path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
-        operation, labels = self._match(request.method, raw_path, request.url.query)
+        operation, labels = operation_at(self.service, request.method, raw_path, request.url.query)
         if operation is None:
             words = f"{request.method} {raw_path[:200]} is no operation of {self.service}"
             return aws_error("UnknownOperationException", words)
@@ -137,14 +149,6 @@ class RestService:
         except RehearsalError as error:
             return internal_error(request, error)
         return self._response(operation, reply)
-
-    def _match(self, method: str, raw_path: str, query: str) -> tuple[str | None, dict[str, str]]:
-        said = set(query.split("&"))
-        for wanted, pattern, fixed, name in _routes(self.service):
-            match = pattern.fullmatch(raw_path) if method == wanted else None
-            if match and fixed <= said:
-                return name, {key: unquote(text) for key, text in match.groupdict().items()}
-        return None, {}
 
     def _params(
         self, operation: str, labels: Mapping[str, str], request: Request, body: bytes

@@ -1,4 +1,8 @@
-"""Clients other than boto3: curl, which signs by itself, and the AWS CLI, unchanged."""
+"""Other clients: curl, which signs by itself, the AWS CLI, the JavaScript SDKs, API keys.
+
+The JavaScript SDKs are there after `npm ci --prefix tests/server/javascript`; without them their
+test is skipped, and RFT_REQUIRE_NODE=1 makes that a failure.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,17 @@ from typing import Any
 
 import pytest
 
+from sim.cli.serve import exports
 from tests.jobs.conftest import wait_until
+from tests.server.answering import shared_models
 from tests.server.asking import create_function, put, records, rft_request
 from tests.server.conftest import Endpoint
+from tests.server.mantle import conftest as mantle
 
 CURL = shutil.which("curl")
 AWS = shutil.which("aws")
+NODE = shutil.which("node")
+JAVASCRIPT = Path(__file__).with_name("javascript")
 
 
 def curl(endpoint: Endpoint, path: str, *options: str) -> Any:
@@ -26,6 +35,12 @@ def curl(endpoint: Endpoint, path: str, *options: str) -> Any:
     command = [CURL or "curl", "--silent", *signed, *options, endpoint.url + path]
     done = subprocess.run(command, capture_output=True, check=True)
     return json.loads(done.stdout)
+
+
+def exported(endpoint: Endpoint, home: Path) -> dict[str, str]:
+    """Return the variables that `rft serve` prints, in an otherwise empty environment."""
+    variables = exports(endpoint.url, region="us-east-1", shown=None)
+    return {"PATH": os.environ["PATH"], "HOME": str(home), **variables}
 
 
 @pytest.mark.skipif(CURL is None, reason="there is no curl")
@@ -49,17 +64,10 @@ def test_the_aws_cli_creates_and_describes_a_job(endpoint: Endpoint, tmp_path: P
     request = tmp_path / "request.json"
     wanted = rft_request("by-cli", bucket="cli-bucket", function="cli-reward")
     request.write_text(json.dumps(wanted))
-    variables = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "AWS_ENDPOINT_URL": endpoint.url,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
 
     def aws(*arguments: str) -> Any:
         command = [AWS or "aws", "bedrock", *arguments, "--output", "json"]
+        variables = exported(endpoint, tmp_path)
         done = subprocess.run(command, env=variables, capture_output=True, check=True)
         return json.loads(done.stdout)
 
@@ -67,3 +75,74 @@ def test_the_aws_cli_creates_and_describes_a_job(endpoint: Endpoint, tmp_path: P
     arn = aws("create-model-customization-job", "--cli-input-json", source)["jobArn"]
     shown = aws("get-model-customization-job", "--job-identifier", arn)
     assert shown["customizationConfig"] == wanted["customizationConfig"]
+
+
+def test_the_javascript_sdks_create_and_describe_jobs(endpoint: Endpoint, tmp_path: Path) -> None:
+    if NODE is None or not (JAVASCRIPT / "node_modules").is_dir():
+        words = "the JavaScript SDKs are not there: npm ci --prefix tests/server/javascript"
+        (pytest.fail if os.environ.get("RFT_REQUIRE_NODE") == "1" else pytest.skip)(words)
+    endpoint.state.models = shared_models()
+    put(endpoint, "js-bucket", train=records(), validation=records(2))
+    create_function(endpoint, "js-reward")
+    mantle.create_function(endpoint, "reward", mantle.REWARD)
+    wanted = {
+        "bedrock": rft_request("by-js", bucket="js-bucket", function="js-reward"),
+        "openai": {"model": "openai.gpt-oss-20b", "method": mantle.method()},
+        "records": mantle.records(100).decode(),
+        "model": "amazon.nova-2-lite-v1:0:256k",
+    }
+    request = tmp_path / "request.json"
+    request.write_text(json.dumps(wanted))
+    command = [NODE, str(JAVASCRIPT / "clients.mjs"), str(request)]
+    done = subprocess.run(
+        command, env=exported(endpoint, tmp_path), capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    job = found["bedrock"]["job"]
+    assert job["status"] == "Completed"
+    assert job["customizationConfig"] == wanted["bedrock"]["customizationConfig"]
+    assert found["bedrock"]["listed"] == [job["jobArn"]]
+    assert found["bedrock"]["refused"] == "UnknownOperationException"
+    assert found["answer"]["role"] == "assistant"
+    told = found["openai"]
+    assert told["job"]["status"] == "succeeded"
+    assert told["job"]["method"] == wanted["openai"]["method"]
+    messages = [event["message"] for event in told["events"]]
+    assert "rehearsal: the local model 'tiny' stands in for openai.gpt-oss-20b" in messages
+    assert len({event["id"] for event in told["events"]}) == len(messages) > 2
+    assert told["refused"] == "NotFoundError"
+
+
+@pytest.mark.skipif(CURL is None, reason="there is no curl")
+def test_a_bedrock_api_key_in_place_of_a_signature_is_taken(endpoint: Endpoint) -> None:
+    """Not by boto3, which sends such a key over HTTPS only."""
+
+    def ask(path: str, *options: str) -> Any:
+        bearer = ["--header", "Authorization: Bearer local", *options]
+        command = [CURL or "curl", "--silent", *bearer, endpoint.url + path]
+        return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    assert "modelCustomizationJobSummaries" in ask("/model-customization-jobs")
+    arn = "arn:aws:bedrock:us-east-1:123456789012:custom-model/amazon.nova-2-lite-v1:0:256k/abcdefghijkl"
+    unknown = ask("/listTagsForResource", "--json", json.dumps({"resourceARN": arn}))
+    assert unknown["__type"] == "ResourceNotFoundException"
+    assert "not simulated" in ask("/guardrails")["message"]
+    assert ask("/v1/models")["object"] == "list"
+
+
+@pytest.mark.parametrize("shown", ["signature", "api key"])
+def test_the_openai_sdks_own_bedrock_client_needs_only_its_variables(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: str
+) -> None:
+    from openai import BedrockOpenAI
+
+    for name, value in exported(endpoint, tmp_path).items():
+        monkeypatch.setenv(name, value)
+    if shown == "api key":
+        monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", "local")
+    with BedrockOpenAI(max_retries=0) as client:
+        if shown == "api key":  # the SDK can't sign an upload
+            file = client.files.create(file=("t.jsonl", mantle.records(100)), purpose="fine-tune")
+            assert client.files.retrieve(file.id).filename == "t.jsonl"
+        assert "openai.gpt-oss-20b" in [model.id for model in client.models.list()]

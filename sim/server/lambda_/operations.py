@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sim.server.lambda_.functions import FunctionOperations
 from sim.server.lambda_.invoke import InvokeOperation
 from sim.server.lambda_.versions import VersionOperations
-from sim.server.rest import Call, Handler, Reply
+from sim.server.rest import Call, Handler, Reply, Told
 
 if TYPE_CHECKING:
     from sim.server.state import ServerState
@@ -33,7 +33,7 @@ def lambda_operations(state: ServerState) -> Mapping[str, Handler]:
 def _one_at_a_time(handler: Handler, lock: threading.Lock) -> Handler:
     """Read, change and keep a function without another doing so in between."""
 
-    def locked(call: Call) -> dict[str, Any] | Reply:
+    def locked(call: Call) -> dict[str, Any] | Told | Reply:
         with lock:
             return handler(call)
 
