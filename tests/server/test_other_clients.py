@@ -19,7 +19,7 @@ import pytest
 from sim.cli.serve import exports
 from tests.jobs.conftest import wait_until
 from tests.server.answering import shared_models
-from tests.server.asking import create_function, put, records, rft_request
+from tests.server.asking import BASE, create_function, put, records, rft_request
 from tests.server.conftest import Endpoint
 from tests.server.mantle import conftest as mantle
 
@@ -89,7 +89,7 @@ def test_the_javascript_sdks_create_and_describe_jobs(endpoint: Endpoint, tmp_pa
         "bedrock": rft_request("by-js", bucket="js-bucket", function="js-reward"),
         "openai": {"model": "openai.gpt-oss-20b", "method": mantle.method()},
         "records": mantle.records(100).decode(),
-        "model": "amazon.nova-2-lite-v1:0:256k",
+        "model": BASE,
     }
     request = tmp_path / "request.json"
     request.write_text(json.dumps(wanted))
@@ -124,7 +124,7 @@ def test_a_bedrock_api_key_in_place_of_a_signature_is_taken(endpoint: Endpoint) 
         return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
     assert "modelCustomizationJobSummaries" in ask("/model-customization-jobs")
-    arn = "arn:aws:bedrock:us-east-1:123456789012:custom-model/amazon.nova-2-lite-v1:0:256k/abcdefghijkl"
+    arn = f"arn:aws:bedrock:us-east-1:123456789012:custom-model/{BASE}/abcdefghijkl"
     unknown = ask("/listTagsForResource", "--json", json.dumps({"resourceARN": arn}))
     assert unknown["__type"] == "ResourceNotFoundException"
     assert "not simulated" in ask("/guardrails")["message"]
