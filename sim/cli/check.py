@@ -157,11 +157,13 @@ def _print_reward(console: Console, found: Check) -> None:
 
 def _print_advice(console: Console, found: Check, *, every: bool) -> None:
     kept = sum(remark.follows is True for remark in found.guidance)
-    beside = [remark for remark in found.guidance if remark.follows is False]
+    beside = sum(remark.follows is False for remark in found.guidance)
     hint = "" if every else "; --advice prints all"
-    console.print(f"advice   {kept} published starting points kept, {len(beside)} not{hint}")
-    for remark in found.guidance if every else beside:
-        console.print(f"  {remark}", markup=False)
+    console.print(f"advice   {kept} published starting points kept, {beside} not{hint}")
+    for remark in found.guidance:
+        # What was seen here counts even where a published line is kept.
+        if every or remark.follows is False or remark.seen is not None:
+            console.print(f"  {remark}", markup=False)
 
 
 def _print_estimate(console: Console, found: Check) -> None:
@@ -174,7 +176,7 @@ def _print_estimate(console: Console, found: Check) -> None:
             f"Lambda invocations {worded(job.lambda_invocations)}",
         ]
     if memory is not None:
-        parts.append(f"here at most {memory.total / MEGABYTE:,.0f} MB")
+        parts.append(f"here about {memory.total / MEGABYTE:,.0f} MB of {memory.place}")
     console.print(f"estimate {', '.join(parts)}; rft estimate tells cost and time")
 
 

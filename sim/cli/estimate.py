@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.cli.arguments import add_common
+from sim.contract.prices import BILLED
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sim.estimate import JobEstimate, Quantity
+    from sim.estimate.here import Memory
 
 MEGABYTE = 2**20
+CENT = 0.01
+"""Smaller sums get six digits after the point."""
 
 
 def add_to(verbs: Any) -> None:
@@ -23,7 +27,8 @@ def add_to(verbs: Any) -> None:
         "estimate",
         help="count steps, tokens, Lambda calls and cost before a job is started",
         description="Without --measured, lengths and grading time are upper bounds from the "
-        "declared limits. A price that AWS does not publish is asked for.",
+        "declared limits. A price that AWS does not publish is asked for. With a run as "
+        "--measured, what it took stands beside the estimate.",
     )
     add_common(verb)
     verb.add_argument(
@@ -38,16 +43,26 @@ def add_to(verbs: Any) -> None:
         default=[],
         dest="price",
         metavar="NAME=USD",
-        help="a price in US dollars, e.g. rft-hour=40 (repeatable)",
+        help=f"a price in US dollars, e.g. rft-hour=40 (repeatable); names: {', '.join(BILLED)}",
     )
     verb.add_argument(
-        "--prices", type=Path, metavar="FILE", help="a YAML or JSON file of NAME: USD"
+        "--prices",
+        type=Path,
+        metavar="FILE",
+        help="a YAML or JSON file of NAME: USD, under the same names",
     )
     verb.add_argument(
-        "--seconds-per-step", type=float, metavar="S", help="what a step takes on Bedrock"
+        "--seconds-per-step",
+        type=float,
+        metavar="S",
+        help="seconds that a training step takes on Bedrock, which publishes none",
     )
     verb.add_argument(
-        "--judge-calls", type=float, metavar="N", help="calls of a judge model per answer"
+        "--judge-calls",
+        type=float,
+        metavar="N",
+        help="how often the reward calls a judge model per answer (default: once if it looks as "
+        "if it did)",
     )
     verb.set_defaults(command=run)
 
@@ -80,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(found.as_json()))
     else:
-        _print(found, total_steps=steps.total)
+        _print(found, recipe=arguments.recipe, total_steps=steps.total)
     return 0
 
 
@@ -99,15 +114,15 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
             )
 
 
-def _print(found: JobEstimate, *, total_steps: int) -> None:
+def _print(found: JobEstimate, *, recipe: str, total_steps: int) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
     _print_job(console, found)
     _print_bill(console, found)
-    _print_here(console, found, total_steps)
+    _print_here(console, found, recipe, total_steps)
     for remark in found.remarks:
-        console.print(f"rests on {remark}")
+        console.print(f"note     {remark}")
 
 
 def _print_job(console: Console, found: JobEstimate) -> None:
@@ -125,44 +140,101 @@ def _print_job(console: Console, found: JobEstimate) -> None:
         ("Lambda GB-seconds", job.gb_seconds),
         ("judge calls", job.judge_calls),
     ):
-        console.print(f"  {name:19} {worded(quantity)}")
+        told = "unknown" if quantity is None else worded(quantity)
+        console.print(f"  {name:19} {told}")
 
 
 def _print_bill(console: Console, found: JobEstimate) -> None:
-    if found.bill is None:
+    bill = found.bill
+    if bill is None:
         return
-    hours = found.bill.hours
-    console.print("cost     hours " + ("unknown" if hours is None else worded(hours)))
-    for line in found.bill.lines:
+    hours = "unknown" if bill.hours is None else worded(bill.hours)
+    console.print(f"cost     training hours {hours}")
+    for line in bill.lines:
         told = f"unknown: {line.missing}" if line.usd is None else worded(line.usd, dollars=True)
         console.print(f"  {line.name:26} {told}")
-        console.print(f"  {'':26}   {line.how}")
-    name = "sum" if found.bill.complete else "sum of what is known"
-    console.print(f"  {name:26} {worded(found.bill.known, dollars=True)}")
+        if line.usd is not None:
+            console.print(f"  {'':26}   {line.how}")
+    name = "sum" if bill.complete and bill.on_top is None else "sum of what is known"
+    console.print(f"  {name:26} {worded(bill.known, dollars=True)}")
+    if bill.on_top is not None:
+        console.print(f"  {'and on top of it':26} {worded(bill.on_top, dollars=True)}")
 
 
-def _print_here(console: Console, found: JobEstimate, total_steps: int) -> None:
-    memory, seen = found.memory, found.measured
-    if memory is None:
+def _print_here(console: Console, found: JobEstimate, recipe: str, total_steps: int) -> None:
+    if found.memory is None:
         console.print("here     memory unknown: the model's files are not on this machine yet")
     else:
-        parts = ("weights", "gradients", "optimizer", "reference", "activations", "libraries")
-        told = ", ".join(f"{name} {getattr(memory, name) / MEGABYTE:,.0f}" for name in parts)
+        _print_memory(console, found.memory)
+    if found.seconds is not None:
+        console.print(f"  seconds of {total_steps:,} steps: {worded(found.seconds)}{_lacks(found)}")
+    if found.seconds is None or found.seconds.value is None:
+        console.print(f"  {_to_measure(found, recipe)}")
+    _print_truth(console, found)
+
+
+def _lacks(found: JobEstimate) -> str:
+    """Say what a lower bound of the time leaves out."""
+    assert found.seconds is not None
+    if found.seconds.value is not None or found.measured is None:
+        return ""
+    if found.measured.step_seconds is None:
+        return ": sampling alone, at the probe's pace; the updates are not measured yet"
+    return ": the steps alone; no validation was measured"
+
+
+def _print_memory(console: Console, memory: Memory) -> None:
+    names = ("weights", "gradients", "optimizer", "reference", "libraries")
+    parts = [f"{name} {_megabytes(getattr(memory, name))}" for name in names]
+    larger = f"{_megabytes(memory.cache)} while sampling or {_megabytes(memory.activations)} in the"
+    console.print(
+        f"here     about {_megabytes(memory.total)} MB of {memory.place}, estimated: "
+        f"{', '.join(parts)}; the larger of {larger} update (micro-batch {memory.micro_batch})"
+    )
+    if memory.free is None:
         console.print(
-            f"here     memory at most {memory.total / MEGABYTE:,.0f} MB, estimated: {told}; "
-            f"micro-batch {memory.micro_batch}"
+            "  how much of it is free is not known (no answer from nvidia-smi), so this is for the "
+            "smallest micro-batch; the run takes what fits into half of what it finds free"
         )
-    if found.seconds is None:
-        console.print(
-            "  time unknown: no step was measured; rft run --set local.maxSteps=3, then --measured"
-        )
-    else:
-        console.print(f"  seconds of {total_steps:,} steps: {worded(found.seconds)}")
-    if seen is not None and seen.peak_memory_mb is not None and seen.total_seconds is not None:
-        console.print(
-            f"  measured by {seen.source}: {seen.peak_memory_mb:,.0f} MB at most, "
-            f"{seen.total_seconds:,.1f} s in all"
-        )
+    elif memory.total > memory.free:
+        console.print(f"  more than the {_megabytes(memory.free)} MB that are free now")
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / MEGABYTE:,.0f}"
+
+
+def _to_measure(found: JobEstimate, recipe: str) -> str:
+    """Say how the time becomes known."""
+    told = "time unknown: no step was measured" if found.seconds is None else "to know all of it"
+    if found.run_at_hand is not None:
+        return f"{told}; --measured {found.run_at_hand} takes it from a finished run of this model"
+    return (
+        f"{told}; rft run {recipe} --set local.maxSteps=3 --name three-steps, "
+        "then --measured runs/three-steps"
+    )
+
+
+def _print_truth(console: Console, found: JobEstimate) -> None:
+    """Put what a run measured beside what is estimated."""
+    seen, truth = found.measured, found.truth
+    if seen is None or truth is None:
+        return
+    console.print(f"measured by {seen.source}")
+    if seen.step_seconds is not None:
+        console.print(f"  seconds of a step   {worded(seen.step_seconds)}")
+    if seen.total_seconds is not None:
+        told = _ratio(truth.seconds_of_estimate)
+        console.print(f"  seconds in all      {seen.total_seconds:,.1f}{told}")
+    if seen.peak_memory_mb is not None:
+        told = _ratio(truth.memory_of_estimate)
+        console.print(f"  peak memory         {seen.peak_memory_mb:,.0f} MB{told}")
+
+
+def _ratio(share: float | None) -> str:
+    if share is None:
+        return ", no ratio: it had other settings or other steps than are estimated here"
+    return f", {share:.2f} of the estimate"
 
 
 def worded(quantity: Quantity, *, dollars: bool = False) -> str:
@@ -170,13 +242,16 @@ def worded(quantity: Quantity, *, dollars: bool = False) -> str:
 
     def figure(value: float) -> str:
         if dollars:
-            return f"${value:,.2f}" if value >= 1 or value == 0 else f"${value:.6f}"
+            return f"${value:,.2f}" if value >= CENT or value == 0 else f"${value:.6f}"
         return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.3g}"  # noqa: PLR2004
 
-    if quantity.value is None:
-        told = "unknown" if quantity.high is None else f"at most {figure(quantity.high)}"
-    else:
+    if quantity.value is not None:
         told = figure(quantity.value)
-        if quantity.low is not None and quantity.high is not None and quantity.low < quantity.high:
-            told += f" ({figure(quantity.low)} to {figure(quantity.high)})"
+        ends = [figure(end) for end in (quantity.low, quantity.high) if end is not None]
+        if len(set(ends)) > 1:
+            told += f" ({ends[0]} to {ends[1]})"
+    elif quantity.high is not None:
+        told = f"at most {figure(quantity.high)}"
+    else:
+        told = "unknown" if quantity.low is None else f"at least {figure(quantity.low)}"
     return told if quantity.basis == "exact" else f"{told}  {quantity.basis}"

@@ -49,3 +49,6 @@ PRICES: Final = {
     )
 }  # fmt: skip
 """By name, as `--price NAME=VALUE` takes it."""
+
+BILLED: Final = ("rft-hour", "lambda-request", "lambda-gb-second", "judge-call", "model-storage")
+"""Those of a job; the others are of using its model afterwards."""

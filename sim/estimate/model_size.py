@@ -25,6 +25,9 @@ class ModelSize:
     shape: ModelShape
     linear: tuple[tuple[int, int], ...]
     """Inputs and outputs of every linear layer that LoRA adapts (all but the output layer)."""
+    cached: int
+    """Numbers that one token keeps in the cache while sampling: a key and a value of every head
+    that has its own, in every layer."""
 
 
 def model_size(model: str) -> ModelSize | None:
@@ -38,10 +41,12 @@ def model_size(model: str) -> ModelSize | None:
     shapes = [shape for file in sorted(folder.glob("*.safetensors")) for shape in _shapes(file)]
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     text = config.get("text_config", config)
-    sizes = [text.get(key) for key in ("num_hidden_layers", "hidden_size", "vocab_size")]
+    keys = ("num_hidden_layers", "hidden_size", "vocab_size", "num_attention_heads")
+    sizes = [text.get(key) for key in keys]
     if not shapes or not all(isinstance(size, int) for size in sizes):
         return None
-    layers, hidden, vocabulary = sizes
+    layers, hidden, vocabulary, heads = sizes
+    width = text.get("head_dim") or hidden // heads  # transformers takes the same where it is unset
     return ModelSize(
         parameters=sum(math.prod(shape) for _, shape in shapes),
         shape=ModelShape(layers, hidden, vocabulary),
@@ -50,6 +55,7 @@ def model_size(model: str) -> ModelSize | None:
             for name, shape in shapes
             if len(shape) == 2 and not {"embed_tokens", "lm_head"} & set(name.split("."))  # noqa: PLR2004
         ),
+        cached=2 * layers * (text.get("num_key_value_heads") or heads) * width,
     )
 
 

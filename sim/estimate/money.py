@@ -33,23 +33,37 @@ class MoneyLine:
 
 @dataclass(frozen=True)
 class Bill:
-    """The lines, and the sum of those that are known."""
+    """The lines, the sum of those that have a value, and what may come on top."""
 
     hours: Quantity | None
     lines: tuple[MoneyLine, ...]
 
     @property
     def known(self) -> Quantity:
-        """The sum of the lines that could be worked out."""
-        total = Quantity(0.0, 0.0, 0.0, "exact")
-        for line in self.lines:
-            total = total if line.usd is None else total.plus(line.usd)
-        return total
+        """The sum of the lines that have a value; one that is only bounded is not in it."""
+        return _sum(line.usd for line in self.lines if _has_value(line.usd))
+
+    @property
+    def on_top(self) -> Quantity | None:
+        """The sum of the lines that only have an upper bound; None where there is none."""
+        bounded = [line.usd for line in self.lines if line.usd and not _has_value(line.usd)]
+        return _sum(bounded) if bounded else None
 
     @property
     def complete(self) -> bool:
         """Whether no line is missing."""
         return all(line.usd is not None for line in self.lines)
+
+
+def _has_value(usd: Quantity | None) -> bool:
+    return usd is not None and usd.value is not None
+
+
+def _sum(amounts: Iterable[Quantity | None]) -> Quantity:
+    first, *others = [each for each in amounts if each is not None] or [exact(0.0)]
+    for each in others:
+        first = first.plus(each)
+    return first
 
 
 def bill(work: Workload, prices: PriceList, *, step_seconds: float | None, stores: bool) -> Bill:
@@ -66,7 +80,11 @@ def _lines(
     yield _training(hours, prices["rft-hour"])
     yield _line("Lambda requests", work.lambda_invocations, prices["lambda-request"])
     yield _line("Lambda duration", work.gb_seconds, prices["lambda-gb-second"])
-    if work.judge_calls.value:
+    if work.judge_calls is None:
+        yield MoneyLine(
+            "judge calls", None, "number x price per call", "give --judge-calls N, per answer"
+        )
+    elif work.judge_calls.value:
         yield _line("judge calls", work.judge_calls, prices["judge-call"])
     if stores:
         yield _line("model storage, one month", exact(1), prices["model-storage"])
@@ -76,16 +94,20 @@ def _training(hours: Quantity | None, price: Price) -> MoneyLine:
     line = _line("training hours", stated(0) if hours is None else hours, price)
     if hours is not None:
         return line
-    asked = ["--seconds-per-step, as a first job or AWS tells it"]
-    asked += [] if line.missing is None else [line.missing]
+    asked = ["--seconds-per-step S (a first job tells)"]
+    asked += [] if line.missing is None else [line.missing.removeprefix("give ")]
     return MoneyLine(line.name, None, "hours x price", "give " + " and ".join(asked))
 
 
 def _line(name: str, amount: Quantity, price: Price) -> MoneyLine:
     if price.usd is None:
-        missing = f"--price {price.name}=USD, per {price.per} ({price.source})"
+        missing = f"give --price {price.name}=USD, per {price.per} ({price.source})"
         return MoneyLine(name, None, f"number x price per {price.per}", missing)
     many = price.usd < PER_MILLION_BELOW
-    rate = f"${price.usd * 1e6:g} per million" if many else f"${price.usd:g}"
+    rate = _dollars(price.usd * 1e6) + " per million" if many else _dollars(price.usd)
     how = f"at {rate} (each {price.per}; {price.source}, {price.date})"
     return MoneyLine(name, amount.times(price.usd), how)
+
+
+def _dollars(usd: float) -> str:
+    return f"${usd:.2f}" if usd == round(usd, 2) else f"${usd:g}"

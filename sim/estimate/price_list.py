@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sim.contract.prices import PRICES, Price
+from sim.contract.prices import BILLED, PRICES, Price
 from sim.dialects.finding import did_you_mean
 from sim.errors import RecipeError
 from sim.recipe.reader import read_document
@@ -22,7 +22,7 @@ def price_list(*, file: Path | None = None, stated: Sequence[str] = ()) -> Price
     """Return the table; a YAML or JSON file of NAME: VALUE, then each NAME=VALUE, override it.
 
     Raises:
-        RecipeError: a name that is not in the table, or a price that is no number of dollars.
+        RecipeError: a name that no line of the bill has, or a price that is no number of dollars.
     """
     prices = dict(PRICES)
     for name, value, where in (*_from_file(file), *map(_assignment, stated)):
@@ -60,14 +60,14 @@ def _assignment(text: str) -> tuple[str, object, str]:
 
 
 def _known(name: str, where: str) -> Price:
-    if name in PRICES:
+    if name in BILLED:
         return PRICES[name]
     raise RecipeError(
-        "no such price",
+        "a job has no such price",
         where=where,
-        expected="one of " + ", ".join(PRICES),
+        expected="one of " + ", ".join(BILLED),
         found=name,
-        hint=did_you_mean(name, PRICES),
+        hint=did_you_mean(name, BILLED),
     )
 
 

@@ -1,13 +1,11 @@
-"""A number of an estimate: exact, measured with an interval, or only bounded from above."""
+"""A number of an estimate: exact, measured with an interval, or only bounded from one side."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from sim.probe import Estimate
-
-Basis = Literal["exact", "measured", "stated", "assumed", "upper bound"]
+Basis = Literal["exact", "measured", "stated", "assumed", "lower bound", "upper bound"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +28,29 @@ class Quantity:
         value, low, high = (None if a is None or b is None else a + b for a, b in pairs)
         return Quantity(value, low, high, min(self.basis, other.basis, key=_WEAKEST_FIRST.index))
 
+    def at_least(self, floor: Quantity) -> Quantity:
+        """Return the quantity with each number raised to the floor's; what is unknown stays so."""
+        pairs = zip(self._numbers(), floor._numbers(), strict=True)
+        value, low, high = (a if a is None or b is None else max(a, b) for a, b in pairs)
+        return Quantity(value, low, high, self.basis)
+
+    def at_most(self, ceiling: float) -> Quantity:
+        """Return the quantity with each number lowered to the ceiling, which is its upper end."""
+        value, low, high = (None if a is None else min(a, ceiling) for a in self._numbers())
+        return Quantity(value, low, ceiling if high is None else high, self.basis)
+
     def _numbers(self) -> tuple[float | None, float | None, float | None]:
         return self.value, self.low, self.high
 
 
-_WEAKEST_FIRST: tuple[Basis, ...] = ("upper bound", "assumed", "measured", "stated", "exact")
+_WEAKEST_FIRST: tuple[Basis, ...] = (
+    "upper bound",
+    "lower bound",
+    "assumed",
+    "measured",
+    "stated",
+    "exact",
+)
 
 
 def exact(value: float) -> Quantity:
@@ -47,11 +63,11 @@ def stated(value: float) -> Quantity:
     return Quantity(value, value, value, "stated")
 
 
-def measured(estimate: Estimate) -> Quantity:
-    """Return a number that was measured, with its 95 % interval."""
-    return Quantity(estimate.value, estimate.low, estimate.high, "measured")
-
-
 def at_most(bound: float) -> Quantity:
     """Return a number of which only the upper bound is known."""
     return Quantity(None, None, bound, "upper bound")
+
+
+def at_least(bound: float) -> Quantity:
+    """Return a number of which only the lower bound is known."""
+    return Quantity(None, bound, None, "lower bound")

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from sim import plan
 from sim.contract.limits import SAMPLES_PER_EVENT
+from sim.estimate.grader_log import MILLISECOND
+from sim.estimate.judge import asks_a_judge
 from sim.estimate.measured import Measured
-from sim.estimate.quantity import Quantity, at_most, exact, measured, stated
+from sim.estimate.quantity import Quantity, at_most, exact, stated
 from sim.plan import Data, Steps
 from sim.recipe import Recipe
 
 MB_PER_GB = 1024
-JUDGE_MARKS = ("bedrock-runtime", "invoke_model", ".converse(")
-"""What a reward that asks a judge model on Bedrock says somewhere."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Workload:
     lambda_invocations: Quantity
     """From 64 answers in each event to one."""
     gb_seconds: Quantity
-    judge_calls: Quantity
+    judge_calls: Quantity | None
+    """None where the reward's text can't be looked at."""
 
     @property
     def answers(self) -> float:
@@ -46,23 +47,33 @@ class Workload:
 def workload(
     recipe: Recipe, data: Data, steps: Steps, seen: Measured | None, *, judge_calls: float | None
 ) -> Workload:
-    """Count; `judge_calls` are those per answer, None to tell from the reward's text."""
+    """Count; `judge_calls` are those per answer, None to tell from the reward's text.
+
+    `data` is the recipe's own: read with its own maxPromptLength.
+    """
     rollouts = steps.total * recipe.settings.rollouts_per_step
     validation = len(steps.validations) * len(data.validation)
     answers = rollouts + validation
-    calls = judge_calls if judge_calls is not None else float(asks_a_judge(recipe))
+    invocations = _invocations(recipe, data, steps, answers)
     return Workload(
         steps=steps,
         rollouts=exact(rollouts),
         validation_answers=exact(validation),
         prompt_tokens=_prompt_tokens(recipe, data, steps),
         response_tokens=_response_tokens(recipe, answers, seen),
-        lambda_invocations=_invocations(recipe, data, steps, answers),
-        gb_seconds=_gb_seconds(recipe, answers, seen),
-        judge_calls=Quantity(answers * calls, None, None, "assumed")
-        if judge_calls is None
-        else stated(answers * calls),
+        lambda_invocations=invocations,
+        gb_seconds=_gb_seconds(recipe, answers, seen, invocations),
+        judge_calls=_judge_calls(recipe, answers, stated_per_answer=judge_calls),
     )
+
+
+def _judge_calls(
+    recipe: Recipe, answers: int, *, stated_per_answer: float | None
+) -> Quantity | None:
+    if stated_per_answer is not None:
+        return stated(answers * stated_per_answer)
+    asks = asks_a_judge(recipe.reward_path)
+    return None if asks is None else Quantity(answers * float(asks), None, None, "assumed")
 
 
 def kept_prompts(recipe: Recipe, data: Data) -> list[int]:
@@ -98,7 +109,9 @@ def _response_tokens(recipe: Recipe, answers: int, seen: Measured | None) -> Qua
     found = seen.response_tokens
     # Answers cut at a lower limit go on here, at most to this one.
     longer = (seen.cut_share or 0.0) * max(0, limit - seen.limit)
-    return Quantity(found.value, found.low, found.high + longer, "measured").times(answers)
+    high = None if found.high is None else found.high + longer
+    each = Quantity(found.value, found.low, high, "measured").at_most(limit)
+    return each.times(answers)
 
 
 def _invocations(recipe: Recipe, data: Data, steps: Steps, answers: int) -> Quantity:
@@ -108,17 +121,12 @@ def _invocations(recipe: Recipe, data: Data, steps: Steps, answers: int) -> Quan
     return Quantity(fewest, fewest, answers, "assumed")
 
 
-def _gb_seconds(recipe: Recipe, answers: int, seen: Measured | None) -> Quantity:
+def _gb_seconds(
+    recipe: Recipe, answers: int, seen: Measured | None, invocations: Quantity
+) -> Quantity:
     function = recipe.local.lambda_
     gigabytes = function.memorySize / MB_PER_GB
     if seen is None or seen.grader_seconds is None:
         return at_most(function.timeout * gigabytes).times(answers)
-    return measured(seen.grader_seconds).times(gigabytes * answers)
-
-
-def asks_a_judge(recipe: Recipe) -> bool:
-    """Whether the reward's text looks as if it called a model on Bedrock."""
-    path = recipe.reward_path
-    files = [path] if path.is_file() else sorted(path.rglob("*.py"))
-    texts = [file.read_text(errors="replace") for file in files if file.suffix == ".py"]
-    return any(mark in text for text in texts for mark in JUDGE_MARKS)
+    seconds = seen.grader_seconds.times(answers)
+    return seconds.at_least(invocations.times(MILLISECOND)).times(gigabytes)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sim import plan
-from sim.contract.sources import BEST_PRACTICES, SAMPLES, TEACHING
+from sim.contract.sources import BEST_PRACTICES, SAMPLES, TEACHING, UG_OPENAI_JOBS
 from sim.dialects import DIALECTS, bedrock, openai
 from sim.guidance.evidence import Evidence
 from sim.guidance.remark import Remark
@@ -29,6 +29,7 @@ EPOCHS_SMALL, EPOCHS_LARGER = (6, 12), (3, 6)
 RECORDS_MOST_TASKS = (200, 5000)
 BATCH_SIZE = 128
 BATCH_SIZE_FAST = 16
+BATCH_SIZE_OPEN_WEIGHT = 4
 LEARNING_RATE = 1e-4
 TENFOLD = 10
 SAMPLES_TYPICAL = (4, 8)
@@ -45,7 +46,7 @@ def remarks(recipe: Recipe, data: Data, evidence: Evidence | None = None) -> tup
     return (
         _records(data),
         _epochs(sent.settings, data, evidence, names["epochs"]),
-        _batch(sent.settings, names["batch_size"]),
+        _batch(sent, names["batch_size"]),
         *_learning_rate(sent, evidence),
         _samples(sent, evidence),
         _prompt_length(sent, data),
@@ -103,13 +104,24 @@ def _climb(evidence: Evidence | None) -> str | None:
     )
 
 
-def _batch(settings: Settings, name: str) -> Remark:
+def _batch(recipe: Recipe, name: str) -> Remark:
+    batch = recipe.settings.batch_size
+    if recipe.dialect == "openai":
+        return Remark(
+            name,
+            str(batch),
+            f"{BATCH_SIZE_OPEN_WEIGHT} in AWS's own jobs for open weights (Nova's minimum of "
+            f"{BATCH_SIZE_FAST} does not hold there), {BATCH_SIZE} works well across tasks; AWS "
+            "draws no line between",
+            BATCH_SIZE_OPEN_WEIGHT <= batch <= BATCH_SIZE,
+            f"{UG_OPENAI_JOBS}; {SAMPLES}; {BEST_PRACTICES}",
+        )
     return Remark(
         name,
-        str(settings.batch_size),
+        str(batch),
         f"{BATCH_SIZE} works well across tasks; 64 if the reward oscillates, {BATCH_SIZE_FAST} to "
         "iterate faster",
-        BATCH_SIZE_FAST <= settings.batch_size <= BATCH_SIZE,
+        BATCH_SIZE_FAST <= batch <= BATCH_SIZE,
         f"{BEST_PRACTICES}; {SAMPLES}",
     )
 

@@ -133,6 +133,22 @@ def test_check_names_the_starting_points_that_a_recipe_leaves(
     assert "batchSize 16: 128 works well" not in printed  # kept, so not told
 
 
+def test_what_was_seen_is_told_although_the_starting_point_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    share = {"value": 0.03, "low": 0.0, "high": 0.1, "method": "m"}
+    path = tmp_path / "p.json"
+    probe = {"model": "tiny", "is_local": True, "max_tokens": 96, "lengths": None}
+    probe |= {"grader_seconds": None, "mixed_groups": {"8": share}}
+    path.write_text(json.dumps(probe))
+    options = ["--set", "customizationConfig.rftConfig.hyperParameters.maxPromptLength=512"]
+    assert main(["check", "quickstart", "--no-audit", "--measured", str(path), *options]) == 0
+    printed = capsys.readouterr().out
+    assert "starting points kept, 0 not" in printed
+    assert "Seen: in probe p.json 3 % of groups of 8 are mixed" in printed
+    assert "batchSize 16: 128 works well" not in printed  # kept, and nothing seen of it
+
+
 def test_check_tells_every_starting_point_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "quickstart", "--no-audit", "--advice"]) == 0
     assert "batchSize 16: 128 works well" in capsys.readouterr().out

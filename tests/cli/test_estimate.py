@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from sim.cli import main
 from sim.guidance import read_evidence
+from sim.recipe import load_recipe
+from sim.runfolder import RunFolder
 
 RECIPE = ["estimate", "quickstart", "--set", "local.trainingData=problems:64"]
 
@@ -23,7 +27,10 @@ def test_an_estimate_says_what_is_bounded_and_what_is_asked_for(
         "upper bound",
         "--price rft-hour=USD",
         "time unknown",
-        "memory at most",
+        "MB of main memory, estimated",
+        "rft run quickstart --set local.maxSteps=3 --name three-steps",
+        "sum of what is known       $1.95",
+        "and on top of it           at most $",
         "nothing was measured",
     ):
         assert part in printed
@@ -39,6 +46,97 @@ def test_a_probe_narrows_the_estimate(capsys: pytest.CaptureFixture[str], tmp_pa
     assert job["response_tokens"]["basis"] == job["gb_seconds"]["basis"] == "measured"
     assert 0 < job["response_tokens"]["low"] < job["response_tokens"]["value"]
     assert read_evidence(out).mixed_groups.keys() == set(range(2, 17))
+
+
+def test_a_job_priced_by_the_user_is_summed_up_whole(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    options = ["--price", "rft-hour=40", "--seconds-per-step", "60", "--judge-calls", "0"]
+    assert main([*RECIPE, *options]) == 0
+    printed = capsys.readouterr().out
+    # 64 prompts make 4 steps of 16: 240 s, a 15th of an hour, at $40
+    assert "training hours             $2.67  stated" in printed
+    assert "judge calls         0  stated" in printed
+    assert "unknown: give" not in printed
+
+
+def test_what_a_run_took_is_printed_beside_the_estimate(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = load_recipe("quickstart")
+    settings = {name: {"value": value} for name, value in asdict(recipe.settings).items()}
+    local = {"model": {"value": "tiny"}, "lambda.batchSize": {"value": 64}}
+    with RunFolder.create(tmp_path, "r") as folder:
+        folder.write_recipe("", resolved={"settings": settings, "local": local}, request={})
+        for step in range(5):
+            trained = {"critic_rewards_mean": 0.5, "response_length_mean": 40.0}
+            line = {"local_rollouts": 128, "local_peak_memory_mb": 1000.0} | trained if step else {}
+            seconds = {"validate": 1.0, "total": 3.0}
+            folder.append_metrics({"step": step, "local_seconds": seconds} | line)
+    assert main([*RECIPE, "--measured", str(tmp_path / "r")]) == 0
+    printed = capsys.readouterr().out
+    # 4 steps of 2 s, and a second for each validation: 2 are estimated, the run made 5
+    assert "seconds of 4 steps: 10 (" in printed
+    assert "measured by run r, 4 steps" in printed
+    assert "seconds of a step   2 (1.9 to 2.1)  measured" in printed
+    assert "seconds in all      15.0, 1.50 of the estimate" in printed
+    assert "peak memory         1,000 MB, 0." in printed
+    assert "time unknown" not in printed
+
+
+def test_a_finished_run_under_runs_is_named_by_the_command_that_would_use_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with RunFolder.create("runs", "before") as folder:
+        folder.write_recipe("", resolved={"local": {"model": {"value": "tiny"}}}, request={})
+        folder.write_record(status="Completed")
+    assert main(RECIPE) == 0
+    printed = capsys.readouterr().out
+    assert "time unknown" in printed
+    assert "--measured runs/before" in printed
+
+
+def test_a_probe_s_sampling_is_told_as_the_least_that_a_run_takes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    probe: dict[str, object] = {"model": "tiny", "is_local": True, "max_tokens": 96}
+    probe |= {"lengths": None, "grader_seconds": None}
+    probe |= {"sampling": {"seconds": 20.0, "answers": 80}}
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps(probe))
+    assert main([*RECIPE, "--measured", str(path)]) == 0
+    printed = capsys.readouterr().out
+    # 4 steps of 128 answers and 2 validations of 128, a quarter of a second each
+    assert "seconds of 4 steps: at least 192  lower bound: sampling alone" in printed
+    assert "to know all of it; rft run quickstart --set local.maxSteps=3" in printed
+
+
+@pytest.mark.parametrize(
+    ("smi", "told"),
+    [
+        ("exit 9", "how much of it is free is not known"),
+        ("echo 1", "more than the 1 MB that are free now"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+def test_a_gpu_is_estimated_for_what_nvidia_smi_says_of_it(
+    smi: str,
+    told: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{smi}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert main([*RECIPE, "--set", "local.device=cuda"]) == 0
+    printed = capsys.readouterr().out
+    assert "MB of GPU memory, estimated" in printed
+    assert "(micro-batch 1)" in printed
+    assert told in printed
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,17 @@ def test_the_open_weight_path_is_told_by_its_own_names() -> None:
     assert "assumed" in about(found, "trainingSamplePerPrompt").found
 
 
+@pytest.mark.parametrize(
+    ("batch", "follows"), [(2, False), (4, True), (16, True), (128, True), (256, False)]
+)
+def test_open_weights_start_from_aws_s_own_batch_of_four(batch: int, follows: bool) -> None:
+    knob = "method.reinforcement.hyperparameters.batch_size"
+    recipe = load_recipe("gsm8k-open-weight", sets=[f"{knob}={batch}"])
+    remark = about(remarks(recipe, data_of(recipe)), "batch_size")
+    assert remark.follows is follows, remark
+    assert "fine-tuning-openai-job-create" in remark.source
+
+
 def test_training_all_weights_is_told_apart_from_bedrock_s_lora(quickstart) -> None:
     recipe = quickstart()
     assert about(remarks(recipe, data_of(recipe)), "local.training.method").follows is None
