@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
@@ -14,7 +15,8 @@ from sim.cli.arguments import add_common
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sim.probe import Endpoint, Estimate, ProbePlan, ProbeReport
+    from sim.probe import Endpoint, Filtered, ProbePlan, ProbeReport, Share
+    from sim.probe.lengths import Length
 
 EXIT_FAILED = 1
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -28,8 +30,8 @@ def add_to(verbs: Any) -> None:
         "probe",
         help="sample a model a few times per prompt and say whether it can learn the task",
         description="Grade sampled answers with the recipe's reward: success rate, dead prompts, "
-        "mixed groups, lengths, and the first point of the reward curve, with 95 %% intervals. "
-        "A killed probe goes on where it was. Exit code 1: more than 5 %% of the samples failed.",
+        "mixed groups, lengths, and the first point of the reward curve, with 95 % intervals. "
+        "A killed probe goes on where it was. Exit code 1: more than 5 % of the samples failed.",
     )
     add_common(verb)
     verb.add_argument("--prompts", type=int, metavar="N", help="prompts to draw (default 64)")
@@ -44,20 +46,27 @@ def add_to(verbs: Any) -> None:
         help=f"the environment variable that holds its key (default {KEY_VARIABLE}, if set)",
     )
     verb.add_argument(
-        "--out", type=Path, metavar="FILE.json", help="the result (default probes/RECIPE.json)"
+        "--out",
+        type=Path,
+        metavar="FILE.json",
+        help="the result (default probes/RECIPE-ID.json; ID tells models, prompts and limits "
+        "apart)",
     )
     verb.add_argument(
         "--filtered",
         type=Path,
         metavar="FILE.jsonl",
-        help="write the training data without the prompts always or never solved",
+        help="write the training data without the prompts whose samples were all graded alike",
+    )
+    verb.add_argument(
+        "--force", action="store_true", help="let --filtered replace a file of that name"
     )
     verb.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Probe, print what was found, and write the filtered data if asked to."""
-    from sim.probe import PROMPTS, SAMPLES, plan_probe, probe, write_filtered
+    from sim.probe import PROMPTS, SAMPLES, default_name, plan_probe, probe
     from sim.recipe import load_recipe
 
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
@@ -67,20 +76,43 @@ def run(arguments: argparse.Namespace) -> int:
         samples=SAMPLES if arguments.samples is None else arguments.samples,
         elsewhere=arguments.endpoint is not None,
     )
-    out = arguments.out or FOLDER / f"{recipe.name}.json"
-    report = probe(planned, out=out, endpoint=_endpoint(arguments, planned), say=_say)
-    filtered = None
-    if arguments.filtered is not None:
-        too_long = len(planned.data.too_long)
-        filtered = write_filtered(
-            arguments.filtered, planned.data.train, report.prompts, too_long=too_long
-        )
+    endpoint = _endpoint(arguments, planned)
+    out = arguments.out or FOLDER / default_name(planned, endpoint)
+    _check_target(arguments, planned, out)
+    report = probe(planned, out=out, endpoint=endpoint, say=_say)
+    filtered = _filtered(arguments, planned, report)
     if arguments.json:
-        told = {} if filtered is None else {"filtered": _counts(filtered)}
+        told = {} if arguments.filtered is None else {"filtered": _as_json(filtered)}
         print(json.dumps({**report.as_json(), **told}))
     else:
-        _print(report, out, filtered, arguments.filtered)
+        _print(report, out, filtered, asked=arguments.filtered is not None)
     return 0 if report.ok else EXIT_FAILED
+
+
+def _check_target(arguments: argparse.Namespace, planned: ProbePlan, out: Path) -> None:
+    from sim.errors import RecipeError
+    from sim.probe import check_target, samples_path
+
+    if arguments.filtered is not None:
+        others = (out, samples_path(out))
+        check_target(arguments.filtered, planned.recipe, others=others, force=arguments.force)
+    elif arguments.force:
+        raise RecipeError("--force without a file to replace", expected="--filtered FILE.jsonl")
+
+
+def _filtered(
+    arguments: argparse.Namespace, planned: ProbePlan, report: ProbeReport
+) -> Filtered | None:
+    """Write the filtered data, unless too many samples failed to know which prompts are dead."""
+    from sim.probe import write_filtered
+
+    if arguments.filtered is None or not report.ok:
+        return None
+    return write_filtered(arguments.filtered, planned.recipe, report.prompts, force=arguments.force)
+
+
+def _as_json(filtered: Filtered | None) -> dict[str, Any] | None:
+    return None if filtered is None else dataclasses.asdict(filtered)
 
 
 def _say(words: str) -> None:
@@ -128,13 +160,7 @@ def _key(variable: str | None) -> str | None:
     return key
 
 
-def _counts(manifest: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in manifest.items() if name != "dropped"}
-
-
-def _print(
-    report: ProbeReport, out: Path, filtered: dict[str, Any] | None, filtered_path: Path | None
-) -> None:
+def _print(report: ProbeReport, out: Path, filtered: Filtered | None, *, asked: bool) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
@@ -154,12 +180,25 @@ def _print(
     for advice in report.advice:
         console.print(f"{advice.level:8} {advice.words} ({advice.source})")
     if filtered is not None:
-        console.print(
-            f"filtered {filtered['kept']} prompts kept in {filtered_path}: "
-            f"{filtered['dropped_always_solved']} always and {filtered['dropped_never_solved']} "
-            f"never solved left out, {filtered['kept_without_being_probed']} kept unprobed"
-        )
+        _print_filtered(console, filtered)
+    elif asked:
+        console.print("filtered nothing written: too many samples have no grade; start again")
     console.print(f"written  {out}")
+
+
+def _print_filtered(console: Console, filtered: Filtered) -> None:
+    from sim.contract.limits import RECORDS_MIN
+
+    console.print(
+        f"filtered {filtered.kept} of {filtered.records} records of {filtered.source} kept in "
+        f"{filtered.path}: {filtered.dropped_always_solved} always solved, "
+        f"{filtered.dropped_never_solved} never graded above 0 and {filtered.dropped_alike} always "
+        f"graded alike left out, {filtered.kept_without_being_probed} kept unprobed"
+    )
+    if not filtered.enough:
+        console.print(
+            f"warn     {filtered.kept} records are left, Bedrock asks for {RECORDS_MIN}: add some"
+        )
 
 
 def _print_faults(console: Console, report: ProbeReport) -> None:
@@ -173,6 +212,8 @@ def _print_faults(console: Console, report: ProbeReport) -> None:
         f"missing  {report.missing} of {asked} samples have no grade, {verdict} the "
         f"{100 * FAULT_SHARE_MAX:g} % allowed; none was invented. Start again to ask for them."
     )
+    if report.given_up is not None:
+        console.print(f"  {report.given_up}")
     for reason, count in report.faults.items():
         console.print(f"  {count} x {reason}")
     shown = ", ".join(report.faulted_prompts[:SHOWN_FAULTED])
@@ -182,7 +223,12 @@ def _print_faults(console: Console, report: ProbeReport) -> None:
 
 
 def _print_success(console: Console, report: ProbeReport) -> None:
-    console.print(f"success  {_percent(report.success)} of the samples graded above 0")
+    console.print(
+        f"success  {_percent(report.success)} of the samples solved "
+        f"(graded {report.solved_at:g} or more)"
+    )
+    if report.positive != report.success:
+        console.print(f"  {_percent(report.positive)} of the samples graded above 0")
     console.print(
         "  pass@k: " + ", ".join(f"{k}: {_percent(found)}" for k, found in report.pass_at_k.items())
     )
@@ -191,8 +237,8 @@ def _print_success(console: Console, report: ProbeReport) -> None:
         + ", ".join(f"{name} {count}" for name, count in report.histogram.items())
     )
     console.print(
-        f"  dead prompts (all samples graded alike): always solved {_percent(report.always)}, "
-        f"never {_percent(report.never)}"
+        f"  prompts always solved {_or_unknown(report.always)}, never "
+        f"{_or_unknown(report.never)}; dead (all samples graded alike) {_or_unknown(report.dead)}"
     )
     if report.parse_failures is not None:
         console.print(f"  no answer found by the reward: {_percent(report.parse_failures)}")
@@ -209,12 +255,15 @@ def _print_groups(console: Console, report: ProbeReport) -> None:
 def _print_lengths(console: Console, report: ProbeReport) -> None:
     if report.lengths is None:
         console.print("lengths  unknown: the endpoint does not count tokens")
+        if report.cut is not None:
+            console.print(
+                f"  cut by inferenceMaxTokens {report.max_tokens}: {_percent(report.cut)}"
+            )
         return
     lengths = report.lengths
-    percentiles = ", ".join(
-        f"p{percent} {found.value:g}" for percent, found in lengths.percentiles.items()
-    )
-    console.print(f"lengths  tokens per answer: mean {lengths.mean.value:.1f}, {percentiles}")
+    console.print(f"lengths  tokens per answer: mean {_length(lengths.mean, digits=1)}")
+    percentiles = (f"p{each} {_length(found)}" for each, found in lengths.percentiles.items())
+    console.print("  " + ", ".join(percentiles))
     console.print("  share cut by inferenceMaxTokens:")
     for row in lengths.truncation:
         told = "unknown: answers were cut below it" if row.share is None else _percent(row.share)
@@ -222,9 +271,17 @@ def _print_lengths(console: Console, report: ProbeReport) -> None:
         console.print(f"  {row.max_tokens:6}  {told}{here}")
 
 
+def _length(found: Length, *, digits: int = 0) -> str:
+    low, high = (
+        "unknown" if end is None else f"{end:.{digits}f}" for end in (found.low, found.high)
+    )
+    at_least = "at least " if found.at_least else ""
+    return f"{at_least}{found.value:.{digits}f} ({low} to {high})"
+
+
 def _print_first_step(console: Console, report: ProbeReport) -> None:
     step = report.first_step
-    whose = "the local run's curve" if report.is_local else "Bedrock's curve for this model"
+    whose = _whose(report)
     console.print(f"step 1   first point of {whose}: critic_rewards_mean {step.reward.value:.3f}")
     console.print(
         f"  one step of {step.batch_size} x {step.samples_per_prompt} lies within "
@@ -236,7 +293,17 @@ def _print_first_step(console: Console, report: ProbeReport) -> None:
     console.print("  if its prompts are like the probed ones; a file sorted by difficulty differs")
 
 
-def _percent(found: Estimate) -> str:
+def _whose(report: ProbeReport) -> str:
+    if report.is_local:
+        return "the local run's curve"
+    return "Bedrock's curve, if this is its model" if report.on_bedrock else "this model's curve"
+
+
+def _or_unknown(found: Share | None) -> str:
+    return "unknown: every prompt lacks a sample" if found is None else _percent(found)
+
+
+def _percent(found: Share) -> str:
     return f"{_figure(found.value)} % ({_figure(found.low)} to {_figure(found.high)})"
 
 

@@ -3,11 +3,12 @@
 Sources: Amazon Nova customization guide (sample the base model first); named beside each number.
 """
 
-from sim.probe.endpoint import Endpoint, check_url
-from sim.probe.filtered import manifest_path, write_filtered
-from sim.probe.intervals import Estimate
+from sim.probe.address import check_url
+from sim.probe.endpoint import Endpoint
+from sim.probe.filtered import Filtered, check_target, write_filtered
+from sim.probe.intervals import Estimate, Share
 from sim.probe.report import FAULT_SHARE_MAX, ProbeReport
-from sim.probe.run import PROMPTS, SAMPLES, ProbePlan, plan_probe, probe, samples_path
+from sim.probe.run import PROMPTS, SAMPLES, ProbePlan, default_name, plan_probe, probe, samples_path
 
 __all__ = [
     "FAULT_SHARE_MAX",
@@ -15,10 +16,13 @@ __all__ = [
     "SAMPLES",
     "Endpoint",
     "Estimate",
+    "Filtered",
     "ProbePlan",
     "ProbeReport",
+    "Share",
+    "check_target",
     "check_url",
-    "manifest_path",
+    "default_name",
     "plan_probe",
     "probe",
     "samples_path",

@@ -1,4 +1,8 @@
-"""What AWS's published thresholds say to a probe's numbers, each with its source."""
+"""What AWS's published thresholds say to a probe's numbers, each with its source.
+
+AWS's 95 % is of samples solved, its 5 % and 0 % of samples that are positive, hence graded above 0.
+"Stop" is said only where the whole interval lies beyond a threshold.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,12 @@ from collections.abc import Iterator
 from sim.contract import sources
 from sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN, STUCK_REWARD
 from sim.metrics.signal import SUSPECT_SHARE
-from sim.probe.intervals import Estimate
+from sim.probe.intervals import Share
 from sim.probe.lengths import P99_FACTOR
-from sim.probe.report import Advice, ProbeReport
+from sim.probe.report import Advice, Level, ProbeReport
 from sim.recipe import Settings
 
+UNSURE = "too few prompts to tell on which side of AWS's threshold this lies; probe more"
 THRESHOLDS = f"{sources.NOVA_RFT}; {sources.NOVA_MONITORING}; {sources.TEACHING}"
 CUT_SHARE_HIGH = 0.05
 DEAD_SHARE_HIGH = 0.3
@@ -22,7 +27,8 @@ MORE_MIXED = 1.25
 
 def advise(report: ProbeReport, settings: Settings) -> Iterator[Advice]:
     """Yield the advice, the gravest first."""
-    yield from _success(report.success)
+    yield from _solved(report.success)
+    yield from _positive(report.positive)
     yield from _first_reward(report)
     yield from _parsing(report)
     yield from _cutting(report)
@@ -30,24 +36,36 @@ def advise(report: ProbeReport, settings: Settings) -> Iterator[Advice]:
     yield from _dead(report)
 
 
-def _success(success: Estimate) -> Iterator[Advice]:
-    told = f"{_percent(success.value)} of the samples were solved ({_interval(success)})"
-    if success.value > BASE_SUCCESS_MAX:
-        words = (
-            f"{told}: over {_percent(BASE_SUCCESS_MAX)} reinforcement fine-tuning is unnecessary"
+def _solved(solved: Share) -> Iterator[Advice]:
+    told = f"{_percent(solved.value)} of the samples were solved ({_interval(solved)})"
+    over = f"over {_percent(BASE_SUCCESS_MAX)} reinforcement fine-tuning is unnecessary"
+    if solved.low > BASE_SUCCESS_MAX:
+        yield Advice(
+            "stop", f"{told}: {over}; take harder prompts or a stricter reward", THRESHOLDS
         )
-        yield Advice("stop", f"{words}; take harder prompts or a stricter reward", THRESHOLDS)
-    elif success.value == 0:
+    elif solved.high > BASE_SUCCESS_MAX:
+        yield Advice(_leaning(solved.value > BASE_SUCCESS_MAX), f"{told}; {over}: {UNSURE}",
+                     THRESHOLDS)  # fmt: skip
+
+
+def _positive(positive: Share) -> Iterator[Advice]:
+    told = f"{_percent(positive.value)} of the samples were graded above 0 ({_interval(positive)})"
+    under = f"under {_percent(BASE_SUCCESS_MIN)} training struggles"
+    if positive.value == 0 and positive.high < BASE_SUCCESS_MIN:
         words = f"{told}: nothing to reinforce; fine-tune on solved examples (SFT) first"
         yield Advice("stop", f"{words}, or see by `rft check` whether the reward reads answers at "
                      "all", THRESHOLDS)  # fmt: skip
-    elif success.value < BASE_SUCCESS_MIN:
-        words = f"{told}: under {_percent(BASE_SUCCESS_MIN)} training struggles"
-        yield Advice("warn", f"{words}; take easier prompts, partial credit, or SFT first",
+    elif positive.high < BASE_SUCCESS_MIN:
+        yield Advice("warn", f"{told}: {under}; take easier prompts, partial credit, or SFT first",
                      THRESHOLDS)  # fmt: skip
-    elif success.low < BASE_SUCCESS_MIN or success.high > BASE_SUCCESS_MAX:
-        yield Advice("note", f"{told}: too few prompts to tell on which side of AWS's threshold "
-                     "this lies; probe more", THRESHOLDS)  # fmt: skip
+    elif positive.low < BASE_SUCCESS_MIN:
+        yield Advice(_leaning(positive.value < BASE_SUCCESS_MIN), f"{told}; {under}: {UNSURE}",
+                     THRESHOLDS)  # fmt: skip
+
+
+def _leaning(beyond: bool) -> Level:
+    """Return how grave it is that an interval holds a threshold, by where its middle lies."""
+    return "warn" if beyond else "note"
 
 
 def _first_reward(report: ProbeReport) -> Iterator[Advice]:
@@ -72,16 +90,15 @@ def _parsing(report: ProbeReport) -> Iterator[Advice]:
 
 def _cutting(report: ProbeReport) -> Iterator[Advice]:
     lengths = report.lengths
-    if lengths is None:
-        return
-    p99 = lengths.percentiles[99].value
-    if lengths.cut.value >= CUT_SHARE_HIGH:
+    cut = report.cut
+    if cut is not None and cut.value >= CUT_SHARE_HIGH:
         words = (
-            f"inferenceMaxTokens {lengths.limit} cuts {_percent(lengths.cut.value)} of the "
+            f"inferenceMaxTokens {report.max_tokens} cuts {_percent(cut.value)} of the "
             "answers; raise it, and probe again to learn how long they are"
         )
         yield Advice("warn", words, sources.SAMPLES)
-    elif lengths.cut.value == 0:
+    elif lengths is not None and lengths.cut.value == 0:
+        p99 = lengths.percentiles[99].value
         words = (
             f"the 99th percentile of the answers is {p99:g} tokens; {P99_FACTOR} x that is "
             f"{P99_FACTOR * p99:g}, where the recipe has {lengths.limit}"
@@ -98,25 +115,35 @@ def _groups(report: ProbeReport, settings: Settings) -> Iterator[Advice]:
         f"with trainingSamplePerPrompt {settings.samples_per_prompt} only {_percent(chosen.value)} "
         f"of the groups would be mixed, so in the others every advantage is 0"
     )
-    if largest.value >= MORE_MIXED * chosen.value:
-        words += f"; with {max(report.mixed_groups)} it would be {_percent(largest.value)}"
+    if largest.value > 0 and largest.value >= MORE_MIXED * chosen.value:
+        words += (
+            f"; with {max(report.mixed_groups)} it would be {_percent(largest.value)} "
+            f"({_interval(largest)})"
+        )
     yield Advice("warn", words, sources.TEACHING)
 
 
 def _dead(report: ProbeReport) -> Iterator[Advice]:
-    dead = report.always.value + report.never.value
-    if dead >= DEAD_SHARE_HIGH:
+    dead = report.dead
+    if dead is not None and dead.value >= DEAD_SHARE_HIGH:
         words = (
-            f"{_percent(report.always.value)} of the prompts were always and "
-            f"{_percent(report.never.value)} never solved in {report.samples_per_prompt} samples; "
-            "--filtered writes the data without them"
+            f"{_percent(dead.value)} of the prompts got one grade in all of their "
+            f"{report.samples_per_prompt} samples{_ends(report)}; --filtered writes the data "
+            "without them"
         )
         yield Advice("note", words, sources.TEACHING)
+
+
+def _ends(report: ProbeReport) -> str:
+    if report.always is None or report.never is None:
+        return ""
+    always, never = _percent(report.always.value), _percent(report.never.value)
+    return f" ({always} were always solved and {never} never)"
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share == 0 or share >= 0.1 else f"{100 * share:.1f} %"  # noqa: PLR2004
 
 
-def _interval(estimate: Estimate) -> str:
+def _interval(estimate: Share) -> str:
     return f"95 % interval {_percent(estimate.low)} to {_percent(estimate.high)}"

@@ -2,7 +2,8 @@
 
 Whatever goes wrong (slow, refusing, 429, 5xx, no choices, no JSON, a body cut short) is tried again
 with growing pauses, `Retry-After` respected; then the sample is reported without an answer. The key
-is sent to the endpoint only, follows no redirect, and stands in no message and no file.
+is sent to the endpoint only, follows no redirect, and stands in no message and no file; nor do the
+values of the address's query.
 
 The standard library's client is enough for one POST, and adds no dependency.
 
@@ -15,41 +16,62 @@ import email.message
 import email.utils
 import http.client
 import json
+import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from sim.dataset import Row
-from sim.errors import EndpointError, RecipeError
-from sim.probe.reply import Reply, Wanted
+from sim.errors import EndpointError
+from sim.probe.address import MASK, full_address, secrets_of, shown_address
+from sim.probe.reply import GivenUpError, Reply, Wanted
 
-PATH = "/chat/completions"
 ATTEMPTS = 5
+ATTEMPTS_LIMITED = 8
+"""After 429: with the pauses below 71 s in all, longer than a quota that counts by the minute."""
+RATE_LIMITED = 429
+SERVER_ERROR = 500
 BACKOFF_S = 1.0
+BACKOFF_MAX_S = 20.0
 PAUSE_MAX_S = 120.0
 """An endpoint that asks for a longer pause is reported instead of waited for."""
 TIMEOUT_S = 120.0
+EXCERPT_READ = 65_536
+EXCERPT_SHOWN = 200
 BODY_MAX = 16 * 1024 * 1024
 WORKERS = 4
 GIVE_UP_AFTER = 3
-"""Prompts in a row without a single answer; then nothing more is asked."""
+"""Prompts in a row that the server failed; then nothing more is asked. What it refuses for the sake
+of one prompt (400, a content filter) does not count."""
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
 _HOPELESS = {401: "the key is refused", 403: "the key lacks the right", 404: "no such address"}
 _AGAIN = frozenset({408, 409, 425, 429, *range(500, 600)})
 
 
 class _FaultError(Exception):
-    """One attempt failed; `wait_s` is what the endpoint asked for, `final` rules out another."""
+    """One attempt failed.
 
-    def __init__(self, reason: str, *, wait_s: float | None = None, final: bool = False) -> None:
+    `wait_s` is what the endpoint asked for, `attempts` how many such a fault is worth in all, and
+    `outage` says that it has nothing to do with the prompt.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        wait_s: float | None = None,
+        attempts: int | None = None,
+        outage: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.wait_s = wait_s
-        self.final = final
+        self.attempts = ATTEMPTS if attempts is None else attempts
+        self.outage = outage
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -76,47 +98,40 @@ class Endpoint:
     timeout_s: float = TIMEOUT_S
     sleep: Callable[[float], None] = time.sleep
 
-    def replies(self, rows: Sequence[Row], wanted: Wanted) -> Iterator[list[Reply]]:
-        """Yield the wanted answers, one prompt at a time.
+    def replies(
+        self, rows: Sequence[Row], wanted: Wanted, *, last: Collection[int] = ()
+    ) -> Iterator[list[Reply]]:
+        """Yield the wanted answers, one prompt at a time, the prompts of `last` at the end.
 
         Raises:
             EndpointError: the endpoint refuses the key or the address, so no request will fare
                 better.
+            GivenUpError: the server failed several prompts in a row.
         """
         silent = 0
         with ThreadPoolExecutor(WORKERS) as pool:
-            for place, row in enumerate(rows):
+            for place in sorted(range(len(rows)), key=lambda place: place in last):
                 numbers = [g for g in range(self.samples) if wanted(place, g)]
                 if not numbers:
                     continue
-                ask = _Ask(self, row, place)
-                replies = list(pool.map(ask, numbers))
+                replies = list(pool.map(_Ask(self, rows[place], place), numbers))
                 yield replies
-                silent = silent + 1 if all(reply.fault for reply in replies) else 0
+                silent = silent + 1 if all(reply.outage for reply in replies) else 0
                 if silent >= GIVE_UP_AFTER:
-                    return
+                    raise GivenUpError(
+                        f"the endpoint failed {silent} prompts in a row, so no other was asked; "
+                        f"the last time: {replies[-1].fault}"
+                    )
 
     @property
     def address(self) -> str:
-        """The full address of the chat completions."""
-        base = self.url.rstrip("/")
-        return base if base.endswith(PATH) else base + PATH
+        """The full address of the chat completions, the query included."""
+        return full_address(self.url)
 
-
-def check_url(url: str) -> None:
-    """Refuse what is no web address.
-
-    Raises:
-        RecipeError: it is none.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise RecipeError(
-            "the endpoint is no web address",
-            where="--endpoint",
-            expected="https://host/v1, or http://localhost:port/v1",
-            found=url,
-        )
+    @property
+    def shown(self) -> str:
+        """The address as it may be printed and stored."""
+        return shown_address(self.url)
 
 
 @dataclass(frozen=True)
@@ -128,28 +143,30 @@ class _Ask:
     place: int
 
     def __call__(self, sample: int) -> Reply:
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, ATTEMPTS_LIMITED + 1):
             try:
                 return self._reply(sample, self._post())
             except _FaultError as fault:
                 pause = self._pause(fault, attempt)
-                if fault.final or attempt == ATTEMPTS or pause > PAUSE_MAX_S:
-                    return Reply(self.place, sample, None, fault=self._told(fault, attempt, pause))
+                if attempt >= fault.attempts or pause > PAUSE_MAX_S:
+                    told = self._told(fault, attempt, pause)
+                    return Reply(self.place, sample, None, fault=told, outage=fault.outage)
                 self.endpoint.sleep(pause)
         raise AssertionError("the loop returns")
 
     def _pause(self, fault: _FaultError, attempt: int) -> float:
-        growing = BACKOFF_S * 2 ** (attempt - 1)
-        return growing if fault.wait_s is None else max(fault.wait_s, 0.0)
+        growing = min(BACKOFF_S * 2 ** (attempt - 1), BACKOFF_MAX_S)
+        return max(fault.wait_s or 0.0, growing)
 
     def _told(self, fault: _FaultError, attempt: int, pause: float) -> str:
         tried = "" if attempt == 1 else f" ({attempt} attempts)"
         asked = f", which asks to wait {pause:g} s" if pause > PAUSE_MAX_S else ""
-        return self._without_key(f"{fault}{asked}{tried}")
+        return self._without_secrets(f"{fault}{asked}{tried}")
 
-    def _without_key(self, text: str) -> str:
-        key = self.endpoint.key
-        return text.replace(key, "***") if key else text
+    def _without_secrets(self, text: str) -> str:
+        for secret in secrets_of(self.endpoint.url, self.endpoint.key):
+            text = text.replace(secret, MASK)
+        return text
 
     def _post(self) -> Any:
         deadline = time.monotonic() + self.endpoint.timeout_s
@@ -161,15 +178,19 @@ class _Ask:
             with error:
                 raise self._refused(error) from error
         except TimeoutError as error:
-            raise _FaultError(f"no answer within {self.endpoint.timeout_s:g} s") from error
+            raise _FaultError(self._too_slow(), outage=True) from error
         except http.client.IncompleteRead as error:
-            raise _FaultError("the body was cut short") from error
+            raise _FaultError("the body was cut short", outage=True) from error
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError):
-                raise _FaultError(f"no answer within {self.endpoint.timeout_s:g} s") from error
-            raise _FaultError(f"no connection: {error.reason}") from error
+                raise _FaultError(self._too_slow(), outage=True) from error
+            raise _FaultError(f"no connection: {error.reason}", outage=True) from error
         except (OSError, http.client.HTTPException) as error:
-            raise _FaultError(f"the connection broke: {error or type(error).__name__}") from error
+            reason = f"the connection broke: {error or type(error).__name__}"
+            raise _FaultError(reason, outage=True) from error
+
+    def _too_slow(self) -> str:
+        return f"no answer within {self.endpoint.timeout_s:g} s"
 
     def _request(self) -> urllib.request.Request:
         body: dict[str, Any] = {
@@ -192,13 +213,31 @@ class _Ask:
         if error.code in _HOPELESS:
             raise EndpointError(
                 f"the endpoint answers {error.code}: {_HOPELESS[error.code]}",
-                where=self.endpoint.address,
-                found=self._without_key(_excerpt(error)) or None,
+                where=self.endpoint.shown,
+                found=self._excerpt(error) or None,
                 hint="check --endpoint, --endpoint-model and the key in the environment",
             )
-        wait = _retry_after(error.headers) if error.code in _AGAIN else None
-        reason = f"status {error.code} {_excerpt(error)}".strip()
-        return _FaultError(reason, wait_s=wait, final=error.code not in _AGAIN)
+        reason = f"status {error.code} {self._excerpt(error)}".strip()
+        if error.code not in _AGAIN:
+            return _FaultError(reason, attempts=1)
+        return _FaultError(
+            reason,
+            wait_s=_retry_after(error.headers),
+            attempts=ATTEMPTS_LIMITED if error.code == RATE_LIMITED else ATTEMPTS,
+            outage=error.code == RATE_LIMITED or error.code >= SERVER_ERROR,
+        )
+
+    def _excerpt(self, error: urllib.error.HTTPError) -> str:
+        """Return the beginning of the body; masked first, since a cut secret isn't recognised."""
+        try:
+            body = error.read(EXCERPT_READ)
+        except (OSError, http.client.HTTPException):
+            return ""
+        text = body.decode(errors="replace")
+        if len(body) == EXCERPT_READ:  # its end may be the beginning of a secret
+            longest = max(map(len, secrets_of(self.endpoint.url, self.endpoint.key)), default=0)
+            text = text[: len(text) - longest]
+        return " ".join(self._without_secrets(text).split())[:EXCERPT_SHOWN]
 
     def _reply(self, sample: int, answer: Any) -> Reply:
         choice = _first_choice(answer)
@@ -210,7 +249,7 @@ class _Ask:
         if not isinstance(text, str):
             raise _FaultError("the first choice holds no text")
         if reason == "content_filter":
-            raise _FaultError("the answer was withheld by a content filter", final=True)
+            raise _FaultError("the answer was withheld by a content filter", attempts=1)
         usage = answer.get("usage")
         return Reply(
             prompt=self.place,
@@ -232,9 +271,9 @@ def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise TimeoutError
         if size > BODY_MAX:
-            raise _FaultError(f"the body is larger than {BODY_MAX} bytes", final=True)
+            raise _FaultError(f"the body is larger than {BODY_MAX} bytes", attempts=1)
     if response.length:  # the connection ended before what Content-Length announced
-        raise _FaultError("the body was cut short")
+        raise _FaultError("the body was cut short", outage=True)
     return b"".join(parts)
 
 
@@ -242,7 +281,7 @@ def _parsed(body: bytes) -> Any:
     try:
         answer = json.loads(body)
     except ValueError as error:
-        raise _FaultError("the body is no JSON") from error
+        raise _FaultError("the body is no JSON", outage=True) from error
     if not isinstance(answer, dict):
         raise _FaultError("the body is no JSON object")
     return answer
@@ -262,11 +301,14 @@ def _count(usage: object, name: str) -> int | None:
 
 
 def _retry_after(headers: email.message.Message) -> float | None:
-    """Return the seconds that `Retry-After` asks for, given as seconds or as a date."""
+    """Return the seconds that `Retry-After` asks for, given as a date or as seconds.
+
+    RFC 9110 knows whole seconds only; some servers send decimals.
+    """
     text = headers.get("Retry-After")
     if text is None:
         return None
-    if text.strip().isdecimal():
+    if _SECONDS.fullmatch(text.strip()):
         return float(text)
     try:
         when = email.utils.parsedate_to_datetime(text)
@@ -274,11 +316,3 @@ def _retry_after(headers: email.message.Message) -> float | None:
         return None
     moment = when if when.tzinfo else when.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
-def _excerpt(error: urllib.error.HTTPError) -> str:
-    try:
-        text = error.read(2000).decode(errors="replace")
-    except (OSError, http.client.HTTPException):
-        return ""
-    return " ".join(text.split())[:200]

@@ -4,7 +4,8 @@ A prediction for one step is wider than the interval of the mean it scatters aro
 prompts, and the samples of each, are another draw. It holds for a step whose prompts are like the
 probed ones; a file sorted by difficulty starts elsewhere.
 
-Axis suffixes: `_R` resamples, `_P` prompts, `_B` prompts of a step, `_G` samples of a group.
+Axis suffixes: `_R` resamples, `_P` prompts, `_W` prompts and two unseen ones, `_B` prompts of a
+step, `_G` samples of a group.
 
 Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993; both draws are repeated.
 """
@@ -13,19 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sim.probe.intervals import (
-    SEED,
-    Estimate,
-    bounds,
-    mean_over_prompts,
-    resamples,
-    wilson,
-)
-from sim.probe.mixed import MixedGroups
+from sim.probe.intervals import Share, mean_within
+from sim.probe.mixed import MixedGroups, MixedShare
+from sim.probe.resampling import SEED, bounds, weights
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 DRAWS_AT_ONCE = 2_000_000
+DRAWS = 2000
 PREDICTION = "prediction for one step, bootstrap"
+
+Scale = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -34,68 +37,85 @@ class FirstStep:
 
     batch_size: int
     samples_per_prompt: int
-    reward_mean: Estimate
+    reward_mean: Share
     """The mean over all prompts like the probed ones."""
-    reward: Estimate
+    reward: Share
     """`critic_rewards_mean` of one step."""
-    mixed_share: Estimate | None
-    """`local_groups_mixed` of one step; None where neither count nor model gives it."""
+    mixed_share: Share | None
+    """`local_groups_mixed` of one step; None where it can be neither counted nor continued."""
+
+
+def scale_of(grades_P_K: Sequence[Sequence[float]]) -> Scale:
+    """Return the bounds of the grades: 0 and 1, or as far beyond as grades were seen."""
+    grades = [grade for grades_K in grades_P_K for grade in grades_K]
+    return min(0.0, *grades), max(1.0, *grades)
 
 
 def predict(grades_P_K: Sequence[Sequence[float]], *, batch: int, group: int) -> FirstStep:
     """Predict one step of `batch` prompts with `group` samples each."""
-    means_P = [sum(grades_K) / len(grades_K) for grades_K in grades_P_K]
-    is_share = all(grade in (0, 1) for grades_K in grades_P_K for grade in grades_K)
-    mean = mean_over_prompts(means_P, is_share=is_share)
-    assert mean is not None
-    low, high = _step_reward(grades_P_K, batch, group)
-    if low == high:  # no spread was seen, so only the mean's own interval is left
-        low, high = mean.low, mean.high
+    scale = scale_of(grades_P_K)
+    mean = mean_within([sum(each) / len(each) for each in grades_P_K], *scale)
+    low, high = _step_reward(grades_P_K, scale, batch, group)
     return FirstStep(
         batch_size=batch,
         samples_per_prompt=group,
         reward_mean=mean,
-        reward=Estimate(mean.value, min(low, mean.low), max(high, mean.high), PREDICTION),
-        mixed_share=_mixed(MixedGroups(grades_P_K), grades_P_K, batch, group),
+        reward=_prediction(mean, low, high),
+        mixed_share=_mixed(MixedGroups(grades_P_K).share(group), batch),
     )
 
 
+def _prediction(mean: Share, low: float, high: float) -> Share:
+    """Return the interval of a step, which is never narrower than that of its mean."""
+    return Share(mean.value, min(low, mean.low), max(high, mean.high), PREDICTION)
+
+
 def _step_reward(
-    grades_P_K: Sequence[Sequence[float]], batch: int, group: int
+    grades_P_K: Sequence[Sequence[float]], scale: Scale, batch: int, group: int
 ) -> tuple[float, float]:
-    """Draw the prompts again, a step's prompts from them, and each prompt's samples again."""
+    """Weigh the prompts anew, draw a step's prompts, and each prompt's samples again."""
     import numpy as np
 
     random = np.random.default_rng(SEED + 1)
-    samples_P = np.array([len(grades_K) for grades_K in grades_P_K])
-    grades_PK = np.zeros((len(grades_P_K), int(samples_P.max())))
-    for place, grades_K in enumerate(grades_P_K):
-        grades_PK[place, : len(grades_K)] = grades_K
-    chosen_RP = resamples(len(grades_P_K))
+    grades_W_K = [*grades_P_K, *([end] for end in scale)]
+    samples_W = np.array([len(grades_K) for grades_K in grades_W_K])
+    grades_WK = np.zeros((len(grades_W_K), int(samples_W.max())))
+    for place, grades_K in enumerate(grades_W_K):
+        grades_WK[place, : len(grades_K)] = grades_K
+    weights_RW = weights(len(grades_P_K))
     size = max(1, DRAWS_AT_ONCE // (batch * group))
     means = []
-    for start in range(0, len(chosen_RP), size):
-        some_RP = chosen_RP[start : start + size]
-        places_RB = random.integers(some_RP.shape[1], size=(len(some_RP), batch))
-        prompts_RB = np.take_along_axis(some_RP, places_RB, axis=1)
-        draws_RBG = random.random((len(some_RP), batch, group)) * samples_P[prompts_RB][..., None]
-        seen_RBG = grades_PK[prompts_RB[..., None], draws_RBG.astype(int)]
+    for start in range(0, len(weights_RW), size):
+        prompts_RB = _drawn(weights_RW[start : start + size], batch, random)
+        draws_RBG = random.random((*prompts_RB.shape, group)) * samples_W[prompts_RB][..., None]
+        seen_RBG = grades_WK[prompts_RB[..., None], draws_RBG.astype(int)]
         means.append(seen_RBG.mean(axis=(1, 2)))
     return bounds(np.concatenate(means))
 
 
-def _mixed(
-    groups: MixedGroups, grades_P_K: Sequence[Sequence[float]], batch: int, group: int
-) -> Estimate | None:
+def _drawn(
+    weights_RW: NDArray[np.float64], batch: int, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw a step's prompts from each resample, by its weights."""
     import numpy as np
 
-    mixed = groups.share(group)
+    ends_RW = weights_RW.cumsum(axis=1)
+    drawn_RB = random.random((len(weights_RW), batch))
+    places = [np.searchsorted(e, d) for e, d in zip(ends_RW, drawn_RB, strict=True)]
+    found: NDArray[np.int64] = np.minimum(places, weights_RW.shape[1] - 1)
+    return found
+
+
+def _mixed(mixed: MixedShare | None, batch: int) -> Share | None:
+    import numpy as np
+
     if mixed is None:
         return None
-    value, draws = mixed.value, mixed.draws
     random = np.random.default_rng(SEED + 2)
-    low, high = bounds(random.binomial(batch, np.clip(draws, 0.0, 1.0)) / batch)
-    if value in (0.0, 1.0):
-        sure_low, sure_high = wilson(round(value * len(grades_P_K)), len(grades_P_K))
-        low, high = min(low, sure_low), max(high, sure_high)
-    return Estimate(value, low, high, PREDICTION)
+    if mixed.chances_P is None:  # each end of the share may be the true one
+        low, _ = bounds(random.binomial(batch, mixed.estimate.low, size=DRAWS) / batch)
+        _, high = bounds(random.binomial(batch, mixed.estimate.high, size=DRAWS) / batch)
+    else:
+        shares_R = weights(len(mixed.chances_P)) @ np.array([*mixed.chances_P, 0.0, 1.0])
+        low, high = bounds(random.binomial(batch, np.clip(shares_R, 0.0, 1.0)) / batch)
+    return _prediction(mixed.estimate, low, high)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from sim import plan
@@ -37,8 +38,11 @@ class LocalModel:
         tokens = settings.max_prompt_length + settings.inference_max_tokens
         self._batch = max(1, TOKENS_PER_BATCH // (tokens * samples))
 
-    def replies(self, rows: Sequence[Row], wanted: Wanted) -> Iterator[list[Reply]]:
-        """Yield the wanted answers, one batch of prompts at a time."""
+    def replies(
+        self, rows: Sequence[Row], wanted: Wanted, *, last: Collection[int] = ()
+    ) -> Iterator[list[Reply]]:
+        """Yield the wanted answers, one batch of prompts at a time, in their own order."""
+        del last  # a batch's random numbers depend on its place
         for start in range(0, len(rows), self._batch):
             places = range(start, min(start + self._batch, len(rows)))
             if any(wanted(place, g) for place in places for g in range(self._samples)):
@@ -49,6 +53,7 @@ class LocalModel:
         settings, options = self._recipe.settings, plan.template_options(self._recipe)
         prompts = {place: self._model.prompt(rows[place].messages, options) for place in places}
         keys = [(place, g) for place in places for g in range(self._samples)]
+        started = time.perf_counter()
         answers = self._model.answers(
             [prompts[place] for place, _ in keys],
             seed=_seed(settings.seed, places.start),
@@ -57,6 +62,7 @@ class LocalModel:
             top_p=settings.top_p,
             top_k=settings.top_k,
         )
+        seconds = (time.perf_counter() - started) / len(answers)
         return [
             Reply(
                 prompt=place,
@@ -65,6 +71,7 @@ class LocalModel:
                 tokens=len(answer.tokens),
                 prompt_tokens=len(prompts[place]),
                 stop_reason=answer.stop_reason,
+                sampling_s=seconds,
             )
             for (place, sample), answer in zip(keys, answers, strict=True)
         ]

@@ -6,6 +6,7 @@ seed, so that what holds for them holds, within the intervals, for all.
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,11 +22,12 @@ from sim.grader.fingerprint import path_hash
 from sim.grader.of_recipe import grader_of
 from sim.grader.trajectory import to_sample
 from sim.plan import Data
+from sim.probe.address import is_aws
 from sim.probe.advice import advise
 from sim.probe.endpoint import Endpoint
 from sim.probe.local_model import LocalModel
-from sim.probe.reply import Reply, Source
-from sim.probe.report import ProbeReport, summarise
+from sim.probe.reply import GivenUpError, Reply, Source
+from sim.probe.report import Probed, ProbeReport, summarise
 from sim.probe.sample import ProbeSample, SampleFile
 from sim.recipe import Recipe
 from sim.recipe.sent import as_sent
@@ -35,6 +37,7 @@ from sim.tokens import load_tokenizer
 PROMPTS = 64
 SAMPLES = 8
 SAMPLES_MIN = 2
+NAME_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,12 @@ def plan_probe(
     return ProbePlan(recipe, data, tuple(chosen), samples)
 
 
+def default_name(planned: ProbePlan, endpoint: Endpoint | None) -> str:
+    """Return a name for the result that no other probe of the recipe has."""
+    identity = disk.dump(_identity(planned, endpoint)).encode()
+    return f"{planned.recipe.name}-{hashlib.sha256(identity).hexdigest()[:NAME_DIGITS]}.json"
+
+
 def samples_path(out: Path) -> Path:
     """Return where the samples of a probe stand, beside its result."""
     return out.with_name(f"{out.stem}.samples.jsonl")
@@ -93,25 +102,21 @@ def probe(
     """
     recipe = planned.recipe
     file = SampleFile(samples_path(out), _identity(planned, endpoint))
-
-    def wanted(prompt: int, sample: int) -> bool:
-        return not file.has(prompt, sample)
-
-    places = range(len(planned.rows))
-    if any(wanted(place, g) for place in places for g in range(planned.samples)):
-        source: Source = endpoint or LocalModel(recipe, samples=planned.samples)
-        with grader_of(recipe) as grader:
-            for replies in source.replies(planned.rows, wanted):
-                file.append(_graded(grader, planned.rows, replies))
-                say(f"{len(file.samples)} of {len(planned.rows) * planned.samples} samples")
+    given_up = _ask(planned, file, endpoint, say) if _missing(planned, file) else None
     report = summarise(
         file.samples,
-        recipe=recipe.name,
+        probed=Probed(
+            recipe=recipe.name,
+            model=recipe.local.model
+            if endpoint is None
+            else f"{endpoint.model} at {endpoint.shown}",
+            is_local=endpoint is None,
+            on_bedrock=endpoint is not None and is_aws(endpoint.url),
+            prompts=len(planned.rows),
+            samples=planned.samples,
+            given_up=given_up,
+        ),
         settings=recipe.settings,
-        model=recipe.local.model if endpoint is None else f"{endpoint.model} at {endpoint.url}",
-        is_local=endpoint is None,
-        prompts_asked=len(planned.rows),
-        samples_per_prompt=planned.samples,
     )
     if report is None:
         raise _nothing(file, endpoint)
@@ -119,6 +124,39 @@ def probe(
     with disk.named_errors(out, "write the probe"):
         disk.replace_file(out, (disk.dump(report.as_json(), indent=2) + "\n").encode())
     return report
+
+
+def _missing(planned: ProbePlan, file: SampleFile) -> bool:
+    return any(
+        not file.has(place, g) for place in range(len(planned.rows)) for g in range(planned.samples)
+    )
+
+
+def _ask(
+    planned: ProbePlan, file: SampleFile, endpoint: Endpoint | None, say: Callable[[str], None]
+) -> str | None:
+    """Ask for the missing samples, keep them as they come; return why the rest was given up."""
+    source: Source = endpoint or LocalModel(planned.recipe, samples=planned.samples)
+    wanted_in_all = len(planned.rows) * planned.samples
+    failed_before = {prompt for prompt, _ in file.failed()}
+
+    def wanted(prompt: int, sample: int) -> bool:
+        return not file.has(prompt, sample)
+
+    with grader_of(planned.recipe) as grader:
+        try:
+            for replies in source.replies(planned.rows, wanted, last=failed_before):
+                file.append(_graded(grader, planned.rows, replies))
+                say(_progress(file, wanted_in_all))
+        except GivenUpError as given_up:
+            return str(given_up)
+    return None
+
+
+def _progress(file: SampleFile, of: int) -> str:
+    failed = len(file.failed())
+    told = f"{len(file.samples) - failed} of {of} samples graded"
+    return f"{told}, {failed} failed" if failed else told
 
 
 def _graded(grader: Grader, rows: Sequence[Row], replies: Sequence[Reply]) -> Iterator[ProbeSample]:
@@ -148,6 +186,7 @@ def _sample(
         grade=None if grade is None else grade.score,
         components=[] if grade is None else [vars(part) for part in grade.components],
         grader_s=grader_s,
+        sampling_s=reply.sampling_s,
         fault=reply.fault,
     )
 
@@ -157,7 +196,7 @@ def _identity(planned: ProbePlan, endpoint: Endpoint | None) -> dict[str, Any]:
     recipe, settings = planned.recipe, planned.recipe.settings
     return {
         "model": recipe.model if endpoint is None else endpoint.model,
-        "endpoint": None if endpoint is None else endpoint.address,
+        "endpoint": None if endpoint is None else endpoint.shown,
         "prompts": rows_hash(planned.rows),
         "samples": planned.samples,
         "reward": path_hash(recipe.reward_path),
@@ -176,7 +215,7 @@ def _nothing(file: SampleFile, endpoint: Endpoint | None) -> EndpointError:
     faults = [sample.fault for sample in file.samples if sample.fault is not None]
     return EndpointError(
         "not one sample was answered",
-        where=endpoint.address if endpoint else str(file.path),
+        where=endpoint.shown if endpoint else str(file.path),
         expected="an OpenAI-compatible chat completion",
         found=faults[-1] if faults else "no reply",
         hint="check the address and the model's name, then start the same command again",

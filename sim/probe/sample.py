@@ -39,6 +39,8 @@ class ProbeSample:
     """The handler's metrics_list."""
     grader_s: float | None = None
     """Seconds of the handler's invocation, shared out among the answers of its event."""
+    sampling_s: float | None = None
+    """Seconds of generating, shared out among the answers generated together; local model only."""
     fault: str | None = None
     """Why there is no answer, hence no grade."""
 
@@ -98,6 +100,10 @@ class SampleFile:
         """Whether this sample is there and graded."""
         found = self._samples.get((prompt, sample))
         return found is not None and found.fault is None
+
+    def failed(self) -> frozenset[tuple[int, int]]:
+        """Return prompt and sample of those that were asked for and have no grade."""
+        return frozenset(key for key, found in self._samples.items() if found.fault is not None)
 
     def append(self, samples: Iterable[ProbeSample]) -> None:
         """Write samples down, each as one line."""

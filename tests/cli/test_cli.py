@@ -42,7 +42,7 @@ VERBS = {
     | {"--set", "--json", "--measured", "--price", "--prices"}
     | {"--seconds-per-step", "--judge-calls"},
     "probe": COMMON
-    | {"--set", "--json", "--prompts", "--samples", "--out", "--filtered"}
+    | {"--set", "--json", "--prompts", "--samples", "--out", "--filtered", "--force"}
     | {"--endpoint", "--endpoint-model", "--endpoint-key-env"},
     "serve": COMMON
     | {"--root", "--host", "--port", "--parallel", "--mapping", "--region", "--token-env"}

@@ -21,15 +21,22 @@ def test_a_probe_of_the_embedded_model_prints_what_it_found(
     options = ["--out", str(out), "--filtered", str(filtered), *SMALL]
     assert main(["probe", "quickstart", *options]) == 0
     printed = capsys.readouterr().out
-    for part in ("success", "pass@k", "dead prompts", "beta-binomial", "prediction interval"):
+    for part in (
+        "success",
+        "pass@k",
+        "dead (all samples graded alike)",
+        "continued",
+        "prediction interval",
+    ):
         assert part in printed
     assert "trainingSamplePerPrompt\n   2 " in printed
     found = json.loads(out.read_text())
     assert found["graded"] == 24
+    assert found["sampling"]["answers"] == 24
     assert set(found["mixed_groups"]) == {str(size) for size in range(2, 17)}
     kept = len(filtered.read_text().splitlines())
     assert 34 <= kept <= 40
-    assert main(["probe", "quickstart", "--json", *options]) == 0
+    assert main(["probe", "quickstart", "--json", "--force", *options]) == 0
     again = json.loads(capsys.readouterr().out)
     assert again.pop("filtered")["kept"] == kept
     assert again == found
@@ -46,6 +53,11 @@ def test_a_probe_of_the_embedded_model_prints_what_it_found(
             "a key in NO_SUCH_KEY_HERE",
         ),
         (["--samples", "1"], "samples that can differ"),
+        (["--force"], "without a file to replace"),
+        (
+            ["--endpoint", "http://u:hidden@127.0.0.1/v1", "--endpoint-model", "m"],
+            "holds a user name or password",
+        ),
     ],
 )
 def test_wrong_usage_is_one_message(
@@ -54,6 +66,7 @@ def test_wrong_usage_is_one_message(
     assert main(["probe", "quickstart", "--out", str(tmp_path / "p.json"), *options]) == 2
     printed = capsys.readouterr()
     assert message in printed.err
+    assert "hidden" not in printed.err
     assert printed.out == ""
 
 
@@ -75,3 +88,11 @@ def test_an_endpoint_that_is_not_there_is_reported_and_the_key_is_not(
     assert "no connection" in printed.err
     written = "".join(path.read_text() for path in tmp_path.iterdir() if path.is_file())
     assert "sk-very-secret" not in printed.err + printed.out + written
+
+
+def test_the_help_writes_per_cent_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["probe", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "with 95 % intervals" in printed
+    assert "%%" not in printed

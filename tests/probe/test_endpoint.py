@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from sim.dataset import Row, row_from_record
-from sim.errors import EndpointError, RecipeError
-from sim.probe.endpoint import ATTEMPTS, GIVE_UP_AFTER, Endpoint, check_url
-from sim.probe.reply import Reply
+from sim.errors import EndpointError
+from sim.probe.endpoint import ATTEMPTS, GIVE_UP_AFTER, Endpoint
+from sim.probe.reply import GivenUpError, Reply
 
 KEY = "sk-very-secret"
 
@@ -148,6 +148,31 @@ def test_retry_after_as_a_date_is_respected(stand_in, endpoint, pauses) -> None:
     assert 50 < pauses[0] <= 60
 
 
+def test_retry_after_in_decimals_is_respected(stand_in, endpoint, pauses) -> None:
+    stand_in.script = [stand_in.answer("slow down", status=429, headers={"Retry-After": "2.5"})]
+    ask(endpoint())
+    assert pauses == [2.5]
+
+
+@pytest.mark.parametrize("asked", ["0", "0.5", "-3", "nan", "soon"])
+def test_a_wait_shorter_than_our_own_pause_is_not_taken_at_its_word(
+    asked, stand_in, endpoint, pauses
+) -> None:
+    limited = stand_in.answer("slow down", status=429, headers={"Retry-After": asked})
+    stand_in.script = [limited] * 3
+    ask(endpoint())
+    assert pauses == [1.0, 2.0, 4.0]
+
+
+def test_a_rate_limit_without_a_word_is_waited_out_for_longer_than_a_minute(
+    stand_in, endpoint, pauses
+) -> None:
+    stand_in.otherwise = stand_in.answer("slow down", status=429)
+    (reply,) = ask(endpoint())
+    assert "status 429 slow down (8 attempts)" in reply.fault
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
+
+
 def test_an_endpoint_that_asks_for_an_hour_is_reported_instead(stand_in, endpoint, pauses) -> None:
     stand_in.otherwise = stand_in.answer("later", status=429, headers={"Retry-After": "3600"})
     (reply,) = ask(endpoint())
@@ -178,6 +203,34 @@ def test_a_fault_never_shows_the_key(stand_in, endpoint) -> None:
     assert reply.fault == "status 400 unlucky ***"
 
 
+@pytest.mark.parametrize("before", [0, 190, 195, 199, 250])
+def test_no_part_of_the_key_is_left_where_the_body_is_cut(before, stand_in, endpoint) -> None:
+    stand_in.otherwise = stand_in.answer("x" * before + KEY + "y" * 300, status=400)
+    (reply,) = ask(endpoint())
+    assert KEY[:4] not in reply.fault
+
+
+def test_no_part_of_the_key_is_left_where_reading_ends(stand_in, endpoint) -> None:
+    stand_in.otherwise = stand_in.answer(" " * (65_536 - 6) + KEY, status=400)
+    (reply,) = ask(endpoint())
+    assert reply.fault == "status 400"
+
+
+def test_a_query_is_sent_after_the_path_and_its_values_are_never_shown(stand_in, endpoint) -> None:
+    secret = "query-secret-value"
+    asked = endpoint(url=f"{stand_in.url}?api-version=1&code={secret}")
+    ask(asked)
+    assert stand_in.requests[0]["path"] == f"/v1/chat/completions?api-version=1&code={secret}"
+    stand_in.otherwise = stand_in.answer(f"wrong code {secret}", status=400)
+    (reply,) = ask(asked)
+    assert secret not in reply.fault + asked.shown
+    stand_in.otherwise = stand_in.answer(f"wrong code {secret}", status=401)
+    with pytest.raises(EndpointError) as caught:
+        ask(asked)
+    assert secret not in str(caught.value)
+    assert "?api-version=***&code=***" in str(caught.value)
+
+
 def test_a_redirect_is_not_followed_so_the_key_stays_here(stand_in, endpoint) -> None:
     stand_in.otherwise = stand_in.answer(
         "", status=302, headers={"Location": f"{stand_in.url}/elsewhere"}
@@ -187,13 +240,60 @@ def test_a_redirect_is_not_followed_so_the_key_stays_here(stand_in, endpoint) ->
     assert len(stand_in.requests) == 1
 
 
+def until_given_up(
+    endpoint: Endpoint, rows: list[Row], *, last: tuple[int, ...] = ()
+) -> tuple[list[Reply], str | None]:
+    replies: list[Reply] = []
+    try:
+        for found in endpoint.replies(rows, lambda _prompt, _sample: True, last=last):
+            replies.extend(found)
+    except GivenUpError as given_up:
+        return replies, str(given_up)
+    return replies, None
+
+
+NINE = [row(str(number)) for number in range(9)]
+
+
 def test_nobody_there_is_reported_and_after_a_few_prompts_given_up(endpoint) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    replies = ask(endpoint(url=f"http://127.0.0.1:{port}/v1"), [row(str(i)) for i in range(9)])
+    replies, words = until_given_up(endpoint(url=f"http://127.0.0.1:{port}/v1"), NINE)
     assert [reply.prompt for reply in replies] == list(range(GIVE_UP_AFTER))
     assert all("no connection" in reply.fault for reply in replies)
+    assert words is not None
+    assert "failed 3 prompts in a row, so no other was asked; the last time: no conn" in words
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_server_that_fails_every_prompt_is_given_up(status, stand_in, endpoint) -> None:
+    stand_in.otherwise = stand_in.answer("busy", status=status)
+    replies, words = until_given_up(endpoint(), NINE)
+    assert len(replies) == GIVE_UP_AFTER
+    assert words is not None
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        lambda s: s.answer("this prompt is not allowed", status=400),
+        lambda s: s.answer(s.completion("", reason="content_filter")),
+        lambda s: s.answer({"choices": []}),
+    ],
+    ids=["400", "content filter", "no choices"],
+)
+def test_what_is_refused_for_the_prompt_s_sake_stops_no_other_prompt(
+    trouble, stand_in, endpoint
+) -> None:
+    stand_in.otherwise = trouble(stand_in)
+    replies, words = until_given_up(endpoint(), NINE)
+    assert (len(replies), words) == (9, None)
+
+
+def test_prompts_that_failed_before_are_asked_last(stand_in, endpoint) -> None:
+    replies, _ = until_given_up(endpoint(), NINE[:5], last=(0, 2))
+    assert [reply.prompt for reply in replies] == [1, 3, 4, 0, 2]
 
 
 def test_an_answer_cut_before_it_began_is_an_empty_answer(stand_in, endpoint) -> None:
@@ -212,9 +312,3 @@ def test_an_endpoint_that_counts_no_tokens_leaves_them_unknown(stand_in, endpoin
     stand_in.otherwise = stand_in.answer(stand_in.completion("#### 3", tokens=None))
     (reply,) = ask(endpoint())
     assert (reply.tokens, reply.prompt_tokens) == (None, None)
-
-
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/v1", "host/v1", "https://", ""])
-def test_only_a_web_address_is_asked(url) -> None:
-    with pytest.raises(RecipeError, match="no web address"):
-        check_url(url)

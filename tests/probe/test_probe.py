@@ -1,4 +1,4 @@
-"""Whole probes: resumed after a kill, refused when they differ, filtered, advised."""
+"""Whole probes: resumed after a kill, refused when they differ, summarised, advised."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from sim.errors import DataError, EndpointError, RecipeError
-from sim.probe import Endpoint, ProbePlan, manifest_path, plan_probe, probe, write_filtered
+from sim.probe import Endpoint, ProbePlan, default_name, plan_probe, probe
 from sim.probe.advice import advise
-from sim.probe.report import ProbeReport, summarise
+from sim.probe.report import Probed, ProbeReport, summarise
 from sim.probe.sample import ProbeSample
 from sim.recipe import Recipe, load_recipe
 
@@ -64,11 +64,11 @@ def endpoint_for(planned: ProbePlan, stand_in: Any) -> Endpoint:
 
 
 def untimed(report: ProbeReport) -> ProbeReport:
-    return replace(report, grader_seconds=None)
+    return replace(report, grader_seconds=None, sampling=None)
 
 
 def without_time(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in record.items() if name != "grader_s"}
+    return {name: value for name, value in record.items() if name not in ("grader_s", "sampling_s")}
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -98,6 +98,34 @@ def test_a_finished_probe_is_read_again_without_a_model(
     first = probe(planned, out=tmp_path / "p.json")
     monkeypatch.delattr("sim.probe.run.LocalModel")
     assert probe(planned, out=tmp_path / "p.json") == first
+
+
+def test_the_seconds_of_sampling_are_kept_with_the_samples(recipe: Recipe, tmp_path: Path) -> None:
+    planned = plan_probe(recipe, prompts=3, samples=2)
+    probe(planned, out=tmp_path / "p.json")
+    kept = json.loads((tmp_path / "p.json").read_text())["sampling"]
+    assert kept["answers"] == 6
+    assert 0 < kept["seconds"] < 60
+    probe(planned, out=tmp_path / "p.json")
+    assert json.loads((tmp_path / "p.json").read_text())["sampling"] == kept
+
+
+def test_probes_of_other_models_numbers_and_limits_have_names_of_their_own(
+    recipe: Recipe, stand_in: Any
+) -> None:
+    planned = plan_probe(recipe, prompts=3, samples=2)
+    endpoint = endpoint_for(planned, stand_in)
+    longer = replace(recipe, settings=replace(recipe.settings, inference_max_tokens=7))
+    names = [
+        default_name(planned, None),
+        default_name(planned, endpoint),
+        default_name(planned, replace(endpoint, model="other")),
+        default_name(plan_probe(recipe, prompts=4, samples=2), None),
+        default_name(plan_probe(longer, prompts=3, samples=2), None),
+    ]
+    assert len(set(names)) == len(names)
+    assert all(name.startswith("quickstart-") and name.endswith(".json") for name in names)
+    assert default_name(plan_probe(recipe, prompts=3, samples=2), None) == names[0]
 
 
 def test_another_probe_is_not_mixed_into_the_same_file(recipe: Recipe, tmp_path: Path) -> None:
@@ -143,6 +171,50 @@ def test_a_sample_that_failed_has_no_grade_and_is_asked_for_again(
     assert (again.graded, again.missing, again.faults, again.ok) == (8, 0, {}, True)
 
 
+def test_prompts_refused_once_do_not_lock_the_probe(
+    recipe: Recipe, stand_in: Any, tmp_path: Path
+) -> None:
+    planned = plan_probe(recipe, prompts=6, samples=2)
+    endpoint = endpoint_for(planned, stand_in)
+    stand_in.script = [stand_in.answer("refused", status=400)] * 6
+    report = probe(planned, out=tmp_path / "p.json", endpoint=endpoint)
+    assert (report.graded, report.missing, report.given_up) == (6, 6, None)
+    assert report.sampling is None
+
+
+def test_an_outage_is_told_and_what_was_never_asked_comes_first_the_next_time(
+    recipe: Recipe, stand_in: Any, tmp_path: Path
+) -> None:
+    planned = plan_probe(recipe, prompts=6, samples=2)
+    endpoint = endpoint_for(planned, stand_in)
+    out = tmp_path / "p.json"
+    good, down = stand_in.otherwise, stand_in.answer("down", status=503)
+    stand_in.script, stand_in.otherwise = [good] * 2, down
+    said: list[str] = []
+    report = probe(planned, out=out, endpoint=endpoint, say=said.append)
+    assert report.given_up is not None
+    assert "3 prompts in a row" in report.given_up
+    assert (report.graded, report.missing) == (2, 10)
+    assert said[-1] == "2 of 12 samples graded, 6 failed"
+    stand_in.requests.clear()
+    stand_in.otherwise = good
+    whole = probe(planned, out=out, endpoint=endpoint)
+    asked = [request["messages"] for request in stand_in.requests]
+    rows = [list(row.messages) for row in planned.rows]
+    assert asked == [rows[place] for place in (4, 4, 5, 5, 1, 1, 2, 2, 3, 3)]
+    assert (whole.missing, whole.given_up) == (0, None)
+
+
+def test_the_values_of_an_address_s_query_are_stored_nowhere(
+    recipe: Recipe, stand_in: Any, tmp_path: Path
+) -> None:
+    planned = plan_probe(recipe, prompts=2, samples=2)
+    endpoint = replace(endpoint_for(planned, stand_in), url=f"{stand_in.url}?code=hidden-secret")
+    report = probe(planned, out=tmp_path / "p.json", endpoint=endpoint)
+    assert report.model == f"m at {stand_in.url}/chat/completions?code=***"
+    assert all("hidden-secret" not in each.read_text() for each in tmp_path.glob("p.*"))
+
+
 def test_an_endpoint_that_never_answers_is_an_error_and_no_report(
     recipe: Recipe, stand_in: Any, tmp_path: Path
 ) -> None:
@@ -161,39 +233,75 @@ def sample(prompt: int, number: int, grade: float) -> ProbeSample:
     return ProbeSample(f"p{prompt}", prompt, number, "x", 10, 20, "stop", grade, [found])
 
 
-def report_on(*grades_P_K: list[float]) -> ProbeReport:
+def report_on(*grades_P_K: list[float], asked: int | None = None) -> ProbeReport:
     samples = [
         sample(p, g, grade)
         for p, grades_K in enumerate(grades_P_K)
         for g, grade in enumerate(grades_K)
     ]
     settings = load_recipe("quickstart").settings
-    report = summarise(
-        samples,
+    probed = Probed(
         recipe="r",
-        settings=settings,
         model="m",
         is_local=True,
-        prompts_asked=len(grades_P_K),
-        samples_per_prompt=len(grades_P_K[0]),
+        on_bedrock=False,
+        prompts=len(grades_P_K),
+        samples=len(grades_P_K[0]) if asked is None else asked,
     )
+    report = summarise(samples, probed=probed, settings=settings)
     assert report is not None
     return replace(report, advice=tuple(advise(report, settings)))
+
+
+def values(*shares: Any) -> list[float]:
+    return [share.value for share in shares]
 
 
 def test_prompts_are_counted_by_the_share_solved() -> None:
     report = report_on([0.0] * 4, [1.0, 0, 0, 0], [1.0, 1, 0, 0], [1.0, 1, 1, 0], [1.0] * 4)
     assert list(report.histogram.values()) == [1, 1, 1, 1, 0, 1]
     assert report.success.value == 0.5
-    assert (report.always.value, report.never.value) == (0.2, 0.2)
+    assert values(report.always, report.never, report.dead) == [0.2, 0.2, 0.4]
     assert report.pass_at_k[4].value == 0.8
     assert report.parse_failures is not None
     assert report.parse_failures.value == 0.5
 
 
-def test_a_prompt_with_partial_credit_of_several_grades_is_not_dead() -> None:
-    report = report_on([0.2, 0.8], [0.5, 0.5])
-    assert [result.kind for result in report.prompts] == ["mixed", "always"]
+def test_partial_credit_is_positive_and_not_solved() -> None:
+    report = report_on([0.2, 0.8], [0.5, 0.5], [1.0, 1.0], [0.0, 0.0], [0.5, 1.0])
+    assert [r.kind for r in report.prompts] == ["mixed", "alike", "always", "never", "mixed"]
+    assert report.success.value == pytest.approx(3 / 10)
+    assert report.positive.value == pytest.approx(8 / 10)
+    assert values(report.always, report.never, report.dead) == pytest.approx([0.2, 0.6, 0.6])
+    assert report.pass_at_k[2].value == pytest.approx(2 / 5)
+    assert list(report.histogram.values()) == [3, 0, 1, 0, 0, 1]
+
+
+def test_on_a_scale_beyond_1_only_the_highest_grade_is_solved() -> None:
+    report = report_on(*[[3.0, 4.0]] * 63, [10.0, 10.0])
+    assert report.solved_at == 10
+    assert report.success.value == pytest.approx(1 / 64)
+    assert "unnecessary" not in words(report)
+
+
+def test_a_prompt_that_lacks_a_sample_is_not_called_dead() -> None:
+    report = report_on([0.0], [0.0] * 3, [0.0] * 4, [0.0, 1.0], asked=4)
+    assert [r.kind for r in report.prompts] == ["open", "open", "never", "mixed"]
+    assert values(report.never, report.dead) == [1.0, 1.0]
+    assert report.never is not None
+    assert report.never.low < 0.1  # one whole prompt says little
+    assert sum(report.histogram.values()) == 1
+
+
+def test_without_a_whole_prompt_nobody_knows_the_dead() -> None:
+    report = report_on([0.0] * 3, [1.0] * 2, asked=4)
+    assert (report.always, report.never, report.dead) == (None, None, None)
+
+
+def test_one_faulty_sample_leaves_the_table_of_mixed_groups_as_it_is() -> None:
+    whole = [[0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0]] * 20
+    report = report_on(*whole, [1.0], asked=8)
+    assert all(share is not None for share in report.mixed_groups.values())
 
 
 def words(report: ProbeReport) -> str:
@@ -203,11 +311,16 @@ def words(report: ProbeReport) -> str:
 @pytest.mark.parametrize(
     ("grades", "told"),
     [
-        ([[1.0] * 8] * 30, "stop: 100 % of the samples were solved"),
-        ([[0.0] * 8] * 30, "stop: 0 % of the samples were solved"),
-        ([[0.0] * 8] * 29 + [[1.0] * 8], "under 5.0 % training struggles"),
+        ([[1.0] * 8] * 64, "stop: 100 % of the samples were solved"),
+        ([[0.0] * 8] * 64, "stop: 0 % of the samples were graded above 0"),
+        ([[0.0] * 8] * 199 + [[1.0] * 8], "warn: 0.5 % of the samples were graded above 0"),
+        ([[0.0] * 8] * 199 + [[1.0] * 8], "under 5.0 % training struggles; take easier"),
         ([[0.0] * 8] * 27 + [[1.0] * 8] * 3, "if it stays under 0.15"),
-        ([[0.0] * 8] * 20 + [[1.0] * 8] * 10, "33 % of the prompts were always and 67 % never"),
+        (
+            [[0.0] * 8] * 20 + [[1.0] * 8] * 10,
+            "100 % of the prompts got one grade in all of their 8 samples (33 % were always solved "
+            "and 67 % never)",
+        ),
         ([[0.0] * 8] * 20 + [[1.0] * 8] * 10, "only 0 % of the groups would be mixed"),
     ],
 )
@@ -217,23 +330,60 @@ def test_aws_s_thresholds_are_told_with_their_source(grades, told) -> None:
     assert all(advice.source for advice in report.advice)
 
 
+@pytest.mark.parametrize(
+    "grades",
+    [
+        [[0.0, 0.0]],
+        [[0.0] * 8] * 30,
+        [[1.0, 1.0]],
+        [[1.0] * 8] * 30,
+        [[0.0] * 8] * 63 + [[1.0] * 8],
+        [[1.0] * 8] * 63 + [[0.0] * 8],
+    ],
+)
+def test_too_few_prompts_stop_nobody(grades) -> None:
+    told = words(report_on(*grades))
+    assert "stop" not in told
+    assert "too few prompts to tell on which side of AWS's threshold this lies" in told
+
+
+def test_a_threshold_in_the_interval_is_graver_if_the_middle_lies_beyond_it() -> None:
+    assert "note: 6.2 % of the samples were graded above 0" in words(
+        report_on(*[[0.0] * 8] * 30, *[[1.0] * 8] * 2)
+    )
+    assert "warn: 3.1 % of the samples were graded above 0" in words(
+        report_on(*[[0.0] * 8] * 31, [1.0] * 8)
+    )
+
+
+def test_partial_credit_everywhere_is_no_reason_to_stop() -> None:
+    told = words(report_on(*[[0.2, 0.4, 0.4, 0.8]] * 64))
+    assert "stop" not in told
+    assert "unnecessary" not in told
+
+
+def test_full_credit_now_and_then_is_no_reason_to_warn_of_few_positives() -> None:
+    assert "above 0" not in words(report_on(*[[0.2, 0.4, 0.4, 0.8]] * 64))
+
+
+def test_a_larger_group_that_would_not_help_is_not_named() -> None:
+    told = words(report_on(*[[0.0] * 8] * 64))
+    assert "only 0 % of the groups would be mixed" in told
+    assert "with 16" not in told
+
+
+def test_a_larger_group_that_would_help_is_named_with_its_interval() -> None:
+    told = words(report_on(*[[0.0] * 8] * 50, *[[0.0] * 7 + [1.0]] * 14))
+    assert "; with 16 it would be" in told
+
+
+def test_cut_answers_are_told_where_tokens_are_not_counted() -> None:
+    report = report_on(*[[0.0, 1.0, 1.0, 1.0]] * 40)
+    cut = replace(report, lengths=None, cut=report.success)
+    found = words(replace(cut, advice=tuple(advise(cut, load_recipe("quickstart").settings))))
+    assert "inferenceMaxTokens 96 cuts 75 % of the answers" in found
+
+
 def test_a_task_of_middling_difficulty_gets_no_warning() -> None:
     report = report_on(*[[0.0, 1.0, 1.0, 1.0]] * 40)
     assert {advice.level for advice in report.advice} == {"note"}
-
-
-def test_the_filtered_data_leaves_out_the_dead_and_says_why(recipe: Recipe, tmp_path: Path) -> None:
-    rows = plan_probe(recipe, prompts=24, samples=2).data.train
-    found = report_on([1.0] * 8, [0.0] * 8, [1.0] * 4 + [0.0] * 4).prompts
-    results = [replace(result, id=row.id) for row, result in zip(rows, found, strict=False)]
-    path = tmp_path / "filtered.jsonl"
-    manifest = write_filtered(path, rows, results, too_long=3)
-    kept = lines(path)
-    assert [record["id"] for record in kept] == [row.id for row in rows[2:]]
-    assert kept[0]["reference_answer"] == rows[2].reference_answer
-    assert (manifest["dropped_always_solved"], manifest["dropped_never_solved"]) == (1, 1)
-    assert (manifest["kept"], manifest["kept_without_being_probed"]) == (22, 21)
-    assert manifest["dropped"][0]["id"] == rows[0].id
-    # 8 samples alike: a rate of 1 - 0.05^(1/8) = 31 % of other grades is still plausible
-    assert manifest["dropped"][0]["rate_of_other_grades_at_most"] == pytest.approx(0.3123, abs=1e-4)
-    assert json.loads(manifest_path(path).read_text()) == manifest
