@@ -21,6 +21,7 @@ a sweep file:
   axes:                            # by dotted path; in a search also {low: .., high: .., log: true}
     customizationConfig.rftConfig.hyperParameters.learningRate: [1e-5, 1e-4, 1e-3]
   seeds: [0, 1, 2]                 # every setting with every seed
+  confirm: [10, 11, 12, 13]        # fresh seeds: is the best still better than the recipe?
   metric: validation_rewards_mean  # at the end of the run; or critic_rewards_mean
   allowRefused: false              # true: rehearse values that Bedrock would refuse, too
   set: {local.maxSteps: 20}        # changes that every point shares
@@ -63,17 +64,18 @@ def add_to(verbs: Any) -> None:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, found {text}")
-    return value
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
+    return int(text)
 
 
 def _seeds(text: str) -> tuple[int, ...]:
-    found = tuple(int(part) for part in text.split(","))
-    if min(found) < 0 or len(set(found)) < len(found):
-        raise argparse.ArgumentTypeError(f"expected different numbers from 0, found {text}")
-    return found
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
+        raise argparse.ArgumentTypeError(
+            f"expected different whole numbers from 0, such as 0,1,2, found {text!r}"
+        )
+    return tuple(map(int, parts))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -87,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(result.as_json()))
     else:
         _print(result)
-    return EXIT_FAILED if result.failed or result.ranking is None else 0
+    return EXIT_FAILED if result.failed else 0
 
 
 def _say(words: str) -> None:
@@ -120,7 +122,7 @@ def _print(result: Result) -> None:
     console.print()
     for one in result.failed:
         console.print(f"failed   {one.name}: {one.why}")
-    for line in result.ranking.words if result.ranking else ["No run completed."]:
+    for line in result.words:
         console.print(line)
     written = [PAGE, BEST] if result.ranking else [PAGE]
     console.print(f"written  {', '.join(str(result.out / name) for name in written)}")
@@ -130,5 +132,5 @@ def _effect(found: Effect | None) -> str:
     if found is None:
         return "–"
     if found.low is None or found.high is None:
-        return f"{found.value:+.3f}, one seed: no interval"
+        return f"{found.told}, one seed: no interval"
     return f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"

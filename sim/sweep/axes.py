@@ -1,5 +1,7 @@
 """What each axis does, level by level and in words: its direction, where it collapses, where flat.
 
+Each step from one value to the next is judged by itself, by the interval that stands beside it: an
+allowance for several would contradict that interval, so its absence is said instead.
 For a search, whose trials differ in everything at once, only the order of the values is held
 against the order of the results.
 """
@@ -7,21 +9,21 @@ against the order of the results.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sim.compare.student import two_sided
 from sim.dialects.finding import Plain
 from sim.sweep.behaviour import Behaviour, behaviour
-from sim.sweep.effects import Effect, Row, at_level, level_effect
+from sim.sweep.effects import Effect, Row, at_level, level_effect, p_words
 from sim.sweep.file import Axis
 from sim.sweep.settings import plain
 
 LEAST_TRIALS = 5
 """Assumed: with fewer finished trials a rank correlation says nothing."""
 ALPHA = 0.05
+UNADJUSTED = "each step is judged by itself, with no allowance for several"
+ADAPTIVE = "a guide only: the search chose its points by earlier results"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,12 @@ def find_axis(axis: Axis, rows: Sequence[Row], base: Mapping[str, Plain]) -> Axi
     words = [
         f"{named(level)}: {level.behaviour.kind} ({level.behaviour.words})" for level in levels
     ]
-    for low, high in itertools.pairwise(there):
-        found = level_effect(rows, axis.path, high, low, base=base)
-        words.append(f"from {plain(low)} to {plain(high)}: {direction(found)}")
+    steps = list(itertools.pairwise(there))
+    found = [level_effect(rows, axis.path, high, low, base=base) for low, high in steps]
+    for (low, high), step in zip(steps, found, strict=True):
+        words.append(f"from {plain(low)} to {plain(high)}: {direction(step)}")
+    if any(step is not None and step.low is not None for step in found):
+        words.append(UNADJUSTED)
     return AxisFinding(axis.path, axis.name, levels, tuple(words))
 
 
@@ -100,14 +105,13 @@ def direction(found: Effect | None) -> str:
     """Say whether an effect helps, hurts, or can't be told."""
     if found is None:
         return "cannot tell, no seed was completed on both sides"
-    if found.low is None or found.high is None:
-        return f"{found.value:+.3f}, and with one seed nobody can tell how sure that is"
-    told = f"{found.value:+.3f} (95 % interval {found.low:+.3f} to {found.high:+.3f})"
-    if found.low > 0:
-        return f"helps, {told}"
-    if found.high < 0:
-        return f"hurts, {told}"
-    return f"cannot tell, {told}; higher in {found.higher} of {found.seeds} seeds"
+    if found.low is None:
+        return f"{found.told}, and with one seed nobody can tell how sure that is"
+    if found.is_above:
+        return f"helps, {found.told}"
+    if found.is_below:
+        return f"hurts, {found.told}"
+    return f"cannot tell, {found.told}; higher in {found.higher} of {found.seeds} seeds"
 
 
 def find_search_axis(axis: Axis, rows: Sequence[Row], base: Mapping[str, Plain]) -> AxisFinding:
@@ -123,17 +127,11 @@ def find_search_axis(axis: Axis, rows: Sequence[Row], base: Mapping[str, Plain])
 def _correlation(pairs: Sequence[tuple[float, float]]) -> str:
     if len(pairs) < LEAST_TRIALS:
         return f"cannot tell: {len(pairs)} finished trials with a number, {LEAST_TRIALS} are needed"
-    import numpy as np
+    from sim.sweep.permutation import rank_correlation
 
-    from sim.compare.ranks import spearman
-
-    x, y = (np.array(side, dtype=float) for side in zip(*pairs, strict=True))
-    rho = float(spearman(x, y))
-    degrees = len(pairs) - 2
-    rest = 1 - rho * rho
-    chance = two_sided(rho * math.sqrt(degrees / rest), degrees) if rest > 0 else 0.0
-    told = f"rank correlation {rho:+.2f} over {len(pairs)} settings, p {chance:.2g}"
-    if chance >= ALPHA:
+    rho, p_value = rank_correlation(pairs)
+    told = f"rank correlation {rho:+.2f} over {len(pairs)} settings, {p_words(p_value)}, {ADAPTIVE}"
+    if p_value >= ALPHA:
         return f"cannot tell which direction helps ({told})"
     return f"{'higher' if rho > 0 else 'lower'} values did better ({told})"
 

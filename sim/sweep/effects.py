@@ -19,6 +19,8 @@ from sim.sweep.settings import Changes
 
 TAIL: Final = 0.025
 LEAST_SEEDS: Final = 2
+SMALLEST_P: Final = 0.001
+"""Assumed: no handful of seeds justifies a smaller number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,25 @@ class Effect:
     seeds: int
     higher: int
     """Seeds in which the difference is above 0."""
-    chance: float | None
-    """One-sided p-value of "it is not above 0"; None with one seed."""
+    p_value: float | None
+    """Of "it is not above 0", one-sided and without any allowance; None with one seed."""
+
+    @property
+    def told(self) -> str:
+        """The difference with its interval, in words; without one where there is none."""
+        if self.low is None or self.high is None:
+            return f"{self.value:+.3f}"
+        return f"{self.value:+.3f} (95 % interval {self.low:+.3f} to {self.high:+.3f})"
+
+    @property
+    def is_above(self) -> bool:
+        """Whether the whole interval is above 0."""
+        return self.low is not None and self.low > 0
+
+    @property
+    def is_below(self) -> bool:
+        """Whether the whole interval is below 0."""
+        return self.high is not None and self.high < 0
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON-ready data."""
@@ -63,6 +82,11 @@ class Row:
         return max((one.resolution or 0.0 for one in self.outcomes), default=0.0)
 
 
+def p_words(p_value: float) -> str:
+    """Write a p-value with two digits; a very small one is never written as 0."""
+    return f"p {p_value:.2g}" if p_value >= SMALLEST_P else f"p below {SMALLEST_P:g}"
+
+
 def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
     """Return the settings in order of first appearance, each with its runs in order of seeds."""
     found: list[tuple[Changes, list[Outcome]]] = []
@@ -87,8 +111,8 @@ def effect(differences: Sequence[float], *, floor: float) -> Effect | None:
         return Effect(value, None, None, count, higher, None)
     error = max(statistics.stdev(differences), floor) / math.sqrt(count)
     reach = critical(TAIL, count - 1) * error
-    chance = upper_tail(value / error, count - 1) if error else (0.0 if value > 0 else 1.0)
-    return Effect(value, value - reach, value + reach, count, higher, chance)
+    p_value = upper_tail(value / error, count - 1) if error else (0.0 if value > 0 else 1.0)
+    return Effect(value, value - reach, value + reach, count, higher, p_value)
 
 
 def between(row: Row, other: Row) -> Effect | None:

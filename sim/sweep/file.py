@@ -8,7 +8,7 @@ Sources: this project's own; the metric names are those of `sim.contract.metrics
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -22,6 +22,7 @@ Mode = Literal["one-factor", "grid", "search"]
 Metric = Literal["validation_rewards_mean", "critic_rewards_mean"]
 SEED: Final = "local.seed"
 TRIALS: Final = 20
+CONFIRM_LEAST: Final = 2
 FOLDER: Final = "sweeps"
 """Of the shipped sweeps, below the shipped recipes."""
 
@@ -93,6 +94,8 @@ class SweepFile:
     trials: int = TRIALS
     search_seed: int = 0
     pruner: Pruner | None = Pruner()
+    confirm: tuple[int, ...] | None = field(default=None, repr=False)
+    """Fresh seeds for the best setting and the centre; outside `repr`, which names a study."""
 
     def where(self, axis: Axis) -> str:
         """Name the file and the line of an axis."""
@@ -137,7 +140,7 @@ def _find(name: str) -> Path:
     )
 
 
-KEYS: Final = ("recipe", "set", "mode", "axes", "seeds", "metric", "allowRefused")
+KEYS: Final = ("recipe", "set", "mode", "axes", "seeds", "confirm", "metric", "allowRefused")
 SEARCH_KEYS: Final = ("trials", "searchSeed", "pruner")
 RANGE_KEYS: Final = ("low", "high", "log")
 
@@ -165,12 +168,13 @@ class _Reading:
             axes=self._axes(data["axes"], mode),
             set=self._set(data.get("set", {})),
             mode=mode,
-            seeds=self._seeds(data["seeds"]) if "seeds" in data else None,
+            seeds=self._all_seeds(data),
             metric=self._choice(data, "metric", get_args(Metric), get_args(Metric)[0]),
             allow_refused=self._flag(("allowRefused",), data.get("allowRefused", False)),
             trials=self._whole(("trials",), data.get("trials", TRIALS), least=1),
             search_seed=self._whole(("searchSeed",), data.get("searchSeed", 0), least=0),
             pruner=self._pruner(data),
+            confirm=self._confirm(data["confirm"]) if "confirm" in data else None,
         )
 
     def _where(self, keys: Keys) -> str:
@@ -225,8 +229,23 @@ class _Reading:
             self._refuse(("recipe",), "wrong type", "a shipped recipe's name or a path", value)
         return value if is_bare(value) else self.path.parent / Path(value).expanduser()
 
-    def _seeds(self, value: Plain) -> tuple[int, ...]:
-        keys: Keys = ("seeds",)
+    def _all_seeds(self, data: Mapping[str, Any]) -> tuple[int, ...] | None:
+        """Return the seeds, which may also be written as an axis."""
+        as_axis = isinstance(data["axes"], dict) and SEED in data["axes"]
+        if as_axis and "seeds" in data:
+            self._refuse(("axes", SEED), "the seeds are given twice,", "seeds: or this", SEED)
+        if as_axis:
+            return self._seeds(("axes", SEED), data["axes"][SEED])
+        return self._seeds(("seeds",), data["seeds"]) if "seeds" in data else None
+
+    def _confirm(self, value: Plain) -> tuple[int, ...]:
+        found = self._seeds(("confirm",), value)
+        if len(found) < CONFIRM_LEAST:
+            expected = "at least two seeds, since one shows no spread"
+            self._refuse(("confirm",), "unusable value", expected, value)
+        return found
+
+    def _seeds(self, keys: Keys, value: Plain) -> tuple[int, ...]:
         if not isinstance(value, list) or not value:
             self._refuse(keys, "wrong type", "a list of whole numbers such as [0, 1, 2]", value)
         found = tuple(self._whole((*keys, at), seed, least=0) for at, seed in enumerate(value))
@@ -248,12 +267,13 @@ class _Reading:
     def _axes(self, data: Plain, mode: Mode) -> tuple[Axis, ...]:
         if not isinstance(data, dict) or not data:
             self._refuse(("axes",), "wrong type", "dotted paths, each with its values", data)
-        return tuple(self._axis(path, value, mode) for path, value in data.items())
+        found = tuple(self._axis(path, data[path], mode) for path in data if path != SEED)
+        if mode == "search" and not found:
+            self._refuse(("axes",), "nothing to search in", f"an axis beside {SEED}", data)
+        return found
 
     def _axis(self, path: str, value: Plain, mode: Mode) -> Axis:
         keys: Keys = ("axes", path)
-        if path == SEED:
-            self._refuse(keys, "the seed is no axis of its own,", "seeds: [0, 1, 2]", path)
         line = self.document.line(keys)
         if isinstance(value, dict):
             if mode != "search":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -64,6 +64,16 @@ class Outcome:
             "problems": list(self.problems),
             "why": self.why,
         }
+
+
+def each_once(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Keep one outcome of each run, in order of first appearance; a completed one is preferred."""
+    found: dict[str, Outcome] = {}
+    for one in outcomes:
+        known = found.get(one.name)
+        if known is None or (known.status != "completed" and one.status == "completed"):
+            found[one.name] = one
+    return list(found.values())
 
 
 def read_outcome(path: Path, changes: Changes, seed: int, metric: Metric) -> Outcome:

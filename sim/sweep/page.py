@@ -68,12 +68,13 @@ def render(result: Result) -> str:
         mode=plan.sweep.mode,
         metric=plan.sweep.metric,
         seeds=plan.seeds,
-        ranking=result.ranking,
+        words=result.words,
+        has_best=result.ranking is not None,
         best=BEST,
         axes=result.axes,
         named=named,
         rows=_rows(result),
-        runs=[_run(one) for one in result.outcomes],
+        runs=_runs(result),
         failed=result.failed,
     )
 
@@ -105,8 +106,16 @@ def _rows(result: Result) -> list[dict[str, Any]]:
     return found
 
 
-def _run(one: Outcome) -> dict[str, Any]:
-    return {**one.as_json(), "setting": described_changes(one.changes)}
+def _runs(result: Result) -> list[dict[str, Any]]:
+    fresh = result.confirmation.outcomes if result.confirmation else []
+    return [
+        *(_run(one, is_fresh=False) for one in result.outcomes),
+        *(_run(one, is_fresh=True) for one in fresh),
+    ]
+
+
+def _run(one: Outcome, *, is_fresh: bool) -> dict[str, Any]:
+    return {**one.as_json(), "setting": described_changes(one.changes), "is_fresh": is_fresh}
 
 
 def _data(result: Result) -> dict[str, Any]:

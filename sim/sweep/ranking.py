@@ -1,8 +1,10 @@
 """Which setting is best, and how sure that is.
 
 The best of many was chosen on the very numbers it is praised with, so its p-value against the
-centre is multiplied by how many it was chosen from (Bonferroni). Against the runner-up no such
-allowance is made. With one seed nothing is sure.
+centre is multiplied by how many settings were tried, those given up or failed among them
+(Bonferroni). Against the runner-up no such allowance is made. With one seed nothing is sure, and a
+centre that lacks a seed is nothing to be held against. What a choice needs to be sure of at small
+cost is fresh seeds: `sim.sweep.confirmation`.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sim.sweep.effects import Effect, Row, between
+from sim.sweep.effects import Effect, Row, between, p_words
 from sim.sweep.settings import described_changes
 
-SURE: Final = 0.95
+ALPHA: Final = 0.05
+BASE: Final = "the base recipe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +27,29 @@ class Ranking:
     best: Row
     is_centre: bool
     over_centre: Effect | None
-    better_than_centre: float | None
-    """Probability, after allowing for the choice; None where it can't be told."""
+    """None where the best is the centre, or the centre lacks a seed."""
+    tried: int
+    """Settings beside the centre, whatever came of them."""
+    p_value_over_centre: float | None
+    """One-sided, times the settings tried, at most 1; None where it can't be told."""
     runner_up: Row | None
     over_runner_up: Effect | None
-    better_than_runner_up: float | None
     refused_above: Row | None
     """A better setting that Bedrock would refuse; None where there is none."""
     words: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON-ready data."""
+        over_second = self.over_runner_up
         return {
             "best": self.best.changes,
             "is_centre": self.is_centre,
             "over_centre": self.over_centre and self.over_centre.as_json(),
-            "probability_better_than_centre": self.better_than_centre,
+            "tried": self.tried,
+            "p_value_over_centre_adjusted": self.p_value_over_centre,
             "runner_up": self.runner_up.changes if self.runner_up else None,
-            "over_runner_up": self.over_runner_up and self.over_runner_up.as_json(),
-            "probability_better_than_runner_up": self.better_than_runner_up,
+            "over_runner_up": over_second and over_second.as_json(),
+            "p_value_over_runner_up_unadjusted": over_second and over_second.p_value,
             "better_but_refused_by_bedrock": (
                 self.refused_above.changes if self.refused_above else None
             ),
@@ -50,8 +57,11 @@ class Ranking:
         }
 
 
-def rank(rows: Sequence[Row], *, is_legal: Callable[[Row], bool]) -> Ranking | None:
-    """Rank the settings that completed with as many seeds as any; None where none did."""
+def rank(rows: Sequence[Row], *, is_legal: Callable[[Row], bool], seeds: int) -> Ranking | None:
+    """Rank the settings that completed with as many of the `seeds` as any.
+
+    None where no run completed, or Bedrock would refuse every setting that did.
+    """
     most = max((len(row.values) for row in rows), default=0)
     if most == 0:
         return None
@@ -66,63 +76,99 @@ def rank(rows: Sequence[Row], *, is_legal: Callable[[Row], bool]) -> Ranking | N
     best = legal[0]
     centre = next((row for row in rows if not row.changes), None)
     second = next((row for row in legal if row is not best), None)
-    over_centre = between(best, centre) if centre is not None and centre is not best else None
+    tried = sum(bool(row.changes) for row in rows)
+    is_held = centre is not None and centre is not best and len(centre.values) == seeds
+    over_centre = between(best, centre) if is_held and centre is not None else None
     over_second = between(best, second) if second is not None else None
-    found = Ranking(
+    return Ranking(
         best=best,
         is_centre=not best.changes,
         over_centre=over_centre,
-        better_than_centre=_sure(over_centre, among=len(legal) - 1),
+        tried=tried,
+        p_value_over_centre=_adjusted(over_centre, tried),
         runner_up=second,
         over_runner_up=over_second,
-        better_than_runner_up=_sure(over_second, among=1),
         refused_above=ordered[0] if ordered[0] is not best else None,
-        words=(),
+        words=(
+            *_against_centre(best, centre, over_centre, tried=tried, seeds=seeds),
+            *_against_second(best, second, over_second),
+            *_unranked(rows, len(ordered), most),
+            *_refused(ordered[0], best),
+        ),
     )
-    return _with_words(found, chosen_from=len(legal))
 
 
-def _sure(over: Effect | None, *, among: int) -> float | None:
-    if over is None or over.chance is None:
+def _adjusted(over: Effect | None, tried: int) -> float | None:
+    if over is None or over.p_value is None:
         return None
-    return 1 - min(1.0, over.chance * among)
+    return min(1.0, over.p_value * tried)
 
 
-def _with_words(found: Ranking, *, chosen_from: int) -> Ranking:
-    words = [f"Best: {described_changes(found.best.changes)}, {_mean(found.best)}."]
-    if found.is_centre:
-        words.append("No setting did better than the base recipe.")
-    else:
-        words.append(
-            _against("the base recipe", found.over_centre, found.better_than_centre)
-            + f" It was chosen from {chosen_from} settings, which the probability allows for."
-        )
-    if found.runner_up is not None and (found.runner_up.changes or found.is_centre):
-        name = f"the runner-up ({described_changes(found.runner_up.changes)})"
-        words.append(_against(name, found.over_runner_up, found.better_than_runner_up))
-    if found.refused_above is not None:
-        words.append(
-            f"{described_changes(found.refused_above.changes)} did better still "
-            f"({_mean(found.refused_above)}), but Bedrock would refuse it."
-        )
-    values = {name: getattr(found, name) for name in Ranking.__slots__ if name != "words"}
-    return Ranking(**values, words=tuple(words))
+def _against_centre(
+    best: Row, centre: Row | None, over: Effect | None, *, tried: int, seeds: int
+) -> list[str]:
+    name = f"{described_changes(best.changes)}, {_mean(best)}"
+    if not best.changes:
+        said = f"No setting did better than {BASE}." if tried else f"Only {BASE} was tried."
+        return [f"Best: {name}.", said]
+    known = len(centre.values) if centre is not None else 0
+    if known < seeds:
+        return [
+            f"Best of the settings beside {BASE}: {name}.",
+            f"Cannot tell whether it is better than {BASE}: {BASE} has results for only {known} of "
+            f"{seeds} {'seed' if seeds == 1 else 'seeds'}.",
+        ]
+    return [f"Best: {name}.", _over_centre(over, tried)]
+
+
+def _over_centre(over: Effect | None, tried: int) -> str:
+    if over is None or over.p_value is None:
+        return _untold(BASE, over)
+    adjusted = min(1.0, over.p_value * tried)
+    choice = "; nothing else was tried"
+    if tried > 1:
+        choice = f" after allowing for a choice among {tried}, which the interval does not"
+    told = f"{over.told}, {p_words(adjusted)}{choice}."
+    if over.value <= 0:
+        return f"It is not better than {BASE}: {told}"
+    if over.is_above and adjusted <= ALPHA:
+        return f"Better than {BASE}: {told}"
+    return f"Cannot tell whether it is better than {BASE}: {told}"
+
+
+def _against_second(best: Row, second: Row | None, over: Effect | None) -> list[str]:
+    if second is None or not (second.changes or not best.changes):
+        return []
+    name = f"the runner-up ({described_changes(second.changes)})"
+    if over is None or over.p_value is None:
+        return [_untold(name, over)]
+    told = f"{over.told}, {p_words(over.p_value)} with no allowance for the choice."
+    if over.is_above:
+        return [f"Better than {name}: {told}"]
+    return [f"Cannot tell whether it is better than {name}: {told}"]
+
+
+def _untold(name: str, over: Effect | None) -> str:
+    if over is None:
+        return f"Cannot tell whether it is better than {name}: they share no seed."
+    return f"Cannot tell whether it is better than {name} ({over.told}): one seed shows no spread."
+
+
+def _unranked(rows: Sequence[Row], ranked: int, most: int) -> list[str]:
+    left = sum(bool(row.changes) for row in rows if len(row.values) < most)
+    if not left:
+        return []
+    what = f"{left} of {ranked + left} settings {'is' if left == 1 else 'are'} not ranked"
+    return [f"{what}: given up, failed or short of a seed."]
+
+
+def _refused(first: Row, best: Row) -> list[str]:
+    if first is best:
+        return []
+    name = described_changes(first.changes)
+    return [f"{name} did better still ({_mean(first)}), but Bedrock would refuse it."]
 
 
 def _mean(row: Row) -> str:
     seeds = len(row.values)
     return f"{row.mean:.3f} with one seed" if seeds == 1 else f"{row.mean:.3f} over {seeds} seeds"
-
-
-def _against(name: str, over: Effect | None, sure: float | None) -> str:
-    if over is None:
-        return f"Cannot tell whether it is better than {name}: they share no seed."
-    if over.low is None or over.high is None or sure is None:
-        return (
-            f"Cannot tell whether it is better than {name} ({over.value:+.3f}): one seed shows no "
-            "spread."
-        )
-    told = f"{over.value:+.3f}, 95 % interval {over.low:+.3f} to {over.high:+.3f}"
-    if sure >= SURE:
-        return f"Better than {name}: {told}; probability {sure:.3f}."
-    return f"Cannot tell whether it is better than {name}: {told}; probability only {sure:.2f}."

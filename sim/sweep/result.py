@@ -16,12 +16,13 @@ from sim.recipe import parse_recipe
 from sim.runfolder import disk
 from sim.sweep.axes import AxisFinding, find_axis, find_search_axis
 from sim.sweep.behaviour import behaviour
+from sim.sweep.confirmation import Confirmation
 from sim.sweep.effects import Row, between, over_seeds, rows_of
 from sim.sweep.outcome import Outcome
 from sim.sweep.ranking import Ranking, rank
 from sim.sweep.settings import Plan, described_changes
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 RESULT: Final = "sweep.json"
 BEST: Final = "best.yaml"
 WRITTEN: Final = "sweep.yaml"
@@ -37,19 +38,37 @@ class Result:
     """The settings, the centre first."""
     axes: tuple[AxisFinding, ...]
     ranking: Ranking | None
-    """None where no run completed."""
+    """None where no run completed, or Bedrock would refuse every setting that did."""
     refusals: tuple[tuple[str, ...], ...]
     """By setting, what Bedrock would refuse."""
+    confirmation: Confirmation | None = None
+    """None where none was asked for."""
+
+    @property
+    def words(self) -> list[str]:
+        """How sure the best is, line by line, or why there is none."""
+        if self.ranking is not None:
+            ranked = list(self.ranking.words)
+        elif any(row.values for row in self.rows):
+            ranked = ["Bedrock would refuse every setting that completed, so none is the best."]
+        else:
+            ranked = ["No run completed, so nothing can be ranked."]
+        if self.confirmation is not None:
+            return [*ranked, *self.confirmation.words]
+        if self.ranking is not None and not self.ranking.is_centre:
+            ranked.append("Fresh seeds under confirm: in the sweep file would tell if that holds.")
+        return ranked
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """Every run, setting by setting."""
+        """Every run behind the ranking, setting by setting."""
         return [one for row in self.rows for one in row.outcomes]
 
     @property
     def failed(self) -> list[Outcome]:
-        """The runs that failed; none of them counts as a number."""
-        return [one for one in self.outcomes if one.status == "failed"]
+        """The runs that failed, fresh seeds included; none of them counts as a number."""
+        fresh = self.confirmation.outcomes if self.confirmation else []
+        return [one for one in [*self.outcomes, *fresh] if one.status == "failed"]
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON-ready data."""
@@ -66,6 +85,7 @@ class Result:
             ],
             "axes": [axis.as_json() for axis in self.axes],
             "ranking": self.ranking.as_json() if self.ranking else None,
+            "confirmation": self.confirmation.as_json() if self.confirmation else None,
             "best": BEST if self.ranking else None,
         }
 
@@ -95,7 +115,7 @@ def result_of(plan: Plan, out: Path, outcomes: Sequence[Outcome]) -> Result:
         out=out,
         rows=tuple(rows),
         axes=tuple(find(axis, rows, base) for axis in plan.sweep.axes),
-        ranking=rank(rows, is_legal=lambda row: not refusals[id(row)]),
+        ranking=rank(rows, is_legal=lambda row: not refusals[id(row)], seeds=len(plan.seeds)),
         refusals=tuple(refusals[id(row)] for row in rows),
     )
 
@@ -131,7 +151,7 @@ def best_recipe(result: Result, ranking: Ranking) -> str:
         f"# From the sweep {plan.sweep.path.name}, seeds {', '.join(map(str, plan.seeds))}:",
         *(changed or ["#   no change"]),
         *(f"#   {path}: {shown(value)} (in all of them)" for path, value in plan.sweep.set),
-        *(f"# {line}" for line in ranking.words),
+        *(f"# {line}" for line in result.words),
     ]
     return "\n".join([*head, text])
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sim.runfolder import disk
+from sim.sweep.confirmation import Confirmation, confirmation_of, nothing_to_confirm
 from sim.sweep.file import SweepFile
-from sim.sweep.outcome import Outcome
+from sim.sweep.outcome import Outcome, each_once
 from sim.sweep.page import write_page
+from sim.sweep.ranking import Ranking
 from sim.sweep.result import Result, result_of, write_result
 from sim.sweep.runner import CHILD, Runner
 from sim.sweep.schedule import Pace, make_all
-from sim.sweep.settings import Changes, Plan
+from sim.sweep.settings import Changes, Plan, described_changes
 
 
 def sweep(
@@ -38,6 +41,11 @@ def sweep(
     else:
         outcomes = _walk(plan, plan.settings(), runner, workers=workers, say=say)
     found = result_of(plan, out, outcomes)
+    if asked.confirm is not None:
+        confirmed = _confirm(
+            plan, asked.confirm, found.ranking, runner=runner, workers=workers, say=say
+        )
+        found = replace(found, confirmation=confirmed)
     with runner.alone("writing-the-result"):
         write_result(found)
         write_page(found)
@@ -75,14 +83,32 @@ def _search(
     centre = _walk(plan, [plan.centre], runner, workers=workers, say=say)
     say(f"search: {plan.sweep.trials} trials x {_count(len(plan.seeds), 'seed')}")
     trials = search(plan, runner, pace=Pace(plan.sweep.trials, workers, say))
-    known = {one.name for one in centre}
-    found = list(centre)
-    for trial in trials:
-        for one in trial.outcomes:
-            if one.name not in known:  # the same setting may be proposed twice
-                known.add(one.name)
-                found.append(one)
-    return found
+    # The same setting may be proposed twice, and given up only once.
+    return each_once([*centre, *(one for trial in trials for one in trial.outcomes)])
+
+
+def _confirm(
+    plan: Plan,
+    seeds: tuple[int, ...],
+    ranking: Ranking | None,
+    *,
+    runner: Runner,
+    workers: int,
+    say: Callable[[str], None],
+) -> Confirmation:
+    """Make the best setting and the centre once more, with seeds that the choice never saw."""
+    if ranking is None or ranking.is_centre:
+        return nothing_to_confirm(ranking, seeds)
+    pair = (plan.centre, ranking.best.changes)
+    points = [plan.point(changes, seed) for seed in seeds for changes in pair]
+    finished = sum(runner.is_finished(point) for point in points)
+    say(
+        f"confirm: {described_changes(ranking.best.changes)} is the best so far, but was chosen by "
+        f"these very results; it and the base recipe once more, with {len(seeds)} fresh seeds = "
+        f"{_count(len(points), 'run')}, {finished} of them finished earlier"
+    )
+    pace = Pace(len(points), workers, say)
+    return confirmation_of(make_all(points, runner, pace=pace, metric=plan.sweep.metric), seeds)
 
 
 def _count(number: int, word: str) -> str:

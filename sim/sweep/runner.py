@@ -30,7 +30,7 @@ POLL_S: Final = 0.05
 MESSAGE_MAX: Final = 2000
 
 Watch = Callable[[Sequence[Mapping[str, Any]]], bool]
-"""Takes the metric lines so far; True gives the run up."""
+"""Takes the metric lines so far, whenever there are new ones; True gives the run up."""
 
 
 class Interrupted(Exception):  # noqa: N818  an order, not an error
@@ -127,9 +127,13 @@ class Runner:
         return _why_not(folder, child.returncode, said)
 
     def _follow(self, child: subprocess.Popen[bytes], folder: Path, watch: Watch | None) -> None:
-        asked = False
+        asked = given_up = False
+        seen: tuple[int, int] | None = None
         while child.poll() is None:
-            given_up = watch is not None and watch(_lines(folder))
+            stamp = _stamp(folder) if watch is not None else None
+            if watch is not None and stamp != seen:
+                seen = stamp
+                given_up = watch(_lines(folder))
             if (given_up or self._stopping.is_set()) and not asked:
                 child.terminate()
                 asked = True
@@ -193,6 +197,17 @@ def _lines(folder: Path) -> list[dict[str, Any]]:
     if not is_run(folder):
         return []
     return RunFolder.open(folder).read_metrics()
+
+
+def _stamp(folder: Path) -> tuple[int, int] | None:
+    """Return what changes whenever a metric line is written; None before the first."""
+    if not is_run(folder):
+        return None
+    try:
+        found = RunFolder(folder, None).metrics.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _why_not(folder: Path, code: int, said: str) -> str | None:

@@ -21,7 +21,7 @@ import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -208,16 +208,20 @@ class _Watch:
 
     trial: optuna.Trial
     given_up: str | None = None
+    judged: set[int] = field(default_factory=set)
+    """Steps that need no look into the study any more."""
 
     def __call__(self, lines: Sequence[Mapping[str, Any]]) -> bool:
         if self.given_up is not None:
             return True
-        reported = self._reported()
         for line in lines:
             step, value = line.get("step"), line.get(VALIDATION)
             if not step or step == line.get("total_steps") or not is_number(value):
                 continue  # before the first step nothing differs, after the last nothing is saved
-            if step not in reported:
+            if step in self.judged:
+                continue
+            self.judged.add(step)
+            if step not in self._reported():
                 self.trial.report(float(value), step)
             if self._is_behind(step):
                 self.given_up = (

@@ -12,7 +12,7 @@ import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from sim.recipe.reader import read_document
 from sim.recipe.shipped import is_bare
 from sim.sweep.file import SEED, Axis, SweepFile
 from sim.sweep.identity import identity_of
+from sim.sweep.kinds import typed
 
 Changes = dict[str, Plain]
 """Dotted path -> value; in the order of the axes."""
@@ -65,9 +66,9 @@ class Plan:
             RecipeError: a path or a value can't be, or Bedrock would refuse it, or it changes
                 nothing; or there is nothing to validate on.
         """
-        self.sweep = sweep
         self._folder = out / RECIPES
         base = load_recipe(sweep.recipe)
+        self.sweep = replace(sweep, axes=tuple(typed(axis, base) for axis in sweep.axes))
         self._base_folder = base.folder
         self._data: dict[str, Any] = read_document(base.text, name=str(base.path)).data
         self._shared = dict(sweep.set)
@@ -78,7 +79,8 @@ class Plan:
         self.centre: Changes = {}
         self._demand_metric(base)
         self._refuse_illegal(base, None)
-        for axis in sweep.axes:
+        self._demand_fresh_seeds()
+        for axis in self.sweep.axes:
             self._try(axis, base)
 
     def _with_shared(self) -> Recipe:
@@ -211,6 +213,17 @@ class Plan:
             if axis
             else "put what this machine changes under local.overrides",
         )
+
+    def _demand_fresh_seeds(self) -> None:
+        stale = [seed for seed in self.sweep.confirm or () if seed in self.seeds]
+        if stale:
+            raise RecipeError(
+                "a choice is not confirmed by the seeds that it was made on",
+                where=f"{self.sweep.path}, confirm",
+                expected=f"seeds other than {', '.join(map(str, self.seeds))}",
+                found=", ".join(map(str, stale)),
+                hint="take fresh ones; they are used for nothing else",
+            )
 
     def _demand_metric(self, base: Recipe) -> None:
         has_validation = base.validation_source or base.settings.validation_split

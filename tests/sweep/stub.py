@@ -34,6 +34,9 @@ def main() -> int:
     if batch == 77:
         record(folder, "Failed", error="the policy became non-finite at step 3")
         return 1
+    if str(seed) == os.environ.get("STUB_FAIL_SEED"):
+        sys.stderr.write("this seed fails, says the stub\n")
+        return 1
     if batch == 78:
         sys.stderr.write("out of memory, says the stub\n")
         return 1

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from sim.sweep.axes import direction
+from sim.sweep.axes import direction, find_axis
 from sim.sweep.behaviour import behaviour
-from sim.sweep.effects import Row, at_level, between, effect, level_effect, over_seeds, rows_of
-from sim.sweep.outcome import Outcome
+from sim.sweep.effects import (
+    Row,
+    at_level,
+    between,
+    effect,
+    level_effect,
+    over_seeds,
+    p_words,
+    rows_of,
+)
+from sim.sweep.file import Axis
+from sim.sweep.outcome import Outcome, each_once
 from sim.sweep.ranking import rank
 
 
@@ -36,14 +49,14 @@ def test_the_interval_is_the_paired_t_interval_over_seeds():
     assert found is not None
     assert found.value == pytest.approx(0.5 / 3)
     assert (found.low, found.high) == pytest.approx((low, high))
-    assert found.chance == pytest.approx(expected.pvalue)
+    assert found.p_value == pytest.approx(expected.pvalue)
     assert (found.seeds, found.higher) == (3, 3)
 
 
 def test_one_seed_gives_a_difference_and_no_interval():
     found = effect([0.2], floor=0.01)
     assert found is not None
-    assert (found.value, found.low, found.high, found.chance) == (0.2, None, None, None)
+    assert (found.value, found.low, found.high, found.p_value) == (0.2, None, None, None)
     assert "one seed" in direction(found)
 
 
@@ -123,8 +136,9 @@ def test_settings_without_a_result_say_why():
     assert behaviour([row([None], status="pruned", why="behind")]).kind == "pruned"
 
 
-def ranked(*rows: Row, refused: Sequence[Row] = ()) -> Any:
-    return rank(rows, is_legal=lambda row: row not in refused)
+def ranked(*rows: Row, refused: Sequence[Row] = (), seeds: int | None = None) -> Any:
+    most = max(len(row.outcomes) for row in rows)
+    return rank(rows, is_legal=lambda row: row not in refused, seeds=seeds or most)
 
 
 def test_the_best_of_many_pays_for_having_been_chosen():
@@ -132,30 +146,92 @@ def test_the_best_of_many_pays_for_having_been_chosen():
     best = row([0.60, 0.66, 0.61], {"a": 1})
     others = [row([0.4, 0.4, 0.4], {"a": n}) for n in (2, 3)]
     found = ranked(centre, best, *others)
-    chance = stats.ttest_rel([0.60, 0.66, 0.61], [0.50, 0.55, 0.52], alternative="greater").pvalue
+    p_value = stats.ttest_rel([0.60, 0.66, 0.61], [0.50, 0.55, 0.52], alternative="greater").pvalue
     assert found.best is best
-    assert found.better_than_centre == pytest.approx(1 - 3 * chance)
+    assert found.tried == 3
+    assert found.p_value_over_centre == pytest.approx(3 * p_value)
+    assert found.as_json()["p_value_over_centre_adjusted"] == found.p_value_over_centre
     assert found.runner_up is centre
-    assert "Better than the base recipe: +0.100" in " ".join(found.words)
+    words = " ".join(found.words)
+    assert "Better than the base recipe: +0.100" in words
+    assert f"p {3 * p_value:.2g} after allowing for a choice among 3" in words
+    assert "probability" not in words + str(found.as_json())
+
+
+def test_settings_that_were_given_up_or_failed_count_as_tried():
+    centre, best = row([0.50, 0.55, 0.52]), row([0.60, 0.66, 0.61], {"a": 1})
+    lost = [row([None], {"a": 2}, status="pruned"), row([0.4, None], {"a": 3})]
+    alone, among = ranked(centre, best), ranked(centre, best, *lost)
+    assert among.tried == 3
+    assert among.p_value_over_centre == pytest.approx(3 * alone.p_value_over_centre)
+    assert among.words[-1] == "2 of 4 settings are not ranked: given up, failed or short of a seed."
+
+
+def test_a_base_recipe_that_lacks_a_seed_is_never_said_to_be_beaten():
+    worse = row([0.05, 0.06], {"a": 1})
+    found = ranked(row([0.9, None]), worse)
+    assert found.best is worse
+    assert (found.over_centre, found.p_value_over_centre) == (None, None)
+    assert found.words == (
+        "Best of the settings beside the base recipe: a 1, 0.055 over 2 seeds.",
+        "Cannot tell whether it is better than the base recipe: the base recipe has results for "
+        "only 1 of 2 seeds.",
+    )
+    better = ranked(row([0.1, None, 0.1]), row([0.9, 0.9, 0.9], {"a": 1}))
+    assert better.words[1].endswith("only 2 of 3 seeds.")
+    nothing = ranked(row([None]), row([0.9], {"a": 1}))
+    assert nothing.words[1].endswith("only 0 of 1 seed.")
+
+
+def test_what_is_worse_than_a_base_recipe_that_bedrock_refuses_is_not_called_better():
+    centre, worse = row([0.9, 0.9, 0.91]), row([0.1, 0.1, 0.12], {"a": 1})
+    found = ranked(centre, worse, refused=[centre])
+    assert found.best is worse
+    assert found.words[1].startswith("It is not better than the base recipe: -0.797")
+    assert found.p_value_over_centre > 0.99
 
 
 def test_with_one_seed_the_ranking_cannot_tell():
     found = ranked(row([0.5]), row([0.9], {"a": 1}))
-    assert found.better_than_centre is None
+    assert found.p_value_over_centre is None
     assert "Cannot tell whether it is better than the base recipe" in found.words[1]
     assert "one seed" in found.words[1]
 
 
 def test_two_seeds_that_disagree_cannot_tell_either():
     found = ranked(row([0.5, 0.6]), row([0.55, 0.58], {"a": 1}))
-    assert found.better_than_centre < 0.95
+    assert found.p_value_over_centre > 0.05
     assert "Cannot tell" in found.words[1]
+
+
+@given(
+    st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=2, max_size=5),
+    st.lists(st.booleans(), min_size=3, max_size=3),
+)
+def test_better_is_said_only_of_a_gain_whose_interval_is_above_nothing(
+    values: list[list[float]], there: list[bool]
+):
+    centre = row(
+        [value if is_there else None for value, is_there in zip(values[0], there, strict=True)]
+    )
+    found = ranked(centre, *(row(each, {"a": at}) for at, each in enumerate(values[1:])))
+    if any(line.startswith("Better than the base recipe") for line in found.words):
+        assert all(there)
+        assert found.over_centre.value > 0
+        assert found.over_centre.low > 0
+        assert found.p_value_over_centre <= 0.05
+
+
+def test_a_very_small_p_value_is_never_written_as_0():
+    assert p_words(0.0) == "p below 0.001"
+    assert p_words(0.17) == "p 0.17"
 
 
 def test_a_base_recipe_that_is_the_best_is_said_to_be():
     found = ranked(row([0.9, 0.8]), row([0.1, 0.2], {"a": 1}))
     assert found.is_centre
     assert found.words[1] == "No setting did better than the base recipe."
+    assert ranked(row([0.9, 0.8])).words[1] == "Only the base recipe was tried."
 
 
 def test_what_bedrock_refuses_is_never_the_best_but_is_named():
@@ -170,3 +246,22 @@ def test_a_setting_with_a_failed_seed_is_not_ranked_against_complete_ones():
     found = ranked(row([0.5, 0.5]), row([0.9, None], {"a": 1}))
     assert found.is_centre
     assert ranked(row([None])) is None
+
+
+def test_steps_of_an_axis_say_that_no_allowance_is_made_for_several():
+    axis = Axis("a", (1, 2), 1)
+    rows = [row([0.1, 0.1], resolution=0.01), row([0.9, 0.9], {"a": 2}, resolution=0.01)]
+    words = find_axis(axis, rows, {"a": 1}).words
+    assert words[-2].startswith("from 1 to 2: helps, +0.800 (95 % interval ")
+    assert words[-1] == "each step is judged by itself, with no allowance for several"
+    alone = find_axis(axis, [row([0.1]), row([0.9], {"a": 2})], {"a": 1}).words
+    assert "allowance" not in alone[-1]
+
+
+def test_a_run_met_twice_counts_once_and_its_completed_outcome_wins():
+    pruned = outcome(None, changes={"a": 1}, status="pruned", why="behind")
+    completed = outcome(0.5, changes={"a": 1})
+    centre = replace(outcome(0.1), name="centre")
+    assert each_once([centre, pruned, completed]) == [centre, completed]
+    assert each_once([completed, pruned]) == [completed]
+    assert each_once([pruned, replace(pruned, why="later")]) == [pruned]

@@ -45,6 +45,18 @@ def test_seeds_given_by_hand_replace_the_file_s(written: Written):
     assert read_sweep(path, seeds=(7,)).seeds == (7,)
 
 
+def test_the_seed_as_an_axis_is_another_spelling_of_seeds(written: Written):
+    as_axis = read_sweep(written(f"axes: {{{RATE}: [1e-5], local.seed: [3, 4]}}"))
+    assert as_axis.seeds == (3, 4)
+    assert [axis.path for axis in as_axis.axes] == [RATE]
+    assert read_sweep(written("axes: {local.seed: [3, 4]}")).axes == ()
+
+
+def test_seeds_to_confirm_by_are_optional(written: Written):
+    assert read_sweep(written(f"axes: {{{RATE}: [1e-5]}}")).confirm is None
+    assert read_sweep(written(f"axes: {{{RATE}: [1e-5]}}\nconfirm: [7, 8]")).confirm == (7, 8)
+
+
 def test_a_path_to_the_recipe_starts_at_the_sweep_file(written: Written, tmp_path: Path):
     found = read_sweep(written(f"axes: {{{RATE}: [1e-5]}}", recipe="own/base.yaml"))
     assert found.recipe == tmp_path / "own" / "base.yaml"
@@ -63,7 +75,13 @@ MISTAKES = {
     "axes: {a: 1}": ("wrong type axes.a", "a list of values"),
     "axes: {a: []}": ("wrong type axes.a",),
     "axes: {a: [1, 1]}": ("twice the same value axes.a.1",),
-    "axes: {local.seed: [0, 1]}": ("no axis of its own", "seeds: [0, 1, 2]"),
+    "axes: {a: [1], local.seed: [0, 1]}\nseeds: [0]": ("seeds are given twice", ":2"),
+    "axes: {local.seed: {low: 0, high: 1}}": ("wrong type axes.local.seed", "[0, 1, 2]"),
+    "axes: {local.seed: [0, -1]}": ("a whole number from 0", "axes.local.seed.1"),
+    "mode: search\naxes: {local.seed: [0, 1]}": ("nothing to search in", "beside local.seed"),
+    "axes: {a: [1]}\nconfirm: 3": ("wrong type confirm", "[0, 1, 2]"),
+    "axes: {a: [1]}\nconfirm: [7]": ("unusable value confirm", "one shows no spread"),
+    "axes: {a: [1]}\nconfirm: [7, 7]": ("twice the same value confirm.1",),
     "axes: {a: {low: 1, high: 2}}": ("a range outside a search",),
     "mode: search\naxes: {a: {low: 2, high: 1}}": ("unusable value axes.a.high", "more than low"),
     "mode: search\naxes: {a: {low: 0, high: 1, log: true}}": ("axes.a.low", "log: true"),

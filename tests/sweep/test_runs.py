@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sim.recipe import load_recipe
 from sim.runfolder import RunFolder, disk
+from sim.sweep.page import render
 from sim.sweep.result import Result
 from sim.sweep.runner import CHILD, Runner
 from tests.sweep.conftest import BATCH, RATE, STUB
@@ -55,7 +57,7 @@ def test_every_point_is_a_run_folder_and_the_best_is_a_recipe_bedrock_takes(
     assert best.settings.batch_size == result.ranking.best.changes.get(BATCH, 16)
     head = (out / "best.yaml").read_text().splitlines()
     assert head[0] == "# The best of 4 settings of quickstart, by validation_rewards_mean."
-    assert any("probability" in line or "No setting" in line for line in head)
+    assert any("a choice among 3" in line or "No setting" in line for line in head)
     assert json.loads((out / "sweep.json").read_text()) == result.as_json()
 
 
@@ -94,6 +96,25 @@ def test_a_failed_point_is_tried_again_by_the_next_sweep(swept: Swept, made: Any
     swept(text)
     swept(text)
     assert [line.split()[0] for line in made()] == ["new", "new", "resume"]
+
+
+def test_the_seed_alone_may_be_varied(swept: Swept, made: Any):
+    result = swept("axes: {local.seed: [3, 4, 5]}")
+    assert len(made()) == 3
+    assert [row.changes for row in result.rows] == [{}]
+    assert sorted(result.rows[0].values) == [3, 4, 5]
+    assert result.words[-1] == "Only the base recipe was tried."
+    assert "Only the base recipe was tried." in render(result)
+
+
+def test_where_bedrock_would_refuse_every_setting_that_is_said(swept: Swept, tmp_path: Path):
+    text = f"set: {{{BATCH}: 4}}\naxes: {{{RATE}: [1e-5]}}\nallowRefused: true"
+    result = swept(text)
+    assert result.ranking is None
+    said = "Bedrock would refuse every setting that completed, so none is the best."
+    assert result.words == [said]
+    assert said in render(result)
+    assert not (tmp_path / "out" / "best.yaml").exists()
 
 
 def test_progress_counts_runs_and_estimates_the_time_left(swept: Swept):
@@ -156,8 +177,11 @@ sweep(read_sweep(Path(sys.argv[1])), out=Path(sys.argv[2]), workers=1, say=say,
 """
 
 
-def killed_after(lines: int, asked: Path, out: Path) -> None:
-    """Start a sweep in a process of its own and kill it while it makes the next run."""
+def killed_after(lines: int, asked: Path, out: Path, *, told: str = "") -> None:
+    """Start a sweep in a process of its own and kill it while it makes the next run.
+
+    The lines are counted from the one that starts with `told`.
+    """
     sweep = subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(asked), str(out), *STUB],
         stdout=subprocess.PIPE,
@@ -165,6 +189,9 @@ def killed_after(lines: int, asked: Path, out: Path) -> None:
         env={**os.environ, "STUB_STEP_S": "0.02"},
     )
     assert sweep.stdout is not None
+    for line in sweep.stdout:
+        if line.startswith(told):
+            break
     for line in sweep.stdout:
         if line.startswith(f"[{lines}/"):
             break
@@ -197,3 +224,42 @@ def test_a_sweep_killed_twice_gives_the_table_of_one_never_killed(
     assert swept(text).as_json() == whole
     assert (out / "sweep.json").read_bytes() == (tmp_path / "whole" / "sweep.json").read_bytes()
     assert sum(line.startswith("new") for line in made()) == unkilled
+
+
+def test_a_search_killed_while_it_confirms_goes_on_and_gives_the_same_table(
+    swept: Swept, written: Callable[[str], Path], tmp_path: Path, made: Any
+):
+    text = SEARCH + "confirm: [10, 11]\n"
+    whole = swept(text).as_json()
+    assert whole["confirmation"]["confirmed"] is not None
+    unkilled = len(made())
+    (tmp_path / "out").rename(tmp_path / "whole")
+    killed_after(1, written(text), tmp_path / "out", told="confirm:")
+    assert not (tmp_path / "out" / "sweep.json").exists()
+    assert swept(text).as_json() == whole
+    assert sum(line.startswith("new") for line in made()) == unkilled
+
+
+def test_a_pruner_looks_at_the_metrics_only_when_there_are_new_ones(
+    plan: Any, tmp_path: Path, monkeypatch: Any
+):
+    monkeypatch.setattr("sim.sweep.runner.time.sleep", lambda _seconds: None)
+    runner = Runner(tmp_path / "out", STUB)
+    folder = runner.folder(plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0))
+    folder.mkdir(parents=True)
+    record = {"schema_version": 1, "name": folder.name, "status": "In Progress"}
+    polls: list[int] = []
+
+    def poll() -> int | None:
+        polls.append(len(polls))
+        if polls[-1] == 3:
+            (folder / "run.json").write_text(json.dumps(record))
+        if polls[-1] in (5, 9):
+            with (folder / "metrics.jsonl").open("a") as file:
+                file.write(json.dumps({"step": polls[-1]}) + "\n")
+        return 0 if polls[-1] == 20 else None
+
+    seen: list[int] = []
+    child: Any = SimpleNamespace(poll=poll)
+    runner._follow(child, folder, lambda lines: bool(seen.append(len(lines))))
+    assert seen == [1, 2]

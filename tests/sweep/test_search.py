@@ -7,7 +7,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +18,10 @@ from sim.errors import RecipeError
 from sim.runfolder import RunFolder
 from sim.sweep import read_sweep, sweep
 from sim.sweep.axes import LEAST_TRIALS
+from sim.sweep.outcome import Outcome
 from sim.sweep.result import Result
+from sim.sweep.search import Trial, _study_name, _Watch
+from sim.sweep.settings import Plan
 from tests.sweep.conftest import BATCH, RATE, STUB
 
 Swept = Callable[..., Result]
@@ -117,7 +122,64 @@ def test_what_an_axis_of_a_search_does_is_told_by_rank_correlation(swept: Swept)
     few = swept(AXES + QUIET + f"trials: {LEAST_TRIALS - 3}")
     assert few.axes[0].words[0].startswith("cannot tell: 3 finished trials")
     more = swept(AXES + QUIET + "trials: 6")
-    assert "rank correlation" in more.axes[0].words[0]
+    said = more.axes[0].words[0]
+    assert "rank correlation" in said
+    assert "a guide only: the search chose its points by earlier results" in said
+
+
+def test_a_setting_given_up_once_and_completed_another_time_counts_with_its_result(
+    swept: Swept, monkeypatch: Any
+):
+    pruned = Outcome("again", {BATCH: 32}, 0, "pruned", why="behind")
+    trials = [
+        Trial(0, {BATCH: 32}, (pruned,)),
+        Trial(1, {BATCH: 32}, (replace(pruned, status="completed", value=0.99, why=None),)),
+    ]
+    monkeypatch.setattr("sim.sweep.search.search", lambda *_args, **_more: trials)
+    result = swept(AXES + QUIET + "trials: 2")
+    assert [row.mean for row in result.rows[1:]] == [0.99]
+    assert result.ranking is not None
+    assert result.ranking.best.changes == {BATCH: 32}
+
+
+def test_a_whole_range_of_a_setting_that_takes_fractions_is_searched_between(swept: Swept):
+    path = "local.training.klCoefficient"
+    result = swept(f"mode: search\naxes: {{{path}: {{low: 0, high: 1}}}}\ntrials: 3\n{QUIET}")
+    tried = [row.changes[path] for row in result.rows[1:]]
+    assert len(tried) == 3
+    assert all(0 < value < 1 for value in tried)
+
+
+def test_fresh_seeds_to_confirm_by_leave_the_study_as_it_is(written: Any, tmp_path: Path):
+    def name(more: str) -> str:
+        return _study_name(Plan(read_sweep(written(AXES + "seeds: [0]\n" + more)), tmp_path))
+
+    assert name("confirm: [10, 11]") == name("confirm: [12, 13, 14]") == name("")
+    assert name("searchSeed: 1") != name("")
+
+
+def test_a_validation_is_judged_once_and_then_asks_nothing_of_the_study():
+    looked: list[int] = []
+    values: dict[int, float] = {}
+
+    def get_trial(number: int) -> Any:
+        looked.append(number)
+        return SimpleNamespace(intermediate_values=dict(values))
+
+    trial: Any = SimpleNamespace(
+        _trial_id=7,
+        storage=SimpleNamespace(get_trial=get_trial),
+        report=lambda value, step: values.update({step: value}),
+        should_prune=lambda: max(values) == 10,
+    )
+    watch = _Watch(trial)
+    lines = [{"step": 5, "total_steps": 20, "validation_rewards_mean": 0.5}]
+    assert not watch(lines)
+    known = len(looked)
+    assert not watch([*lines, {"step": 6, "total_steps": 20}])
+    assert len(looked) == known
+    assert watch([*lines, {"step": 10, "total_steps": 20, "validation_rewards_mean": 0.4}])
+    assert values == {5: 0.5, 10: 0.4}
 
 
 def test_without_optuna_a_search_is_one_message_with_the_install_line(

@@ -98,6 +98,8 @@ REFUSED = {
     ),
     f"axes: {{{RATE}: [1e-5]}}\nset: {{local.maxStep: 20}}": ("set", "did you mean maxSteps?"),
     f"axes: {{{RATE}: [1e-5]}}\nset: {{{BATCH}: 4}}": ("Bedrock would refuse", "local.overrides"),
+    f"axes: {{{RATE}: [1e-5]}}\nconfirm: [0, 5]": ("made on", ", confirm", "other than 0", "fresh"),
+    f"axes: {{{RATE}: [1e-5]}}\nseeds: [3, 4]\nconfirm: [4, 3]": ("other than 3, 4", "4, 3"),
 }
 
 
