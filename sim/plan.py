@@ -142,8 +142,15 @@ def _nothing_left(recipe: Recipe, long: Sequence[Row], counter: Callable[[Row], 
         where=long[0].source,
         expected=f"prompts of at most {recipe.settings.max_prompt_length} tokens",
         found=f"{len(long)} prompts, the shortest {shortest} tokens",
-        hint=f"raise maxPromptLength to at least {shortest}",
+        hint=f"raise {_limiting(recipe)} to at least {shortest}",
     )
+
+
+def _limiting(recipe: Recipe) -> str:
+    """Name the key that limits the prompts."""
+    if "maxPromptLength" not in recipe.overrides:
+        return "maxPromptLength"
+    return "local.overrides.maxPromptLength (for rft serve: limits.maxPromptLength in --mapping)"
 
 
 def source_rows(recipe: Recipe, split: Split) -> Iterator[Row]:

@@ -36,7 +36,12 @@ def add_to(verbs: Any) -> None:
     verb.add_argument(
         "--root", type=Path, default=Path(".rft"), help="where everything is kept (default .rft)"
     )
-    verb.add_argument("--host", default="127.0.0.1", help="address to listen on (default loopback)")
+    verb.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default loopback; with 0.0.0.0, clients may use any name and "
+        "address of this machine)",
+    )
     verb.add_argument(
         "--port", type=int, default=PORT, help=f"port (default {PORT}; 0 takes a free one)"
     )
@@ -83,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     listener = bind(arguments.host, arguments.port)
     options = {"parallel": arguments.parallel, "mapping": mapping, "region": arguments.region}
     with listener, open_state(arguments.root, token=token, **options) as state:
-        server = server_of(state, host=arguments.host)
+        server = server_of(state)
         with _ended_by_a_signal(server):
             listener.listen()  # who connects before the loop runs is answered a moment later
             _announce(arguments, url_of(listener), token=token)

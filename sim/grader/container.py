@@ -140,11 +140,15 @@ class Container:
         init_s = self._init_s if fresh else None
         return Outcome(self._request_id, answer, duration_s, init_s, max_memory_mb, printed)
 
-    def close(self) -> None:
-        """Kill the process with everything it started."""
-        self.dead = True
+    def kill(self) -> None:
+        """Kill the process with everything it started; whoever waits in another thread is told."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill the process and let go of what belonged to it."""
+        self.dead = True
+        self.kill()
         self._process.wait()
         self._drain()
         if self._lifeline >= 0:

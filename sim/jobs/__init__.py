@@ -2,6 +2,7 @@
 
 from sim.jobs.job import Job, Kind, Phase, Phases, Status, UnknownJobError
 from sim.jobs.jobs import Jobs, rehearsal_command
+from sim.jobs.worker import Start
 
 __all__ = [
     "Job",
@@ -9,6 +10,7 @@ __all__ = [
     "Kind",
     "Phase",
     "Phases",
+    "Start",
     "Status",
     "UnknownJobError",
     "rehearsal_command",

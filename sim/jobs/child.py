@@ -15,14 +15,17 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 TOLD_BYTES = 4000
+WAIT_TICK_S = 0.02
 _KEPT = re.compile(
     r"PATH|HOME|USER|LANG|LC_.*|TZ|TMPDIR|VIRTUAL_ENV|LD_LIBRARY_PATH|NO_COLOR|XDG_.*|HF_.*"
     r"|TRANSFORMERS_.*|TOKENIZERS_.*|OMP_.*|MKL_.*|CUDA_.*|NVIDIA_.*|PYTORCH_.*|PYTHON(HASHSEED|UTF8)"
+    r"|(?i:HTTPS?_PROXY|NO_PROXY)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
 )
 _SECRET = re.compile(r"TOKEN$|SECRET|PASSWORD|CREDENTIAL|_KEY$|_KEY_ID$", re.IGNORECASE)
 
@@ -46,18 +49,21 @@ class Child:
         self._process = process
 
     @classmethod
-    def start(cls, command: Sequence[str], *, lock: Path, log: Path) -> Child:
-        """Start the command in a session of its own, so that Ctrl-C does not reach it."""
-        with log.open("ab") as out:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(LAUNCHER), str(lock), *command],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                cwd=lock.parent,
-                env=child_environment(os.environ),
-                start_new_session=True,
-            )
+    def start(cls, command: Callable[[], Sequence[str]], *, lock: Path, log: Path) -> Child:
+        """Start a command in a session of its own, so that Ctrl-C does not reach it.
+
+        `command` is called once the lock is held, and the lock goes to the process as it is made:
+        no instant is left in which a living child does not hold it.
+        Where another process holds it already nothing is started, and that one is the child.
+        """
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if not _take(descriptor):
+                return cls(lock, log, None)
+            os.ftruncate(descriptor, 0)  # the id of a process that may be another's by now
+            process = _launch(command(), descriptor=descriptor, folder=lock.parent, log=log)
+        finally:
+            os.close(descriptor)
         return cls(lock, log, process)
 
     @classmethod
@@ -75,12 +81,9 @@ class Child:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return not _take(descriptor)
         finally:
             os.close(descriptor)
-        return False
 
     @property
     def exit_code(self) -> int | None:
@@ -95,13 +98,12 @@ class Child:
                 os.kill(pid, number)
 
     def wait(self, seconds: float) -> bool:
-        """Wait for a child of ours to end; return whether it did."""
-        if self._process is None:
-            return not self.is_alive()
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return False
+        """Wait for it to end; return whether it did."""
+        deadline = time.monotonic() + seconds
+        while self.is_alive():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(WAIT_TICK_S)
         return True
 
     def last_words(self) -> str:
@@ -120,3 +122,28 @@ class Child:
             return int(self._lock.read_text())
         except (FileNotFoundError, ValueError):
             return None
+
+
+def _take(descriptor: int) -> bool:
+    """Take the lock; return whether nobody else holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _launch(
+    command: Sequence[str], *, descriptor: int, folder: Path, log: Path
+) -> subprocess.Popen[bytes]:
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(LAUNCHER), str(descriptor), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd=folder,
+            env=child_environment(os.environ),
+            start_new_session=True,
+            pass_fds=(descriptor,),
+        )

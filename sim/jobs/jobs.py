@@ -12,37 +12,25 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 import string
 import sys
-import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from signal import SIGINT, SIGKILL
 from typing import Any
 
-from sim.errors import RehearsalError
-from sim.jobs.child import Child
-from sim.jobs.job import Job, Kind, Phase, Phases
-from sim.jobs.launcher import ALREADY_RUNNING
-from sim.jobs.progress import leave_no_torn_start, outcome_of, phases_of
+from sim.jobs.asking import LADDER, Ladder
+from sim.jobs.job import Job, Kind, Phases
+from sim.jobs.moves import end
+from sim.jobs.places import Places
 from sim.jobs.registry import Registry, RegistryError
+from sim.jobs.worker import Delivery, Start, Worker
 from sim.runfolder.disk import Lock, named_errors, replace_file
 
-TICK_S = 0.2
-DEATHS_MAX = 5
-"""Children killed from outside before a job is given up: memory that never suffices, say."""
-STOP_WAIT_S = 10.0
-ACTIVE = ("validating", "running", "stopping")
+STOP_WAIT_S = 8.0
+"""Less than the ten seconds after which a container's engine kills what it asked to stop."""
 _LETTERS = string.ascii_lowercase + string.digits
-
-Start = Callable[[Path, Job, bool], Sequence[str]]
-"""From the recipe's file, the job and whether its run is to be resumed: the child's command."""
-Delivery = Callable[[Job], None]
 
 
 def rehearsal_command(recipe: Path, job: Job, resume: bool) -> Sequence[str]:
@@ -61,6 +49,8 @@ class Jobs:
         parallel: int = 1,
         start: Start = rehearsal_command,
         deliver: Delivery | None = None,
+        *,
+        ladder: Ladder = LADDER,
     ) -> None:
         """Open the list and start the worker.
 
@@ -70,20 +60,19 @@ class Jobs:
             RehearsalError: another server holds the root, or the list can't be read.
         """
         self.root = root.resolve()
-        self._parallel = parallel
-        self._command = start
-        self._deliver = deliver
-        for folder in (self.root, *(self.root / name for name in ("runs", "recipes", "children"))):
-            with named_errors(folder, "create the folder"):
-                folder.mkdir(parents=True, exist_ok=True)
+        self._places = Places(self.root)
+        self._places.make()
         self._held = _hold(self.root)
-        self._registry = Registry(self.root / "jobs.sqlite", runs=self.root / "runs")
-        self._children: dict[str, Child] = {}
-        self._wake = threading.Event()
-        self._closing = False
-        self._last_trouble = ""
-        self._worker = threading.Thread(target=self._work, name="jobs", daemon=True)
-        self._worker.start()
+        self._registry = Registry(self.root / "jobs.sqlite", runs=self._places.runs)
+        self._is_closed = False
+        self._worker = Worker(
+            self._registry,
+            self._places,
+            parallel=parallel,
+            command=start,
+            deliver=deliver,
+            ladder=ladder,
+        )
 
     def create(
         self,
@@ -113,18 +102,22 @@ class Jobs:
             ended=None,
             modified=now,
             failure=None,
-            folder=self.root / "runs" / job_id,
+            folder=self._places.runs / job_id,
             phases=Phases(),
         )
+        known = None if token is None else self._registry.with_token(kind, token)
+        if known is not None:
+            return known
+        # Before the transaction, so that nobody waits for the disk; one left over does no harm.
+        self._write_recipe(job, recipe)
         with self._registry.transaction():
             known = None if token is None else self._registry.with_token(kind, token)
-            if known is not None:
-                return known
-            text = json.dumps(recipe, indent=2, allow_nan=False) + "\n"
-            with named_errors(self._recipe(job), "write the recipe"):
-                replace_file(self._recipe(job), text.encode())
-            self._registry.add(job, token=token)
-        self._wake.set()
+            if known is None:
+                self._registry.add(job, token=token)
+        if known is not None:
+            self._places.recipe(job.id).unlink(missing_ok=True)
+            return known
+        self._worker.wake()
         return job
 
     def get(self, job_id: str) -> Job:
@@ -150,19 +143,18 @@ class Jobs:
     def stop(self, job_id: str) -> Job:
         """Ask a job to stop after the step in progress; one that has ended stays as it is.
 
+        A child that does not stop is asked again and in the end killed, see `sim.jobs.asking`.
+
         Raises:
             UnknownJobError: no job has this id.
         """
         with self._registry.transaction():
             job = self._registry.get(job_id)
             if job.status == "queued":
-                self._end(job, "stopped", None)
+                end(self._registry, job, "stopped", None)
             elif job.status in ("validating", "running"):
                 self._registry.set(job.id, status="stopping", modified=time.time())
-                child = self._children.get(job.id)
-                if child is not None:
-                    child.signal(SIGINT)
-        self._wake.set()
+        self._worker.wake()
         return self._registry.get(job_id)
 
     def update_extra(self, job_id: str, values: Mapping[str, Any]) -> Job:
@@ -179,152 +171,22 @@ class Jobs:
 
     def log_of(self, job_id: str) -> Path:
         """Return the file of what a job's child prints."""
-        return self.root / "children" / f"{job_id}.log"
+        return self._places.log(job_id)
 
     def close(self, *, seconds: float = STOP_WAIT_S) -> None:
         """End the worker and the children; what ran is resumed by the next `Jobs` on this root."""
-        if self._closing:
+        if self._is_closed:
             return
-        self._closing = True
-        self._wake.set()
-        self._worker.join()
-        for child in self._children.values():
-            child.signal(SIGINT)
-        deadline = time.monotonic() + seconds
-        for child in self._children.values():
-            if not child.wait(max(0.0, deadline - time.monotonic())):
-                child.signal(SIGKILL)
-                child.wait(seconds)
+        self._is_closed = True
+        self._worker.close(seconds=seconds)
         self._registry.close()
         self._held.release()
 
-    # The worker, a thread of its own
-
-    def _work(self) -> None:
-        self._guarded(self._recover)
-        while not self._closing:
-            self._guarded(self._follow, self._start_waiting, self._deliver_ends)
-            self._wake.wait(TICK_S)
-            self._wake.clear()
-
-    def _guarded(self, *parts: Callable[[], None]) -> None:
-        """Do the parts; what a full disk refuses now is tried again at the next tick."""
-        try:
-            for part in parts:
-                part()
-        except (RehearsalError, OSError, sqlite3.Error) as error:
-            if str(error) != self._last_trouble:
-                self._last_trouble = str(error)
-                print(f"jobs: {error}", file=sys.stderr)  # noqa: T201 - the server's own log
-
-    def _recover(self) -> None:
-        """Take up what an earlier server left: living children first, then runs cut off."""
-        for job in self._registry.with_status(*ACTIVE):
-            child = Child.left_behind(lock=self._lock_of(job), log=self.log_of(job.id))
-            if child is not None:
-                self._children[job.id] = child
-                if job.status == "stopping":  # the request may have died with the server
-                    child.signal(SIGINT)
-            else:
-                self._conclude(job, exit_code=None, is_recovery=True)
-
-    def _follow(self) -> None:
-        """See how far the running jobs are, and which of them ended."""
-        for job_id, child in list(self._children.items()):
-            is_alive = child.is_alive()
-            job = self._registry.get(job_id)
-            if is_alive:
-                self._note_progress(job)
-            elif child.exit_code == ALREADY_RUNNING:
-                self._children[job_id] = Child(self._lock_of(job), self.log_of(job_id), None)
-            else:
-                del self._children[job_id]
-                self._note_progress(job)
-                self._conclude(self._registry.get(job_id), exit_code=child.exit_code)
-
-    def _start_waiting(self) -> None:
-        for job in self._registry.with_status("queued"):
-            if len(self._children) >= self._parallel:
-                return
-            with self._registry.transaction():
-                if self._registry.get(job.id).status != "queued":
-                    continue  # stopped meanwhile
-                now = time.time()
-                started = job.started or now
-                phases = replace(job.phases, validation=Phase("InProgress", started, now))
-                values = {"status": "validating", "started": started, "modified": now}
-                self._registry.set(job.id, **values, phases=phases)
-                self._start(job)
-
-    def _start(self, job: Job) -> None:
-        resume = leave_no_torn_start(job.folder)
-        command = self._command(self._recipe(job), job, resume)
-        self._children[job.id] = Child.start(
-            command, lock=self._lock_of(job), log=self.log_of(job.id)
-        )
-
-    def _note_progress(self, job: Job) -> None:
-        phases = phases_of(job, time.time())
-        if phases == job.phases:
-            return
-        with self._registry.transaction():
-            status = self._registry.get(job.id).status
-            is_training = phases.training.status == "InProgress"
-            status = "running" if is_training and status == "validating" else status
-            self._registry.set(job.id, phases=phases, status=status, modified=time.time())
-
-    def _conclude(self, job: Job, *, exit_code: int | None, is_recovery: bool = False) -> None:
-        """Decide what an ended child means: the job's end, or another start."""
-        status, failure = outcome_of(job.folder)
-        with self._registry.transaction():
-            was_asked = self._registry.get(job.id).status == "stopping"
-            if status in ("completed", "failed"):
-                self._end(job, status, failure)
-            elif was_asked or (status == "stopped" and not is_recovery):
-                self._end(job, "stopped", None)
-            elif is_recovery or exit_code is None or exit_code < 0:
-                self._again(job, counts=not is_recovery)
-            else:
-                words = Child(self._lock_of(job), self.log_of(job.id), None).last_words()
-                self._end(job, "failed", words or f"the training ended with exit code {exit_code}")
-
-    def _again(self, job: Job, *, counts: bool) -> None:
-        if counts and self._registry.count_death(job.id) >= DEATHS_MAX:
-            self._end(job, "failed", f"the training process was killed {DEATHS_MAX} times")
-        else:
-            self._registry.set(job.id, status="queued", modified=time.time())
-
-    def _end(self, job: Job, status: str, failure: str | None) -> None:
-        now = time.time()
-        word: Any = {"stopped": "Stopped", "failed": "Failed", "completed": "Completed"}[status]
-
-        def ended(phase: Phase) -> Phase:
-            is_open = phase.status == "InProgress" or (
-                status == "completed" and phase.status == "NotStarted"
-            )
-            return Phase(word, phase.created or now, now) if is_open else phase
-
-        phases = self._registry.get(job.id).phases
-        phases = Phases(
-            ended(phases.validation), ended(phases.data_processing), ended(phases.training)
-        )
-        values: dict[str, Any] = {"status": status, "failure": failure, "phases": phases}
-        self._registry.set(job.id, **values, ended=now, modified=now)
-
-    def _deliver_ends(self) -> None:
-        for job in self._registry.undelivered():
-            self._guarded(partial(self._deliver_end, job))
-
-    def _deliver_end(self, job: Job) -> None:
-        if self._deliver is not None:
-            self._deliver(job)
-        self._registry.set(job.id, delivered=1)
-
-    def _recipe(self, job: Job) -> Path:
-        return self.root / "recipes" / f"{job.id}.yaml"
-
-    def _lock_of(self, job: Job) -> Path:
-        return self.root / "children" / f"{job.id}.lock"
+    def _write_recipe(self, job: Job, recipe: Mapping[str, Any]) -> None:
+        text = json.dumps(recipe, indent=2, allow_nan=False) + "\n"
+        path = self._places.recipe(job.id)
+        with named_errors(path, "write the recipe"):
+            replace_file(path, text.encode())
 
 
 def _hold(root: Path) -> Lock:

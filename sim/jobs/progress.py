@@ -43,6 +43,11 @@ def phases_of(job: Job, now: float) -> Phases:
     return phases
 
 
+def status_of(phases: Phases) -> Status:
+    """Return the status of a job whose child runs: running once it trains, also after a resume."""
+    return "validating" if phases.training.status == "NotStarted" else "running"
+
+
 def _done(phase: Phase, now: float) -> Phase:
     return phase if phase.status == "Completed" else Phase("Completed", phase.created or now, now)
 

@@ -47,18 +47,26 @@ class RegistryError(RehearsalError, RuntimeError):
 
 
 class Registry:
-    """Rows of jobs; safe to use from several threads of one process."""
+    """Rows of jobs; safe to use from several threads of one process.
+
+    Who reads never waits for who writes: a reader has a connection of its own and sees the last
+    transaction that is complete; inside a transaction its own thread sees what it wrote.
+    """
 
     def __init__(self, path: Path, *, runs: Path) -> None:
         self._runs = runs
         self._lock = threading.RLock()
+        self._reading = threading.Lock()
+        self._writer: int | None = None
+        """The thread that is in a transaction."""
         try:
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
+            self._db = _connect(path)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._check_version(path)
             self._db.execute(_SCHEMA)
+            self._readers = _connect(path)
+            self._readers.execute("PRAGMA query_only = ON")
         except sqlite3.DatabaseError as error:
             raise RegistryError(
                 "the list of jobs can't be opened",
@@ -69,7 +77,8 @@ class Registry:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock, self._reading:
+            self._readers.close()
             self._db.close()
 
     @contextlib.contextmanager
@@ -77,12 +86,16 @@ class Registry:
         """Keep several changes together, all or none."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
+            self._writer = threading.get_ident()
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk may have ended it already
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
+            finally:
+                self._writer = None
 
     def add(self, job: Job, *, token: str | None) -> None:
         """Add a job; within `transaction`, after looking for its token."""
@@ -167,9 +180,13 @@ class Registry:
             self._db.execute(statement, values)
 
     def _select(self, clause: str, values: tuple[Any, ...]) -> list[Job]:
-        with self._lock:
-            # The clause is one of this class's own; what a client sent is in `values`.
-            rows = self._db.execute(f"SELECT * FROM jobs {clause}", values).fetchall()  # noqa: S608
+        # The clause is one of this class's own; what a client sent is in `values`.
+        statement = f"SELECT * FROM jobs {clause}"  # noqa: S608
+        if self._writer == threading.get_ident():
+            rows = self._db.execute(statement, values).fetchall()
+        else:
+            with self._reading:
+                rows = self._readers.execute(statement, values).fetchall()
         return [self._job(row) for row in rows]
 
     def _job(self, row: sqlite3.Row) -> Job:
@@ -189,3 +206,9 @@ class Registry:
             folder=self._runs / row["id"],
             phases=Phases(**phases),
         )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    return connection

@@ -1,21 +1,21 @@
-"""The endpoint as one ASGI application: which door a request goes to.
+"""The endpoint as one ASGI application: a guard, and the doors behind it.
 
-A signed request says itself which AWS service it means; the path decides for the rest, such as
-boto3's with a Bedrock API key (AWS_BEARER_TOKEN_BEDROCK).
-Sources: SigV4's credential scope; paths of botocore's service models and of OpenAI's API.
+Calls that may take long wait in lanes of their own, so that whoever polls finds a thread.
+Sources: ASGI; anyio (a limiter for each kind of work).
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final
-from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -24,47 +24,34 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sim import __version__
+from sim.errors import RehearsalError
 from sim.server import console, mantle, runtime
+from sim.server.aws.answers import Answer, xml_error
 from sim.server.aws.moto_app import SERVICES as MOTO_SERVICES
-from sim.server.aws.moto_app import Answer
 from sim.server.bedrock.operations import bedrock_operations
 from sim.server.console.replies import failed, nothing_here
-from sim.server.errors import NOT_SIMULATED, aws_error, internal_error
+from sim.server.doors import meant, s3_path
+from sim.server.errors import NOT_SIMULATED, aws_error, internal_error, log_failure
 from sim.server.guard import Guard
 from sim.server.lambda_.operations import lambda_operations
-from sim.server.mantle.errors import SERVER, OpenAIError
-from sim.server.rest import RestService, operation_at
+from sim.server.mantle.errors import SERVER, OpenAIError, not_simulated
+from sim.server.refusals import refusal
+from sim.server.request_line import query_of, raw_path
+from sim.server.rest import RestService
 from sim.server.state import ServerState
 
-BODY_MAX: Final = 80 * 1024 * 1024
-"""A zip of 50 MB for Lambda, in base64 and JSON."""
-UPLOAD_MAX: Final = 1024 * 1024 * 1024
 IN_MEMORY: Final = 8 * 1024 * 1024
-_SCOPE = re.compile(r"Credential=[^/,\s]+/\d{8}/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request")
-_BY_PATH: Final = (
-    ("/model/", "bedrock-runtime"),
-    ("/model-customization", "bedrock"),
-    ("/custom-models", "bedrock"),
-    ("/foundation-models", "bedrock"),
-    ("/2015-03-31/functions", "lambda"),
-    ("/console", "console"),
-)
+MOTO_THREADS: Final = 8
+"""moto works on one request at a time; the others read and write what it answers from."""
 _NO_BODY: Final = (204, 304)
+_ACCESS_KEY = re.compile(rb"<AccessKeyId>[^<]*</AccessKeyId>")
 
 
-def build(state: ServerState, *, hosts: Iterable[str] = ()) -> Starlette:
-    """Return the application; `hosts` are names it answers to beside those of loopback."""
-    guard = Middleware(
-        Guard,
-        hosts=tuple(hosts),
-        token=state.token,
-        session=state.session,
-        is_console=_is_console,
-        body_max=_body_max,
-    )
+def build(state: ServerState) -> Starlette:
+    """Return the application."""
     return Starlette(
         routes=[Mount("/", app=_Doors(state))],
-        middleware=[guard],
+        middleware=[Middleware(Guard, token=state.token, session=state.session, refuse=refusal)],
         exception_handlers={Exception: internal_error},
     )
 
@@ -74,6 +61,7 @@ class _Doors:
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
+        self._moto_lane = CapacityLimiter(MOTO_THREADS)
         self._services = {
             "bedrock": RestService(
                 "bedrock", bedrock_operations(state), default_region=state.region
@@ -82,16 +70,17 @@ class _Doors:
                 "lambda",
                 lambda_operations(state),
                 invalid="InvalidParameterValueException",
+                failed="ServiceException",
                 default_region=state.region,
             ),
         }
         self._apps: dict[str, ASGIApp] = {
             "bedrock-runtime": Starlette(
-                routes=runtime.routes(state), exception_handlers={404: _no_operation}
+                routes=runtime.routes(state), exception_handlers={HTTPException: _no_operation}
             ),
             "bedrock-mantle": Starlette(
                 routes=mantle.routes(state),
-                exception_handlers={404: _no_page, Exception: _openai_internal_error},
+                exception_handlers={HTTPException: _no_page, Exception: _openai_internal_error},
             ),
             "console": Starlette(
                 routes=console.routes(state),
@@ -102,12 +91,13 @@ class _Doors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope = {**scope, "root_path": "", "app_root_path": ""}
         request = Request(scope, receive)
-        region, service = _meant(request)
+        door = meant(scope)
+        service = door.service
         if service in self._apps:
             await self._apps[service](scope, receive, send)
             return
         if service in self._services:
-            response = await self._services[service].answer(request, region=region)
+            response = await self._services[service].answer(request, region=door.region)
         elif service in MOTO_SERVICES:
             response = await self._moto(request, service)
         elif service == "":
@@ -118,7 +108,6 @@ class _Doors:
         await response(scope, receive, send)
 
     async def _moto(self, request: Request, service: str) -> Response:
-        raw_path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         headers.pop("authorization", None)
         with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as body:
@@ -127,52 +116,42 @@ class _Doors:
             call: Callable[..., Answer] = self._state.s3.call
             if service != "s3":
                 call = partial(self._state.iam.call, service=service)
-            answer = await run_in_threadpool(
-                call, request.method, raw_path, query=request.url.query, headers=headers, body=body
+            call = partial(
+                call,
+                request.method,
+                s3_path(request.scope) if service == "s3" else raw_path(request.scope),
+                query=query_of(request.scope),
+                headers=headers,
+                body=body,
             )
-        response = Response(answer.body, status_code=answer.status)
-        response.raw_headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in answer.headers
-            if not name.lower().startswith("access-control-")
-        ]
-        if request.method != "HEAD" and answer.status not in _NO_BODY:
-            response.headers["content-length"] = str(len(answer.body))
-        return response
+            try:
+                answer = await to_thread.run_sync(call, limiter=self._moto_lane)
+            except RehearsalError as error:
+                log_failure(error)
+                answer = xml_error(service, "InternalError", str(error), status=500)
+        if service == "sts" and self._state.token is not None:
+            answer = _showing(answer, self._state.token)
+        return _response(request.method, answer)
 
 
-def _meant(request: Request) -> tuple[str | None, str]:
-    """Return the Region, where the request names one, and the service; "" for the server's own."""
-    signed = _SCOPE.search(request.headers.get("authorization", ""))
-    if signed is None:
-        credential = parse_qs(request.url.query).get("X-Amz-Credential", [""])[0]
-        signed = _SCOPE.search(f"Credential={credential}")
-    region = signed[1] if signed else None
-    if signed and signed[2] != "bedrock":
-        return region, signed[2]
-    path = request.scope["raw_path"].decode("latin-1")
-    for start, service in _BY_PATH:
-        if path.startswith(start):
-            return region, service
-    if signed:
-        return region, "bedrock"
-    if path == "/":
-        return None, ""
-    operation, _ = operation_at(
-        "bedrock", request.method, path.partition("?")[0], request.url.query
-    )
-    return None, "bedrock" if operation else "bedrock-mantle"
+def _showing(answer: Answer, token: str) -> Answer:
+    """Let the credentials of an assumed role show the token too."""
+    shown = f"<AccessKeyId>{escape(token)}</AccessKeyId>".encode()
+    return replace(answer, body=_ACCESS_KEY.sub(lambda _: shown, answer.body))
 
 
-def _is_console(scope: Scope) -> bool:
-    """Whether the console will answer, and not a bucket of that name."""
-    return _meant(Request(scope))[1] == "console"
-
-
-def _body_max(scope: Scope) -> int:
-    _, service = _meant(Request(scope))
-    is_upload = service == "s3" or scope["path"].rstrip("/").endswith("/files")
-    return UPLOAD_MAX if is_upload else BODY_MAX
+def _response(method: str, answer: Answer) -> Response:
+    response = Response(answer.body, status_code=answer.status)
+    response.raw_headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in answer.headers
+        if not name.lower().startswith("access-control-")
+    ]
+    # Without it, an object that is a page would run its scripts in the console's own origin.
+    response.headers["content-security-policy"] = "sandbox"
+    if method != "HEAD" and answer.status not in _NO_BODY:
+        response.headers["content-length"] = str(len(answer.body))
+    return response
 
 
 def _about() -> Response:
@@ -180,14 +159,17 @@ def _about() -> Response:
 
 
 def _no_operation(request: Request, _error: Exception) -> Response:
-    words = f"{request.method} {request.url.path[:200]} is {NOT_SIMULATED} by the local endpoint"
+    words = (
+        f"{request.method} {request.scope['path'][:200]} is {NOT_SIMULATED} by the local endpoint"
+    )
     return aws_error("UnknownOperationException", words)
 
 
-def _no_page(request: Request, _error: Exception) -> Response:
-    words = f"{request.method} {request.url.path[:200]} is {NOT_SIMULATED} by the local endpoint"
-    error = {"message": words, "type": "invalid_request_error", "param": None, "code": None}
-    return JSONResponse({"error": error}, status_code=404)
+def _no_page(request: Request, error: Exception) -> Response:
+    """Answer for a path or method that leads nowhere, or for a form that can't be read."""
+    if isinstance(error, HTTPException) and error.status_code not in (404, 405):
+        return OpenAIError(error.detail, status=error.status_code).response()
+    return not_simulated(request.method, request.scope["path"][:200]).response()
 
 
 def _openai_internal_error(_request: Request, error: Exception) -> Response:

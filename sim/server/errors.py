@@ -6,12 +6,14 @@ Sources: AWS rest-json protocol as botocore reads it; exception lists of botocor
 
 from __future__ import annotations
 
+import logging
 import uuid
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 NOT_SIMULATED = "not simulated"
+_LOG = logging.getLogger(__name__)
 STATUS = {
     "ValidationException": 400,
     "InvalidParameterValueException": 400,
@@ -69,6 +71,11 @@ def not_found(message: str) -> AwsError:
 def conflict(message: str) -> AwsError:
     """Return a ConflictException."""
     return AwsError("ConflictException", message)
+
+
+def log_failure(error: Exception) -> None:
+    """Write to the server's log what a client is told in fewer words; it goes to standard error."""
+    _LOG.error("a request failed", exc_info=error)
 
 
 def internal_error(_request: Request, error: Exception) -> Response:

@@ -1,28 +1,38 @@
 """Who may talk to the endpoint, and how much and how slowly.
 
-Refused before any door sees it: a Host or Origin that is not this machine's (DNS rebinding), a
-missing token where one is demanded, a body that is too large or too slow.
-Where a token is demanded, a browser without it still gets the console's sign-in page.
-Sources: RFC 9110 (Host, Origin, Content-Length); Fetch Metadata (Sec-Fetch-Site); SigV4, whose
-signature is not verified here.
+Refused before any door sees it: a page of any other origin, whatever its port and its method; a
+Host that is not this machine's (DNS rebinding); a missing token where one is demanded; a body that
+is too large or too slow.
+Where a token is demanded, every Host may be used, because a rebound page doesn't know the token,
+and a browser without it still gets the console's sign-in page.
+Sources: RFC 9110 (Host, Content-Length); RFC 6454 (Origin); Fetch Metadata (Sec-Fetch-Site, -Mode,
+-Dest); SigV4 and S3's older signature, neither of which is verified here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
+import ipaddress
 import re
 import time
-from collections.abc import Callable, Iterable
-from typing import Final
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterator
+from typing import Final, Literal
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sim.server.errors import aws_error
+from sim.server.doors import body_max, meant
+from sim.server.request_line import query_of
 from sim.server.session import Session
+
+Kind = Literal["foreign", "unknown", "too large", "too slow"]
+"""From elsewhere; without the token; a body that is too large; one that is too slow."""
+Refuse = Callable[[str, Kind, str], Response]
+"""From the door that was asked, the kind and the words to the answer."""
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 PATIENCE_S: Final = 30.0
@@ -35,8 +45,11 @@ SIGNING_IN: Final = (
 """What a browser needs before it can show the token."""
 IS_KNOWN: Final = "rft.is_known"
 """In the scope: whether the token was shown, or none is demanded."""
-_CREDENTIAL = re.compile(r"AWS4-\S+\s+.*?Credential=([^/,\s]+)/")
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]{1,512})/")
+_OLD_CREDENTIAL = re.compile(r"AWS ([^:\s]{1,512}):")
 _HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?")
+_OTHER_SITES: Final = ("same-site", "cross-site")
+"""Another port of this machine is the same site."""
 
 
 class Guard:
@@ -46,19 +59,15 @@ class Guard:
         self,
         app: ASGIApp,
         *,
-        hosts: Iterable[str],
         token: str | None,
         session: Session,
-        is_console: Callable[[Scope], bool],
-        body_max: Callable[[Scope], int],
+        refuse: Refuse,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._app = app
-        self._hosts = frozenset({*LOOPBACK, *hosts})
+        self._refuse = refuse
         self._token = token
         self._session = session
-        self._is_console = is_console
-        self._body_max = body_max
         self._patience_s = patience_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,64 +77,100 @@ class Guard:
             return
         headers = Headers(scope=scope)
         is_known = self._is_known(scope, headers)
-        refusal = self._refusal(scope, headers, is_known=is_known)
-        if refusal is not None:
-            await aws_error("AccessDeniedException", refusal)(scope, receive, send)
+        refused = self._refusal(scope, headers, is_known=is_known)
+        if refused is not None:
+            await refused(scope, receive, send)
             return
         scope = {**scope, IS_KNOWN: is_known}
-        body = _Body(receive, send, most=self._body_max(scope), patience_s=self._patience_s)
-        if body.announced_too_large(headers.get("content-length")):
-            await body.refuse(scope)
-            return
-        try:
-            await self._app(scope, body.receive, body.send)
-        except ClientDisconnect:
-            if body.trouble is None:
-                return
-        if body.trouble is not None:
-            await body.refuse(scope)
+        body = _Body(receive, send, most=body_max(scope), patience_s=self._patience_s)
+        if not body.announced_too_large(headers.get("content-length")):
+            try:
+                await self._app(scope, body.receive, body.send)
+            except ClientDisconnect:
+                if body.trouble is None:
+                    return
+        if body.trouble is not None and not body.has_answered:
+            response = self._refuse(meant(scope).service, body.trouble, body.words())
+            response.headers["connection"] = "close"
+            await response(scope, receive, send)
 
     def _is_known(self, scope: Scope, headers: Headers) -> bool:
-        if self._token is None or _shows(headers, self._token):
+        if self._token is None or _shows(scope, headers, self._token):
             return True
-        return self._is_console(scope) and self._session.is_shown(headers)
+        return _is_console(scope) and self._session.is_shown(headers)
 
-    def _refusal(self, scope: Scope, headers: Headers, *, is_known: bool) -> str | None:
-        if not self._is_ours(headers.get("host", "")):
+    def _refusal(self, scope: Scope, headers: Headers, *, is_known: bool) -> Response | None:
+        why = self._why_foreign(scope, headers)
+        if why is not None:
+            return self._refuse(meant(scope).service, "foreign", why)
+        if is_known or self._may_sign_in(scope):
+            return None
+        words = (
+            "the endpoint's token is missing or wrong; give it as the access key id "
+            "(AWS_ACCESS_KEY_ID) or as the bearer token (OPENAI_API_KEY)"
+        )
+        return self._refuse(meant(scope).service, "unknown", words)
+
+    def _why_foreign(self, scope: Scope, headers: Headers) -> str | None:
+        host = headers.get("host", "")
+        name = _name(host)
+        if name is None or (self._token is None and not _is_this_machine(name)):
             return (
-                "the Host header names another machine; "
-                "use http://127.0.0.1, http://localhost or the address given to --host"
+                "the Host header names another machine; use http://127.0.0.1 or "
+                "http://localhost, or set a token, with which every name may be used"
             )
         origin = headers.get("origin")
-        if origin is not None and not self._is_ours(urlsplit(origin).netloc):
+        if origin is not None and origin.lower() != f"{scope['scheme']}://{host.lower()}":
             return "a page of another origin may not use the local endpoint"
-        if headers.get("sec-fetch-site") == "cross-site":
+        if headers.get("sec-fetch-site") in _OTHER_SITES and not _is_link(scope, headers):
             return "another site may not use the local endpoint"
-        if not is_known and not self._may_sign_in(scope):
-            return (
-                "the endpoint's token is missing; give it as the access key id "
-                "(AWS_ACCESS_KEY_ID) or as the bearer token (OPENAI_API_KEY)"
-            )
         return None
 
     def _may_sign_in(self, scope: Scope) -> bool:
-        asked = (scope["method"], scope["path"].rstrip("/"))
-        return asked in SIGNING_IN and self._is_console(scope)
-
-    def _is_ours(self, host: str) -> bool:
-        match = _HOST.fullmatch(host)
-        if match is None:
-            return False
-        name = (match[1] or match[2]).lower().rstrip(".")
-        # Buckets are subdomains in one of S3's styles; .localhost never leaves the machine.
-        return name in self._hosts or name.endswith(".localhost")
+        return (scope["method"], scope["path"].rstrip("/")) in SIGNING_IN and _is_console(scope)
 
 
-def _shows(headers: Headers, token: str) -> bool:
+def _is_console(scope: Scope) -> bool:
+    """Whether the console will answer, and not a bucket of that name."""
+    return meant(scope).service == "console"
+
+
+def _is_link(scope: Scope, headers: Headers) -> bool:
+    """Whether a link was followed to the console, which nobody may put in a frame."""
+    asked = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+    is_followed = scope["method"] == "GET" and asked == ("navigate", "document")
+    return is_followed and _is_console(scope)
+
+
+def _name(host: str) -> str | None:
+    """Return the name or address in a Host header, or None where it is none."""
+    match = _HOST.fullmatch(host)
+    if match is None:
+        return None
+    try:
+        return str(ipaddress.IPv6Address(match[1])) if match[1] else match[2].lower().rstrip(".")
+    except ValueError:
+        return None
+
+
+def _is_this_machine(name: str) -> bool:
+    # Buckets are subdomains in one of S3's styles; .localhost never leaves the machine.
+    return name in LOOPBACK or name.endswith(".localhost")
+
+
+def _shows(scope: Scope, headers: Headers, token: str) -> bool:
+    return any(hmac.compare_digest(one.encode(), token.encode()) for one in _shown(scope, headers))
+
+
+def _shown(scope: Scope, headers: Headers) -> Iterator[str]:
+    """Yield each place's token; presigned addresses carry it in the query."""
     authorization = headers.get("authorization", "")
-    match = _CREDENTIAL.match(authorization)
-    shown = match[1] if match else authorization.removeprefix("Bearer ").strip()
-    return hmac.compare_digest(shown.encode(), token.encode())
+    is_signed = authorization.startswith("AWS4-")
+    match = (_CREDENTIAL.search if is_signed else _OLD_CREDENTIAL.match)(authorization)
+    yield match[1] if match else authorization.removeprefix("Bearer ").strip()
+    query = parse_qs(query_of(scope))
+    yield query.get("X-Amz-Credential", [""])[0].partition("/")[0]
+    yield query.get("AWSAccessKeyId", [""])[0]
 
 
 class _Body:
@@ -139,13 +184,13 @@ class _Body:
         self._began = time.monotonic()
         self._received = 0
         self._is_whole = False
-        self._has_answered = False
-        self.trouble: str | None = None
+        self.has_answered = False
+        self.trouble: Kind | None = None
 
     def announced_too_large(self, length: str | None) -> bool:
         """Whether the Content-Length is already more than may come."""
         if length is not None and (not length.isdecimal() or int(length) > self._most):
-            self.trouble = "RequestEntityTooLargeException"
+            self.trouble = "too large"
         return self.trouble is not None
 
     async def receive(self) -> Message:
@@ -159,29 +204,23 @@ class _Body:
         try:
             message = await asyncio.wait_for(self._receive(), max(0.0, left_s))
         except TimeoutError:
-            self.trouble = "RequestTimeoutException"
+            self.trouble = "too slow"
             return {"type": "http.disconnect"}
         self._received += len(message.get("body", b""))
         self._is_whole = not message.get("more_body", False)
         if self._received > self._most:
-            self.trouble = "RequestEntityTooLargeException"
+            self.trouble = "too large"
             return {"type": "http.disconnect"}
         return message
 
     async def send(self, message: Message) -> None:
         """Send the app's answer, unless a refusal will be sent instead."""
-        if self.trouble is None or self._has_answered:
-            self._has_answered = True
+        if self.trouble is None or self.has_answered:
+            self.has_answered = True
             await self._send(message)
 
-    async def refuse(self, scope: Scope) -> None:
-        """Say what the trouble was, and end the connection."""
-        if self._has_answered or self.trouble is None:
-            return
-        words = {
-            "RequestEntityTooLargeException": f"the body is larger than {self._most:,} bytes",
-            "RequestTimeoutException": "the body came too slowly",
-        }
-        response = aws_error(self.trouble, words[self.trouble])
-        response.headers["connection"] = "close"
-        await response(scope, self._receive, self._send)
+    def words(self) -> str:
+        """Say what the trouble was."""
+        if self.trouble == "too large":
+            return f"the body is larger than {self._most:,} bytes"
+        return "the body came too slowly"

@@ -11,6 +11,8 @@ One YAML, for example:
         overrides: {learningRate: 1e-5}
 
 A limit holds where the request asks for more or leaves it open; an override always does.
+Overrides are checked when the file is read: those of a model by its API's names, the default's by
+those of either API.
 Whatever differs from the request is said by `remarks`, and stands in the run's report.
 Sources: this project's own.
 """
@@ -20,17 +22,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
 from sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
 from sim.dialects import DIALECTS, DialectName
+from sim.dialects.finding import Keys
 from sim.errors import RecipeError
-from sim.recipe.local import PayloadProfile, Section
-from sim.recipe.reader import read_document
+from sim.recipe.local import BedrockOverrides, OpenAIOverrides, PayloadProfile, Section
+from sim.recipe.reader import Document, read_document
 from sim.recipe.shipped import is_bare
 
+S = TypeVar("S", bound=Section)
 BASE_MODELS: Final = (*NOVA_RFT_MODELS, *OPEN_WEIGHT_RFT_MODELS)
 _LIMITED: Final = {
     "maxPromptLength": "max_prompt_length",
@@ -99,6 +103,10 @@ class StandIn(Section):
         return found
 
 
+class _EitherOverrides(BedrockOverrides, OpenAIOverrides):
+    """Of the default, which stands for the models of both APIs."""
+
+
 class _File(Section):
     default: StandIn = StandIn()
     models: dict[str, StandIn] = Field(default_factory=dict)
@@ -124,22 +132,36 @@ def read_mapping(path: Path) -> ModelMapping:
     """
     try:
         document = read_document(path.read_text(encoding="utf-8"), name=str(path))
-        read = _File.model_validate(document.data or {})
     except OSError as error:
         raise RecipeError(
             "can't read the mapping", where=str(path), expected="a YAML file", found=error.strerror
         ) from error
+    read = _checked(_File, document.data or {}, (), document=document, path=path)
+    _check_overrides(read, document=document, path=path)
+    models = {name: _placed(one, path) for name, one in read.models.items()}
+    return ModelMapping(_placed(read.default, path), models)
+
+
+def _check_overrides(read: _File, *, document: Document, path: Path) -> None:
+    where: Any = {"document": document, "path": path}
+    _checked(_EitherOverrides, read.default.overrides, ("default", "overrides"), **where)
+    for name, one in read.models.items():
+        kind = BedrockOverrides if name in NOVA_RFT_MODELS else OpenAIOverrides
+        _checked(kind, one.overrides, ("models", name, "overrides"), **where)
+
+
+def _checked(kind: type[S], data: Any, at: Keys, *, document: Document, path: Path) -> S:
+    try:
+        return kind.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        keys = tuple(first["loc"])
+        keys = (*at, *first["loc"])
         raise RecipeError(
             f"can't use {'.'.join(map(str, keys))}",
             where=f"{path}:{document.line(keys)}",
             expected=first["msg"],
             found=repr(first["input"])[:200],
         ) from error
-    models = {name: _placed(one, path) for name, one in read.models.items()}
-    return ModelMapping(_placed(read.default, path), models)
 
 
 def _placed(stand_in: StandIn, path: Path) -> StandIn:

@@ -10,26 +10,45 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sim.dialects.finding import shown
 from sim.dialects.shapes import check_shape
 from sim.errors import RehearsalError
-from sim.server.errors import NOT_SIMULATED, AwsError, aws_error, internal_error
+from sim.server.errors import NOT_SIMULATED, AwsError, aws_error, log_failure
 from sim.server.json_body import parse_json
+from sim.server.request_line import query_of, raw_path
 
 _LABEL = re.compile(r"\{(\w+)(\+?)\}")
 _OPAQUE = ("timestamp", "blob")
 _SHOWN = 5
+_COUNTED = 100
+_READS: Final = ("Get", "List")
+_INVOKE: Final = "Invoke"
+INVOCATIONS: Final = 128
+"""Threads for them at most; the functions themselves refuse long before."""
+CHANGES: Final = 16
+"""Threads for what creates, changes or deletes; most of it waits for a lock or the disk."""
+_SIGNED_AS: Final = {
+    "bedrock": (
+        "bedrock-runtime",
+        "bedrock-agent",
+        "bedrock-agent-runtime",
+        "bedrock-data-automation",
+    ),
+}
+"""Other services whose requests are signed with this one's name, so that they come here."""
 
 # A botocore shape or model; the library has no types of its own.
 Shape = Any
@@ -43,6 +62,17 @@ class Call:
     params: dict[str, Any]
     """By the model's member names; times in seconds since 1970, blobs as bytes."""
     region: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request, read whole."""
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,67 +152,85 @@ class RestService:
         handlers: Mapping[str, Handler],
         *,
         invalid: str = "ValidationException",
+        failed: str = "InternalServerException",
         default_region: str,
     ) -> None:
         self.service = service
         self.handlers = handlers
         self._invalid = invalid
+        self._failed = failed
         self._region = default_region
+        self._invocations = CapacityLimiter(INVOCATIONS)
+        self._changes = CapacityLimiter(CHANGES)
 
     async def answer(self, request: Request, *, region: str | None) -> Response:
         """Answer one request in the service's own form, whatever it is."""
-        raw_path = request.scope["raw_path"].decode("latin-1").partition("?")[0]
-        operation, labels = operation_at(self.service, request.method, raw_path, request.url.query)
+        asked = _asked(request, await request.body())
+        operation, labels = operation_at(self.service, asked.method, asked.path, asked.query)
         if operation is None:
-            words = f"{request.method} {raw_path[:200]} is no operation of {self.service}"
-            return aws_error("UnknownOperationException", words)
+            return await to_thread.run_sync(self._unknown, asked)
         if operation not in self.handlers:
-            words = f"{operation} is {NOT_SIMULATED} by the local endpoint"
-            return aws_error("UnknownOperationException", words)
-        body = await request.body()
+            return _not_simulated(operation)
+        work = partial(self._answered, operation, labels, asked, region or self._region)
+        return await to_thread.run_sync(work, limiter=self._lane(operation))
+
+    def _lane(self, operation: str) -> CapacityLimiter | None:
+        """Return whose threads the operation takes; None for those that reads are sure to find."""
+        if operation.startswith(_READS):
+            return None
+        return self._invocations if operation == _INVOKE else self._changes
+
+    def _unknown(self, asked: _Asked) -> Response:
+        """Refuse; an operation of another service that is signed as this one goes by its name."""
+        for service in _SIGNED_AS.get(self.service, ()):
+            operation, _ = operation_at(service, asked.method, asked.path, asked.query)
+            if operation is not None:
+                return _not_simulated(f"{operation} of {service}")
+        return _not_simulated(f"{asked.method} {asked.path[:200]} of {self.service}")
+
+    def _answered(
+        self, operation: str, labels: Mapping[str, str], asked: _Asked, region: str
+    ) -> Response:
         try:
-            params = self._params(operation, labels, request, body)
-            call = Call(operation, params, region or self._region)
-            reply = await run_in_threadpool(self.handlers[operation], call)
+            params = self._params(operation, labels, asked)
+            return self._response(
+                operation, self.handlers[operation](Call(operation, params, region))
+            )
         except AwsError as error:
             return error.response()
         except RehearsalError as error:
-            return internal_error(request, error)
-        return self._response(operation, reply)
+            log_failure(error)
+            return aws_error(self._failed, str(error))
 
-    def _params(
-        self, operation: str, labels: Mapping[str, str], request: Request, body: bytes
-    ) -> dict[str, Any]:
+    def _params(self, operation: str, labels: Mapping[str, str], asked: _Asked) -> dict[str, Any]:
         shape = service_model(self.service).operation_model(operation).input_shape
         if shape is None:
             return {}
-        params = self._outside(shape, labels, request)
+        params = self._outside(shape, labels, asked)
         payload = shape.serialization.get("payload")
         if payload is not None:
             member = shape.members[payload]
             is_blob = member.type_name == "blob"
-            params[payload] = body if is_blob else self._json(body)
-        elif body:
-            params |= self._json(body)
+            params[payload] = asked.body if is_blob else self._json(asked.body)
+        elif asked.body:
+            params |= self._json(asked.body)
         checkable = _checkable(shape, params)
         findings = [
             f"{one.problem} at {one.path!r}, value: {shown(one.value)}, expected: {one.rule}"
-            for one in check_shape(shape, checkable)
+            for one in itertools.islice(check_shape(shape, checkable), _COUNTED)
             if not (one.problem == "missing key" and _is_there(params, one.keys))
         ]
         if findings:
-            errors = "error" if len(findings) == 1 else "errors"
-            words = "; ".join(findings[:_SHOWN])
-            raise AwsError(self._invalid, f"{len(findings)} validation {errors} detected: {words}")
+            raise AwsError(self._invalid, _detected(findings))
         try:
             decoded: dict[str, Any] = _decode(shape, params)
         except ValueError as error:
             raise AwsError(self._invalid, f"1 validation error detected: {error}") from None
         return decoded
 
-    def _outside(self, shape: Shape, labels: Mapping[str, str], request: Request) -> dict[str, Any]:
+    def _outside(self, shape: Shape, labels: Mapping[str, str], asked: _Asked) -> dict[str, Any]:
         """Return what stands in the path, the query and the headers."""
-        query = parse_qs(request.url.query, keep_blank_values=True)
+        query = parse_qs(asked.query, keep_blank_values=True)
         found: dict[str, Any] = {}
         for name, member in shape.members.items():
             location = member.serialization.get("location")
@@ -191,8 +239,8 @@ class RestService:
                 found[name] = labels[key]
             elif location == "querystring" and key in query:
                 found[name] = self._typed(member, query[key], name)
-            elif location == "header" and key.lower() in request.headers:
-                found[name] = request.headers[key.lower()]
+            elif location == "header" and key.lower() in asked.headers:
+                found[name] = asked.headers[key.lower()]
         return found
 
     def _typed(self, member: Shape, texts: list[str], name: str) -> Any:
@@ -228,6 +276,22 @@ class RestService:
             return Response(status_code=status, headers=headers)
         content = _encode(model.output_shape, told.output)
         return JSONResponse(content, status_code=status, headers=headers)
+
+
+def _asked(request: Request, body: bytes) -> _Asked:
+    path, query = raw_path(request.scope), query_of(request.scope)
+    return _Asked(request.method, path, query, request.headers, body)
+
+
+def _not_simulated(what: str) -> Response:
+    words = f"{what} is {NOT_SIMULATED} by the local endpoint"
+    return aws_error("UnknownOperationException", words)
+
+
+def _detected(findings: list[str]) -> str:
+    count = f"{_COUNTED} or more" if len(findings) == _COUNTED else str(len(findings))
+    errors = "error" if len(findings) == 1 else "errors"
+    return f"{count} validation {errors} detected: {'; '.join(findings[:_SHOWN])}"
 
 
 def _checkable(shape: Shape, value: Any) -> Any:

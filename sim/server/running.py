@@ -13,18 +13,20 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sim.errors import RehearsalError
 from sim.server.app import build
+from sim.server.ending import EndingServer
 from sim.server.guard import LOOPBACK, PATIENCE_S
 from sim.server.state import ServerState
 
 KEEP_ALIVE_S = 65
 START_S = 20.0
+EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - recognised, not chosen
 
 
 class ListenError(RehearsalError, OSError):
@@ -80,7 +82,7 @@ class PatientProtocol(H11Protocol):
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach the address."""
-    return host in LOOPBACK
+    return host.lower() in LOOPBACK
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -105,10 +107,10 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def server_of(state: ServerState, *, host: str) -> uvicorn.Server:
+def server_of(state: ServerState) -> uvicorn.Server:
     """Return the server, not yet listening."""
     config = uvicorn.Config(
-        build(state, hosts=() if is_loopback(host) else (host,)),
+        build(state),
         http=PatientProtocol,
         ws="none",
         lifespan="off",
@@ -118,12 +120,14 @@ def server_of(state: ServerState, *, host: str) -> uvicorn.Server:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=5,
     )
-    return uvicorn.Server(config)
+    return EndingServer(config, end=state.end)
 
 
 def url_of(listener: socket.socket) -> str:
-    """Return the address to give to clients."""
+    """Return the address to give to clients; where it listens on all, this machine's name."""
     host, port = listener.getsockname()[:2]
+    if host in EVERYWHERE:
+        return f"http://{socket.gethostname()}:{port}"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -131,7 +135,7 @@ def url_of(listener: socket.socket) -> str:
 def running(state: ServerState, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve from a thread for as long as the block lasts; gives the URL."""
     listener = bind(host, port)
-    server = server_of(state, host=host)
+    server = server_of(state)
     thread = threading.Thread(target=server.run, args=([listener],), name="server")
     thread.start()
     deadline = time.monotonic() + START_S

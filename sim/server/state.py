@@ -6,6 +6,7 @@ Sources: ARN forms of botocore's service models.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from sim.errors import RehearsalError
-from sim.jobs import Jobs, rehearsal_command
-from sim.jobs.jobs import Start
+from sim.jobs import Jobs, Start, rehearsal_command
 from sim.runfolder import RunFolder
+from sim.runfolder.disk import named_errors
 from sim.server.aws.local_iam import LocalIam
 from sim.server.aws.local_s3 import LocalS3
 from sim.server.bedrock.deployments import Deployments
@@ -55,6 +56,21 @@ class ServerState:
     closers: list[Callable[[], None]] = field(default_factory=list)
     """Called when the server ends, last first."""
 
+    def end(self) -> None:
+        """End all children; a second time does nothing.
+
+        Those of jobs are asked at once, since a step takes its time; what answers wait for is
+        killed meanwhile.
+        """
+        ending = threading.Thread(target=self.jobs.close, name="ending jobs")
+        ending.start()
+        try:
+            self.functions.close()
+            while self.closers:
+                self.closers.pop()()
+        finally:
+            ending.join()
+
     def resolve_model(self, reference: str) -> Path | str:
         """Return the local model behind a base id, a custom model or a deployment.
 
@@ -93,6 +109,9 @@ def open_state(
         RehearsalError: another server holds the root, or something in it can't be read.
     """
     root = root.resolve()
+    with named_errors(root, "create the folder"):
+        # For its owner alone: functions, recipes and roles may hold keys and passwords.
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
     s3 = LocalS3(root / "s3")
     jobs = Jobs(root, parallel=parallel, start=start, deliver=Delivery(s3))
     state = ServerState(
@@ -110,7 +129,4 @@ def open_state(
     try:
         yield state
     finally:
-        for close in reversed(state.closers):
-            close()
-        state.functions.close()
-        jobs.close()
+        state.end()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import urllib.request
@@ -12,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from sim.cli import main
 from sim.cli.serve import exports
+from sim.server.running import is_loopback
 
 
 @contextmanager
@@ -74,6 +78,22 @@ def test_an_address_that_others_reach_needs_a_token(
     assert not (tmp_path / "root").exists()
 
 
+def test_an_address_that_others_reach_is_told_and_goes_by_any_name(tmp_path: Path) -> None:
+    with served(tmp_path / "root", "--host", "0.0.0.0", RFT_TOKEN="secret-token") as told:
+        name, port = urlsplit(told["url"]).netloc.rsplit(":", 1)
+        assert name == socket.gethostname()
+        for host in ("a-service", "192.0.2.2"):
+            headers = {"Authorization": "Bearer secret-token", "Host": f"{host}:{port}"}
+            address = urllib.request.Request(f"http://127.0.0.1:{port}", headers=headers)
+            with urllib.request.urlopen(address) as response:
+                assert response.status == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1", "::1"])
+def test_loopback_goes_by_its_names_in_any_case(host: str) -> None:
+    assert is_loopback(host)
+
+
 def test_a_taken_port_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with served(tmp_path / "root") as told:
         port = told["url"].rpartition(":")[2]
@@ -106,3 +126,8 @@ def test_no_parallel_job_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_variables_of_a_plain_endpoint_need_no_token() -> None:
     found = exports("http://127.0.0.1:1", region="us-east-1", shown=None)
     assert found["AWS_ACCESS_KEY_ID"] == found["OPENAI_API_KEY"] == "local"
+
+
+def test_what_is_kept_is_for_its_owner_alone(tmp_path: Path) -> None:
+    with served(tmp_path / "below" / "root"):
+        assert stat.S_IMODE((tmp_path / "below" / "root").stat().st_mode) == 0o700

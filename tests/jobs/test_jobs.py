@@ -196,9 +196,12 @@ def test_a_child_sees_no_secret() -> None:
             "HF_TOKEN": "x",
             "OPENAI_API_KEY": "x",
             "OMP_NUM_THREADS": "1",
+            "https_proxy": "http://proxy:3128",
+            "SSL_CERT_FILE": "/c",
         }
     )
-    assert seen.keys() == {"PATH", "HF_HOME", "OMP_NUM_THREADS", "PYTHONPATH"}
+    reaches = {"https_proxy", "SSL_CERT_FILE"}  # a model of the Hub, as with `rft run`
+    assert seen.keys() == {"PATH", "HF_HOME", "OMP_NUM_THREADS", "PYTHONPATH", *reaches}
 
 
 def test_the_command_is_an_ordinary_run(open_jobs: Callable[..., Jobs]) -> None:

@@ -164,19 +164,84 @@ def test_a_stop_asked_of_a_server_that_died_is_carried_out_by_the_next(
     assert steps(root, first) < 30
 
 
-def test_a_second_start_of_a_running_job_is_turned_away(tmp_path: Path) -> None:
+def test_a_second_start_of_a_running_job_finds_it_running(tmp_path: Path) -> None:
     from sim.jobs.child import Child
-    from sim.jobs.launcher import ALREADY_RUNNING
 
     lock, log = tmp_path / "lock", tmp_path / "log"
-    one = Child.start(["/bin/sh", "-c", "exec sleep 60"], lock=lock, log=log)
-    wait_until(lambda: lock.exists() and lock.read_text() != "")
-    two = Child.start(["/bin/sh", "-c", "echo ran"], lock=lock, log=log)
-    assert two.wait(20)
-    assert two.exit_code == ALREADY_RUNNING
-    assert one.is_alive()
+    one = Child.start(lambda: ["/bin/sh", "-c", "exec sleep 60"], lock=lock, log=log)
+    asked: list[str] = []
+    two = Child.start(lambda: asked, lock=lock, log=log)
+    assert asked == []
+    assert two.is_alive()
+    assert two.exit_code is None
     assert Child.left_behind(lock=lock, log=log) is not None
-    one.signal(signal.SIGKILL)
+    wait_until(lambda: lock.read_text() != "")
+    two.signal(signal.SIGKILL)
     assert one.wait(20)
+    assert two.wait(20)
+    assert one.exit_code == -signal.SIGKILL
     assert Child.left_behind(lock=lock, log=log) is None
     assert log.read_text() == ""
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_a_living_child_of_a_row_that_still_says_queued_is_taken_up_untouched(
+    tmp_path: Path, open_jobs: Callable[..., Jobs], has_begun: bool
+) -> None:
+    import sqlite3
+
+    from sim.jobs.child import Child
+
+    root = tmp_path / "root"
+    open_jobs(root).close()
+    job = _job_left_validating(root)
+    with sqlite3.connect(root / "jobs.sqlite") as db:
+        db.execute("UPDATE jobs SET status = 'queued'")
+    db.close()
+    folder = root / "runs" / job
+    script = f"""
+import os, sys, time
+if {has_begun}:
+    os.mkdir({str(folder)!r})  # what the next server must not take for a torn start
+open({str(root / "ready")!r}, "w").close()
+time.sleep(1)
+if {has_begun}:
+    os.rmdir({str(folder)!r})
+stub = [{str(STUB)!r}, {str(folder.parent)!r}, {job!r}, "9", ".05"]
+os.execv(sys.executable, [sys.executable, *stub])
+"""
+    places = {"lock": root / "children" / f"{job}.lock", "log": root / "children" / f"{job}.log"}
+    child = Child.start(lambda: [sys.executable, "-c", script], **places)
+    wait_until((root / "ready").exists)
+    jobs = open_jobs(root, parallel=2)
+    wait_until(lambda: jobs.get(job).status != "queued")
+    assert folder.exists() is has_begun
+    wait_until(all_ended(jobs))
+    assert child.wait(20)
+    assert child.exit_code == 0
+    assert jobs.get(job).status == "completed"
+    assert [how for _, how in starts(root, job)] == ["new"]
+
+
+def test_a_resumed_job_is_running_again_and_no_phase_goes_back(
+    open_jobs: Callable[..., Jobs],
+) -> None:
+    jobs = open_jobs(steps=60, pause_s=0.05)
+    job = jobs.create("bedrock", {}, name="a", request={})
+    wait_until(lambda: steps(jobs.root, job.id) > 2 and jobs.get(job.id).status == "running")
+    before = jobs.get(job.id).phases
+    jobs.close()
+    again = open_jobs(steps=60, pause_s=0.05)
+    seen: list[str] = []
+
+    def resumed() -> bool:
+        now = again.get(job.id)
+        seen.append(now.status)
+        assert now.phases.validation == before.validation
+        assert now.phases.data_processing == before.data_processing
+        assert now.phases.training.status == "InProgress"
+        return len(starts(jobs.root, job.id)) == 2 and steps(jobs.root, job.id) > 10
+
+    wait_until(resumed)
+    assert seen[-1] == "running"
+    assert "validating" not in seen

@@ -48,6 +48,10 @@ def test_a_file_names_models_one_by_one(tmp_path: Path) -> None:
         ("default: {maxSteps: 0}", "maxSteps"),
         ("default: {maxSteps: ten}", "maxSteps"),
         ("other: 1", "other"),
+        ("default: {overrides: {batchsize: 4}}", "default.overrides.batchsize"),
+        ("default: {overrides: {batchSize: 0}}", "default.overrides.batchSize"),
+        ("models: {amazon.nova-2-lite-v1:0:256k: {overrides: {batch_size: 4}}}", "batch_size"),
+        ("models: {openai.gpt-oss-20b: {overrides: {batchSize: 4}}}", "batchSize"),
     ],
 )
 def test_what_is_not_understood_is_named_with_its_line(
@@ -84,3 +88,24 @@ def test_every_difference_is_said() -> None:
     remarks = StandIn().remarks("bedrock", REQUEST)
     changed = StandIn().local("bedrock", REQUEST)["overrides"]
     assert all(any(name in remark for remark in remarks) for name in changed)
+
+
+def test_the_default_may_override_by_the_names_of_either_api(tmp_path: Path) -> None:
+    text = "default: {overrides: {batchSize: 4, n_epochs: 1, learningRate: 1e-5}}"
+    overrides = read_mapping(write(tmp_path, text)).default.overrides
+    assert overrides == {"batchSize": 4, "n_epochs": 1, "learningRate": 1e-5}
+
+
+def test_a_job_without_a_prompt_short_enough_names_the_mapping_s_key(tmp_path: Path) -> None:
+    import json
+
+    from sim.errors import DataError
+    from sim.plan import read_data
+    from sim.recipe import parse_recipe
+    from sim.tokens import load_tokenizer
+
+    data = {"trainingData": "problems:100", "validationData": "problems", "reward": "gsm8k"}
+    local = StandIn(limits=Limits(maxPromptLength=5)).local("bedrock", REQUEST)
+    recipe = parse_recipe(json.dumps({**REQUEST, "local": {**local, **data}}), name="job")
+    with pytest.raises(DataError, match=r"limits\.maxPromptLength in --mapping\) to at least \d+"):
+        read_data(recipe, load_tokenizer(recipe.model))

@@ -2,40 +2,87 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.server.errors import AwsError
-from sim.server.pages import page
+from sim.server.pages import Key, page
 
 
-@given(st.lists(st.text(), unique=True), st.integers(1, 7))
-def test_the_pages_together_are_the_list(items: list[str], size: int) -> None:
+def own(item: str) -> Key:
+    return (item,)
+
+
+Change = Callable[[list[str], list[str]], list[str]]
+
+
+def walked(items: list[str], *, size: int, is_ascending: bool, change: Change) -> list[str]:
+    """Return all pages together; after each the list is what `change` makes of it."""
     seen: list[str] = []
     token = None
     while True:
-        shown, token = page(items, key=str, size=size, token=token)
+        shown, token = page(items, key=own, is_ascending=is_ascending, size=size, token=token)
         seen += shown
         if token is None:
-            break
+            return seen
         assert len(shown) == size
-    assert seen == items
+        items = change(items, shown)
 
 
-def test_what_is_made_meanwhile_shifts_nothing() -> None:
-    _, token = page(["c", "b", "a"], key=str, size=1, token=None)
-    assert page(["e", "d", "c", "b", "a"], key=str, size=9, token=token)[0] == ["b", "a"]
-    assert page(["c", "b", "a", "z"], key=str, size=9, token=token)[0] == ["b", "a", "z"]
+@given(st.lists(st.text(), unique=True), st.integers(1, 7), st.booleans())
+def test_the_pages_together_are_the_list_in_order(
+    items: list[str], size: int, is_ascending: bool
+) -> None:
+    seen = walked(items, size=size, is_ascending=is_ascending, change=lambda items, _: items)
+    assert seen == sorted(items, reverse=not is_ascending)
+
+
+@given(st.lists(st.text(), unique=True), st.integers(1, 7), st.booleans())
+def test_deleting_what_each_page_shows_deletes_all(
+    items: list[str], size: int, is_ascending: bool
+) -> None:
+    def delete(items: list[str], shown: list[str]) -> list[str]:
+        return [one for one in items if one not in shown]
+
+    seen = walked(items, size=size, is_ascending=is_ascending, change=delete)
+    assert sorted(seen) == sorted(items)
+
+
+@given(st.sets(st.integers()), st.sets(st.integers()), st.booleans())
+def test_what_stays_is_shown_once_whatever_is_made_and_deleted_meanwhile(
+    before: set[int], after: set[int], is_ascending: bool
+) -> None:
+    options = {"is_ascending": is_ascending, "size": 2}
+    first, token = page(before, key=lambda one: (one,), token=None, **options)  # type: ignore[arg-type]
+    rest: list[int] = []
+    while token is not None:
+        shown, token = page(after, key=lambda one: (one,), token=token, **options)  # type: ignore[arg-type]
+        rest += shown
+    seen = [*first, *rest]
+    assert len(seen) == len(set(seen))
+    assert set(seen) >= before & after
 
 
 def test_a_token_survives_its_item_leaving_the_filter() -> None:
-    items = ["c", "b", "a"]
-    _, token = page(items, key=str, size=1, token=None)
-    assert page(items, key=str, keep=lambda one: one != "c", size=9, token=token)[0] == ["b", "a"]
+    items = ["a", "b", "c"]
+    _, token = page(items, key=own, size=1, token=None)
+    assert page(items, key=own, keep=lambda one: one != "a", size=9, token=token)[0] == ["b", "c"]
 
 
-@pytest.mark.parametrize("token", ["", "x", "bm9ib2R5", "ü"])
-def test_a_foreign_token_is_a_validation_error(token: str) -> None:
-    with pytest.raises(AwsError, match="nextToken"):
-        page(["a"], key=str, size=1, token=token)
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"nobody", b"1", b"[]", b"[1]", b"[null]", b"{}", b"[" * 9999, b"\xff"]
+)
+def test_a_foreign_token_is_a_validation_error(content: bytes) -> None:
+    token = base64.urlsafe_b64encode(content).decode()
+    with pytest.raises(AwsError, match="nextToken is not one of this endpoint's"):
+        page(["a"], key=own, size=1, token=token)
+
+
+def test_a_token_that_is_no_base64_is_a_validation_error() -> None:
+    for token in ("x", "ü", "bm9ib2R5", "\ud800"):
+        with pytest.raises(AwsError, match="Marker"):
+            page(["a"], key=own, size=1, token=token, name="Marker")

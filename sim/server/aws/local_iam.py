@@ -12,9 +12,9 @@ from typing import BinaryIO
 from urllib.parse import parse_qs
 
 from sim.runfolder.disk import append_line, dump, named_errors, read_json_lines
-from sim.server.aws.moto_app import Answer, MotoApp
+from sim.server.aws.answers import Answer
+from sim.server.aws.moto_app import REFUSED, MotoApp
 
-REFUSED = 400
 _READS = ("Get", "List", "Simulate", "Generate")
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 

@@ -16,10 +16,10 @@ from xml.etree.ElementTree import fromstring
 
 from sim.errors import RehearsalError
 from sim.runfolder.disk import dump, named_errors, read_json, replace_file
-from sim.server.aws.moto_app import Answer, MotoApp
+from sim.server.aws.answers import Answer
+from sim.server.aws.moto_app import REFUSED, MotoApp
 
 MISSING = 404
-REFUSED = 400
 
 
 class S3Error(RehearsalError, LookupError):

@@ -1,6 +1,7 @@
 """moto's S3, IAM and STS as functions of one request; the only module that knows moto.
 
 moto keeps everything in memory; what outlives a restart is `sim.server.aws.local_s3`'s business.
+What moto can't do, and what it stumbles over, is refused in the service's own form: never HTML.
 Sources: moto 5.2 (`moto.moto_server.werkzeug_app`); PEP 3333.
 """
 
@@ -9,24 +10,21 @@ from __future__ import annotations
 import io
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, BinaryIO, Final
 from urllib.parse import unquote
+from xml.parsers.expat import ExpatError
+
+from sim.server.aws.answers import Answer, Headers, not_simulated, xml_error
+from sim.server.errors import log_failure
 
 SERVICES: Final = ("s3", "iam", "sts")
 # moto reads the Region and the service from the credential, whoever the client is.
 SCOPE: Final = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/{service}/aws4_request"
-Headers = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole response."""
-
-    status: int
-    headers: Headers
-    body: bytes
+REFUSED: Final = 400
+_SHOWN: Final = 200
+_XML: Final = (b"<?xml", b"<Error")
 
 
 class MotoApp:
@@ -52,7 +50,10 @@ class MotoApp:
         environ["wsgi.input"] = data
         environ["CONTENT_LENGTH"] = str(_size(data))
         with self._lock:
-            return _call(self._app(service), environ)
+            answer = _call(self._app(service), environ)
+        if answer.status < REFUSED or method == "HEAD" or answer.body.startswith(_XML):
+            return answer
+        return not_simulated(service, f"moto, which serves it, answers {answer.status}")
 
     def _app(self, service: str) -> Any:
         if service not in self._apps:
@@ -60,8 +61,34 @@ class MotoApp:
 
             app = create_backend_app(service)  # type: ignore[arg-type]
             app.debug = False
+            app.register_error_handler(Exception, partial(_refused, service))
             self._apps[service] = app
         return self._apps[service]
+
+
+def _refused(service: str, error: Exception) -> Any:
+    """Return what Flask answers where moto raised."""
+    from werkzeug.exceptions import HTTPException
+
+    if isinstance(error, HTTPException):  # moto's own refusals, which know their form
+        return error
+    answer = _told(service, error)
+    return answer.body, answer.status, dict(answer.headers)
+
+
+def _told(service: str, error: Exception) -> Answer:
+    from botocore.model import OperationNotFoundError
+
+    if isinstance(error, ExpatError):
+        return xml_error(service, "MalformedXML", f"the XML can't be read: {error}", status=400)
+    if isinstance(error, ValueError):
+        return xml_error(service, "InvalidArgument", str(error)[:_SHOWN], status=400)
+    if isinstance(error, NotImplementedError | OperationNotFoundError):
+        return not_simulated(service, str(error)[:_SHOWN])
+    log_failure(error)
+    name = type(error).__name__
+    words = f"moto, which serves it, stumbled ({name}); the server's log has the traceback"
+    return not_simulated(service, words)
 
 
 def _size(data: BinaryIO) -> int:

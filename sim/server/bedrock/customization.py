@@ -11,14 +11,17 @@ model-customization-monitor.
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.contract.limits import NOVA_RFT_MODELS
 from sim.contract.statuses import PHASES
 from sim.dialects import bedrock
+from sim.errors import RecipeError
 from sim.jobs import Job, Phase
-from sim.server.bedrock.filters import in_order, within
+from sim.recipe import parse_recipe
+from sim.server.bedrock.filters import is_ascending, within
 from sim.server.bedrock.inputs import prepare
 from sim.server.bedrock.names import base_model_arn, find_job, job_arn, model_arn
 from sim.server.errors import conflict, invalid, not_found
@@ -75,6 +78,7 @@ class CustomizationJobs:
             local, code = prepare(self._state, request)
             stand_in = self._state.mapping.stand_in(bedrock.model_id(request))
             recipe = {**request, "local": {**stand_in.local("bedrock", request), **local}}
+            self._refuse_unrehearsable(recipe)
             extra = {
                 "region": call.region,
                 "remarks": stand_in.remarks("bedrock", request),
@@ -120,8 +124,9 @@ class CustomizationJobs:
             return is_named and is_so and within(job.created, params)
 
         shown, following = page(
-            in_order(self._jobs.list("bedrock"), params),
-            key=lambda job: job.id,
+            self._jobs.list("bedrock"),
+            key=lambda job: (job.created, job.id),
+            is_ascending=is_ascending(params),
             keep=is_wanted,
             size=params.get("maxResults", _PAGE),
             token=params.get("nextToken"),
@@ -155,6 +160,14 @@ class CustomizationJobs:
             is_gone = job.status in ("failed", "stopped") or job.extra.get("model_deleted")
             if job.request["customModelName"] == model and not is_gone:
                 raise conflict(f"a custom model named {model!r} already exists or is being made")
+
+    def _refuse_unrehearsable(self, recipe: dict[str, Any]) -> None:
+        """Refuse at once what would end the job in its first second, such as a bad override."""
+        path = self._state.root / "recipes" / "job.yaml"
+        try:
+            parse_recipe(json.dumps(recipe), name="the job", path=path)
+        except RecipeError as error:
+            raise invalid(str(error)) from None
 
 
 def _check(request: dict[str, Any], region: str) -> None:

@@ -1,6 +1,7 @@
 """Create, read, list and delete deployments of custom models.
 
 A deployment is active at once: the model is loaded when it is first asked.
+Assumed: a name in use is a ValidationException, since Create lists no ConflictException.
 Sources: botocore service model bedrock/2023-04-20.
 """
 
@@ -12,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.server.bedrock.filters import in_order, within
+from sim.server.bedrock.filters import is_ascending, within
 from sim.server.bedrock.names import (
     ACCOUNT,
     DEPLOYMENT,
@@ -21,7 +22,7 @@ from sim.server.bedrock.names import (
     find_model,
     model_arn,
 )
-from sim.server.errors import conflict, not_found
+from sim.server.errors import invalid, not_found
 from sim.server.pages import page
 from sim.server.rest import Call
 
@@ -49,7 +50,8 @@ class DeploymentOperations:
                 if token is not None and known["token"] == token:
                     return {"customModelDeploymentArn": known["arn"]}
                 if known["modelDeploymentName"] == params["modelDeploymentName"]:
-                    raise conflict(f"a deployment named {known['modelDeploymentName']!r} exists")
+                    name = known["modelDeploymentName"]
+                    raise invalid(f"a custom model deployment named {name!r} already exists")
             job = find_model(self._jobs, params["modelArn"])
             if job is None:
                 raise not_found(f"Could not find custom model {params['modelArn']!r}")
@@ -88,8 +90,9 @@ class DeploymentOperations:
             )
 
         shown, following = page(
-            in_order(self._store.all(), params),
-            key=lambda one: str(one["id"]),
+            self._store.all(),
+            key=lambda one: (one["createdAt"], one["id"]),
+            is_ascending=is_ascending(params),
             keep=is_wanted,
             size=params.get("maxResults", _PAGE),
             token=params.get("nextToken"),

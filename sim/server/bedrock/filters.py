@@ -5,10 +5,8 @@ Sources: botocore service model bedrock/2023-04-20.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from collections.abc import Mapping
+from typing import Any
 
 
 def within(created: float, params: Mapping[str, Any], *, after: str = "", before: str = "") -> bool:
@@ -18,7 +16,6 @@ def within(created: float, params: Mapping[str, Any], *, after: str = "", before
     return (earliest is None or created > earliest) and (latest is None or created < latest)
 
 
-def in_order(newest_first: Sequence[T], params: Mapping[str, Any]) -> Sequence[T]:
-    """Turn the list round where the oldest is wanted first."""
-    is_ascending = params.get("sortOrder") == "Ascending"
-    return newest_first[::-1] if is_ascending else newest_first
+def is_ascending(params: Mapping[str, Any]) -> bool:
+    """Whether the oldest is wanted first."""
+    return params.get("sortOrder") == "Ascending"

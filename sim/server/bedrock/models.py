@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.jobs import Job
-from sim.server.bedrock.filters import in_order, within
+from sim.server.bedrock.filters import is_ascending, within
 from sim.server.bedrock.names import (
     ACCOUNT,
     base_model_arn,
@@ -67,8 +67,9 @@ class CustomModels:
             return is_named and has_model(job) and within(made, params) and _is_of(job, params)
 
         shown, following = page(
-            in_order(self._jobs.list("bedrock"), params),
-            key=lambda job: job.id,
+            self._jobs.list("bedrock"),
+            key=lambda job: (job.ended or job.created, job.id),
+            is_ascending=is_ascending(params),
             keep=is_wanted,
             size=params.get("maxResults", _PAGE),
             token=params.get("nextToken"),

@@ -3,9 +3,11 @@
 The server itself never imports torch.
 """
 
+from sim.server.inference.leaving import while_there
 from sim.server.inference.models import (
     Answer,
     Ask,
+    Busy,
     ModelError,
     Models,
     Piece,
@@ -18,6 +20,7 @@ from sim.server.inference.of_state import models_of
 __all__ = [
     "Answer",
     "Ask",
+    "Busy",
     "ModelError",
     "Models",
     "Piece",
@@ -25,4 +28,5 @@ __all__ = [
     "Told",
     "begun",
     "models_of",
+    "while_there",
 ]

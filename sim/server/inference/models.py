@@ -25,10 +25,16 @@ from sim.server.inference import protocol
 
 COMMAND = (sys.executable, "-P", "-m", "sim.server.inference")
 LOG_KEPT_BYTES = 1024 * 1024
+WAITING_MAX = 64
+"""So many asks wait at most: answered one by one, a longer queue outlasts its clients' patience."""
 
 
 class ModelError(RehearsalError, RuntimeError):
     """The model can't answer: not loadable, out of memory, its process died."""
+
+
+class Busy(ModelError):  # noqa: N818 - what happened, not who erred
+    """Too many asks wait already; asked again later, it will be answered."""
 
 
 class Refused(RehearsalError, ValueError):  # noqa: N818 - what happened, not who erred
@@ -108,7 +114,8 @@ class Models:
 
         Raises:
             Refused: the ask is at fault.
-            ModelError: the model is.
+            Busy: too many wait.
+            ModelError: the model is at fault.
         """
         async with contextlib.aclosing(self.stream(ask)) as told:
             async for each in told:
@@ -121,14 +128,16 @@ class Models:
 
         Raises:
             Refused: the ask is at fault.
-            ModelError: the model is.
+            Busy: too many wait.
+            ModelError: the model is at fault.
         """
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         number = next(self._numbers)
         is_over = False
+        sending = asyncio.create_task(asyncio.to_thread(self._send, number, ask, loop, queue))
         try:
-            await asyncio.to_thread(self._send, number, ask, loop, queue)
+            await asyncio.shield(sending)  # a thread can't be called off midway
             while not is_over:
                 message = await queue.get()
                 is_over = "piece" not in message
@@ -139,9 +148,10 @@ class Models:
                 else:
                     yield Piece(message["piece"])
         finally:
-            mailbox = self._waiting.pop(number, None)
-            if mailbox is not None and not is_over:  # whoever listened has gone
-                _write(mailbox.process, {"unwanted": number})
+            if sending.done():
+                self._forget(number, is_over=is_over)
+            else:
+                sending.add_done_callback(lambda _: self._forget(number, is_over=False))
 
     def close(self) -> None:
         """End the process; whoever still waits is told that it died."""
@@ -151,6 +161,11 @@ class Models:
         if process is not None and reader is not None:
             process.kill()
             reader.join()
+
+    def _forget(self, number: int, *, is_over: bool) -> None:
+        mailbox = self._waiting.pop(number, None)
+        if mailbox is not None and not is_over:  # whoever listened has gone
+            _write(mailbox.process, {"unwanted": number})
 
     # In other threads
 
@@ -162,6 +177,12 @@ class Models:
         queue: asyncio.Queue[dict[str, Any]],
     ) -> None:
         with self._lock:
+            if len(self._waiting) >= WAITING_MAX:
+                raise Busy(
+                    "too many answers are being waited for",
+                    expected=f"at most {WAITING_MAX}; they are given one by one",
+                    hint="ask again later",
+                )
             if self._process is None or self._process.poll() is not None:
                 self._start()
             assert self._process is not None
@@ -244,7 +265,8 @@ async def begun(models: Models, ask: Ask) -> Told:
 
     Raises:
         Refused: the ask is at fault.
-        ModelError: the model is.
+        Busy: too many wait.
+        ModelError: the model is at fault.
     """
     told = models.stream(ask)
     first = await anext(told)

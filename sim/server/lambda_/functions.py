@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sim.contract.limits import LAMBDA_MEMORY_MB_MIN, LAMBDA_TIMEOUT_S_DEFAULT
 from sim.server.aws.local_s3 import S3Error
-from sim.server.bedrock.names import ACCOUNT
 from sim.server.errors import AwsError
-from sim.server.lambda_.store import LATEST, Resolved, check_name, now, revision, split_reference
+from sim.server.lambda_.references import FunctionId, find_function, new_function
+from sim.server.lambda_.store import LATEST, Resolved, now, revision
 from sim.server.pages import page
 from sim.server.rest import Call
 
@@ -52,36 +52,24 @@ class FunctionOperations:
     def create(self, call: Call) -> dict[str, Any]:
         """CreateFunction."""
         params = call.params
-        name = check_name(params["FunctionName"])
-        if self._store.has(name):
-            raise AwsError("ResourceConflictException", f"Function already exist: {name}")
+        function = new_function(params["FunctionName"], region=call.region)
+        self._refuse_known(function)
         if params.get("PackageType", "Zip") != "Zip":
             raise AwsError(_INVALID, "container images are not simulated; give a zip")
         if not str(params.get("Handler", "")) or not str(params.get("Runtime", "")):
             raise AwsError(_INVALID, "Runtime and Handler are mandatory parameters for functions")
-        code = self._store.keep_code(self._zip(params["Code"]))
-        arn = f"arn:aws:lambda:{call.region}:{ACCOUNT}:function:{name}"
-        base = {"Timeout": LAMBDA_TIMEOUT_S_DEFAULT, "MemorySize": LAMBDA_MEMORY_MB_MIN}
-        latest = {**base, "Description": "", **_settings(params), **code}
-        latest |= {"LastModified": now(), "RevisionId": revision(), "Version": LATEST}
-        record: dict[str, Any] = {
-            "arn": arn,
-            "versions": {LATEST: latest},
-            "aliases": {},
-            "next": 1,
-        }
-        record["tags"] = params.get("Tags", {})
-        if params.get("Publish"):
-            publish(record, description=None)
-        self._store.save(name, record)
-        version = str(record["next"] - 1) if params.get("Publish") else None
-        return configuration(self._store.resolve(name, version))
+        record = _new_record(function, params, self._code(params["Code"]))
+        version = publish(record, description=None) if params.get("Publish") else None
+        with self._store.changing:
+            self._refuse_known(function)
+            self._store.save(function, record)
+        return self._configuration(function, version)
 
     def get(self, call: Call) -> dict[str, Any]:
         """GetFunction; the code is not offered for download."""
         found = self._found(call)
         location = {"RepositoryType": "S3", "Location": found.code.as_uri()}
-        tags = self._store.record(found.name)["tags"] or None
+        tags = self._store.record(found.id)["tags"] or None
         return {"Configuration": configuration(found), "Code": location, "Tags": tags}
 
     def get_configuration(self, call: Call) -> dict[str, Any]:
@@ -91,38 +79,40 @@ class FunctionOperations:
     def update_code(self, call: Call) -> dict[str, Any]:
         """UpdateFunctionCode."""
         params = call.params
-        found = self._store.resolve(params["FunctionName"])
-        record = self._store.record(found.name)
-        _check_revision(record, params)
-        code = self._store.keep_code(self._zip(params))
-        if not params.get("DryRun"):
-            self._change(found.name, record, code)
-            if params.get("Publish"):
-                publish(record, description=None)
-                self._store.save(found.name, record)
-                return configuration(self._store.resolve(found.name, str(record["next"] - 1)))
-        return configuration(self._store.resolve(found.name))
+        function = self._unqualified(call)
+        _check_revision(self._store.record(function), params)
+        code = self._code(params)
+        if params.get("DryRun"):
+            return self._configuration(function, None)
+        with self._store.changing:
+            record = self._store.record(function)
+            _check_revision(record, params)
+            _change(record, code)
+            version = publish(record, description=None) if params.get("Publish") else None
+            self._store.save(function, record)
+        return self._configuration(function, version)
 
     def update_configuration(self, call: Call) -> dict[str, Any]:
         """UpdateFunctionConfiguration."""
-        found = self._store.resolve(call.params["FunctionName"])
-        record = self._store.record(found.name)
+        function = self._unqualified(call)
+        record = self._store.record(function)
         _check_revision(record, call.params)
-        self._change(found.name, record, _settings(call.params))
-        return configuration(self._store.resolve(found.name))
+        _change(record, _settings(call.params))
+        self._store.save(function, record)
+        return self._configuration(function, None)
 
     def list(self, call: Call) -> dict[str, Any]:
-        """ListFunctions."""
+        """ListFunctions, of the call's Region."""
         found: list[dict[str, Any]] = []
-        for name in self._store.names():
-            versions = self._store.record(name)["versions"]
-            wanted = versions if call.params.get("FunctionVersion") == "ALL" else (LATEST,)
-            found += [configuration(self._store.resolve(name, version)) for version in wanted]
+        for function in self._store.ids(call.region):
+            versions = self._store.record(function)["versions"]
+            wanted = versions if call.params.get("FunctionVersion") == "ALL" else (None,)
+            found += [self._configuration(function, version) for version in wanted]
         params = call.params
         size = params.get("MaxItems", _PAGE)
         shown, following = page(
             found,
-            key=lambda one: f"{one['FunctionArn']} {one['Version']}",
+            key=lambda one: (one["FunctionName"], version_number(one), one["FunctionArn"]),
             size=size,
             token=params.get("Marker"),
             invalid=_INVALID,
@@ -132,18 +122,18 @@ class FunctionOperations:
 
     def delete(self, call: Call) -> dict[str, Any]:
         """DeleteFunction, or one version of it."""
-        name, own = split_reference(call.params["FunctionName"])
+        function, own = find_function(call.params["FunctionName"], region=call.region)
         version = call.params.get("Qualifier") or own
-        record = self._store.record(name)
+        record = self._store.record(function)
         if version is None:
-            self._store.remove(name)
+            self._store.remove(function)
         elif version == LATEST or version in record["aliases"]:
             raise AwsError(_INVALID, "$LATEST version cannot be deleted without the function")
         elif any(alias["FunctionVersion"] == version for alias in record["aliases"].values()):
             raise AwsError("ResourceConflictException", f"an alias points to version {version}")
         elif version in record["versions"]:
             del record["versions"][version]
-            self._store.save(name, record)
+            self._store.save(function, record)
         return {}
 
     def list_tags(self, call: Call) -> dict[str, Any]:
@@ -152,22 +142,22 @@ class FunctionOperations:
 
     def tag(self, call: Call) -> dict[str, Any]:
         """TagResource."""
-        name, record = self._tagged(call)
+        function, record = self._tagged(call)
         record["tags"] = {**record["tags"], **call.params["Tags"]}
-        self._store.save(name, record)
+        self._store.save(function, record)
         return {}
 
     def untag(self, call: Call) -> dict[str, Any]:
         """UntagResource."""
-        name, record = self._tagged(call)
+        function, record = self._tagged(call)
         gone = call.params["TagKeys"]
         record["tags"] = {key: text for key, text in record["tags"].items() if key not in gone}
-        self._store.save(name, record)
+        self._store.save(function, record)
         return {}
 
     def add_permission(self, call: Call) -> dict[str, Any]:
         """AddPermission: accepted, since nothing here is refused for want of a permission."""
-        found = self._store.resolve(call.params["FunctionName"])
+        found = self._store.resolve(call.params["FunctionName"], region=call.region)
         principal = call.params["Principal"]
         is_service = principal.endswith(".amazonaws.com")
         statement = {
@@ -180,29 +170,58 @@ class FunctionOperations:
         return {"Statement": json.dumps(statement)}
 
     def _found(self, call: Call) -> Resolved:
-        return self._store.resolve(call.params["FunctionName"], call.params.get("Qualifier"))
+        params = call.params
+        return self._store.resolve(
+            params["FunctionName"], params.get("Qualifier"), region=call.region
+        )
 
-    def _tagged(self, call: Call) -> tuple[str, dict[str, Any]]:
-        name, _ = split_reference(call.params["Resource"])
-        return name, self._store.record(name)
+    def _unqualified(self, call: Call) -> FunctionId:
+        return self._store.resolve(call.params["FunctionName"], region=call.region).id
 
-    def _change(self, name: str, record: dict[str, Any], values: dict[str, Any]) -> None:
-        latest = {**record["versions"][LATEST], **values}
-        latest |= {"LastModified": now(), "RevisionId": revision()}
-        record["versions"][LATEST] = latest
-        self._store.save(name, record)
+    def _configuration(self, function: FunctionId, version: str | None) -> dict[str, Any]:
+        return configuration(self._store.resolve(function.arn, version))
 
-    def _zip(self, code: dict[str, Any]) -> bytes:
+    def _refuse_known(self, function: FunctionId) -> None:
+        if self._store.has(function):
+            raise AwsError("ResourceConflictException", f"Function already exist: {function.name}")
+
+    def _tagged(self, call: Call) -> tuple[FunctionId, dict[str, Any]]:
+        function, _ = find_function(call.params["Resource"], region=call.region)
+        return function, self._store.record(function)
+
+    def _code(self, code: dict[str, Any]) -> dict[str, Any]:
+        """Unpack what a request brings or names; long, and thus never under a lock."""
         content: bytes | None = code.get("ZipFile")
         if content is not None:
-            return content
+            return self._store.code.keep_upload(content)
         if "S3Bucket" not in code or "S3Key" not in code:
             raise AwsError(_INVALID, "Please provide a source for function code: a zip, or S3")
         try:
-            return self._state.s3.get(f"s3://{code['S3Bucket']}/{code['S3Key']}")
+            content = self._state.s3.get(f"s3://{code['S3Bucket']}/{code['S3Key']}")
         except S3Error as error:
             words = f"Error occurred while GetObject. {error.what}"
             raise AwsError(_INVALID, words) from None
+        return self._store.code.keep(content)
+
+
+def _new_record(
+    function: FunctionId, params: dict[str, Any], code: dict[str, Any]
+) -> dict[str, Any]:
+    base = {"Timeout": LAMBDA_TIMEOUT_S_DEFAULT, "MemorySize": LAMBDA_MEMORY_MB_MIN}
+    latest = {**base, "Description": "", **_settings(params), **code}
+    latest |= {"LastModified": now(), "RevisionId": revision(), "Version": LATEST}
+    return {
+        "arn": function.arn,
+        "versions": {LATEST: latest},
+        "aliases": {},
+        "next": 1,
+        "tags": params.get("Tags", {}),
+    }
+
+
+def _change(record: dict[str, Any], values: dict[str, Any]) -> None:
+    latest = {**record["versions"][LATEST], **values}
+    record["versions"][LATEST] = latest | {"LastModified": now(), "RevisionId": revision()}
 
 
 def publish(record: dict[str, Any], *, description: str | None) -> str:
@@ -236,6 +255,11 @@ def configuration(found: Resolved) -> dict[str, Any]:
         "State": "Active",
         "LastUpdateStatus": "Successful",
     }
+
+
+def version_number(one: dict[str, Any]) -> int:
+    """Return the number that versions are listed by; $LATEST comes first."""
+    return 0 if one["Version"] == LATEST else int(one["Version"])
 
 
 def _settings(params: dict[str, Any]) -> dict[str, Any]:

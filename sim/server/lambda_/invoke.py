@@ -1,7 +1,7 @@
 """Invoke a function: wait for it, leave it alone, or only say whether it could be.
 
 The log is what the function printed between the lines that Lambda writes, its last 4 KB.
-Sources: AWS Lambda API reference, Invoke.
+Sources: AWS Lambda API reference, Invoke (TooManyRequestsException and its reasons).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sim.grader.container import Fault, Outcome
 from sim.grader.log import GraderLog
 from sim.server.errors import AwsError
 from sim.server.json_body import parse_json
-from sim.server.lambda_.runner import Deployed
+from sim.server.lambda_.runner import Closing, Deployed
 from sim.server.lambda_.store import Resolved
 from sim.server.rest import Call, Reply
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 TAIL_BYTES: Final = 4096
 EVENT_BYTES: Final = 1024 * 1024
 """Of an asynchronous invocation."""
+INVOKING_MAX: Final = 64
+"""Synchronous invocations that run or wait; each holds a thread of the server."""
 _DRY_RUN: Final = "DryRun"
 _EVENT: Final = "Event"
 
@@ -38,19 +40,25 @@ class InvokeOperation:
 
     def __init__(self, state: ServerState) -> None:
         self._store = state.functions
+        self._free = threading.Semaphore(INVOKING_MAX)
 
     def invoke(self, call: Call) -> Reply:
         """Run the function as the invocation type says."""
-        found = self._store.resolve(call.params["FunctionName"], call.params.get("Qualifier"))
+        reference, qualifier = call.params["FunctionName"], call.params.get("Qualifier")
+        found = self._store.resolve(reference, qualifier, region=call.region)
         kind = call.params.get("InvocationType", "RequestResponse")
         body = _checked(call.params.get("Payload") or b"{}", kind)
         deployed = deployed_of(found)
         if kind == _DRY_RUN:
             return Reply(204, b"", {"X-Amz-Executed-Version": found.version})
         if kind == _EVENT:
-            threading.Thread(target=self._run, args=(deployed, body), daemon=True).start()
-            return Reply(202, b"")
-        outcome = self._run(deployed, body)
+            return Reply(202, b"") if self._is_taken(deployed, body) else _too_many()
+        if not self._free.acquire(blocking=False):
+            return _too_many()
+        try:
+            outcome = self._run(deployed, body)
+        finally:
+            self._free.release()
         headers = {"X-Amz-Executed-Version": found.version, "Content-Type": "application/json"}
         headers["x-amzn-RequestId"] = outcome.request_id
         if call.params.get("LogType") == "Tail":
@@ -61,11 +69,19 @@ class InvokeOperation:
             return Reply(200, json.dumps(_payload(outcome.answer, outcome)).encode(), headers)
         return Reply(200, outcome.answer, headers)
 
+    def _is_taken(self, deployed: Deployed, body: bytes) -> bool:
+        try:
+            return self._store.events.add(deployed, body)
+        except Closing as error:
+            raise AwsError("ServiceException", str(error)) from None
+
     def _run(self, deployed: Deployed, body: bytes) -> Outcome:
         try:
             return self._store.runner.invoke(deployed, body)
         except HandlerError as error:
             raise AwsError("InvalidParameterValueException", str(error)) from None
+        except Closing as error:
+            raise AwsError("ServiceException", str(error)) from None
 
 
 def deployed_of(found: Resolved) -> Deployed:
@@ -93,6 +109,18 @@ def _checked(body: bytes, kind: str) -> bytes:
         words = f"Could not parse request body into json: {error}"
         raise AwsError("InvalidRequestContentException", words) from None
     return body
+
+
+def _too_many() -> Reply:
+    """Refuse as Lambda does above the account's concurrency."""
+    code = "TooManyRequestsException"
+    body = {
+        "message": "Rate Exceeded.",
+        "Reason": "ConcurrentInvocationLimitExceeded",
+        "Type": "User",
+    }
+    headers = {"x-amzn-errortype": code, "Content-Type": "application/json", "Retry-After": "1"}
+    return Reply(429, json.dumps({"__type": code, **body}).encode(), headers)
 
 
 def _payload(fault: Fault, outcome: Outcome) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Sources: botocore service model lambda/2015-03-31; AWS Lambda API reference.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,49 +19,54 @@ if TYPE_CHECKING:
 
 def lambda_operations(state: ServerState) -> Mapping[str, Handler]:
     """Return the handlers by operation."""
-    functions = FunctionOperations(state)
-    versions = VersionOperations(state)
-    lock = threading.Lock()
-    handlers = _on_functions(functions) | _on_versions(versions)
+    functions, versions = FunctionOperations(state), VersionOperations(state)
+    changing = _changing_functions(functions) | _changing_versions(versions)
     return {
-        **{name: _one_at_a_time(handler, lock) for name, handler in handlers.items()},
+        **_reading(functions, versions),
+        **{name: _alone(handler, state) for name, handler in changing.items()},
+        # These two unpack a zip first, and lock for the rest themselves.
+        "CreateFunction": functions.create,
+        "UpdateFunctionCode": functions.update_code,
         "Invoke": InvokeOperation(state).invoke,
     }
 
 
-def _one_at_a_time(handler: Handler, lock: threading.Lock) -> Handler:
+def _alone(handler: Handler, state: ServerState) -> Handler:
     """Read, change and keep a function without another doing so in between."""
 
     def locked(call: Call) -> dict[str, Any] | Told | Reply:
-        with lock:
+        with state.functions.changing:
             return handler(call)
 
     return locked
 
 
-def _on_functions(functions: FunctionOperations) -> dict[str, Handler]:
+def _reading(functions: FunctionOperations, versions: VersionOperations) -> dict[str, Handler]:
     return {
-        "CreateFunction": functions.create,
         "GetFunction": functions.get,
         "GetFunctionConfiguration": functions.get_configuration,
-        "UpdateFunctionCode": functions.update_code,
-        "UpdateFunctionConfiguration": functions.update_configuration,
         "ListFunctions": functions.list,
-        "DeleteFunction": functions.delete,
         "ListTags": functions.list_tags,
-        "TagResource": functions.tag,
-        "UntagResource": functions.untag,
         "AddPermission": functions.add_permission,
+        "ListVersionsByFunction": versions.list,
+        "GetAlias": versions.get_alias,
+        "ListAliases": versions.list_aliases,
     }
 
 
-def _on_versions(versions: VersionOperations) -> dict[str, Handler]:
+def _changing_functions(functions: FunctionOperations) -> dict[str, Handler]:
+    return {
+        "UpdateFunctionConfiguration": functions.update_configuration,
+        "DeleteFunction": functions.delete,
+        "TagResource": functions.tag,
+        "UntagResource": functions.untag,
+    }
+
+
+def _changing_versions(versions: VersionOperations) -> dict[str, Handler]:
     return {
         "PublishVersion": versions.publish,
-        "ListVersionsByFunction": versions.list,
         "CreateAlias": versions.create_alias,
-        "GetAlias": versions.get_alias,
         "UpdateAlias": versions.update_alias,
         "DeleteAlias": versions.delete_alias,
-        "ListAliases": versions.list_aliases,
     }

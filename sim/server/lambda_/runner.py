@@ -1,7 +1,8 @@
 """Invoke functions: warm containers of the grader's own runtime.
 
 One container per function and version stays warm; invocations of one function wait for each other.
-The oldest containers are ended when there are too many, as Lambda ends idle ones.
+The oldest containers are ended when there are too many, as Lambda ends idle ones; one that somebody
+runs or waits for is never among them.
 Sources: AWS Lambda developer guide, "Lambda execution environment".
 """
 
@@ -14,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim.grader.container import Container, Function, Outcome
+from sim.errors import RehearsalError
+from sim.grader.container import Container, Fault, Function, Outcome
 from sim.grader.environment import lambda_environment, link_runtime
 
 WARM_MAX = 8
@@ -35,32 +37,55 @@ class Deployed:
     """Another one means another container."""
 
 
+class Closing(RehearsalError, RuntimeError):  # noqa: N818 - what happens, not who erred
+    """The server ends, and no function is run any more."""
+
+
 class _Warm:
     """One function's container and the folder it lives in."""
 
     def __init__(self, deployed: Deployed) -> None:
-        self.lock = threading.Lock()
+        self.users = 0
+        """Who runs it or waits for it; the runner's to count."""
+        self._lock = threading.Lock()
         self._scratch = tempfile.TemporaryDirectory(prefix="function-")
         self._function = _describe(deployed, Path(self._scratch.name))
         self._container: Container | None = None
-        self._is_closed = False
+        self._is_killed = False
 
     def invoke(self, event: bytes) -> Outcome:
-        with self.lock:
+        """Run one event, after those that came before it.
+
+        Raises:
+            Closing: it has been killed.
+        """
+        with self._lock:
+            if self._is_killed:
+                raise closing()
             if self._container is not None and not self._container.usable:
                 self._container.close()
                 self._container = None
             if self._container is None:
                 self._container = Container(self._function)
-            return self._container.invoke(event)
+            if self._is_killed:  # while the container started
+                self._container.kill()
+            outcome = self._container.invoke(event)
+        if self._is_killed and isinstance(outcome.answer, Fault):
+            raise closing()
+        return outcome
+
+    def kill(self) -> None:
+        """End what runs, without waiting for it."""
+        self._is_killed = True
+        container = self._container
+        if container is not None:
+            container.kill()
 
     def close(self) -> None:
-        with self.lock:
-            if not self._is_closed:
-                self._is_closed = True
-                if self._container is not None:
-                    self._container.close()
-                self._scratch.cleanup()
+        """Leave nothing behind; only for one without users."""
+        if self._container is not None:
+            self._container.close()
+        self._scratch.cleanup()
 
 
 class Runner:
@@ -69,32 +94,60 @@ class Runner:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._warm: OrderedDict[tuple[str, str], _Warm] = OrderedDict()
+        self._is_closing = False
 
     def invoke(self, deployed: Deployed, event: bytes) -> Outcome:
         """Run one event and wait for its outcome.
 
         Raises:
             HandlerError: the function's own environment can't be made.
+            Closing: the server ends.
         """
-        return self._warmed(deployed).invoke(event)
+        warm = self._take(deployed)
+        try:
+            return warm.invoke(event)
+        finally:
+            self._give_back(warm)
 
     def close(self) -> None:
-        """End all containers."""
+        """Kill all containers and start none any more; whoever waits for an answer is told."""
         with self._lock:
-            for warm in self._warm.values():
-                warm.close()
-            self._warm.clear()
+            self._is_closing = True
+            found = list(self._warm.values())
+            idle = self._superfluous()
+        for warm in found:
+            warm.kill()
+        for warm in idle:
+            warm.close()
 
-    def _warmed(self, deployed: Deployed) -> _Warm:
+    def _take(self, deployed: Deployed) -> _Warm:
         key = (deployed.arn, deployed.revision)
         with self._lock:
+            if self._is_closing:
+                raise closing()
             if key not in self._warm:
                 self._warm[key] = _Warm(deployed)
             self._warm.move_to_end(key)
-            idle = [one for one in self._warm if one != key and not self._warm[one].lock.locked()]
-            for old in idle[: max(0, len(self._warm) - WARM_MAX)]:
-                self._warm.pop(old).close()
+            self._warm[key].users += 1
             return self._warm[key]
+
+    def _give_back(self, warm: _Warm) -> None:
+        with self._lock:
+            warm.users -= 1
+            gone = self._superfluous()
+        for each in gone:
+            each.close()
+
+    def _superfluous(self) -> list[_Warm]:
+        """Take out the oldest that nobody uses, as many as are too many."""
+        most = 0 if self._is_closing else WARM_MAX
+        idle = [key for key, warm in self._warm.items() if warm.users == 0]
+        return [self._warm.pop(key) for key in idle[: max(0, len(self._warm) - most)]]
+
+
+def closing() -> Closing:
+    """Return why no function is run any more."""
+    return Closing("the endpoint is ending", hint="invoke the function again once it is back")
 
 
 def _describe(deployed: Deployed, scratch: Path) -> Function:

@@ -6,12 +6,14 @@ Sources: AWS Lambda API reference.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from sim.server.errors import AwsError
-from sim.server.lambda_.functions import configuration, publish
-from sim.server.lambda_.store import LATEST, revision, split_reference
-from sim.server.pages import page
+from sim.server.lambda_.functions import configuration, publish, version_number
+from sim.server.lambda_.references import FunctionId, find_function
+from sim.server.lambda_.store import LATEST, revision
+from sim.server.pages import Key, page
 from sim.server.rest import Call
 
 if TYPE_CHECKING:
@@ -29,36 +31,37 @@ class VersionOperations:
 
     def publish(self, call: Call) -> dict[str, Any]:
         """PublishVersion."""
-        name, record = self._record(call)
+        function, record = self._record(call)
         asked = call.params.get("CodeSha256")
         if asked is not None and asked != record["versions"][LATEST]["CodeSha256"]:
             raise AwsError(_INVALID, "CodeSHA256 does not match that of $LATEST")
         version = publish(record, description=call.params.get("Description"))
-        self._store.save(name, record)
-        return configuration(self._store.resolve(name, version))
+        self._store.save(function, record)
+        return configuration(self._store.resolve(function.arn, version))
 
     def list(self, call: Call) -> dict[str, Any]:
         """ListVersionsByFunction."""
-        name, record = self._record(call)
+        function, record = self._record(call)
         found = [
-            configuration(self._store.resolve(name, version)) for version in record["versions"]
+            configuration(self._store.resolve(function.arn, version))
+            for version in record["versions"]
         ]
-        shown, following = _page(found, call, key="Version")
+        shown, following = _page(found, call, key=lambda one: (version_number(one),))
         return {"Versions": shown, "NextMarker": following}
 
     def create_alias(self, call: Call) -> dict[str, Any]:
         """CreateAlias."""
-        name, record = self._record(call)
+        function, record = self._record(call)
         alias = call.params["Name"]
         if alias in record["aliases"]:
             raise AwsError("ResourceConflictException", f"Alias already exists: {alias}")
-        return self._set(name, record, alias, {"Description": ""}, call)
+        return self._set(function, record, alias, {"Description": ""}, call)
 
     def update_alias(self, call: Call) -> dict[str, Any]:
         """UpdateAlias."""
-        name, record = self._record(call)
+        function, record = self._record(call)
         alias = call.params["Name"]
-        return self._set(name, record, alias, self._alias(record, alias), call)
+        return self._set(function, record, alias, self._alias(record, alias), call)
 
     def get_alias(self, call: Call) -> dict[str, Any]:
         """GetAlias."""
@@ -67,9 +70,9 @@ class VersionOperations:
 
     def delete_alias(self, call: Call) -> dict[str, Any]:
         """DeleteAlias."""
-        name, record = self._record(call)
+        function, record = self._record(call)
         if record["aliases"].pop(call.params["Name"], None) is not None:
-            self._store.save(name, record)
+            self._store.save(function, record)
         return {}
 
     def list_aliases(self, call: Call) -> dict[str, Any]:
@@ -81,12 +84,12 @@ class VersionOperations:
             for alias in record["aliases"].values()
             if version in (None, alias["FunctionVersion"])
         ]
-        shown, following = _page(found, call, key="Name")
+        shown, following = _page(found, call, key=lambda one: (one["Name"],))
         return {"Aliases": shown, "NextMarker": following}
 
-    def _record(self, call: Call) -> tuple[str, dict[str, Any]]:
-        name, _ = split_reference(call.params["FunctionName"])
-        return name, self._store.record(name)
+    def _record(self, call: Call) -> tuple[FunctionId, dict[str, Any]]:
+        function, _ = find_function(call.params["FunctionName"], region=call.region)
+        return function, self._store.record(function)
 
     def _alias(self, record: dict[str, Any], alias: str) -> dict[str, Any]:
         found: dict[str, Any] | None = record["aliases"].get(alias)
@@ -96,7 +99,12 @@ class VersionOperations:
         return found
 
     def _set(
-        self, name: str, record: dict[str, Any], alias: str, known: dict[str, Any], call: Call
+        self,
+        function: FunctionId,
+        record: dict[str, Any],
+        alias: str,
+        known: dict[str, Any],
+        call: Call,
     ) -> dict[str, Any]:
         if call.params.get("RoutingConfig"):
             raise AwsError(_INVALID, "weighted routing is not simulated")
@@ -112,16 +120,16 @@ class VersionOperations:
             words = f"Function not found: {record['arn']}:{changed['FunctionVersion']}"
             raise AwsError("ResourceNotFoundException", words)
         record["aliases"][alias] = changed
-        self._store.save(name, record)
+        self._store.save(function, record)
         return changed
 
 
 def _page(
-    found: list[dict[str, Any]], call: Call, *, key: str
+    found: list[dict[str, Any]], call: Call, *, key: Callable[[dict[str, Any]], Key]
 ) -> tuple[list[dict[str, Any]], str | None]:
     return page(
         found,
-        key=lambda one: str(one[key]),
+        key=key,
         size=call.params.get("MaxItems", _PAGE),
         token=call.params.get("Marker"),
         invalid=_INVALID,

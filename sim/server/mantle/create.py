@@ -16,6 +16,7 @@ from sim.errors import RecipeError
 from sim.recipe import parse_recipe
 from sim.server.bedrock.inputs import function_local
 from sim.server.errors import AwsError
+from sim.server.lambda_.references import find_function
 from sim.server.lambda_.store import Functions, Resolved
 from sim.server.mantle.errors import OpenAIError
 from sim.server.mantle.files import Files
@@ -98,8 +99,17 @@ def resolved(functions: Functions, arn: str) -> Resolved:
     try:
         return functions.resolve(arn)
     except AwsError as error:
+        is_missing = error.code == "ResourceNotFoundException"
         raise OpenAIError(
-            f"{error.message}. Create it with the Lambda API of this endpoint first.",
+            f"{error.message}. Create it with the Lambda API of this endpoint first"
+            f"{_elsewhere(functions, arn) if is_missing else ''}.",
             param=openai.LAMBDA_PATH,
             code="grader_not_found",
         ) from error
+
+
+def _elsewhere(functions: Functions, arn: str) -> str:
+    """Return a hint where another Region has a function of that name."""
+    function, _ = find_function(arn, region=None)
+    others = [each for each in functions.regions_with(function.name) if each != function.region]
+    return f", in {function.region}; there is one in {', '.join(others)}" if others else ""

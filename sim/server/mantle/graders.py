@@ -61,14 +61,14 @@ class Graders:
         for name in body:
             if name not in ("grader", "model_sample", "item"):
                 raise unsupported(name, "The local endpoint does not simulate it.")
-        function = self._function(body)
+        function = await run_in_threadpool(self._function, body)
         sample = _sample(body)
         return JSONResponse(await run_in_threadpool(_run, function, sample))
 
     async def validate(self, request: Request) -> Response:
         """Answer `POST /v1/fine_tuning/alpha/graders/validate`."""
         body = await read_body(request)
-        self._function(body)
+        await run_in_threadpool(self._function, body)
         return JSONResponse({"grader": body["grader"]})
 
     def _function(self, body: Mapping[str, Any]) -> Resolved:

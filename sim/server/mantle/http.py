@@ -9,10 +9,12 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sim.errors import RehearsalError
+from sim.server.errors import log_failure
 from sim.server.inference import ModelError, Refused
 from sim.server.json_body import parse_json
 from sim.server.mantle.errors import OpenAIError, model_failed, wrong
@@ -31,6 +33,7 @@ def refusing(endpoint: Endpoint) -> Endpoint:
         except (ModelError, Refused) as error:
             return model_failed(error).response()
         except RehearsalError as error:
+            log_failure(error)
             return OpenAIError(str(error), status=500, kind="server_error").response()
 
     return answer
@@ -43,7 +46,7 @@ async def read_body(request: Request) -> dict[str, Any]:
         OpenAIError: it is none.
     """
     try:
-        body = parse_json(await request.body())
+        body = await run_in_threadpool(parse_json, await request.body())
     except ValueError as error:
         raise OpenAIError(f"We could not parse the JSON body of your request: {error}") from error
     if not isinstance(body, dict):

@@ -5,17 +5,21 @@ Sources: OpenAI API reference, chat completions and responses.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sim.server.inference import ModelError, Told, begun, models_of
+from sim.server.inference import Answer, Ask, Busy, ModelError, Told, begun, models_of, while_there
 from sim.server.mantle import chat, responses
-from sim.server.mantle.errors import model_failed
+from sim.server.mantle.errors import OpenAIError, model_failed
 from sim.server.mantle.http import event, event_stream, model_name, read_body
 from sim.server.mantle.models import local_model
 from sim.server.state import ServerState
+
+T = TypeVar("T")
 
 
 class Inference:
@@ -28,24 +32,40 @@ class Inference:
         """Answer `POST /v1/chat/completions`."""
         body = await read_body(request)
         name = model_name(body)
-        asked = chat.read_chat(body, model=name, local_model=local_model(self._state, name))
+        asked = chat.read_chat(body, model=name, local_model=await self._local(name))
         if not asked.stream:
-            answer = await models_of(self._state).answer(asked.ask)
-            return JSONResponse(chat.as_completion(asked, answer))
-        return event_stream(_chat_events(asked, await begun(models_of(self._state), asked.ask)))
+            return JSONResponse(chat.as_completion(asked, await self._answer(request, asked.ask)))
+        return event_stream(_chat_events(asked, await self._begun(request, asked.ask)))
 
     async def responses(self, request: Request) -> Response:
         """Answer `POST /v1/responses`."""
         body = await read_body(request)
         name = model_name(body)
-        local = local_model(self._state, name)
+        local = await self._local(name)
         asked = responses.read_response_request(body, model=name, local_model=local)
         response = responses.Response(asked)
         if not asked.stream:
-            return JSONResponse(response.ended(await models_of(self._state).answer(asked.ask)))
-        return event_stream(
-            _response_events(response, await begun(models_of(self._state), asked.ask))
-        )
+            return JSONResponse(response.ended(await self._answer(request, asked.ask)))
+        return event_stream(_response_events(response, await self._begun(request, asked.ask)))
+
+    async def _local(self, name: str) -> str:
+        return await run_in_threadpool(local_model, self._state, name)
+
+    async def _answer(self, request: Request, ask: Ask) -> Answer:
+        return await _in_turn(request, models_of(self._state).answer(ask))
+
+    async def _begun(self, request: Request, ask: Ask) -> Told:
+        return await _in_turn(request, begun(models_of(self._state), ask))
+
+
+async def _in_turn(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Return what the work gives, as long as its client waits for it."""
+    try:
+        return await while_there(request, work)
+    except Busy as error:
+        raise OpenAIError(
+            str(error), status=429, kind="rate_limit_error", code="rate_limit_exceeded"
+        ) from error
 
 
 async def _chat_events(asked: chat.ChatRequest, told: Told) -> AsyncIterator[str]:

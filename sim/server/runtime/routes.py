@@ -20,14 +20,15 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from sim.errors import RehearsalError
-from sim.server.errors import NOT_SIMULATED, AwsError, aws_error, invalid, not_found
-from sim.server.inference import Ask, ModelError, Refused, begun, models_of
+from sim.server.errors import NOT_SIMULATED, AwsError, aws_error, invalid, log_failure, not_found
+from sim.server.inference import Ask, Busy, ModelError, Refused, begun, models_of, while_there
 from sim.server.json_body import parse_json
 from sim.server.mantle import chat
 from sim.server.mantle.errors import OpenAIError
 from sim.server.mapping import BASE_MODELS
 from sim.server.runtime import eventstream
 from sim.server.runtime.converse import as_events, as_reply, milliseconds_since, read_converse
+from sim.server.runtime.deployed import callable_model
 from sim.server.runtime.nova import as_nova, as_nova_chunks, read_nova
 from sim.server.state import ServerState, UnknownModelError
 
@@ -70,9 +71,12 @@ def _refusing(
             return error.response()
         except (OpenAIError, Refused) as error:
             return aws_error("ValidationException", str(error))
+        except Busy as error:
+            return aws_error("ThrottlingException", str(error))
         except ModelError as error:
             return aws_error("ModelErrorException", str(error), status=MODEL_ERROR_STATUS)
         except RehearsalError as error:
+            log_failure(error)
             return aws_error("InternalServerException", str(error))
 
     return answer
@@ -87,13 +91,15 @@ class _Runtime:
     async def converse(self, request: Request) -> Response:
         """Converse."""
         began = time.perf_counter()
-        answer = await models_of(self._state).answer(await self._converse_ask(request))
+        ask = await self._converse_ask(request)
+        answer = await while_there(request, models_of(self._state).answer(ask))
         return JSONResponse(as_reply(answer, latency_ms=milliseconds_since(began)))
 
     async def converse_stream(self, request: Request) -> Response:
         """ConverseStream."""
         began = time.perf_counter()
-        told = await begun(models_of(self._state), await self._converse_ask(request))
+        ask = await self._converse_ask(request)
+        told = await while_there(request, begun(models_of(self._state), ask))
 
         async def frames() -> AsyncIterator[bytes]:
             async for name, value in as_events(told, began=began):
@@ -110,7 +116,7 @@ class _Runtime:
         """InvokeModel."""
         began = time.perf_counter()
         ask, asked = await self._invoke_ask(request, streams=False)
-        answer = await models_of(self._state).answer(ask)
+        answer = await while_there(request, models_of(self._state).answer(ask))
         body = as_nova(answer) if asked is None else chat.as_completion(asked, answer)
         headers = {
             "x-amzn-bedrock-invocation-latency": str(milliseconds_since(began)),
@@ -123,7 +129,7 @@ class _Runtime:
         """InvokeModelWithResponseStream."""
         began = time.perf_counter()
         ask, asked = await self._invoke_ask(request, streams=True)
-        told = await begun(models_of(self._state), ask)
+        told = await while_there(request, begun(models_of(self._state), ask))
         chunks: Chunks = as_nova_chunks(told, began=began)
         if asked is not None:
             chunks = chat.as_chunks(asked, told)
@@ -162,7 +168,7 @@ class _Runtime:
         """Return the model as the client calls it, and the local one."""
         name = request.path_params["model"]
         try:
-            return name, str(await run_in_threadpool(self._state.resolve_model, name))
+            return name, await run_in_threadpool(callable_model, self._state, name)
         except UnknownModelError:
             if name.startswith("arn:"):
                 raise not_found(
@@ -173,7 +179,7 @@ class _Runtime:
 
 async def _body(request: Request) -> dict[str, Any]:
     try:
-        body = parse_json(await request.body() or b"{}")
+        body = await run_in_threadpool(parse_json, await request.body() or b"{}")
     except ValueError as error:
         raise invalid(f"Malformed input request: {error}") from error
     if not isinstance(body, dict):

@@ -8,8 +8,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from sim.server.mapping import ModelMapping, StandIn
 from tests.jobs.conftest import stub_command, wait_until
-from tests.server.asking import create_function, put, records, rft_request, wait_for_job
+from tests.server.asking import (
+    REWARD,
+    create_function,
+    put,
+    records,
+    rft_request,
+    wait_for_job,
+    zipped,
+)
 from tests.server.conftest import Endpoint
 
 BUCKET = "training-data"
@@ -262,7 +271,9 @@ def test_a_model_is_read_deployed_tagged_and_deleted(bedrock: Any, endpoint: End
     listed = bedrock.list_custom_model_deployments(modelArnEquals=model)
     assert [one["customModelDeploymentArn"] for one in listed["modelDeploymentSummaries"]] == [arn]
     twice = {"modelDeploymentName": "live", "modelArn": model}
-    assert refused(bedrock.create_custom_model_deployment, **twice)[0] == "ConflictException"
+    code, words = refused(bedrock.create_custom_model_deployment, **twice)
+    assert code == "ValidationException"  # Create lists no ConflictException
+    assert "named 'live' already exists" in words
     assert refused(bedrock.delete_custom_model, modelIdentifier=model)[0] == "ConflictException"
     bedrock.delete_custom_model_deployment(customModelDeploymentIdentifier=arn)
     bedrock.delete_custom_model(modelIdentifier=model)
@@ -311,3 +322,85 @@ def test_a_failed_job_gives_its_reason(serve_root: Callable[..., Endpoint]) -> N
     ended = wait_for_job(client, arn)
     assert ended["status"] == "Failed"
     assert ended["failureMessage"] == "rft: the handler failed"
+
+
+def test_a_job_by_version_or_alias_gets_that_version_s_code_and_settings(
+    bedrock: Any, endpoint: Endpoint
+) -> None:
+    from sim.recipe import load_recipe
+
+    name = "reward-in-versions"
+    client = endpoint.client("lambda")
+    create_function(endpoint, name, REWARD.replace('"graded"', '"first"'), Timeout=11)
+    client.publish_version(FunctionName=name)
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    code = zipped(lambda_function=REWARD.replace('"graded"', '"second"'))
+    client.update_function_code(FunctionName=name, ZipFile=code)
+    client.update_function_configuration(FunctionName=name, Timeout=22)
+    expected = {":1": ("first", 11), ":live": ("first", 11), "": ("second", 22)}
+    for number, (qualifier, (word, timeout)) in enumerate(expected.items()):
+        asked = rft_request(f"versions-{number}", bucket=BUCKET, function=name + qualifier)
+        arn = bedrock.create_model_customization_job(**asked)["jobArn"]
+        job_id = arn.rpartition("/")[2]
+        recipe = load_recipe(endpoint.state.root / "recipes" / f"{job_id}.yaml")
+        assert f'"{word}"' in (recipe.reward_path / "lambda_function.py").read_text()
+        assert recipe.local.lambda_.timeout == timeout
+        shown = bedrock.get_model_customization_job(jobIdentifier=arn)
+        assert shown["customizationConfig"] == asked["customizationConfig"]
+
+
+@pytest.mark.parametrize("qualifier", ["2", "dead"])
+def test_a_job_by_a_version_or_alias_that_is_not_there_is_refused(
+    bedrock: Any, endpoint: Endpoint, qualifier: str
+) -> None:
+    wrong = rft_request("bad", bucket=BUCKET, function=f"{FUNCTION}:{qualifier}")
+    code, words = refused(bedrock.create_model_customization_job, **wrong)
+    assert code == "ValidationException"
+    assert f"{FUNCTION}:{qualifier}" in words
+
+
+def test_a_mapping_that_no_job_could_run_with_is_refused_when_a_job_is_created(
+    serve_root: Callable[..., Endpoint],
+) -> None:
+    stand_in = StandIn(overrides={"n_epochs": 1})
+    endpoint = serve_root(mapping=ModelMapping(stand_in))
+    put(endpoint, BUCKET, train=records(), validation=records(10))
+    create_function(endpoint, FUNCTION)
+    client = endpoint.client("bedrock")
+    code, words = refused(client.create_model_customization_job, **request("bad"))
+    assert code == "ValidationException"
+    assert "n_epochs" in words
+    assert client.list_model_customization_jobs()["modelCustomizationJobSummaries"] == []
+
+
+def test_listing_and_deleting_deployments_page_by_page_deletes_them_all(
+    serve_root: Callable[..., Endpoint],
+) -> None:
+    endpoint = serve_root()
+    for number in range(5):
+        deployment = {"id": f"abcdefghijk{number}", "createdAt": 1.0 + number // 2, "tags": []}
+        arn = f"arn:aws:bedrock:us-east-1:123456789012:custom-model-deployment/abcdefghijk{number}"
+        deployment |= {"arn": arn, "modelDeploymentName": f"d{number}", "token": None}
+        endpoint.state.deployments.put({**deployment, "modelArn": "a", "description": None})
+    client = endpoint.client("bedrock")
+    pages = client.get_paginator("list_custom_model_deployments")
+    key = "modelDeploymentSummaries"
+    for part in pages.paginate(PaginationConfig={"PageSize": 2}):
+        for one in part[key]:
+            arn = one["customModelDeploymentArn"]
+            client.delete_custom_model_deployment(customModelDeploymentIdentifier=arn)
+    assert client.list_custom_model_deployments()[key] == []
+
+
+def test_listing_and_deleting_functions_page_by_page_deletes_them_all(
+    serve_root: Callable[..., Endpoint],
+) -> None:
+    endpoint = serve_root()
+    for number in range(5):
+        create_function(endpoint, f"f{number}")
+    client = endpoint.client("lambda")
+    pages = client.get_paginator("list_functions")
+    for part in pages.paginate(PaginationConfig={"PageSize": 2}):
+        for one in part["Functions"]:
+            client.delete_function(FunctionName=one["FunctionName"])
+    assert client.list_functions()["Functions"] == []

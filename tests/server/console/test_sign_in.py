@@ -46,7 +46,7 @@ def test_the_cookie_opens_the_console_and_nothing_else(locked: Endpoint) -> None
     assert b"No job yet" in send(locked, "/console", cookie=cookie)[2]
     assert json.loads(send(locked, "/console/jobs", cookie=cookie)[2]) == {"jobs": []}
     for path in ("/", "/v1/models", "/foundation-models", "/%63onsole", "/model/x/invoke"):
-        assert send(locked, path, cookie=cookie)[0] == 403
+        assert send(locked, path, cookie=cookie)[0] in (401, 403)
 
 
 @pytest.mark.parametrize("service", ["s3", "iam", "lambda", "kms"])

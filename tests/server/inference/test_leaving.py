@@ -1,30 +1,33 @@
-"""Clients that leave in the midst of a stream, and models that fail there, through both doors."""
+"""Clients that leave before the end, too many that wait, models that fail, through both doors."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from botocore.exceptions import EventStreamError
-from openai import APIError, OpenAI
+from botocore.exceptions import ClientError, EventStreamError
+from openai import APIError, OpenAI, RateLimitError
 
-from sim.server.inference import Models
+from sim.server.inference import Models, models
 from tests.jobs.conftest import wait_until
 from tests.server.conftest import Endpoint
 
-# A process that says one piece of an answer and no more.
+# A process that says one piece of an answer and no more, or, asked to be mute, not even that.
 SLOW = """
 import json, sys
 for line in sys.stdin:
     message = json.loads(line)
-    if "ask" in message:
+    if "ask" in message and "mute" not in str(message["messages"]):
         print(json.dumps({"ask": message["ask"], "piece": "one"}), flush=True)
         if "fail" in str(message["messages"]):
             sys.exit(1)
 """
+GPT = "openai.gpt-oss-20b"
 NOVA = "amazon.nova-2-lite-v1:0:256k"
 
 
@@ -36,19 +39,24 @@ def slow(serve_root: Callable[..., Endpoint]) -> Endpoint:
     return endpoint
 
 
-def chat(client: OpenAI, text: str) -> Any:
-    return client.chat.completions.create(
-        model="openai.gpt-oss-20b", messages=[{"role": "user", "content": text}], stream=True
-    )
+def plain(text: str) -> Any:
+    return [{"role": "user", "content": text}]
+
+
+def chat(client: OpenAI, text: str, *, stream: bool = True) -> Any:
+    return client.chat.completions.create(model=GPT, messages=plain(text), stream=stream)
 
 
 def respond(client: OpenAI, text: str) -> Any:
-    return client.responses.create(model="openai.gpt-oss-20b", input=text, stream=True)
+    return client.responses.create(model=GPT, input=text, stream=True)
+
+
+def messages_of(text: str) -> Any:
+    return [{"role": "user", "content": [{"text": text}]}]
 
 
 def converse(runtime: Any, text: str) -> Any:
-    messages = [{"role": "user", "content": [{"text": text}]}]
-    return runtime.converse_stream(modelId=NOVA, messages=messages)["stream"]
+    return runtime.converse_stream(modelId=NOVA, messages=messages_of(text))["stream"]
 
 
 @pytest.mark.parametrize("ask", [chat, respond])
@@ -70,6 +78,50 @@ def test_a_conversation_that_nobody_reads_any_more_is_called_off(slow: Endpoint)
         assert len(slow.state.models._waiting) == 1
         stream.close()
         wait_until(lambda: not slow.state.models._waiting)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"model": GPT, "messages": plain("go")}),
+        ("/v1/chat/completions", {"model": GPT, "messages": plain("mute"), "stream": True}),
+        ("/v1/responses", {"model": GPT, "input": "go"}),
+        ("/v1/responses", {"model": GPT, "input": "mute", "stream": True}),
+        (f"/model/{NOVA}/converse", {"messages": messages_of("go")}),
+        (f"/model/{NOVA}/converse-stream", {"messages": messages_of("mute")}),
+        (f"/model/{NOVA}/invoke", {"messages": messages_of("go")}),
+        (f"/model/{NOVA}/invoke-with-response-stream", {"messages": messages_of("mute")}),
+    ],
+)
+def test_an_answer_that_has_not_begun_is_called_off_too(
+    slow: Endpoint, path: str, body: dict[str, Any]
+) -> None:
+    with closing(HTTPConnection(slow.url.removeprefix("http://"), timeout=30)) as connection:
+        connection.request("POST", path, json.dumps(body))
+        wait_until(lambda: bool(slow.state.models._waiting))
+    wait_until(lambda: not slow.state.models._waiting)
+
+
+def test_more_asks_than_may_wait_are_told_to_come_later(
+    slow: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "WAITING_MAX", 1)
+    with (
+        OpenAI(base_url=f"{slow.url}/v1", api_key="local", max_retries=0) as client,
+        closing(slow.client("bedrock-runtime")) as runtime,
+    ):
+        first = chat(client, "go")
+        next(iter(first))
+        for stream in (False, True):
+            with pytest.raises(RateLimitError, match="ask again later"):
+                chat(client, "go", stream=stream)
+        with pytest.raises(ClientError, match="ThrottlingException"):
+            runtime.converse(modelId=NOVA, messages=messages_of("go"))
+        first.close()
+        wait_until(lambda: not slow.state.models._waiting)
+        second = chat(client, "go")
+        next(iter(second))
+        second.close()
 
 
 def test_a_model_that_dies_in_the_midst_of_a_stream_ends_it_with_an_error(slow: Endpoint) -> None:

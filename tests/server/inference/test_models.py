@@ -74,6 +74,22 @@ def test_the_model_process_answers_in_pieces_and_goes_on_after_a_refusal(tmp_pat
     assert len(told) > 3
 
 
+def test_an_ask_that_upsets_a_library_fails_alone() -> None:
+    # Half a surrogate pair: tokenizers raises a TypeError.
+    upsetting = Ask("tiny", [{"role": "user", "content": "\ud800"}], max_tokens=4)
+
+    async def run(models: Models) -> list[Answer | BaseException]:
+        asks = (upsetting, ASK, upsetting, ASK)
+        return await asyncio.gather(*map(models.answer, asks), return_exceptions=True)
+
+    bad, good, again, other = asyncio.run(run(shared_models()))
+    assert isinstance(bad, ModelError)
+    assert "TypeError" in str(bad)
+    assert str(again) == str(bad)
+    assert isinstance(good, Answer)
+    assert good == other
+
+
 def test_two_asks_at_once_both_get_their_own_answer() -> None:
     async def work(models: Models) -> tuple[Answer, Answer]:
         one, two = await asyncio.gather(
@@ -89,6 +105,22 @@ def test_an_ask_that_nobody_listens_to_is_called_off() -> None:
         async with aclosing(models.stream(Ask("wait", ASK.messages))) as told:
             assert await anext(told) == Piece("one")
         return (await models.answer(Ask("a", ASK.messages))).text
+
+    assert within(patient(), work) == "['first']"
+
+
+def test_an_ask_called_off_while_it_is_being_sent_leaves_nothing_behind() -> None:
+    async def work(models: Models) -> str:
+        models._lock.acquire()  # the process is being started, say
+        asking = asyncio.create_task(models.answer(Ask("wait", ASK.messages)))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        models._lock.release()
+        answer = await models.answer(Ask("a", ASK.messages))
+        assert not models._waiting
+        return answer.text
 
     assert within(patient(), work) == "['first']"
 

@@ -6,13 +6,18 @@ import base64
 import io
 import json
 import stat
+import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from sim.grader.package import open_package
+from tests.jobs.conftest import wait_until
 from tests.server.asking import ROLE, create_function, zipped
 from tests.server.conftest import Endpoint
 
@@ -161,6 +166,110 @@ def test_code_comes_from_the_local_s3_too(endpoint: Endpoint) -> None:
     assert "none.zip" in said[1]
 
 
+def test_a_zip_too_large_for_a_request_is_taken_from_s3(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sim.server.lambda_.code.ZIP_MAX", 10)
+    s3, client = endpoint.client("s3"), endpoint.client("lambda")
+    content = zipped(lambda_function=code(8))
+    options = {"Runtime": "python3.12", "Role": ROLE, "Handler": "lambda_function.lambda_handler"}
+    said = refused(
+        client.create_function, FunctionName="large", Code={"ZipFile": content}, **options
+    )
+    assert "upload it to S3 instead" in said[1]
+    s3.create_bucket(Bucket="large-code")
+    s3.put_object(Bucket="large-code", Key="large.zip", Body=content)
+    source = {"S3Bucket": "large-code", "S3Key": "large.zip"}
+    client.create_function(FunctionName="large", Code=source, **options)
+    assert invoke(client, name="large")["number"] == 8
+    monkeypatch.setattr("sim.server.lambda_.code.UNZIPPED_BYTES_MAX", 10)
+    said = refused(client.update_function_code, FunctionName="large", **source)
+    assert said == (
+        "InvalidParameterValueException",
+        "Unzipped size must be smaller than 10 bytes",
+    )
+
+
+def test_a_name_is_a_function_of_its_own_in_each_region(endpoint: Endpoint) -> None:
+    regions = ("us-east-1", "us-west-2")
+    clients = [endpoint.client("lambda", region=region) for region in regions]
+    options = {"Runtime": "python3.12", "Role": ROLE, "Handler": "lambda_function.lambda_handler"}
+    for number, client in enumerate(clients):
+        zip_file = {"ZipFile": zipped(lambda_function=code(number))}
+        client.create_function(FunctionName="regional", Code=zip_file, **options)
+    for number, (region, client) in enumerate(zip(regions, clients, strict=True)):
+        said = invoke(client, name="regional")
+        arn = f"arn:aws:lambda:{region}:123456789012:function:regional"
+        assert (said["number"], said["arn"]) == (number, arn)
+        assert client.get_function(FunctionName=arn)["Configuration"]["FunctionArn"] == arn
+        listed = client.get_paginator("list_functions").paginate()
+        arns = [one["FunctionArn"] for part in listed for one in part["Functions"]]
+        assert arn in arns
+        assert all(f":{region}:" in each for each in arns)
+    elsewhere = f"arn:aws:lambda:{regions[0]}:123456789012:function:regional"
+    said = refused(clients[1].get_function, FunctionName=elsewhere)
+    assert said[0] == "ResourceNotFoundException"
+    assert "not reachable in this region ('us-west-2')" in said[1]
+    clients[0].delete_function(FunctionName="regional")
+    assert invoke(clients[1], name="regional")["number"] == 1
+
+
+HANG = """
+from pathlib import Path
+
+def lambda_handler(event, context):
+    Path(event["running"]).touch()
+    while not Path(event["running"] + ".end").exists():
+        pass
+"""
+
+
+def test_more_invocations_than_may_wait_are_told_to_come_later(
+    serve_root: Callable[..., Endpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sim.server.lambda_.invoke.INVOKING_MAX", 1)
+    endpoint, running = serve_root(), tmp_path / "running"
+    create_function(endpoint, "hang", HANG)
+    client = endpoint.client("lambda")
+    event = json.dumps({"running": str(running)})
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(client.invoke, FunctionName="hang", Payload=event)
+        wait_until(running.exists)
+        with pytest.raises(client.exceptions.TooManyRequestsException) as error:
+            client.invoke(FunctionName="hang", Payload=event)
+        (tmp_path / "running.end").touch()
+        assert asked.result()["StatusCode"] == 200
+    assert error.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+    assert client.invoke(FunctionName="hang", Payload=event)["StatusCode"] == 200
+
+
+def test_functions_are_read_and_changed_while_a_zip_is_unpacked(
+    client: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacking, may_end = threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        unpacking.set()
+        assert may_end.wait(30)
+        return open_package(*arguments, **options)
+
+    monkeypatch.setattr("sim.server.lambda_.code.open_package", slowly)
+    with ThreadPoolExecutor() as pool:
+        created = pool.submit(create_function, endpoint, "slow-zip", code(9))
+        try:
+            assert unpacking.wait(30)
+            assert client.get_function(FunctionName="echo")["Configuration"]["Timeout"] == 1
+            assert client.list_functions()["Functions"]
+            client.update_function_configuration(FunctionName="echo", Timeout=1)
+            assert refused(client.get_function, FunctionName="slow-zip")[0] == (
+                "ResourceNotFoundException"
+            )
+        finally:
+            may_end.set()
+        assert created.result()["FunctionName"] == "slow-zip"
+
+
 def test_functions_are_listed_and_deleted(endpoint: Endpoint) -> None:
     client = endpoint.client("lambda")
     create_function(endpoint, "to-delete", code())
@@ -196,6 +305,14 @@ def archive(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
     return out.getvalue()
 
 
+def corrupt() -> bytes:
+    """Return a zip with a deflate stream that is none."""
+    content = bytearray(archive(("lambda_function.py", code().encode())))
+    start = content.index(b"lambda_function.py") + len("lambda_function.py")
+    content[start : start + 8] = b"\xff" * 8
+    return bytes(content)
+
+
 def link() -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo("lambda_function.py")
     entry.external_attr = (stat.S_IFLNK | 0o777) << 16
@@ -207,6 +324,7 @@ def link() -> zipfile.ZipInfo:
     [
         pytest.param(b"no zip at all", id="no zip"),
         pytest.param(archive(), id="empty"),
+        pytest.param(corrupt(), id="corrupt"),
         pytest.param(archive(("../../evil.py", b"")), id="zip-slip"),
         pytest.param(archive(("/etc/evil.py", b"")), id="absolute path"),
         pytest.param(archive((link(), b"/etc/passwd")), id="symlink"),

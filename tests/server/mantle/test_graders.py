@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from openai import BadRequestError, OpenAI
+
+from sim.server.mantle.errors import OpenAIError
+from tests.server.asking import zipped
+from tests.server.conftest import Endpoint
+from tests.server.mantle.conftest import ARN
 
 GRADER: Any = {
     "type": "lambda",
@@ -65,3 +72,56 @@ def test_other_graders_are_refused(client: OpenAI, grader: Any) -> None:
     with pytest.raises(BadRequestError) as caught:
         client.fine_tuning.alpha.graders.validate(grader=grader)
     assert caught.value.type == "invalid_request_error"
+
+
+def test_a_function_of_another_region_is_named(client: OpenAI, mantle: Endpoint) -> None:
+    mantle.client("lambda", region="eu-west-1").create_function(
+        FunctionName="reward-elsewhere",
+        Runtime="python3.12",
+        Role="arn:aws:iam::123456789012:role/r",
+        Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": zipped(lambda_function="")},
+    )
+    grader = {"type": "lambda", "lambda": {"function": f"{ARN}-elsewhere"}}
+    with pytest.raises(BadRequestError, match="in us-west-2; there is one in eu-west-1"):
+        client.fine_tuning.alpha.graders.validate(grader=grader)
+
+
+@pytest.mark.parametrize(
+    ("asked_of", "ask"),
+    [
+        ("graders.resolved", lambda client: run(client, "2")),
+        (
+            "graders.resolved",
+            lambda client: client.fine_tuning.alpha.graders.validate(grader=GRADER),
+        ),
+        (
+            "inference.local_model",
+            lambda client: client.chat.completions.create(
+                model="x", messages=[{"role": "user", "content": "y"}]
+            ),
+        ),
+        ("inference.local_model", lambda client: client.responses.create(model="x", input="y")),
+    ],
+    ids=["run", "validate", "chat", "responses"],
+)
+def test_a_lock_that_one_request_waits_for_holds_up_no_other(
+    client: OpenAI, monkeypatch: pytest.MonkeyPatch, asked_of: str, ask: Any
+) -> None:
+    waiting, may_go_on = threading.Event(), threading.Event()
+
+    def locked(*_: object) -> None:
+        waiting.set()
+        may_go_on.wait(30)
+        raise OpenAIError("enough")
+
+    monkeypatch.setattr(f"sim.server.mantle.{asked_of}", locked)
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(ask, client)
+        try:
+            assert waiting.wait(30)
+            client.files.list(timeout=10)
+        finally:
+            may_go_on.set()
+        with pytest.raises(BadRequestError, match="enough"):
+            asked.result()

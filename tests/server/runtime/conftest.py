@@ -38,13 +38,17 @@ def runtime(answering: Endpoint) -> Any:
 
 @pytest.fixture(scope="session")
 def tuned(answering: Endpoint) -> dict[str, str]:
-    """Return the ARNs of a custom model and of its deployment."""
+    """Return the ARNs of a custom model, of its deployment, and of a model without one."""
     put(answering, BUCKET, train=records(), validation=records(10))
     create_function(answering, FUNCTION)
     bedrock = answering.client("bedrock")
-    request = rft_request("answers", bucket=BUCKET, function=FUNCTION)
-    job = wait_for_job(bedrock, bedrock.create_model_customization_job(**request)["jobArn"])
+    models = []
+    for name in ("answers", "undeployed"):
+        request = rft_request(name, bucket=BUCKET, function=FUNCTION)
+        job = wait_for_job(bedrock, bedrock.create_model_customization_job(**request)["jobArn"])
+        models.append(job["outputModelArn"])
     deployed = bedrock.create_custom_model_deployment(
-        modelDeploymentName="answers", modelArn=job["outputModelArn"]
+        modelDeploymentName="answers", modelArn=models[0]
     )
-    return {"model": job["outputModelArn"], "deployment": deployed["customModelDeploymentArn"]}
+    deployment = deployed["customModelDeploymentArn"]
+    return {"model": models[0], "deployment": deployment, "undeployed": models[1]}

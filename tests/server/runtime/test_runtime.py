@@ -43,10 +43,9 @@ def invoke(runtime: Any, body: dict[str, Any], *, model: str = NOVA) -> Any:
     return json.loads(runtime.invoke_model(modelId=model, body=json.dumps(body))["body"].read())
 
 
-def test_base_custom_and_deployed_model_converse(runtime: Any, tuned: dict[str, str]) -> None:
+def test_base_and_deployed_model_converse(runtime: Any, tuned: dict[str, str]) -> None:
     replies = [
-        converse(runtime, modelId=model)
-        for model in (NOVA, NOVA_ARN, GPT, tuned["model"], tuned["deployment"])
+        converse(runtime, modelId=model) for model in (NOVA, NOVA_ARN, GPT, tuned["deployment"])
     ]
     # The stub's tuned model is the embedded one.
     assert len({text_of(reply) for reply in replies}) == 1
@@ -139,10 +138,31 @@ def test_an_unknown_model_is_refused_as_bedrock_does(runtime: Any) -> None:
     assert refused(converse, runtime=runtime, modelId=arn)[0] == "ResourceNotFoundException"
 
 
+@pytest.mark.parametrize("ask", ["converse", "invoke"])
+def test_a_custom_model_answers_by_its_deployments_arn_only(
+    runtime: Any, tuned: dict[str, str], ask: str
+) -> None:
+    def said(model: str) -> str:
+        if ask == "converse":
+            code, message = refused(converse, runtime=runtime, modelId=model)
+        else:
+            code, message = refused(invoke, runtime=runtime, body=CHAT, model=model)
+        assert code == "ValidationException"
+        return message
+
+    for undeployed in (tuned["undeployed"], "undeployed-model"):
+        assert "CreateCustomModelDeployment" in said(undeployed)
+        assert tuned["undeployed"] in said(undeployed)
+    for deployed in (tuned["model"], "answers-model", "answers"):
+        assert f"call its deployment instead, {tuned['deployment']}" in said(deployed) or (
+            f"call it by its ARN, {tuned['deployment']}" in said(deployed)
+        )
+
+
 def test_invoke_speaks_novas_messages_format(runtime: Any, tuned: dict[str, str]) -> None:
     body = {"schemaVersion": "messages-v1", "messages": MESSAGES, "inferenceConfig": GREEDY}
     whole = converse(runtime)
-    for model in (NOVA, tuned["model"], tuned["deployment"]):
+    for model in (NOVA, tuned["deployment"]):
         reply = invoke(runtime, body, model=model)
         assert text_of(reply) == text_of(whole)
         assert reply["stopReason"] == "end_turn"

@@ -1,0 +1,124 @@
+"""Warm containers: used by several, put away, killed at the end; events that wait."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sim.server.lambda_ import events, runner
+from sim.server.lambda_.events import Events
+from sim.server.lambda_.runner import Closing, Deployed, Runner
+from tests.jobs.conftest import wait_until
+
+Make = Callable[[str], Deployed]
+SOON_S = 5.0
+"""Far less than the functions' own timeout."""
+
+
+def hanging(running: Path) -> bytes:
+    return json.dumps({"hang": True, "running": str(running)}).encode()
+
+
+def test_a_function_stays_warm(deployed: Make) -> None:
+    made = Runner()
+    first, second = (made.invoke(deployed("a"), b"{}").answer for _ in range(2))
+    assert isinstance(first, bytes)
+    assert first == second
+    made.close()
+
+
+def test_a_container_that_somebody_is_about_to_use_is_not_put_away(
+    deployed: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "WARM_MAX", 1)
+    made = Runner()
+    held = made._take(deployed("a"))
+    for name in ("b", "c"):
+        made.invoke(deployed(name), b"{}")
+    assert isinstance(held.invoke(b"{}").answer, bytes)
+    made._give_back(held)
+    assert len(made._warm) == 1
+    made.close()
+
+
+def test_the_end_kills_what_runs_and_tells_whoever_waits(deployed: Make, tmp_path: Path) -> None:
+    made, running = Runner(), tmp_path / "running"
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(made.invoke, deployed("a"), hanging(running))
+        wait_until(running.exists)
+        queued = pool.submit(made.invoke, deployed("a"), b"{}")
+        wait_until(lambda: made._warm[deployed("a").arn, "1"].users == 2)
+        began = time.monotonic()
+        made.close()
+        assert time.monotonic() - began < SOON_S
+        for each in (asked, queued):
+            with pytest.raises(Closing):
+                each.result(timeout=SOON_S)
+    with pytest.raises(Closing):
+        made.invoke(deployed("b"), b"{}")
+    assert not made._warm
+
+
+def test_a_container_that_starts_while_the_server_ends_is_killed(deployed: Make) -> None:
+    made = Runner()
+    warm = made._take(deployed("a"))
+    start = runner.Container
+
+    class Slow(start):  # type: ignore[misc, valid-type]
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)  # type: ignore[arg-type]
+            made.close()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(runner, "Container", Slow)
+        with pytest.raises(Closing):
+            warm.invoke(b'{"hang": true}')
+    made._give_back(warm)
+
+
+def test_events_wait_for_their_turn_and_run(deployed: Make, tmp_path: Path) -> None:
+    made = Runner()
+    queue = Events(made)
+    files = [tmp_path / str(number) for number in range(10)]
+    for file in files:
+        assert queue.add(deployed("a"), json.dumps({"running": str(file)}).encode())
+    wait_until(lambda: all(file.exists() for file in files))
+    queue.close()
+    made.close()
+
+
+def test_more_events_than_may_wait_are_not_taken(
+    deployed: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "EVENTS_MAX", 2)
+    made, running = Runner(), tmp_path / "running"
+    queue = Events(made)
+    assert queue.add(deployed("a"), hanging(running))
+    assert queue.add(deployed("a"), b"{}")
+    assert not queue.add(deployed("a"), b"{}")
+    wait_until(running.exists)
+    queue.close()
+    made.close()
+    wait_until(lambda: queue._free._value == 2)
+    with pytest.raises(Closing):
+        queue.add(deployed("a"), b"{}")
+
+
+def test_an_event_that_cannot_be_run_is_in_the_servers_log(
+    deployed: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no room for a container")
+
+    monkeypatch.setattr(runner, "Container", broken)
+    made = Runner()
+    queue = Events(made)
+    queue.add(deployed("a"), b"{}")
+    wait_until(lambda: "no room for a container" in caplog.text)
+    queue.close()
+    made.close()
