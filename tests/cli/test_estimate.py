@@ -38,7 +38,7 @@ def test_an_estimate_says_what_is_bounded_and_what_is_asked_for(
 
 def test_a_probe_narrows_the_estimate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out = tmp_path / "p.json"
-    small = ["--set", "local.trainingData=problems:64", "--prompts", "4", "--samples", "2"]
+    small = ["--set", "local.trainingData=problems:64", "--prompts", "16", "--samples", "4"]
     assert main(["probe", "quickstart", "--out", str(out), *small]) == 0
     capsys.readouterr()
     assert main([*RECIPE, "--measured", str(out), "--json"]) == 0

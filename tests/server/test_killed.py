@@ -70,6 +70,7 @@ class Server:
         self.process = subprocess.Popen(
             [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        self.clients: dict[str, Any] = {}
 
     def ready(self) -> Callable[[str], Any]:
         """Wait until it serves; return a function that makes clients."""
@@ -79,8 +80,10 @@ class Server:
         config = Config(retries={"total_max_attempts": 1}, read_timeout=20)
 
         def client(service: str) -> Any:
-            options: dict[str, Any] = {"endpoint_url": url, "config": config, **keys}
-            return boto3.client(service, region_name="us-east-1", **options)
+            if service not in self.clients:
+                options: dict[str, Any] = {"endpoint_url": url, "config": config, **keys}
+                self.clients[service] = boto3.client(service, region_name="us-east-1", **options)
+            return self.clients[service]
 
         return client
 
@@ -113,6 +116,8 @@ def cleaned_up(root: Path, servers: list[Server]) -> Iterator[None]:
     finally:
         for server in servers:
             server.kill()
+            for client in server.clients.values():
+                client.close()
         kill_trainers(root)
 
 
