@@ -34,13 +34,19 @@ def choose_device(device: str, dtype: str) -> Device:
     import torch
 
     found = _best() if device == "auto" else device
-    if found == "cuda" and not torch.cuda.is_available():
-        raise _absent("cuda", "no CUDA device is visible to torch")
+    is_cuda = _is_cuda(found)
+    if is_cuda and not torch.cuda.is_available():
+        raise _absent(found, "no CUDA device is visible to torch")
     if found == "mps" and not torch.backends.mps.is_available():
         raise _absent("mps", "torch finds no Apple GPU")
-    bf16 = found == "cuda" and torch.cuda.is_bf16_supported()
+    bf16 = is_cuda and torch.cuda.is_bf16_supported()
     resolved = ("bfloat16" if bf16 else "float32") if dtype == "auto" else dtype
     return Device(found, _name(found), resolved, _free_bytes(found))
+
+
+def _is_cuda(device: str) -> bool:
+    """Whether it is an NVIDIA GPU, whichever: cuda, cuda:1."""
+    return device.partition(":")[0] == "cuda"
 
 
 def _absent(device: str, found: str) -> RecipeError:
@@ -66,16 +72,16 @@ def _name(device: str) -> str:
 
     import torch
 
-    if device == "cuda":
-        return torch.cuda.get_device_name()
+    if _is_cuda(device):
+        return torch.cuda.get_device_name(device)
     return platform.processor() or platform.machine()
 
 
 def _free_bytes(device: str) -> int:
-    if device == "cuda":
+    if _is_cuda(device):
         import torch
 
-        return int(torch.cuda.mem_get_info()[0])
+        return int(torch.cuda.mem_get_info(device)[0])
     import psutil
 
     return int(psutil.virtual_memory().available)
@@ -83,10 +89,10 @@ def _free_bytes(device: str) -> int:
 
 def peak_memory_bytes(device: str) -> int | None:
     """Return the most memory the process has held so far, on the GPU if it runs on one."""
-    if device == "cuda":
+    if _is_cuda(device):
         import torch
 
-        return int(torch.cuda.max_memory_allocated())
+        return int(torch.cuda.max_memory_allocated(device))
     try:
         import resource
     except ImportError:  # Windows has no getrusage

@@ -39,3 +39,15 @@ def test_a_device_that_is_not_here_is_an_error_that_names_it(
 def test_the_cpu_computes_in_float32_unless_told_otherwise() -> None:
     assert choose_device("cpu", "auto").dtype == "float32"
     assert choose_device("cpu", "bfloat16").dtype == "bfloat16"
+
+
+def test_a_second_gpu_is_a_gpu_too_and_asked_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"the GPU {device}")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (7, 9))
+    found = choose_device("cuda:1", "auto")
+    assert (found.type, found.dtype, found.free_bytes) == ("cuda:1", "bfloat16", 7)
+    assert found.name == "the GPU cuda:1"
