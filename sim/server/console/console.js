@@ -178,11 +178,11 @@
       ["created", day(job.created)],
       [job.ended ? "took" : "running for", job.started ? span(end - job.started) : null],
       ["id", job.shown_id],
-      ["call the model", job.model],
+      [job.kind === "bedrock" ? "deploy the model" : "call the model", job.model],
     ];
     fill($("facts"), found.filter(([, value]) => value).map(([name, value]) => {
       const made = element("div");
-      made.append(element("dt", "", name), element("dd", name === "id" || name === "call the model" ? "mono" : "", visible(value)));
+      made.append(element("dt", "", name), element("dd", name === "id" || name.endsWith("the model") ? "mono" : "", visible(value)));
       return made;
     }));
   }

@@ -238,10 +238,10 @@ def test_more_invocations_than_may_wait_are_told_to_come_later(
         with pytest.raises(client.exceptions.TooManyRequestsException) as error:
             client.invoke(FunctionName="hang", Payload=event)
         (tmp_path / "running.end").touch()
-        assert asked.result()["StatusCode"] == 200
+        assert asked.result()["Payload"].read() == b"null"
     assert error.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
-    assert client.invoke(FunctionName="hang", Payload=event)["StatusCode"] == 200
+    assert client.invoke(FunctionName="hang", Payload=event)["Payload"].read() == b"null"
 
 
 def test_functions_are_read_and_changed_while_a_zip_is_unpacked(
