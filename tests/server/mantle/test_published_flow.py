@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
 from openai import OpenAI
 
 from sim.jobs import rehearsal_command
@@ -35,8 +36,10 @@ def test_a_job_trains_and_its_models_answer(serve_root: Callable[..., Endpoint])
     with OpenAI(base_url=f"{endpoint.url}/v1", api_key="local", max_retries=0) as client:
         job = train(client)
         events = list(client.fine_tuning.jobs.list_events(job.id))
-        steps = [event.data["step"] for event in events if event.type == "metrics"]
-        assert steps == [2, 1]
+        metrics = [event.data for event in reversed(events) if event.type == "metrics"]
+        curve = plotted(metrics, "critic_rewards_mean")
+        assert list(curve.get_xdata()) == [1, 2]
+        assert all(0.0 <= reward <= 1.0 for reward in curve.get_ydata())
         checkpoints = client.fine_tuning.jobs.checkpoints.list(job.id).data
         assert [each.step_number for each in checkpoints] == [2]
         for model in (job.fine_tuned_model, checkpoints[0].fine_tuned_model_checkpoint):
@@ -47,6 +50,12 @@ def test_a_job_trains_and_its_models_answer(serve_root: Callable[..., Endpoint])
                 stream=True,
             )
             assert list(chunks)[-1].choices[0].finish_reason
+
+
+def plotted(metrics: list[Any], name: str) -> Any:
+    """Plot a metric over the steps, as the published notebooks do; return the line."""
+    (line,) = Figure().subplots().plot([m["step"] for m in metrics], [m[name] for m in metrics])
+    return line
 
 
 def train(client: OpenAI) -> Any:
