@@ -17,34 +17,24 @@ ROOT = Path(__file__).parent.parent
 # A module imports only from its own room and from rooms before it.
 LAYERS = (
     "errors",
+    "files",
+    "stats",
     "contract",
-    "dialects",
     "recipe",
-    "tokens",
-    "dataset",
-    "problems",
-    "prepare",
-    "plan",
+    "data",
+    "runs",
     "grader",
-    "rollouts",
-    "metrics",
-    "runfolder",
-    "curves",
-    "verdicts",
     "compare",
-    "report",
-    "regrade",
-    "cloud",
     "engine",
     "probe",
     "estimate",
-    "guidance",
-    "check",
+    "diagnosis",
+    "report",
     "train",
-    "sweep",
     "jobs",
+    "sweep",
+    "cloud",
     "server",
-    "pytest_plugin",
     "cli",
 )
 HEAVY = {"torch", "trl", "transformers", "peft", "accelerate", "vllm"}
@@ -52,7 +42,9 @@ HEAVY_ROOMS = {"engine", "train"}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc"}
 SLOW_FOR_HELP = ("torch", "trl", "transformers", "datasets", "botocore")
 
-SIM = sorted((ROOT / "sim").rglob("*.py"))
+PACKAGE = "bedrock_rft_sim"
+HOUSE = ROOT / "sim" / PACKAGE
+SIM = sorted(HOUSE.rglob("*.py"))
 REWARDS = sorted((ROOT / "rewards").rglob("*.py"))
 
 
@@ -61,7 +53,7 @@ def name_of(path: Path) -> str:
 
 
 def room_of(path: Path) -> str:
-    return path.relative_to(ROOT / "sim").parts[0].removesuffix(".py")
+    return path.relative_to(HOUSE).parts[0].removesuffix(".py")
 
 
 @cache
@@ -73,8 +65,8 @@ def imported(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module == "sim":
-            yield from ((node, f"sim.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
+            yield from ((node, f"{PACKAGE}.{alias.name}") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node, "." * node.level + (node.module or "")
 
@@ -103,7 +95,7 @@ def test_imports_point_downward_only(path: Path) -> None:
     below = set(LAYERS[: LAYERS.index(room) + 1])
     for node, name in imported(parse(path)):
         assert not name.startswith("."), f"line {node.lineno}: relative import"
-        if name.startswith("sim."):
+        if name.startswith(f"{PACKAGE}."):
             other = name.split(".")[1]
             if other != "__version__":
                 assert other in below, f"line {node.lineno}: {room} imports {name}"
@@ -117,7 +109,8 @@ def test_machine_learning_libraries_stay_in_engine_and_train(path: Path) -> None
 
 
 def module_of(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    base = HOUSE.parent if path.is_relative_to(HOUSE) else ROOT
+    parts = path.relative_to(base).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -150,7 +143,7 @@ def test_machine_learning_libraries_load_only_when_a_run_starts() -> None:
     # A module may subclass TRL's classes, and so need them at import; it is then itself imported
     # inside a function of whoever stands outside its room, or of the room's own front door.
     heavy = heavy_modules()
-    front_doors = {f"sim.{room}" for room in LAYERS}
+    front_doors = {f"{PACKAGE}.{room}" for room in LAYERS}
     assert {name for name in heavy if name.split(".")[1] not in HEAVY_ROOMS} == set()
     assert heavy & front_doors == set()
 
@@ -200,7 +193,7 @@ def test_no_function_is_longer_than_sixty_lines(path: Path) -> None:
 
 def test_the_command_line_starts_without_a_heavy_library() -> None:
     script = (
-        "import json, sys, sim.cli\n"
+        "import json, sys, bedrock_rft_sim.cli\n"
         f"print(json.dumps([name for name in {SLOW_FOR_HELP!r} if name in sys.modules]))"
     )
     done = subprocess.run(

@@ -29,13 +29,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_recipes_rewards_model_and_page(installed: Path) -> None:
     for name in (
-        "sim/shipped_configs/quickstart.yaml",
-        "sim/assets/tiny/model.safetensors",
-        "sim/report/page.html.jinja",
-        "sim/report/page.css",
-        "sim/report/page.js",
-        "sim/grader/lambda_stand_in.py",
-        "rewards/gsm8k.py",
+        "bedrock_rft_sim/configs/quickstart.yaml",
+        "bedrock_rft_sim/assets/tiny/model.safetensors",
+        "bedrock_rft_sim/report/page.html.jinja",
+        "bedrock_rft_sim/report/page.css",
+        "bedrock_rft_sim/report/page.js",
+        "bedrock_rft_sim/grader/lambda_stand_in.py",
+        "bedrock_rft_sim/rewards/gsm8k.py",
     ):
         assert (installed / name).is_file(), name
     assert not list(installed.glob("tests*"))
@@ -43,7 +43,7 @@ def test_the_wheel_carries_recipes_rewards_model_and_page(installed: Path) -> No
 
 def test_a_bare_name_works_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "sim", "check", "quickstart", "--json"],
+        [sys.executable, "-m", "bedrock_rft_sim", "check", "quickstart", "--json"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(installed), "PYTHONSAFEPATH": "1"},
         capture_output=True,

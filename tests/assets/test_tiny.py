@@ -6,12 +6,11 @@ import json
 import struct
 from pathlib import Path
 
+import bedrock_rft_sim
+from bedrock_rft_sim.data.problems import generate, to_record
 from tokenizers import Tokenizer
 
-import sim
-from sim.problems import generate, to_record
-
-TINY = Path(sim.__file__).parent / "assets" / "tiny"
+TINY = Path(bedrock_rft_sim.__file__).parent / "assets" / "tiny"
 MEGABYTE = 1_000_000
 
 

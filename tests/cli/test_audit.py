@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim.cli import main
-from sim.cli.audit import progress
+from bedrock_rft_sim.cli import main
+from bedrock_rft_sim.cli.audit import progress
 
 HIDDEN = """
 def lambda_handler(event, context):

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim import problems
-from sim.cli import main
+from bedrock_rft_sim.cli import main
+from bedrock_rft_sim.data import problems
 
 READS_TEXT = 'truth = s["reference_answer"]["text"]'
 CALLS_GET = 'truth = s["reference_answer"].get("final_answer")'

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim.cli import main, parser
+from bedrock_rft_sim.cli import main, parser
 
 COMMON = {"-h", "--help", "--debug"}
 VERBS = {
@@ -184,7 +183,7 @@ def test_too_few_prompts_for_a_step_is_an_error(
 
 def test_help_imports_no_heavy_library() -> None:
     code = (
-        "import sys; from sim.cli import main\n"
+        "import sys; from bedrock_rft_sim.cli import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'trl', 'transformers', 'datasets', 'botocore', 'pydantic', 'rich'}\n"
@@ -196,7 +195,7 @@ def test_help_imports_no_heavy_library() -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     child = subprocess.Popen(
-        [sys.executable, "-m", "sim", "check", "quickstart", "--no-audit", "--json"],
+        [sys.executable, "-m", "bedrock_rft_sim", "check", "quickstart", "--no-audit", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim.cli import main
-from sim.contract.events import message_event, metrics_event
-from sim.recipe import load_recipe
-from sim.runfolder import RunFolder
+from bedrock_rft_sim.cli import main
+from bedrock_rft_sim.contract.events import message_event, metrics_event
+from bedrock_rft_sim.recipe import load_recipe
+from bedrock_rft_sim.runs import RunFolder
 
 Make = Callable[..., str]
 STEPS = 40

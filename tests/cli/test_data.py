@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sim.cli import main
+from bedrock_rft_sim.cli import main
 
 QUESTION = {"question": "How many are 3 and 4?", "answer": "3+4=<<3+4=7>>7\n#### 7"}
 RECORD = {"id": "a", "messages": [{"role": "user", "content": "x"}], "reference_answer": "7"}
@@ -255,7 +254,7 @@ def test_a_killed_operation_leaves_no_file_that_looks_finished(tmp_path: Path) -
         "--map",
         "reference_answer=a",
     ]
-    child = subprocess.Popen([sys.executable, "-m", "sim", *map(str, words)])
+    child = subprocess.Popen([sys.executable, "-m", "bedrock_rft_sim", *map(str, words)])
     temporary = out.with_name(f".{out.name}.{child.pid}.tmp")
     with child:
         while child.poll() is None and not (temporary.exists() and temporary.stat().st_size):

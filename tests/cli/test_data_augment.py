@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from bedrock_rft_sim.cli import main
+from bedrock_rft_sim.data.problems import generate, to_record
 
-from sim.cli import main
-from sim.problems import generate, to_record
-from tests.prepare.recomputed import mistakes, renumbered_rows
+from tests.data.prepare.recomputed import mistakes, renumbered_rows
 
 OPERATIONS = {
     "clean": ("--no-near",),
@@ -130,7 +130,7 @@ def test_a_killed_operation_leaves_no_file_that_looks_finished(
         for number in range(60_000):
             file.write(f'{{"id": "r{number}", {asked}{number}"}}], "reference_answer": "7"}}\n')
     words = [operation, str(source), "-o", str(out), *OPERATIONS[operation]]
-    child = subprocess.Popen([sys.executable, "-m", "sim", "data", *words])
+    child = subprocess.Popen([sys.executable, "-m", "bedrock_rft_sim", "data", *words])
     with child:
         while child.poll() is None and not list(out.parent.rglob(".*.tmp")):
             time.sleep(0.005)

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from sim.cli import main
+from bedrock_rft_sim.cli import main
 
 
 def rft(*words: object) -> int:

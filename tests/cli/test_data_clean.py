@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sim.cli import main
+from bedrock_rft_sim.cli import main
 
 
 def rft(*words: object) -> int:

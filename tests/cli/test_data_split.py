@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim.cli import main
+from bedrock_rft_sim.cli import main
 
 
 def rft(*words: object) -> int:

@@ -8,11 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-
-from sim.cli import main
-from sim.guidance import read_evidence
-from sim.recipe import load_recipe
-from sim.runfolder import RunFolder
+from bedrock_rft_sim.cli import main
+from bedrock_rft_sim.diagnosis.guidance import read_evidence
+from bedrock_rft_sim.recipe import load_recipe
+from bedrock_rft_sim.runs import RunFolder
 
 RECIPE = ["estimate", "quickstart", "--set", "local.trainingData=problems:64"]
 

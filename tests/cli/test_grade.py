@@ -5,11 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim.cli import main
-from sim.recipe import load_recipe
-from sim.rollouts import Rollout, group_advantages
-from sim.runfolder import RunFolder
+from bedrock_rft_sim.cli import main
+from bedrock_rft_sim.recipe import load_recipe
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
 
 ANSWERS = [
     {"id": "a", "prompt": "How many?", "answer": "#### 7", "reference_answer": "#### 7"},

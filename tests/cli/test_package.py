@@ -5,8 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from sim.cli import main
+from bedrock_rft_sim.cli import main
 
 
 def test_package_writes_the_zip_and_says_what_goes_with_it(

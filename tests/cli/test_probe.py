@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim.cli import main
+from bedrock_rft_sim.cli import main
 
 SMALL = ["--prompts", "6", "--samples", "4", "--set", "local.trainingData=problems:40"]
 NOWHERE = ["--endpoint", "http://127.0.0.1:9/v1", "--endpoint-model", "m"]
@@ -78,7 +77,7 @@ def test_an_endpoint_that_is_not_there_is_reported_and_the_key_is_not(
 ) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
-    monkeypatch.setattr("sim.probe.endpoint.BACKOFF_S", 0.0)
+    monkeypatch.setattr("bedrock_rft_sim.probe.endpoint.BACKOFF_S", 0.0)
     data = write_rows(20)
     sources = ["--set", f"local.trainingData={data}", "--set", f"local.validationData={data}"]
     out = tmp_path / "p.json"

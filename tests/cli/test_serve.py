@@ -17,15 +17,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-
-from sim.cli import main
-from sim.cli.serve import exports
-from sim.server.running import is_loopback
+from bedrock_rft_sim.cli import main
+from bedrock_rft_sim.cli.serve import exports
+from bedrock_rft_sim.server.running import is_loopback
 
 
 @contextmanager
 def served(root: Path, *options: str, **variables: str) -> Iterator[dict[str, Any]]:
-    command = [sys.executable, "-m", "sim", "serve", "--root", str(root), "--port", "0", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "bedrock_rft_sim",
+        "serve",
+        "--root",
+        str(root),
+        "--port",
+        "0",
+        "--json",
+    ]
     environment = {**os.environ, **variables}
     with subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
@@ -113,7 +122,7 @@ def test_a_second_server_on_the_same_root_is_one_message(
 def test_a_missing_package_names_the_line_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sim.cli.serve.NEEDED", ("no_such_package",))
+    monkeypatch.setattr("bedrock_rft_sim.cli.serve.NEEDED", ("no_such_package",))
     assert main(["serve"]) == 1
     assert "pip install 'bedrock-rft-sim[serve]'" in capsys.readouterr().err
 

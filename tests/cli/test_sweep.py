@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.cli import main
 
-from sim.cli import main
 from tests.sweep.conftest import BATCH, RATE, STUB
 
 
 @pytest.fixture(autouse=True)
 def _stub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    real = __import__("sim.sweep", fromlist=["sweep"]).sweep
-    monkeypatch.setattr("sim.sweep.sweep", lambda *a, **k: real(*a, **k, command=STUB))
+    real = __import__("bedrock_rft_sim.sweep", fromlist=["sweep"]).sweep
+    monkeypatch.setattr("bedrock_rft_sim.sweep.sweep", lambda *a, **k: real(*a, **k, command=STUB))
     monkeypatch.chdir(tmp_path)
 
 

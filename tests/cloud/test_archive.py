@@ -8,11 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bedrock_rft_sim.cloud.archive import pack
+from bedrock_rft_sim.errors import HandlerError, PackageError
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sim.cloud.archive import pack
-from sim.errors import HandlerError, PackageError
 
 HANDLER = "def lambda_handler(event, context):\n    return []\n"
 OUT = Path("reward.zip")
@@ -169,9 +168,11 @@ def test_the_size_that_is_checked_is_the_size_of_the_zip(
     folder = write_files({"lambda_function.py": HANDLER, "wörter/ä.txt": "ä" * 100})
     size = len(pack(folder, handler="lambda_handler", out=OUT).content)
     end_of_directory = 22
-    monkeypatch.setattr("sim.cloud.archive.ZIPPED_BYTES_MAX", size - end_of_directory)
+    monkeypatch.setattr("bedrock_rft_sim.cloud.archive.ZIPPED_BYTES_MAX", size - end_of_directory)
     pack(folder, handler="lambda_handler", out=OUT)
-    monkeypatch.setattr("sim.cloud.archive.ZIPPED_BYTES_MAX", size - end_of_directory - 1)
+    monkeypatch.setattr(
+        "bedrock_rft_sim.cloud.archive.ZIPPED_BYTES_MAX", size - end_of_directory - 1
+    )
     with pytest.raises(PackageError):
         pack(folder, handler="lambda_handler", out=OUT)
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim.cloud import function as lambda_function
-from sim.cloud.function import LambdaFunction, function_name, runtime_of_this_python
-from sim.cloud.packaged import Packaged, package
-from sim.cloud.policies import policies
-from sim.errors import HandlerError
-from sim.grader import Grader, Sample
-from sim.recipe import find_reward
+from bedrock_rft_sim.cloud import function as lambda_function
+from bedrock_rft_sim.cloud.function import LambdaFunction, function_name, runtime_of_this_python
+from bedrock_rft_sim.cloud.packaged import Packaged, package
+from bedrock_rft_sim.cloud.policies import policies
+from bedrock_rft_sim.errors import HandlerError
+from bedrock_rft_sim.grader import Grader, Sample
+from bedrock_rft_sim.recipe import find_reward
 
 FUNCTION = LambdaFunction("reward", "lambda_function.lambda_handler", "python3.11")
 

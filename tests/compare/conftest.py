@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-
-from sim.compare.axis import Series
-from sim.compare.summary import summarise
-from sim.curves import Curve, Curves
+from bedrock_rft_sim.compare.axis import Series
+from bedrock_rft_sim.compare.series import Curve, Curves
+from bedrock_rft_sim.compare.summary import summarise
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Process:
     """What a run is drawn from. The three local runs have noise 0.05 and spread 0.014."""
 
     gain: float = 0.6
-    """Of the reward without noise, by the definition of `sim.compare.summary`."""
+    """Of the reward without noise, by the definition of `bedrock_rft_sim.compare.summary`."""
     steps: int = 45
     start: float = 0.38
     noise: float = 0.05

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bedrock_rft_sim.compare import COMPARED, Comparison, compare, order
+from bedrock_rft_sim.compare.axis import MOST_POINTS, Series, thin
+from bedrock_rft_sim.compare.series import Curve, Curves
+from bedrock_rft_sim.compare.summary import Summary, level_weights, summarise
+from bedrock_rft_sim.contract.metrics import METRICS
+from bedrock_rft_sim.errors import DataError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from sim.compare import COMPARED, Comparison, compare, order
-from sim.compare.axis import MOST_POINTS, Series, thin
-from sim.compare.summary import Summary, level_weights, summarise
-from sim.contract.metrics import METRICS
-from sim.curves import Curve, Curves
-from sim.errors import DataError
 
 Make = Callable[..., Any]
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from sim.compare import compare
+from bedrock_rft_sim.compare import compare
 
 PAIRS = 100
 MOST = 0.05

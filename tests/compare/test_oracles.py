@@ -6,16 +6,15 @@ import math
 
 import numpy as np
 import pytest
+from bedrock_rft_sim.compare import student
+from bedrock_rft_sim.compare.axis import Series
+from bedrock_rft_sim.compare.decide import differences, holm
+from bedrock_rft_sim.compare.ranks import improvement, kendall, spearman
+from bedrock_rft_sim.compare.resample import blocks, resample
+from bedrock_rft_sim.compare.summary import Summary, block_length, block_variance, summarise
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-
-from sim.compare import student
-from sim.compare.axis import Series
-from sim.compare.decide import differences, holm
-from sim.compare.ranks import improvement, kendall, spearman
-from sim.compare.resample import blocks, resample
-from sim.compare.summary import Summary, block_length, block_variance, summarise
 
 DEGREES = (1.0, 1.3, 2.0, 4.0, 7.7, 30.0, 500.0)
 scores = st.lists(st.integers(-5, 5), min_size=3, max_size=12)

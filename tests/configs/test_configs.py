@@ -1,8 +1,7 @@
 from pathlib import Path
 
 import pytest
-
-from sim.recipe import load_recipe, shipped_recipes
+from bedrock_rft_sim.recipe import load_recipe, shipped_recipes
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 FILES = sorted(CONFIGS.glob("*.yaml"))

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-
-from sim.sweep import read_sweep
-from sim.sweep.file import shipped_sweeps
-from sim.sweep.settings import Plan
+from bedrock_rft_sim.sweep import read_sweep
+from bedrock_rft_sim.sweep.file import shipped_sweeps
+from bedrock_rft_sim.sweep.settings import Plan
 
 SWEEPS = Path(__file__).resolve().parents[2] / "configs" / "sweeps"
 FILES = sorted(SWEEPS.glob("*.yaml"))

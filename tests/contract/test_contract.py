@@ -3,14 +3,13 @@ from dataclasses import fields
 from pathlib import Path
 from uuid import UUID
 
+import bedrock_rft_sim
 import pytest
-
-import sim
-from sim.contract import defaults, limits, statuses
-from sim.contract.events import message_event, metrics_event
-from sim.contract.metrics import MANTLE_EVENT_KEYS, METRICS, NOVA_CSV_COLUMNS, metric
-from sim.dialects.shapes import input_shape
-from sim.recipe import Settings
+from bedrock_rft_sim.contract import defaults, limits, statuses
+from bedrock_rft_sim.contract.events import message_event, metrics_event
+from bedrock_rft_sim.contract.metrics import MANTLE_EVENT_KEYS, METRICS, NOVA_CSV_COLUMNS, metric
+from bedrock_rft_sim.recipe import Settings
+from bedrock_rft_sim.recipe.dialects.shapes import input_shape
 
 PUBLISHED = {
     "step": 4,
@@ -84,7 +83,7 @@ def test_every_metric_has_a_definition_a_unit_and_an_estimator():
 def test_every_local_metric_that_is_written_anywhere_is_defined():
     written = {
         name
-        for path in Path(sim.__file__).parent.rglob("*.py")
+        for path in Path(bedrock_rft_sim.__file__).parent.rglob("*.py")
         for name in re.findall(r'"(local_[a-z0-9_]+)": ', path.read_text())
     }
     assert written

@@ -1,11 +1,10 @@
 from dataclasses import fields
 
 import pytest
-
-from sim.contract.ledger import FIDELITIES, LEDGER, covering, rows_for, rows_here
-from sim.dialects import openai
-from sim.dialects.shapes import input_shape
-from sim.recipe import Settings
+from bedrock_rft_sim.contract.ledger import FIDELITIES, LEDGER, covering, rows_for, rows_here
+from bedrock_rft_sim.recipe import Settings
+from bedrock_rft_sim.recipe.dialects import openai
+from bedrock_rft_sim.recipe.dialects.shapes import input_shape
 
 NOT_FOR_RFT = "customizationConfig.distillationConfig"
 

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
+from bedrock_rft_sim.engine.answer import AnsweringModel, Sampling, first_stop, sendable
+from bedrock_rft_sim.engine.device import Device
+from bedrock_rft_sim.engine.greedy import greedy_answers
+from bedrock_rft_sim.engine.load import load_tokenizer, model_source
+from bedrock_rft_sim.errors import DataError, TrainingError
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sim.engine.answer import AnsweringModel, Sampling, first_stop, sendable
-from sim.engine.device import Device
-from sim.engine.greedy import greedy_answers
-from sim.engine.load import load_tokenizer, model_source
-from sim.errors import DataError, TrainingError
-from sim.tokens import load_tokenizer as load_chat_tokenizer
 
 CPU = Device("cpu", "here", "float32", 0)
 ASK = [{"role": "user", "content": "Tom has 3 apples and buys 4 more. How many apples has he?"}]

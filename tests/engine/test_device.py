@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from bedrock_rft_sim.engine.device import ModelShape, bytes_per_sequence, choose_device, micro_batch
+from bedrock_rft_sim.errors import RecipeError
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sim.engine.device import ModelShape, bytes_per_sequence, choose_device, micro_batch
-from sim.errors import RecipeError
 
 
 @given(rollouts=st.integers(1, 4096), each=st.integers(1, 10**9), free=st.integers(0, 10**12))

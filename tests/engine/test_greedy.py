@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from sim.engine.greedy import end_tokens, greedy_answers
+from bedrock_rft_sim.engine.greedy import end_tokens, greedy_answers
 
 PROMPTS = [[5, 9, 12], [40, 41], [7] * 9, [100, 3, 100, 3]]
 MOST = 6

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim import plan
-from sim.estimate import JobEstimate, Measured, estimate, price_list
-from sim.recipe import Recipe, load_recipe
-from sim.tokens import load_tokenizer
+from bedrock_rft_sim.data import plan
+from bedrock_rft_sim.data.tokens import load_tokenizer
+from bedrock_rft_sim.estimate import JobEstimate, Measured, estimate, price_list
+from bedrock_rft_sim.recipe import Recipe, load_recipe
 
 KNOBS = "customizationConfig.rftConfig.hyperParameters"
 

@@ -10,16 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from sim.engine.device import ModelShape
-from sim.errors import RecipeError
-from sim.estimate import JobEstimate, Measured, Quantity, price_list
-from sim.estimate.free_memory import GPU_MEMORY, MAIN_MEMORY, FreeMemory
-from sim.estimate.here import memory
-from sim.estimate.measured import COMPARED
-from sim.estimate.model_size import ModelSize, model_size
-from sim.recipe import Recipe, load_recipe
-from sim.runfolder import RunFolder
+from bedrock_rft_sim.engine.device import ModelShape
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.estimate import JobEstimate, Measured, Quantity, price_list
+from bedrock_rft_sim.estimate.free_memory import GPU_MEMORY, MAIN_MEMORY, FreeMemory
+from bedrock_rft_sim.estimate.here import memory
+from bedrock_rft_sim.estimate.measured import COMPARED
+from bedrock_rft_sim.estimate.model_size import ModelSize, model_size
+from bedrock_rft_sim.recipe import Recipe, load_recipe
+from bedrock_rft_sim.runs import RunFolder
 
 SIZE = ModelSize(
     1000, ModelShape(layers=2, hidden=10, vocabulary=50), ((10, 20), (20, 10)), cached=2 * 2 * 3 * 4

@@ -6,10 +6,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
-from sim.estimate import judge
-from sim.estimate.judge import asks_a_judge
-from sim.recipe.shipped import find_reward
+from bedrock_rft_sim.estimate import judge
+from bedrock_rft_sim.estimate.judge import asks_a_judge
+from bedrock_rft_sim.recipe.shipped import find_reward
 
 CALLS = "client.converse(modelId=model)\n"
 

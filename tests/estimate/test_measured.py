@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.estimate import read_measured
+from bedrock_rft_sim.estimate.over_units import mean_over_units
+from bedrock_rft_sim.grader.container import Fault, Outcome
+from bedrock_rft_sim.grader.log import GraderLog
+from bedrock_rft_sim.recipe import load_recipe
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs.rollouts import Rollout
 from scipy import stats
-
-from sim.errors import DataError
-from sim.estimate import read_measured
-from sim.estimate.over_units import mean_over_units
-from sim.grader.container import Fault, Outcome
-from sim.grader.log import GraderLog
-from sim.recipe import load_recipe
-from sim.rollouts import Rollout
-from sim.runfolder import RunFolder
 
 SETTINGS = load_recipe("quickstart").settings
 RESOLVED = {

@@ -12,14 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim import plan
-from sim.estimate import JobEstimate, Measured, Quantity
-from sim.estimate.free_memory import MAIN_MEMORY, FreeMemory
-from sim.estimate.workload import steps_of, workload
-from sim.plan import Data
-from sim.recipe import Recipe, load_recipe
-from sim.tokens import load_tokenizer
+from bedrock_rft_sim.data import plan
+from bedrock_rft_sim.data.plan import Data
+from bedrock_rft_sim.data.tokens import load_tokenizer
+from bedrock_rft_sim.estimate import JobEstimate, Measured, Quantity
+from bedrock_rft_sim.estimate.free_memory import MAIN_MEMORY, FreeMemory
+from bedrock_rft_sim.estimate.workload import steps_of, workload
+from bedrock_rft_sim.recipe import Recipe, load_recipe
 
 KNOBS = "customizationConfig.rftConfig.hyperParameters"
 LONGER = ("local.trainingData=problems:200", "local.validationData=problems:32")

@@ -4,8 +4,7 @@ import importlib.util
 import textwrap
 
 import pytest
-
-from sim.grader import Grader, LambdaLimits, Sample
+from bedrock_rft_sim.grader import Grader, LambdaLimits, Sample
 
 HAS_AWS_CLIENT = importlib.util.find_spec("awslambdaric") is not None
 

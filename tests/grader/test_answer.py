@@ -3,12 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from bedrock_rft_sim.errors import ResponseError
+from bedrock_rft_sim.grader import Component, Grade
+from bedrock_rft_sim.grader.answer import API_GATEWAY_FORM, Reply, ResultIdError, read_reply
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sim.errors import ResponseError
-from sim.grader import Component, Grade
-from sim.grader.answer import API_GATEWAY_FORM, Reply, ResultIdError, read_reply
 
 
 def result(sample_id, score=1.0, **more):

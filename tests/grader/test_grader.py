@@ -4,9 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
-
-from sim.errors import EventError, GraderError, HandlerError, ResponseError, RunFolderError
-from sim.grader import Grader, LambdaLimits, Sample
+from bedrock_rft_sim.errors import (
+    EventError,
+    GraderError,
+    HandlerError,
+    ResponseError,
+    RunFolderError,
+)
+from bedrock_rft_sim.grader import Grader, LambdaLimits, Sample
 
 FAILS_TWICE = """
 import pathlib

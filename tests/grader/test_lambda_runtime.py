@@ -10,9 +10,8 @@ import sys
 import time
 
 import pytest
-
-from sim.errors import HandlerError, ResponseError
-from sim.grader.grader import FaultError
+from bedrock_rft_sim.errors import HandlerError, ResponseError
+from bedrock_rft_sim.grader.grader import FaultError
 
 ONE = 'return [{"id": s["id"], "aggregate_reward_score": 1.0} for s in event]'
 HANDLER = f"def lambda_handler(event, context):\n    {ONE}\n"
@@ -94,7 +93,8 @@ def test_the_child_sees_only_what_lambda_sets(deploy, samples, client, monkeypat
 def test_packages_of_this_environment_are_hidden_and_boto3_is_not(deploy, samples, client):
     expression = (
         "[bool(__import__('importlib.util').util.find_spec(name)) for name in "
-        "('pydantic', 'numpy', 'pytest', 'sim', 'rewards', 'boto3', 'botocore', 'json')]"
+        "('pydantic', 'numpy', 'pytest', 'bedrock_rft_sim', 'rewards',"
+        " 'boto3', 'botocore', 'json')]"
     )
     found = ask(deploy, samples, client, expression)
     assert found == [False] * 5 + [True] * 3
@@ -390,7 +390,7 @@ def test_a_child_dies_with_a_parent_that_is_killed(write_reward, tmp_path, clien
     """)
     script = f"""
 from pathlib import Path
-from sim.grader import Grader, LambdaLimits, Sample
+from bedrock_rft_sim.grader import Grader, LambdaLimits, Sample
 grader = Grader(Path({str(reward)!r}), limits=LambdaLimits(timeout_s=60), client={client!r})
 grader.grade([Sample("a", [])])
 """

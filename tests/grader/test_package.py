@@ -4,10 +4,9 @@ import stat
 import zipfile
 
 import pytest
-
-from sim.errors import HandlerError
-from sim.grader import package
-from sim.grader.package import open_package
+from bedrock_rft_sim.errors import HandlerError
+from bedrock_rft_sim.grader import package
+from bedrock_rft_sim.grader.package import open_package
 
 CODE = (
     'def lambda_handler(e, c): return [{"id": s["id"], "aggregate_reward_score": 1} for s in e]\n'

@@ -3,11 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from sim.contract.limits import LAMBDA_PAYLOAD_BYTES
-from sim.errors import EventError
-from sim.grader import Sample, build_event
-from sim.grader.profiles import encode_event, split
+from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
+from bedrock_rft_sim.errors import EventError
+from bedrock_rft_sim.grader import Sample, build_event
+from bedrock_rft_sim.grader.profiles import encode_event, split
 
 TURNS = [{"role": "user", "content": "How many?"}, {"role": "assistant", "content": "#### 72"}]
 

@@ -6,12 +6,11 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-
-from sim.dataset import read_rows
-from sim.grader import LambdaLimits
-from sim.grader.audit import AuditSettings, RewardFile, audit
-from sim.grader.audit.saved import read_replies
-from sim.recipe.shipped import shipped_rewards
+from bedrock_rft_sim.data import read_rows
+from bedrock_rft_sim.grader import LambdaLimits
+from bedrock_rft_sim.grader.audit import AuditSettings, RewardFile, audit
+from bedrock_rft_sim.grader.audit.saved import read_replies
+from bedrock_rft_sim.recipe.shipped import shipped_rewards
 
 REWARDS = Path(__file__).parent.parent / "rewards"
 ROWS = REWARDS / "rows"

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-
-from sim.jobs import Job, Jobs
+from bedrock_rft_sim.jobs import Job, Jobs
 
 STUB = Path(__file__).with_name("stub_child.py")
 PATIENCE_S = 30.0

@@ -12,8 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from sim.contract.events import message_event, metrics_event
-from sim.runfolder import RunFolder
+from bedrock_rft_sim.contract.events import message_event, metrics_event
+from bedrock_rft_sim.runs import RunFolder
 
 stopped = False
 

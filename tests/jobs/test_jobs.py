@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.errors import RehearsalError
+from bedrock_rft_sim.jobs import Job, Jobs, UnknownJobError, rehearsal_command
+from bedrock_rft_sim.jobs.child import child_environment
 
-from sim.errors import RehearsalError
-from sim.jobs import Job, Jobs, UnknownJobError, rehearsal_command
-from sim.jobs.child import child_environment
 from tests.jobs.conftest import wait_until
 
 RECIPE = {"jobName": "a"}
@@ -207,7 +207,7 @@ def test_a_child_sees_no_secret() -> None:
 def test_the_command_is_an_ordinary_run(open_jobs: Callable[..., Jobs]) -> None:
     job = create(open_jobs())
     command = rehearsal_command(Path("r.yaml"), job, True)
-    run = ["-P", "-m", "sim", "run", "r.yaml", "--out", str(job.folder.parent)]
+    run = ["-P", "-m", "bedrock_rft_sim", "run", "r.yaml", "--out", str(job.folder.parent)]
     assert command[1:] == [*run, "--name", job.id, "--quiet", "--json", "--resume"]
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.jobs import Jobs
 
-from sim.jobs import Jobs
 from tests.jobs.conftest import STUB, wait_until
 
 SERVER = """
     import sys, time
     from pathlib import Path
-    from sim.jobs import Jobs
+    from bedrock_rft_sim.jobs import Jobs
 
     def command(recipe, job, resume):
         parts = [sys.executable, {stub!r}, str(job.folder.parent), job.id, "30", "0.05"]
@@ -128,8 +128,8 @@ def _job_left_validating(root: Path) -> str:
     """Write what a server leaves that dies between its note of a start and the start."""
     import time
 
-    from sim.jobs.job import Job, Phases
-    from sim.jobs.registry import Registry
+    from bedrock_rft_sim.jobs.job import Job, Phases
+    from bedrock_rft_sim.jobs.registry import Registry
 
     registry = Registry(root / "jobs.sqlite", runs=root / "runs")
     now = time.time()
@@ -165,7 +165,7 @@ def test_a_stop_asked_of_a_server_that_died_is_carried_out_by_the_next(
 
 
 def test_a_second_start_of_a_running_job_finds_it_running(tmp_path: Path) -> None:
-    from sim.jobs.child import Child
+    from bedrock_rft_sim.jobs.child import Child
 
     lock, log = tmp_path / "lock", tmp_path / "log"
     one = Child.start(lambda: ["/bin/sh", "-c", "exec sleep 60"], lock=lock, log=log)
@@ -190,7 +190,7 @@ def test_a_living_child_of_a_row_that_still_says_queued_is_taken_up_untouched(
 ) -> None:
     import sqlite3
 
-    from sim.jobs.child import Child
+    from bedrock_rft_sim.jobs.child import Child
 
     root = tmp_path / "root"
     open_jobs(root).close()

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from bedrock_rft_sim.jobs import Job, Jobs
+from bedrock_rft_sim.jobs.job import Phases
+from bedrock_rft_sim.jobs.registry import Registry
 
-from sim.jobs import Job, Jobs
-from sim.jobs.job import Phases
-from sim.jobs.registry import Registry
 from tests.jobs.conftest import wait_until
 
 PROMPT_S = 0.5
@@ -76,7 +76,7 @@ def test_a_transaction_that_fails_changes_nothing_and_blocks_nobody(registry: Re
 def test_polling_does_not_wait_for_a_slow_disk_under_create(
     open_jobs: Callable[..., Jobs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sim.runfolder import disk
+    from bedrock_rft_sim.runs import disk
 
     jobs = open_jobs(steps=1)
     job = jobs.create("bedrock", {}, name="a", request={})

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from bedrock_rft_sim.jobs import Job, Jobs
+from bedrock_rft_sim.jobs.asking import LADDER
 
-from sim.jobs import Job, Jobs
-from sim.jobs.asking import LADDER
 from tests.jobs.conftest import STUB, wait_until
 
 DEAF = """
@@ -110,7 +110,7 @@ def test_the_end_of_a_server_lets_a_child_it_took_up_end_cleanly(
 def test_the_end_of_a_server_kills_a_child_it_took_up_only_after_waiting(
     tmp_path: Path, open_jobs: Callable[..., Jobs]
 ) -> None:
-    from sim.jobs.child import Child
+    from bedrock_rft_sim.jobs.child import Child
 
     root, ready = tmp_path / "root", tmp_path / "ready"
     lock = root / "children" / "x.lock"

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from bedrock_rft_sim.errors import RehearsalError
+from bedrock_rft_sim.jobs import Job, Jobs
+from bedrock_rft_sim.jobs.troubles import TRIES_MAX, Troubles
 
-from sim.errors import RehearsalError
-from sim.jobs import Job, Jobs
-from sim.jobs.troubles import TRIES_MAX, Troubles
 from tests.jobs.conftest import stub_command, wait_until
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from sim.errors import RecipeError
-from sim.probe.address import check_url, full_address, is_aws, secrets_of, shown_address
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.probe.address import check_url, full_address, is_aws, secrets_of, shown_address
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from bedrock_rft_sim.probe.chances import mixed_chance, pass_at
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sim.probe.chances import mixed_chance, pass_at
 
 GRADES = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=2, max_size=8)
 

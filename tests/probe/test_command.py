@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sim.cli import main
+from bedrock_rft_sim.cli import main
 
 KEY = "sk-very-secret"
 
@@ -152,7 +151,7 @@ def test_an_endpoint_that_is_not_aws_s_is_not_called_bedrock(
 def test_giving_up_is_told_in_words(
     command: list[str], stand_in: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("sim.probe.endpoint.BACKOFF_S", 0.0)
+    monkeypatch.setattr("bedrock_rft_sim.probe.endpoint.BACKOFF_S", 0.0)
     stand_in.script = [stand_in.otherwise] * 4
     stand_in.otherwise = stand_in.answer("down", status=503)
     assert main(command) == 1

@@ -9,11 +9,10 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-
-from sim.dataset import Row, row_from_record
-from sim.errors import EndpointError
-from sim.probe.endpoint import ATTEMPTS, GIVE_UP_AFTER, Endpoint
-from sim.probe.reply import GivenUpError, Reply
+from bedrock_rft_sim.data import Row, row_from_record
+from bedrock_rft_sim.errors import EndpointError
+from bedrock_rft_sim.probe.endpoint import ATTEMPTS, GIVE_UP_AFTER, Endpoint
+from bedrock_rft_sim.probe.reply import GivenUpError, Reply
 
 KEY = "sk-very-secret"
 

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sim import plan
-from sim.dataset import read_rows
-from sim.errors import DataError
-from sim.prepare.output import manifest_path
-from sim.probe import check_target, write_filtered
-from sim.probe.report import Kind, PromptResult
-from sim.recipe import Recipe, load_recipe
-from sim.tokens import load_tokenizer
+from bedrock_rft_sim.data import plan, read_rows
+from bedrock_rft_sim.data.prepare.output import manifest_path
+from bedrock_rft_sim.data.tokens import load_tokenizer
+from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.probe import check_target, write_filtered
+from bedrock_rft_sim.probe.report import Kind, PromptResult
+from bedrock_rft_sim.recipe import Recipe, load_recipe
 
 RECORDS = 120
 

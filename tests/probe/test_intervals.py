@@ -7,10 +7,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from sim.probe.intervals import (
+from bedrock_rft_sim.probe.intervals import (
     mean_over_prompts,
     mean_within,
     share_of_prompts,
@@ -18,6 +15,8 @@ from sim.probe.intervals import (
     unseen,
     wilson,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 @given(st.integers(1, 400), st.data())

@@ -6,9 +6,8 @@ import random
 from collections.abc import Sequence
 
 import pytest
-
-from sim.probe.lengths import cut_share, lengths_of
-from sim.probe.sample import ProbeSample
+from bedrock_rft_sim.probe.lengths import cut_share, lengths_of
+from bedrock_rft_sim.probe.sample import ProbeSample
 
 
 def sample(

@@ -7,10 +7,9 @@ import math
 import random
 
 import pytest
+from bedrock_rft_sim.probe.mixed import MixedGroups
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sim.probe.mixed import MixedGroups
 
 SIZES = range(2, 17)
 HALF_DEAD = [[0.0] * 8] * 32 + [[0.0] * 4 + [1.0] * 4] * 32

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sim.errors import DataError, EndpointError, RecipeError
-from sim.probe import Endpoint, ProbePlan, default_name, plan_probe, probe
-from sim.probe.advice import advise
-from sim.probe.report import Probed, ProbeReport, summarise
-from sim.probe.sample import ProbeSample
-from sim.recipe import Recipe, load_recipe
+from bedrock_rft_sim.errors import DataError, EndpointError, RecipeError
+from bedrock_rft_sim.probe import Endpoint, ProbePlan, default_name, plan_probe, probe
+from bedrock_rft_sim.probe.advice import advise
+from bedrock_rft_sim.probe.report import Probed, ProbeReport, summarise
+from bedrock_rft_sim.probe.sample import ProbeSample
+from bedrock_rft_sim.recipe import Recipe, load_recipe
 
 LENGTH_REWARD = """
 def lambda_handler(event, context):
@@ -96,7 +95,7 @@ def test_a_finished_probe_is_read_again_without_a_model(
 ) -> None:
     planned = plan_probe(recipe, prompts=3, samples=2)
     first = probe(planned, out=tmp_path / "p.json")
-    monkeypatch.delattr("sim.probe.run.LocalModel")
+    monkeypatch.delattr("bedrock_rft_sim.probe.run.LocalModel")
     assert probe(planned, out=tmp_path / "p.json") == first
 
 

@@ -1,9 +1,8 @@
 from pathlib import Path
 
 import pytest
-
-from sim.errors import RecipeError
-from sim.recipe import load_recipe
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.recipe import load_recipe
 
 NOVA = """\
 jobName: a-job

@@ -2,13 +2,12 @@ import json
 from contextlib import suppress
 
 import pytest
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.recipe import Local, parse_recipe
+from bedrock_rft_sim.recipe.local import LambdaSettings, TrainingSettings
+from bedrock_rft_sim.recipe.reader import read_document
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from sim.errors import RecipeError
-from sim.recipe import Local, parse_recipe
-from sim.recipe.local import LambdaSettings, TrainingSettings
-from sim.recipe.reader import read_document
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 10**6) | st.floats(-1e6, 1e6) | st.text(max_size=6),

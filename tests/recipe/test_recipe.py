@@ -2,9 +2,8 @@ import dataclasses
 import json
 
 import pytest
-
-from sim.errors import RecipeError
-from sim.recipe import ProblemSource, load_recipe
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.recipe import ProblemSource, load_recipe
 
 HYPER = "customizationConfig.rftConfig.hyperParameters"
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sim.dataset import Row
-from sim.metrics import step_metrics
-from sim.recipe import load_recipe
-from sim.rollouts import Rollout, group_advantages
-from sim.runfolder import RunFolder
+from bedrock_rft_sim.data import Row
+from bedrock_rft_sim.recipe import load_recipe
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs.metrics import step_metrics
+from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
 
 HOSTILE = (
     "</script><script>document.title='broken'</script>",

@@ -10,15 +10,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.data import Row
+from bedrock_rft_sim.grader import PROFILES, Sample, build_event
+from bedrock_rft_sim.report.batches import SHORTEST_TEXT, Batch, loops, pack, surprise
+from bedrock_rft_sim.report.events import EventForm, sample_id
+from bedrock_rft_sim.runs.rollouts import Rollout
+from bedrock_rft_sim.train.reward import to_sample
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.dataset import Row
-from sim.grader import PROFILES, Sample, build_event
-from sim.report.batches import SHORTEST_TEXT, Batch, loops, pack, surprise
-from sim.report.events import EventForm, sample_id
-from sim.rollouts import Rollout
-from sim.train.reward import to_sample
 from tests.report.conftest import answers, rows
 
 FORM = EventForm("both", wrap_string_as_text=False)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.report import write_page
+from bedrock_rft_sim.report.watch import Watch
+from bedrock_rft_sim.runs import RunFolder
 
-from sim.report import write_page
-from sim.report.watch import Watch
-from sim.runfolder import RunFolder
 from tests.report.conftest import GROUP, HOSTILE, STEPS, add_step, make_run
 
 ARGUMENTS = (
@@ -216,7 +216,7 @@ def test_validation_answers_have_their_own_list(reader: Reader, page: str) -> No
 def test_a_page_that_follows_its_run_keeps_the_reader_s_place(
     reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sim.report.page.LIVE_EVERY_MS", 50)
+    monkeypatch.setattr("bedrock_rft_sim.report.page.LIVE_EVERY_MS", 50)
     run = make_run(tmp_path, status="InProgress", steps=2)
     watch = Watch(RunFolder.open(run.path))
     following = threading.Thread(

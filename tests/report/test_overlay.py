@@ -8,11 +8,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-
-from sim.compare import compare, order
-from sim.curves import Curve, Curves
-from sim.errors import RunFolderError
-from sim.report.overlay import Pair, page, picture, write_overlay
+from bedrock_rft_sim.compare import compare, order
+from bedrock_rft_sim.compare.series import Curve, Curves
+from bedrock_rft_sim.errors import RunFolderError
+from bedrock_rft_sim.report.overlay import Pair, page, picture, write_overlay
 
 HOSTILE = "<script>alert('x')</script>$\\frac{1}{2}$ _\u202e.json"
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.report import PageDuringRun, console_graphs, write_page
+from bedrock_rft_sim.report.page import Page, render
+from bedrock_rft_sim.runs import RunFolder
 
-from sim.report import PageDuringRun, console_graphs, write_page
-from sim.report.page import Page, render
-from sim.runfolder import RunFolder
 from tests.report.conftest import GROUP, HOSTILE, STEPS, make_run
 
 LINES = [
@@ -190,7 +190,7 @@ def test_a_run_that_goes_on_names_the_way_to_follow_it(tmp_path: Path) -> None:
 def test_a_page_without_plotly_keeps_the_drawn_graphs(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sim.report.scripts.plotly", lambda: None)
+    monkeypatch.setattr("bedrock_rft_sim.report.scripts.plotly", lambda: None)
     page = Elements(render(folder))
     assert page.script("plotly") == ""
     assert "Policy entropy" in page.text

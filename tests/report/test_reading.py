@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim.errors import RunFolderError
-from sim.report.page import Page
-from sim.report.reading import read_run
-from sim.runfolder import RunFolder
+from bedrock_rft_sim.errors import RunFolderError
+from bedrock_rft_sim.report.page import Page
+from bedrock_rft_sim.report.reading import read_run
+from bedrock_rft_sim.runs import RunFolder
 
 
 def remarks(run: RunFolder) -> str:

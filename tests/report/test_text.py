@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bedrock_rft_sim.report.export import export_graphs
+from bedrock_rft_sim.report.page import Page
+from bedrock_rft_sim.report.reading import read_run
+from bedrock_rft_sim.report.series import console_series, local_series
+from bedrock_rft_sim.report.spark import condensed, sparkline
+from bedrock_rft_sim.report.text import text_lines
+from bedrock_rft_sim.report.visible import visible
+from bedrock_rft_sim.runs import RunFolder
 
-from sim.report.export import export_graphs
-from sim.report.page import Page
-from sim.report.reading import read_run
-from sim.report.series import console_series, local_series
-from sim.report.spark import condensed, sparkline
-from sim.report.text import text_lines
-from sim.report.visible import visible
-from sim.runfolder import RunFolder
 from tests.report.conftest import make_run
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 from functools import cache
 
-from sim.server.inference import Models
+from bedrock_rft_sim.server.inference import Models
 
 
 @cache

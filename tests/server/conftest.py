@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.server.running import running
+from bedrock_rft_sim.server.state import ServerState, open_state
 
-from sim.server.running import running
-from sim.server.state import ServerState, open_state
 from tests.jobs.conftest import stub_command
 
 

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import openai
 import pytest
+from bedrock_rft_sim.server import doors, guard, running
+from bedrock_rft_sim.server.guard import Guard
 from botocore.exceptions import ClientError
 
-from sim.server import doors, guard, running
-from sim.server.guard import Guard
 from tests.server.asking import ROLE, create_function
 from tests.server.conftest import Endpoint
 

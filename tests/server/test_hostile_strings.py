@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.recipe.dialects.shapes import quick
+from bedrock_rft_sim.server import doors, guard
+from bedrock_rft_sim.server.matrix import support_matrix
+from bedrock_rft_sim.server.rest import service_model
+from bedrock_rft_sim.server.session import Session
 from starlette.datastructures import Headers
 
-from sim.dialects.shapes import quick
-from sim.server import doors, guard
-from sim.server.matrix import support_matrix
-from sim.server.rest import service_model
-from sim.server.session import Session
 from tests.server.conftest import Endpoint
 
 PATIENCE_S = 60  # all of it takes a second

@@ -21,11 +21,11 @@ from typing import Any
 
 import boto3
 import pytest
+from bedrock_rft_sim.jobs.child import Child
 from botocore.config import Config
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import HTTPClientError
 
-from sim.jobs.child import Child
 from tests.jobs.conftest import STUB, wait_until
 from tests.server.asking import ROLE, records, rft_request, zipped
 
@@ -36,14 +36,14 @@ BUCKET = "kept"
 KINDS = ("put", "put", "remove", "function", "job", "job", "deploy", "undeploy")
 SERVER = """
 import functools, sys
-import sim.server.state as state
+import bedrock_rft_sim.server.state as state
 
 def command(recipe, job, resume):
     parts = [sys.executable, {stub!r}, str(job.folder.parent), job.id, "{steps}", "{pause}"]
     return parts + (["--resume"] if resume else [])
 
 state.open_state = functools.partial(state.open_state, start=command)
-from sim.cli import main
+from bedrock_rft_sim.cli import main
 sys.exit(main(["serve", "--root", {root!r}, "--port", "0", "--parallel", "2", "--json"]))
 """
 

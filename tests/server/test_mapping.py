@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.server.mapping import Limits, ModelMapping, StandIn, read_mapping
 
-from sim.errors import RecipeError
-from sim.server.mapping import Limits, ModelMapping, StandIn, read_mapping
 from tests.server.asking import rft_request
 
 REQUEST = rft_request("a", bucket="bucket", function="f")
@@ -99,10 +99,10 @@ def test_the_default_may_override_by_the_names_of_either_api(tmp_path: Path) -> 
 def test_a_job_without_a_prompt_short_enough_names_the_mapping_s_key(tmp_path: Path) -> None:
     import json
 
-    from sim.errors import DataError
-    from sim.plan import read_data
-    from sim.recipe import parse_recipe
-    from sim.tokens import load_tokenizer
+    from bedrock_rft_sim.data.plan import read_data
+    from bedrock_rft_sim.data.tokens import load_tokenizer
+    from bedrock_rft_sim.errors import DataError
+    from bedrock_rft_sim.recipe import parse_recipe
 
     data = {"trainingData": "problems:100", "validationData": "problems", "reward": "gsm8k"}
     local = StandIn(limits=Limits(maxPromptLength=5)).local("bedrock", REQUEST)

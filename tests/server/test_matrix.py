@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.server.matrix import as_markdown, support_matrix
-from sim.server.rest import service_model
+from bedrock_rft_sim.server.matrix import as_markdown, support_matrix
+from bedrock_rft_sim.server.rest import service_model
+
 from tests.server.conftest import Endpoint
 
 ROOT = Path(__file__).parent.parent.parent

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.cli.serve import exports
 
-from sim.cli.serve import exports
 from tests.jobs.conftest import wait_until
 from tests.server.answering import shared_models
 from tests.server.asking import BASE, create_function, put, records, rft_request

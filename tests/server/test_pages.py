@@ -6,11 +6,10 @@ import base64
 from collections.abc import Callable
 
 import pytest
+from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.pages import Key, page
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sim.server.errors import AwsError
-from sim.server.pages import Key, page
 
 
 def own(item: str) -> Key:

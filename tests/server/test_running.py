@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from sim.server.running import bind
+from bedrock_rft_sim.server.running import bind
 
 
 def test_what_is_accepted_sends_small_answers_at_once() -> None:

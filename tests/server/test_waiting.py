@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from bedrock_rft_sim.server.aws.answers import Answer
+from bedrock_rft_sim.server.aws.local_s3 import LocalS3
+from bedrock_rft_sim.server.lambda_.functions import FunctionOperations
+from bedrock_rft_sim.server.lambda_.invoke import InvokeOperation
+from bedrock_rft_sim.server.rest import Reply
 
-from sim.server.aws.answers import Answer
-from sim.server.aws.local_s3 import LocalS3
-from sim.server.lambda_.functions import FunctionOperations
-from sim.server.lambda_.invoke import InvokeOperation
-from sim.server.rest import Reply
 from tests.server.conftest import Endpoint
 
 MANY = 45  # more than the default pool has threads
@@ -117,10 +117,10 @@ def test_whoever_polls_finds_a_thread_while_many_others_wait(
 @pytest.mark.parametrize(
     ("module", "path"),
     [
-        ("sim.server.rest", "/model-customization-jobs"),
-        ("sim.server.mantle.http", "/v1/chat/completions"),
-        ("sim.server.mantle.http", "/v1/fine_tuning/jobs"),
-        ("sim.server.runtime.routes", "/model/openai.gpt-oss-20b/invoke"),
+        ("bedrock_rft_sim.server.rest", "/model-customization-jobs"),
+        ("bedrock_rft_sim.server.mantle.http", "/v1/chat/completions"),
+        ("bedrock_rft_sim.server.mantle.http", "/v1/fine_tuning/jobs"),
+        ("bedrock_rft_sim.server.runtime.routes", "/model/openai.gpt-oss-20b/invoke"),
     ],
 )
 def test_others_are_answered_while_a_body_is_read(

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sim.jobs import rehearsal_command
-from sim.problems import Problem, generate, to_record
-from sim.runfolder import RunFolder
-from sim.server.mapping import ModelMapping, StandIn
+from bedrock_rft_sim.data.problems import Problem, generate, to_record
+from bedrock_rft_sim.jobs import rehearsal_command
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.server.mapping import ModelMapping, StandIn
+
 from tests.server.answering import shared_models
 from tests.server.asking import create_function, put, rft_request
 from tests.server.conftest import Endpoint

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sim.sweep import read_sweep, sweep
-from sim.sweep.result import Result
-from sim.sweep.settings import Plan
+from bedrock_rft_sim.sweep import read_sweep, sweep
+from bedrock_rft_sim.sweep.result import Result
+from bedrock_rft_sim.sweep.settings import Plan
 
 STUB = (sys.executable, str(Path(__file__).with_name("stub.py")))
 RATE = "customizationConfig.rftConfig.hyperParameters.learningRate"

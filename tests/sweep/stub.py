@@ -1,4 +1,5 @@
-"""Stands in for `sim.sweep.child`: the same arguments, a run folder made up from its recipe.
+"""Stands in for `bedrock_rft_sim.sweep.child`: the same arguments, a run folder made up from its
+recipe.
 
 A validation prompt is graded 1 when its number is below the level that learning rate and batch
 size give, so that the table has known numbers. With STUB_KILL_AT set it kills itself there once.

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sim.sweep.result import Result
+from bedrock_rft_sim.sweep.result import Result
+
 from tests.report.test_browser import browser  # noqa: F401  a fixture
 from tests.sweep.conftest import BATCH, RATE
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.recipe import load_recipe
+from bedrock_rft_sim.sweep.confirmation import confirmation_of
+from bedrock_rft_sim.sweep.outcome import Outcome
+from bedrock_rft_sim.sweep.page import render
+from bedrock_rft_sim.sweep.result import Result
 from scipy import stats
 
-from sim.recipe import load_recipe
-from sim.sweep.confirmation import confirmation_of
-from sim.sweep.outcome import Outcome
-from sim.sweep.page import render
-from sim.sweep.result import Result
 from tests.sweep.conftest import BATCH, RATE
 
 Swept = Callable[..., Result]

@@ -8,13 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
-
-from sim.sweep.axes import direction, find_axis
-from sim.sweep.behaviour import behaviour
-from sim.sweep.effects import (
+from bedrock_rft_sim.sweep.axes import direction, find_axis
+from bedrock_rft_sim.sweep.behaviour import behaviour
+from bedrock_rft_sim.sweep.effects import (
     Row,
     at_level,
     between,
@@ -24,9 +20,12 @@ from sim.sweep.effects import (
     p_words,
     rows_of,
 )
-from sim.sweep.file import Axis
-from sim.sweep.outcome import Outcome, each_once
-from sim.sweep.ranking import rank
+from bedrock_rft_sim.sweep.file import Axis
+from bedrock_rft_sim.sweep.outcome import Outcome, each_once
+from bedrock_rft_sim.sweep.ranking import rank
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
 
 def outcome(value: float | None, *, seed: int = 0, changes: Any = None, **more: Any) -> Outcome:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.sweep import read_sweep
+from bedrock_rft_sim.sweep.file import Pruner, Range, shipped_sweeps
 
-from sim.errors import RecipeError
-from sim.sweep import read_sweep
-from sim.sweep.file import Pruner, Range, shipped_sweeps
 from tests.sweep.conftest import BATCH, RATE
 
 Written = Callable[..., Path]

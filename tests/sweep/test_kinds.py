@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from bedrock_rft_sim.recipe import load_recipe
+from bedrock_rft_sim.sweep.file import Axis, Range
+from bedrock_rft_sim.sweep.kinds import typed
 
-from sim.recipe import load_recipe
-from sim.sweep.file import Axis, Range
-from sim.sweep.kinds import typed
 from tests.sweep.conftest import BATCH, RATE, SAMPLES
 
 FRACTIONS = {

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sim.sweep.page import render
-from sim.sweep.result import Result
+from bedrock_rft_sim.sweep.page import render
+from bedrock_rft_sim.sweep.result import Result
+
 from tests.sweep.conftest import BATCH, RATE
 
 Swept = Callable[..., Result]

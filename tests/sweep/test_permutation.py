@@ -5,11 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
+from bedrock_rft_sim.sweep.permutation import EXACT_MOST, SHUFFLES, rank_correlation
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-
-from sim.sweep.permutation import EXACT_MOST, SHUFFLES, rank_correlation
 
 VALUES = st.integers(0, 6).map(float)
 

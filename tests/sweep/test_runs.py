@@ -13,12 +13,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.recipe import load_recipe
+from bedrock_rft_sim.runs import RunFolder, disk
+from bedrock_rft_sim.sweep.page import render
+from bedrock_rft_sim.sweep.result import Result
+from bedrock_rft_sim.sweep.runner import CHILD, Runner
 
-from sim.recipe import load_recipe
-from sim.runfolder import RunFolder, disk
-from sim.sweep.page import render
-from sim.sweep.result import Result
-from sim.sweep.runner import CHILD, Runner
 from tests.sweep.conftest import BATCH, RATE, STUB
 
 Swept = Callable[..., Result]
@@ -170,7 +170,7 @@ def test_the_real_child_trains_an_ordinary_run(plan: Any, tmp_path: Path, monkey
 DRIVER = """
 import sys
 from pathlib import Path
-from sim.sweep import read_sweep, sweep
+from bedrock_rft_sim.sweep import read_sweep, sweep
 say = lambda words: print(words, flush=True)
 sweep(read_sweep(Path(sys.argv[1])), out=Path(sys.argv[2]), workers=1, say=say,
       command=sys.argv[3:])
@@ -243,7 +243,7 @@ def test_a_search_killed_while_it_confirms_goes_on_and_gives_the_same_table(
 def test_a_pruner_looks_at_the_metrics_only_when_there_are_new_ones(
     plan: Any, tmp_path: Path, monkeypatch: Any
 ):
-    monkeypatch.setattr("sim.sweep.runner.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("bedrock_rft_sim.sweep.runner.time.sleep", lambda _seconds: None)
     runner = Runner(tmp_path / "out", STUB)
     folder = runner.folder(plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0))
     folder.mkdir(parents=True)

@@ -13,15 +13,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.sweep import read_sweep, sweep
+from bedrock_rft_sim.sweep.axes import LEAST_TRIALS
+from bedrock_rft_sim.sweep.outcome import Outcome
+from bedrock_rft_sim.sweep.result import Result
+from bedrock_rft_sim.sweep.search import Trial, _study_name, _Watch
+from bedrock_rft_sim.sweep.settings import Plan
 
-from sim.errors import RecipeError
-from sim.runfolder import RunFolder
-from sim.sweep import read_sweep, sweep
-from sim.sweep.axes import LEAST_TRIALS
-from sim.sweep.outcome import Outcome
-from sim.sweep.result import Result
-from sim.sweep.search import Trial, _study_name, _Watch
-from sim.sweep.settings import Plan
 from tests.sweep.conftest import BATCH, RATE, STUB
 
 Swept = Callable[..., Result]
@@ -135,7 +135,7 @@ def test_a_setting_given_up_once_and_completed_another_time_counts_with_its_resu
         Trial(0, {BATCH: 32}, (pruned,)),
         Trial(1, {BATCH: 32}, (replace(pruned, status="completed", value=0.99, why=None),)),
     ]
-    monkeypatch.setattr("sim.sweep.search.search", lambda *_args, **_more: trials)
+    monkeypatch.setattr("bedrock_rft_sim.sweep.search.search", lambda *_args, **_more: trials)
     result = swept(AXES + QUIET + "trials: 2")
     assert [row.mean for row in result.rows[1:]] == [0.99]
     assert result.ranking is not None
@@ -196,7 +196,8 @@ def test_without_optuna_a_search_is_one_message_with_the_install_line(
 
 def test_only_a_search_loads_optuna(written: Any, tmp_path: Path):
     code = (
-        "import sys; from pathlib import Path; from sim.sweep import read_sweep, sweep\n"
+        "import sys; from pathlib import Path\n"
+        "from bedrock_rft_sim.sweep import read_sweep, sweep\n"
         "sweep(read_sweep(Path(sys.argv[1])), out=Path(sys.argv[2]), workers=1,"
         " say=lambda w: None, command=sys.argv[3:])\n"
         "print([m for m in ('optuna', 'sqlalchemy', 'torch', 'trl') if m in sys.modules])"

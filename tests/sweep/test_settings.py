@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.errors import DataError, RecipeError
+from bedrock_rft_sim.recipe import load_recipe, parse_recipe
+from bedrock_rft_sim.recipe.reader import read_document
+from bedrock_rft_sim.sweep import read_sweep
+from bedrock_rft_sim.sweep.settings import Plan, as_yaml, described_changes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.errors import DataError, RecipeError
-from sim.recipe import load_recipe, parse_recipe
-from sim.recipe.reader import read_document
-from sim.sweep import read_sweep
-from sim.sweep.settings import Plan, as_yaml, described_changes
 from tests.sweep.conftest import BATCH, RATE
 
 Planned = Callable[[str], Plan]
@@ -132,7 +132,7 @@ def test_without_validation_there_is_nothing_to_compare_by(tmp_path: Path):
 def test_the_hash_covers_settings_seed_data_and_reward_but_not_where_they_lie(
     tmp_path: Path, write_rows: Callable[..., Path]
 ):
-    from sim.sweep.identity import identity_of
+    from bedrock_rft_sim.sweep.identity import identity_of
 
     write_rows(40, "rows.jsonl")
     reward = tmp_path / "mine.py"

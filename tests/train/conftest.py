@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sim.recipe import Recipe, load_recipe
-from sim.train.progress import Progress
-from sim.train.run import Result, rehearse
+from bedrock_rft_sim.recipe import Recipe, load_recipe
+from bedrock_rft_sim.train.progress import Progress
+from bedrock_rft_sim.train.run import Result, rehearse
 
 KNOBS = "customizationConfig.rftConfig.hyperParameters"
 

@@ -7,17 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bedrock_rft_sim.cli.run import _summary
+from bedrock_rft_sim.data.plan import steps
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.recipe import Recipe, find_recipe, load_recipe, parse_recipe
+from bedrock_rft_sim.recipe.local import EarlyStopping
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.train.early_stopping import early_stop
+from bedrock_rft_sim.train.run import Result
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sim.cli.run import _summary
-from sim.errors import RecipeError
-from sim.plan import steps
-from sim.recipe import Recipe, find_recipe, load_recipe, parse_recipe
-from sim.recipe.local import EarlyStopping
-from sim.runfolder import RunFolder
-from sim.train.early_stopping import early_stop
-from sim.train.run import Result
 
 IMPOSSIBLE_GAIN = "local.earlyStopping={patience: 2, minGain: 1.0}"
 

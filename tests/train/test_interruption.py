@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sim.errors import RehearsalError, RunFolderError
-from sim.recipe import Recipe
-from sim.runfolder import RunFolder
-from sim.train.run import Result
+from bedrock_rft_sim.errors import RehearsalError, RunFolderError
+from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.train.run import Result
 
 STEPS = 6
 STDERR = "stderr.txt"
@@ -50,7 +49,7 @@ def start_process(recipe: Recipe, parent: Path) -> subprocess.Popen[bytes]:
         "local.training.method=full",
         f"local.maxSteps={recipe.settings.max_steps}",
     ]
-    command = [sys.executable, "-m", "sim", "run", "quickstart", "--out", str(parent)]
+    command = [sys.executable, "-m", "bedrock_rft_sim", "run", "quickstart", "--out", str(parent)]
     command += ["--name", "run", *(part for text in sets for part in ("--set", text))]
     with (parent.parent / STDERR).open("wb") as stderr:
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
@@ -143,7 +142,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(
     recipe = recipe_for("local.maxSteps=5", f"local.training.method={method}")
     with monkeypatch.context() as patch:
         patch.setattr(
-            "sim.train.run.interruptible",
+            "bedrock_rft_sim.train.run.interruptible",
             lambda _announce: contextlib.nullcontext(StopsAfterThreeSteps()),
         )
         stopped = run(recipe, name="run")

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sim import plan
-from sim.recipe import Recipe
-from sim.runfolder import RunFolder
-from sim.tokens import load_tokenizer
-from sim.train.run import Result
+from bedrock_rft_sim.data import plan
+from bedrock_rft_sim.data.tokens import load_tokenizer
+from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.train.run import Result
 
 STEPS = 3
 
@@ -90,7 +89,7 @@ def test_smaller_micro_batches_change_speed_not_results(
 ) -> None:
     recipe = recipe_for(f"local.maxSteps={STEPS}")
     whole = RunFolder.open(run(recipe, name="whole").folder).read_metrics()
-    monkeypatch.setattr("sim.train.build.fitting_micro_batch", lambda *_: 4)
+    monkeypatch.setattr("bedrock_rft_sim.train.build.fitting_micro_batch", lambda *_: 4)
     cut = RunFolder.open(run(recipe, name="cut").folder).read_metrics()
     for one, other in zip(whole[1:], cut[1:], strict=True):
         assert one["critic_rewards_mean"] == other["critic_rewards_mean"]

@@ -6,16 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim import plan
-from sim.engine import quiet
-from sim.engine.device import choose_device
-from sim.engine.sampled import SampledModel
-from sim.grader.of_recipe import grader_of
-from sim.recipe import Recipe
-from sim.runfolder import RunFolder
-from sim.tokens import load_tokenizer, plain_messages
-from sim.train.record import StepRecorder
+from bedrock_rft_sim.data import plan
+from bedrock_rft_sim.data.tokens import load_tokenizer, plain_messages
+from bedrock_rft_sim.engine import quiet
+from bedrock_rft_sim.engine.device import choose_device
+from bedrock_rft_sim.engine.sampled import SampledModel
+from bedrock_rft_sim.grader.of_recipe import grader_of
+from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.train.record import StepRecorder
 
 SEED = 11
 
@@ -29,8 +28,7 @@ def test_the_same_random_numbers_give_the_answers_that_the_trainer_would_sample(
 ) -> None:
     quiet.silence_libraries(offline=True)
     import torch
-
-    from sim.train.build import build_trainer
+    from bedrock_rft_sim.train.build import build_trainer
 
     options = ["local.training.temperature=0.8", "local.training.topP=0.9"]
     recipe = recipe_for(*options, "local.training.topK=40", model=small_model(architecture))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 
+from bedrock_rft_sim.train.progress import Progress
 from rich.console import Console
-
-from sim.train.progress import Progress
 
 LINES = [
     {"step": 0, "total_steps": 2, "validation_rewards_mean": 0.25},

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from sim.recipe import Recipe
-from sim.train.run import Result
+from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.train.run import Result
 
 STEPS = 3
 GROUP = 4

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim.recipe import Recipe, load_recipe
-from sim.runfolder import RunFolder
-from sim.train.run import Result
+from bedrock_rft_sim.recipe import Recipe, load_recipe
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.train.run import Result
 
 LEARNING_STEPS = 16
 

@@ -3,11 +3,9 @@ from __future__ import annotations
 import textwrap
 
 import pytest
-
-from sim import problems
-from sim.dataset import row_from_record
-from sim.grader import LambdaLimits
-from sim.grader.audit import RewardFile, audit
+from bedrock_rft_sim.data import problems, row_from_record
+from bedrock_rft_sim.grader import LambdaLimits
+from bedrock_rft_sim.grader.audit import RewardFile, audit
 
 # A sound reward: the last "#### n" is the reference's number. Breakers put other functions in.
 SOUND = """

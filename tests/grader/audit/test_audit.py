@@ -6,9 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
-
-from sim.errors import DataError, HandlerError, RecipeError
-from sim.grader.audit import AuditSettings, Workload
+from bedrock_rft_sim.errors import DataError, HandlerError, RecipeError
+from bedrock_rft_sim.grader.audit import AuditSettings, Workload
 
 
 def status_of(report, name):

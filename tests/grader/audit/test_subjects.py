@@ -6,18 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from sim.grader.audit.hacks import HACKS, PADDING_CHARS
-from sim.grader.audit.subjects import (
+from bedrock_rft_sim.grader.audit.hacks import HACKS, PADDING_CHARS
+from bedrock_rft_sim.grader.audit.subjects import (
     change_all,
     change_digit,
     draw_subjects,
     final_value,
     good_replies,
 )
-from sim.grader.audit.wrong import WRONG
+from bedrock_rft_sim.grader.audit.wrong import WRONG
+from hypothesis import given
+from hypothesis import strategies as st
 
 PHRASES = {**WRONG, **HACKS}
 

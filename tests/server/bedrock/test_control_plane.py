@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.server.mapping import ModelMapping, StandIn
 from botocore.exceptions import ClientError
 
-from sim.server.mapping import ModelMapping, StandIn
 from tests.jobs.conftest import stub_command, wait_until
 from tests.server.asking import (
     REWARD,
@@ -184,7 +184,7 @@ def test_the_metrics_lie_in_the_output_bucket(
 def test_the_recipe_is_the_request_and_what_stands_in(
     endpoint: Endpoint, done: dict[str, Any]
 ) -> None:
-    from sim.recipe import load_recipe
+    from bedrock_rft_sim.recipe import load_recipe
 
     job_id = done["jobArn"].rpartition("/")[2]
     recipe = load_recipe(endpoint.state.root / "recipes" / f"{job_id}.yaml")
@@ -327,7 +327,7 @@ def test_a_failed_job_gives_its_reason(serve_root: Callable[..., Endpoint]) -> N
 def test_a_job_by_version_or_alias_gets_that_version_s_code_and_settings(
     bedrock: Any, endpoint: Endpoint
 ) -> None:
-    from sim.recipe import load_recipe
+    from bedrock_rft_sim.recipe import load_recipe
 
     name = "reward-in-versions"
     client = endpoint.client("lambda")

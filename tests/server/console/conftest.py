@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.contract.events import message_event
+from bedrock_rft_sim.jobs import Job
+from bedrock_rft_sim.report import write_page
+from bedrock_rft_sim.server.inference import Answer, Ask, ModelError, Piece
+from bedrock_rft_sim.server.mantle.jobs import remark_events
 
-from sim.contract.events import message_event
-from sim.jobs import Job
-from sim.report import write_page
-from sim.server.inference import Answer, Ask, ModelError, Piece
-from sim.server.mantle.jobs import remark_events
 from tests.jobs.conftest import stub_command, wait_until
 from tests.report.conftest import STEPS, make_run
 from tests.report.test_browser import browser  # noqa: F401 - a fixture

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.jobs import Job
 
-from sim.jobs import Job
 from tests.report.test_browser import Reader
 from tests.server.conftest import Endpoint
 from tests.server.console.conftest import BROKEN, HOSTILE_NAME
@@ -33,7 +33,7 @@ class Visitor(Reader):
 
 @pytest.fixture
 def visitor(browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visitor]:
-    monkeypatch.setattr("sim.server.console.paths.EVERY_MS", 200)
+    monkeypatch.setattr("bedrock_rft_sim.server.console.paths.EVERY_MS", 200)
     visiting = Visitor(browser)
     yield visiting
     assert visiting.complaints() == []

@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from bedrock_rft_sim.jobs import Job
+from bedrock_rft_sim.report import scripts
+from bedrock_rft_sim.server.console import replies
 
-from sim.jobs import Job
-from sim.report import scripts
-from sim.server.console import replies
 from tests.server.conftest import Endpoint
 from tests.server.console.conftest import HOSTILE_NAME, REMARKS
 

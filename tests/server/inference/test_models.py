@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from bedrock_rft_sim.server.inference import Answer, Ask, ModelError, Models, Piece, Refused
+from bedrock_rft_sim.server.inference.models import COMMAND
 
-from sim.server.inference import Answer, Ask, ModelError, Models, Piece, Refused
-from sim.server.inference.models import COMMAND
 from tests.server.answering import shared_models
 
 T = TypeVar("T")

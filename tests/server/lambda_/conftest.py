@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from sim.server.lambda_.references import FunctionId
-from sim.server.lambda_.runner import Deployed
+from bedrock_rft_sim.server.lambda_.references import FunctionId
+from bedrock_rft_sim.server.lambda_.runner import Deployed
 
 # Says which process it is, and, told a path, that it runs; then it hangs, if told so.
 CODE = """

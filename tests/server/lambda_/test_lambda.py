@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.grader.package import open_package
 from botocore.exceptions import ClientError
 
-from sim.grader.package import open_package
 from tests.jobs.conftest import wait_until
 from tests.server.asking import ROLE, create_function, zipped
 from tests.server.conftest import Endpoint
@@ -169,7 +169,7 @@ def test_code_comes_from_the_local_s3_too(endpoint: Endpoint) -> None:
 def test_a_zip_too_large_for_a_request_is_taken_from_s3(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sim.server.lambda_.code.ZIP_MAX", 10)
+    monkeypatch.setattr("bedrock_rft_sim.server.lambda_.code.ZIP_MAX", 10)
     s3, client = endpoint.client("s3"), endpoint.client("lambda")
     content = zipped(lambda_function=code(8))
     options = {"Runtime": "python3.12", "Role": ROLE, "Handler": "lambda_function.lambda_handler"}
@@ -182,7 +182,7 @@ def test_a_zip_too_large_for_a_request_is_taken_from_s3(
     source = {"S3Bucket": "large-code", "S3Key": "large.zip"}
     client.create_function(FunctionName="large", Code=source, **options)
     assert invoke(client, name="large")["number"] == 8
-    monkeypatch.setattr("sim.server.lambda_.code.UNZIPPED_BYTES_MAX", 10)
+    monkeypatch.setattr("bedrock_rft_sim.server.lambda_.code.UNZIPPED_BYTES_MAX", 10)
     said = refused(client.update_function_code, FunctionName="large", **source)
     assert said == (
         "InvalidParameterValueException",
@@ -227,7 +227,7 @@ def lambda_handler(event, context):
 def test_more_invocations_than_may_wait_are_told_to_come_later(
     serve_root: Callable[..., Endpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sim.server.lambda_.invoke.INVOKING_MAX", 1)
+    monkeypatch.setattr("bedrock_rft_sim.server.lambda_.invoke.INVOKING_MAX", 1)
     endpoint, running = serve_root(), tmp_path / "running"
     create_function(endpoint, "hang", HANG)
     client = endpoint.client("lambda")
@@ -254,7 +254,7 @@ def test_functions_are_read_and_changed_while_a_zip_is_unpacked(
         assert may_end.wait(30)
         return open_package(*arguments, **options)
 
-    monkeypatch.setattr("sim.server.lambda_.code.open_package", slowly)
+    monkeypatch.setattr("bedrock_rft_sim.server.lambda_.code.open_package", slowly)
     with ThreadPoolExecutor() as pool:
         created = pool.submit(create_function, endpoint, "slow-zip", code(9))
         try:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function, new_function
 from hypothesis import given
 from hypothesis import strategies as st
-
-from sim.server.errors import AwsError
-from sim.server.lambda_.references import FunctionId, find_function, new_function
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True).filter(lambda one: one != "function")
 REGIONS = st.from_regex(r"[a-z]{2}-[a-z]{4,9}-[1-9]", fullmatch=True)

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from bedrock_rft_sim.server.lambda_ import events, runner
+from bedrock_rft_sim.server.lambda_.events import Events
+from bedrock_rft_sim.server.lambda_.runner import Closing, Deployed, Runner
 
-from sim.server.lambda_ import events, runner
-from sim.server.lambda_.events import Events
-from sim.server.lambda_.runner import Closing, Deployed, Runner
 from tests.jobs.conftest import wait_until
 
 Make = Callable[[str], Deployed]

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.jobs import Job
+from bedrock_rft_sim.server.state import ServerState
 from openai import OpenAI
 
-from sim.jobs import Job
-from sim.server.state import ServerState
 from tests.server.answering import shared_models
 from tests.server.asking import zipped
 from tests.server.conftest import Endpoint, serve

@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from sim.contract.events import message_event, metrics_event
-from sim.runfolder import RunFolder
-from sim.tokens import EMBEDDED_FOLDER
+from bedrock_rft_sim.contract.events import message_event, metrics_event
+from bedrock_rft_sim.data.tokens import EMBEDDED_FOLDER
+from bedrock_rft_sim.runs import RunFolder
 
 STEPS = 3
 stopped = False

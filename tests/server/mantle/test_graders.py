@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.server.mantle.errors import OpenAIError
 from openai import BadRequestError, OpenAI
 
-from sim.server.mantle.errors import OpenAIError
 from tests.server.asking import zipped
 from tests.server.conftest import Endpoint
 from tests.server.mantle.conftest import ARN
@@ -115,7 +115,7 @@ def test_a_lock_that_one_request_waits_for_holds_up_no_other(
         may_go_on.wait(30)
         raise OpenAIError("enough")
 
-    monkeypatch.setattr(f"sim.server.mantle.{asked_of}", locked)
+    monkeypatch.setattr(f"bedrock_rft_sim.server.mantle.{asked_of}", locked)
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(ask, client)
         try:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.contract.metrics import MANTLE_EVENT_KEYS
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.server.state import ServerState
 from openai import BadRequestError, ConflictError, NotFoundError, OpenAI
-
-from sim.contract.metrics import MANTLE_EVENT_KEYS
-from sim.runfolder import RunFolder
-from sim.server.state import ServerState
 
 
 def test_a_job_is_created_polled_and_listed(client: OpenAI, finished: Any) -> None:
@@ -95,7 +94,7 @@ def test_a_failed_job_says_why(create: Any, wait_for: Any) -> None:
 def test_the_recipe_behind_a_job_is_the_request_and_what_stays_at_home(
     mantle_state: ServerState, finished: Any, training_file: str
 ) -> None:
-    from sim.recipe import load_recipe
+    from bedrock_rft_sim.recipe import load_recipe
 
     job_id = finished.id.removeprefix("ftjob-")
     recipe = load_recipe(mantle_state.root / "recipes" / f"{job_id}.yaml")

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bedrock_rft_sim.data.problems import generate, to_record
+from bedrock_rft_sim.jobs import rehearsal_command
+from bedrock_rft_sim.server.mapping import Limits, ModelMapping, StandIn
 from matplotlib.figure import Figure
 from openai import OpenAI
 
-from sim.jobs import rehearsal_command
-from sim.problems import generate, to_record
-from sim.server.mapping import Limits, ModelMapping, StandIn
 from tests.server.answering import shared_models
 from tests.server.conftest import Endpoint
 from tests.server.mantle.conftest import create_function, method

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.server.inference import Models
 from botocore.exceptions import ClientError, ParamValidationError
 
-from sim.server.inference import Models
 from tests.server.answering import shared_models
 from tests.server.conftest import Endpoint
 
@@ -228,7 +228,7 @@ def test_a_body_that_is_no_json_and_a_guardrail_are_refused(runtime: Any) -> Non
 
 
 def test_the_table_of_operations_is_botocores(runtime: Any) -> None:
-    from sim.server.runtime import OPERATIONS
+    from bedrock_rft_sim.server.runtime import OPERATIONS
 
     model = runtime.meta.service_model
     for name, path in OPERATIONS.items():

@@ -1,0 +1,83 @@
+"""The command line: thin verbs over the library.
+
+Exit code 0: fine.  1: the check or the run failed.  2: wrong usage, or a recipe that can't be read.
+Machine-readable results go to standard output, progress and messages to standard error.
+Each verb imports what it needs when it runs, so that `rft --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from bedrock_rft_sim import __version__
+from bedrock_rft_sim.cli import (
+    audit,
+    check,
+    compare,
+    data,
+    estimate,
+    grade,
+    package,
+    probe,
+    report,
+    run,
+    serve,
+    sweep,
+)
+from bedrock_rft_sim.errors import DataError, RecipeError, RehearsalError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parsed = parser().parse_args(arguments)
+    try:
+        code = int(parsed.command(parsed))
+        sys.stdout.flush()
+    except RehearsalError as error:
+        _report(error, debug=parsed.debug)
+        return EXIT_USAGE if isinstance(error, RecipeError | DataError) else EXIT_FAILED
+    except KeyboardInterrupt:
+        print("rft: stopped", file=sys.stderr)
+        return EXIT_FAILED
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    return code
+
+
+def _report(error: RehearsalError, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    else:
+        print(f"rft: {error}", file=sys.stderr)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of every verb."""
+    root = argparse.ArgumentParser(
+        prog="rft",
+        description="The dress rehearsal for Amazon Bedrock reinforcement fine-tuning.",
+        epilog="No telemetry, and no network unless you name something remote.",
+    )
+    root.add_argument("--version", action="version", version=f"rft {__version__}")
+    verbs = root.add_subparsers(title="verbs", required=True, metavar="VERB")
+    check.add_to(verbs)
+    audit.add_to(verbs)
+    run.add_to(verbs)
+    report.add_to(verbs)
+    compare.add_to(verbs)
+    grade.add_to(verbs)
+    package.add_to(verbs)
+    data.add_to(verbs)
+    probe.add_to(verbs)
+    sweep.add_to(verbs)
+    serve.add_to(verbs)
+    estimate.add_to(verbs)
+    return root

@@ -1,0 +1,209 @@
+"""`rft audit`: does this reward pay for right answers, for nothing else, and always the same?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_rft_sim.contract.limits import (
+    LAMBDA_MEMORY_MB_MAX,
+    LAMBDA_MEMORY_MB_MIN,
+    LAMBDA_TIMEOUT_S_DEFAULT,
+    LAMBDA_TIMEOUT_S_MAX,
+    SAMPLES_PER_EVENT,
+)
+
+if TYPE_CHECKING:
+    from bedrock_rft_sim.grader.audit import RewardFile
+
+EXIT_FAILED = 1
+PROFILES = ("metadata", "root", "both")
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    verb = verbs.add_parser(
+        "audit",
+        help="audit a reward on a data file: hackability, determinism, spread, cost",
+        description="Exit code 1: an error was found that is not waived.",
+    )
+    verb.add_argument(
+        "reward", metavar="REWARD", help="a shipped name, a .py file, a folder or a .zip"
+    )
+    verb.add_argument("--data", type=Path, required=True, metavar="FILE", help="RFT rows, JSONL")
+    verb.add_argument(
+        "--profile", choices=PROFILES, default="both", help="where the event holds the reference"
+    )
+    verb.add_argument(
+        "--wrap", action="store_true", help='send a plain string as {"text": ...} (open weights)'
+    )
+    verb.add_argument(
+        "--answers",
+        type=Path,
+        metavar="FILE",
+        help="JSONL of id and answer that a model wrote, to judge the spread by",
+    )
+    verb.add_argument("--seed", type=int, default=0, help="draws rows (default 0)")
+    _add_function_options(verb)
+    add_audit_options(verb)
+    verb.add_argument("--json", action="store_true", help="print the report as JSON, with events")
+    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verb.set_defaults(command=run)
+
+
+def add_audit_options(verb: argparse.ArgumentParser) -> None:
+    """Add what `rft check` and `rft audit` share."""
+    verb.add_argument(
+        "--replies",
+        type=Path,
+        metavar="FILE",
+        help="JSONL of id and answer: good replies in the form that this reward reads",
+    )
+    verb.add_argument(
+        "--waive",
+        action="append",
+        default=[],
+        type=_waiver,
+        metavar="CHECK=REASON",
+        help="let a check's findings stand, for a reason that is printed (repeatable)",
+    )
+    verb.add_argument(
+        "--rows",
+        type=_at_least_one,
+        metavar="N",
+        help="audit with N rows at most: fewer invocations of a slow or paid reward",
+    )
+    verb.add_argument(
+        "--evidence",
+        action="store_true",
+        help="print the event of each finding, for the Lambda console's test pane",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Audit the reward and print the report."""
+    from bedrock_rft_sim.cli.audit_text import print_report
+    from bedrock_rft_sim.data import read_rows
+    from bedrock_rft_sim.grader.audit import AuditSettings, audit
+    from bedrock_rft_sim.grader.audit.saved import read_answers, read_replies
+
+    reward = _reward(arguments)
+    report = audit(
+        reward,
+        list(read_rows(arguments.data)),
+        profile=arguments.profile,
+        wrap=arguments.wrap,
+        settings=AuditSettings(seed=arguments.seed, rows=arguments.rows),
+        replies=None if arguments.replies is None else read_replies(arguments.replies),
+        waivers=dict(arguments.waive),
+        saved=() if arguments.answers is None else read_answers(arguments.answers),
+        environment=reward.environment,
+        progress=progress(sys.stderr.isatty()),
+    )
+    if arguments.json:
+        print(json.dumps(report.as_json()))
+    else:
+        print_report(report, reward=arguments.reward, evidence=arguments.evidence)
+    return 0 if report.ok else EXIT_FAILED
+
+
+def progress(on_terminal: bool) -> Callable[[str], None]:
+    """Return what shows the stage; a file or a pipe gets none."""
+
+    def show(stage: str) -> None:
+        if on_terminal:
+            print(f"audit: {stage}", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _add_function_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--handler", default="lambda_handler", help="the function, or module.function"
+    )
+    verb.add_argument(
+        "--timeout",
+        type=_between(1, LAMBDA_TIMEOUT_S_MAX),
+        default=LAMBDA_TIMEOUT_S_DEFAULT,
+        metavar="SECONDS",
+        help="of the function (default Lambda's own, 3)",
+    )
+    verb.add_argument(
+        "--memory",
+        type=_between(LAMBDA_MEMORY_MB_MIN, LAMBDA_MEMORY_MB_MAX),
+        default=LAMBDA_MEMORY_MB_MIN,
+        metavar="MB",
+        help="of the function (default Lambda's own, 128)",
+    )
+    verb.add_argument(
+        "--batch",
+        type=_at_least_one,
+        default=SAMPLES_PER_EVENT,
+        metavar="N",
+        help=f"samples per event (default {SAMPLES_PER_EVENT}; Bedrock's own number is not known)",
+    )
+    verb.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="KEY=VALUE",
+        help="an environment variable of the function (repeatable)",
+    )
+    verb.add_argument(
+        "--pass-aws-credentials",
+        action="store_true",
+        help="let the handler use this machine's AWS credentials (a judge needs them)",
+    )
+
+
+def _reward(arguments: argparse.Namespace) -> RewardFile:
+    from bedrock_rft_sim.grader import LambdaLimits
+    from bedrock_rft_sim.grader.audit import RewardFile
+    from bedrock_rft_sim.grader.grade.named_reward import find
+
+    return RewardFile(
+        find(arguments.reward),
+        handler=arguments.handler,
+        limits=LambdaLimits(
+            timeout_s=arguments.timeout,
+            memory_mb=arguments.memory,
+            samples_per_event=arguments.batch,
+        ),
+        wrap=arguments.wrap,
+        environment=dict(arguments.env),
+        pass_aws_credentials=arguments.pass_aws_credentials,
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, found {text!r}")
+    return name, value
+
+
+def _waiver(text: str) -> tuple[str, str]:
+    name, _, reason = text.partition("=")
+    if not reason.strip():
+        raise argparse.ArgumentTypeError(f"expected CHECK=REASON, found {text!r}")
+    return name, reason
+
+
+def _at_least_one(text: str) -> int:
+    return _between(1, None)(text)
+
+
+def _between(lowest: int, highest: int | None) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text) if text.isascii() and text.isdigit() else None
+        if value is None or value < lowest or (highest is not None and value > highest):
+            upper = "" if highest is None else f" to {highest}"
+            raise argparse.ArgumentTypeError(f"expected {lowest}{upper}, found {text!r}")
+        return value
+
+    return read

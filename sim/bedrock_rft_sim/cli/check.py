@@ -1,0 +1,208 @@
+"""`rft check`: everything that can be known before a step."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_rft_sim.cli.arguments import add_common
+from bedrock_rft_sim.cli.audit import add_audit_options, progress
+from bedrock_rft_sim.cli.estimate import MEGABYTE, worded
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bedrock_rft_sim.diagnosis.check import Check, RewardAudit
+
+EXIT_FAILED = 1
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    verb = verbs.add_parser(
+        "check",
+        help="check a recipe, its data and its reward without training",
+        description="Exit code 1: Bedrock would refuse the request, or the audit of the reward "
+        "found an error that is not waived.",
+    )
+    add_common(verb)
+    verb.add_argument("--ledger", action="store_true", help="print the whole ledger of deviations")
+    verb.add_argument(
+        "--no-audit", action="store_true", help="only grade the good replies, as a quick look"
+    )
+    verb.add_argument(
+        "--advice", action="store_true", help="print every published starting point, kept or not"
+    )
+    verb.add_argument(
+        "--measured",
+        type=Path,
+        metavar="PATH",
+        help="a run folder, or the .json of rft probe, for the estimate and the advice",
+    )
+    add_audit_options(verb)
+    verb.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check the recipe and print what was found."""
+    from bedrock_rft_sim.diagnosis.check import check
+    from bedrock_rft_sim.grader.audit.saved import read_replies
+    from bedrock_rft_sim.recipe import load_recipe
+    from bedrock_rft_sim.runs import or_under_runs
+
+    recipe = load_recipe(arguments.recipe, sets=arguments.sets)
+    found = check(
+        recipe,
+        reward_audit=None if arguments.no_audit else _wanted(arguments, recipe.local.seed),
+        replies=None if arguments.replies is None else read_replies(arguments.replies),
+        measured=arguments.measured and or_under_runs(arguments.measured),
+    )
+    if arguments.json:
+        print(json.dumps(found.as_json()))
+    else:
+        _print(found, arguments)
+    return 0 if found.ok else EXIT_FAILED
+
+
+def _wanted(arguments: argparse.Namespace, seed: int) -> RewardAudit:
+    from bedrock_rft_sim.diagnosis.check import RewardAudit
+    from bedrock_rft_sim.grader.audit import AuditSettings
+
+    rows = arguments.rows
+    return RewardAudit(
+        settings=None if rows is None else AuditSettings(seed=seed, rows=rows),
+        waivers=dict(arguments.waive),
+        progress=progress(sys.stderr.isatty()),
+    )
+
+
+def _print(found: Check, arguments: argparse.Namespace) -> None:
+    from rich.console import Console
+
+    from bedrock_rft_sim.cli.audit_text import print_short
+
+    console = Console(highlight=False, soft_wrap=True)
+    _print_request(console, found)
+    _print_data(console, found)
+    _print_reward(console, found)
+    if found.audit is not None:
+        print_short(found.audit, evidence=arguments.evidence)
+    _print_advice(console, found, every=arguments.advice)
+    _print_estimate(console, found)
+    _print_ledger(console, found, whole=arguments.ledger)
+    console.print(_verdict(found))
+
+
+def _print_request(console: Console, found: Check) -> None:
+    recipe = found.recipe
+    console.print(
+        f"recipe   {recipe.name} ({recipe.dialect} dialect), base model {recipe.base_model}"
+    )
+    for finding in recipe.refusals:
+        console.print(f"  Bedrock would refuse: {finding}", markup=False)
+    for name, value in recipe.overrides.items():
+        console.print(f"  only here: {name} = {value} (local.overrides)", markup=False)
+
+
+def _print_data(console: Console, found: Check) -> None:
+    data, tokens, steps = found.data, found.prompt_tokens, found.steps
+    console.print(
+        f"data     {data.records:,} records: {len(data.train):,} prompts to train on, "
+        f"{len(data.validation):,} to validate, {tokens.dropped:,} dropped as too long"
+    )
+    console.print(
+        f"  prompt tokens: shortest {tokens.shortest}, median {tokens.median:g}, "
+        f"p99 {tokens.p99}, longest {tokens.longest}, maxPromptLength {tokens.limit}"
+    )
+    for remark in found.remarks:
+        console.print(f"  {remark}", markup=False)
+    rollouts = found.recipe.settings.rollouts_per_step
+    console.print(
+        f"steps    {steps.total:,} of {found.recipe.settings.batch_size} prompts x "
+        f"{found.recipe.settings.samples_per_prompt} answers = {steps.total * rollouts:,} rollouts"
+    )
+    console.print(f"  checkpoints after steps {_listed(steps.checkpoints)}")
+    console.print(f"  validation after steps {_listed(steps.validations) or 'none'}")
+
+
+def _listed(steps: tuple[int, ...], shown: int = 8) -> str:
+    if len(steps) <= shown:
+        return ", ".join(map(str, steps))
+    return f"{', '.join(map(str, steps[: shown - 1]))}, ... {steps[-1]}"
+
+
+def _print_reward(console: Console, found: Check) -> None:
+    local = found.recipe.local
+    own = (local.payloadProfile, local.wrapStringAsText)
+    console.print("reward   reference answers, phrased as good replies, that earn the top score:")
+    for result in found.profiles:
+        mark = "ok  " if result.ok else "FAIL"
+        wrapped = own[1] if result.wrapped is None else result.wrapped
+        used = "  (this run's profile)" if (result.profile, wrapped) == own else ""
+        name = f"{result.profile}, strings {'wrapped' if wrapped else 'plain'}"
+        if wrapped == own[1]:
+            name = result.profile
+        skipped = f", {result.skipped} not phrased" if result.skipped else ""
+        console.print(f"  {mark} {name:9} {result.passed} of {result.graded}{skipped}{used}")
+        for failure in result.failures:
+            console.print(
+                f"       {failure.count} x {failure.kind}, first {failure.first_id}: "
+                f"{failure.detail.partition(chr(10))[0]}",
+                markup=False,
+            )
+
+
+def _print_advice(console: Console, found: Check, *, every: bool) -> None:
+    kept = sum(remark.follows is True for remark in found.guidance)
+    beside = sum(remark.follows is False for remark in found.guidance)
+    hint = "" if every else "; --advice prints all"
+    console.print(f"advice   {kept} published starting points kept, {beside} not{hint}")
+    for remark in found.guidance:
+        # What was seen here counts even where a published line is kept.
+        if every or remark.follows is False or remark.seen is not None:
+            console.print(f"  {remark}", markup=False)
+
+
+def _print_estimate(console: Console, found: Check) -> None:
+    job, memory = found.estimate.job, found.estimate.memory
+    parts = []
+    if job is not None:
+        parts += [
+            f"{job.steps.total:,} steps on Bedrock",
+            f"response tokens {worded(job.response_tokens)}",
+            f"Lambda invocations {worded(job.lambda_invocations)}",
+        ]
+    if memory is not None:
+        parts.append(f"here about {memory.total / MEGABYTE:,.0f} MB of {memory.place}")
+    console.print(f"estimate {', '.join(parts)}; rft estimate tells cost and time")
+
+
+def _print_ledger(console: Console, found: Check, *, whole: bool) -> None:
+    counts: dict[str, int] = {}
+    for row in found.ledger:
+        counts[row.fidelity] = counts.get(row.fidelity, 0) + 1
+    told = ", ".join(f"{count} {fidelity}" for fidelity, count in counts.items())
+    hint = "" if whole else "; --ledger prints them"
+    console.print(f"ledger   {len(found.ledger)} knobs and behaviours: {told}{hint}")
+    if whole:
+        for row in found.ledger:
+            console.print(f"  {row.fidelity:11} {row.knob}: {row.rehearsal}", markup=False)
+            if row.here:
+                console.print(f"              in this recipe: {row.here}", markup=False)
+            console.print(f"              why: {row.why} ({row.source})", markup=False)
+
+
+def _verdict(found: Check) -> str:
+    if found.ok:
+        return "verdict  ready to rehearse, and Bedrock would accept the request"
+    reasons = []
+    if found.recipe.refusals:
+        reasons.append("Bedrock would refuse the request (smaller values go under local.overrides)")
+    if not found.reward_ok and found.audit is None:
+        reasons.append("the reward does not give reference answers the top score")
+    elif not found.reward_ok:
+        reasons.append("the audit of the reward found errors (see above)")
+    return "verdict  not ready: " + "; ".join(reasons)

@@ -1,0 +1,243 @@
+"""`rft compare`: do the curves at home and in the cloud have the same shape?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_rft_sim.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bedrock_rft_sim.compare import Comparison, MetricComparison, Order
+    from bedrock_rft_sim.compare.series import Curves
+    from bedrock_rft_sim.report.overlay import Pair
+
+EXIT_DIFFERENT = 1
+STYLES = {"same": "green", "different": "red", "cannot": "yellow"}
+EXAMPLES = """
+what to give:
+  rft compare seed0 seed1 seed2 --bedrock events.json
+      the seeds of one recipe against a Bedrock job
+  rft compare a0 a1 a2 --with b0 b1 b2
+      one recipe against another, each with its seeds
+  rft compare a0 a1 --with b0 b1 --bedrock a.json --bedrock b.json
+      each recipe against its own job, in this order; and whether the order of the recipes at home
+      is their order in the cloud
+
+RUN and FILE may be a run folder or its name under runs/, the events of a mantle job (JSON or JSON
+lines, pages in any order), Nova's step_wise_training_metrics.csv or the output.tar.gz around it, a
+verl or HyperPod log, TRL's trainer_state.json, or a CSV exported from TensorBoard or W&B.
+
+exit codes:
+  0  same shape; or cannot tell, unless --strict is given
+  1  different; with --strict also cannot tell
+  2  wrong usage, or a file that can't be read
+"""
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    verb = verbs.add_parser(
+        "compare",
+        help="same shape, different or cannot tell: runs against runs or a Bedrock job",
+        description="Hold the shapes of curves against each other, never their heights.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.add_argument("runs", nargs="+", metavar="RUN", help="runs that differ in their seed only")
+    verb.add_argument(
+        "--with",
+        nargs="+",
+        action="append",
+        default=[],
+        dest="others",
+        metavar="RUN",
+        help="runs of another recipe (repeatable, one per recipe)",
+    )
+    verb.add_argument(
+        "--bedrock",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a job's metrics (repeatable: further jobs of the one recipe, or one per recipe)",
+    )
+    verb.add_argument(
+        "--axis",
+        choices=("prompts", "share"),
+        help="prompts seen or share of the run (default prompts where all sides know them)",
+    )
+    verb.add_argument(
+        "--batch-size",
+        type=_positive,
+        metavar="N",
+        help="prompts per step of every source that does not say it",
+    )
+    verb.add_argument(
+        "--margin", type=_share, metavar="X", help="differences below it are the same (default 0.1)"
+    )
+    verb.add_argument(
+        "--top", type=float, metavar="X", help="greatest possible reward (default 1, or as seen)"
+    )
+    verb.add_argument(
+        "--out", type=Path, metavar="DIR", help="write the overlay there: page, SVG and PNG"
+    )
+    verb.add_argument("--strict", action="store_true", help="exit with 1 on cannot tell, too")
+    verb.add_argument("--json", action="store_true", help="print the result as JSON")
+    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verb.set_defaults(command=run)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1, found {text}")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, found {text}")
+    return value
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare and print what was found."""
+    from bedrock_rft_sim.compare import order
+
+    pairs = [_pair(*sides, arguments) for sides in _sides(arguments)]
+    found = order([pair.a for pair in pairs], [pair.b for pair in pairs]) if pairs[1:] else None
+    files = _write(arguments.out, pairs, found)
+    verdict = _in_all(pairs, found)
+    if arguments.json:
+        print(json.dumps(_as_json(verdict, pairs, found, files)))
+    else:
+        _print(pairs, found, files)
+    failed = ("different", "cannot tell") if arguments.strict else ("different",)
+    return EXIT_DIFFERENT if verdict in failed else 0
+
+
+Side = tuple[str, list["Curves"]]
+
+
+def _sides(arguments: argparse.Namespace) -> list[tuple[Side, Side]]:
+    """Return who is held against whom."""
+    recipes = [arguments.runs, *arguments.others]
+    jobs = arguments.bedrock
+    batch = arguments.batch_size
+    at_home = [_side(paths, batch) for paths in recipes]
+    if len(recipes) == 1 and jobs:
+        return [(at_home[0], _side(jobs, batch, prefix="Bedrock "))]
+    if len(recipes) == 2 and not jobs:  # noqa: PLR2004
+        return [(at_home[0], at_home[1])]
+    if len(recipes) > 1 and len(jobs) == len(recipes):
+        away = [_side([job], batch, prefix="Bedrock ") for job in jobs]
+        return list(zip(at_home, away, strict=True))
+    raise DataError(
+        "these can't be paired",
+        expected="RUN... with --bedrock or with one --with; or as many --bedrock as recipes",
+        found=f"{len(recipes)} recipes, {len(jobs)} --bedrock",
+        hint="rft compare --help shows the three ways",
+    )
+
+
+def _side(paths: Sequence[str], batch_size: int | None, *, prefix: str = "") -> Side:
+    from bedrock_rft_sim.compare.series import read_curves
+    from bedrock_rft_sim.runs import or_under_runs
+
+    found = [curves for path in paths for curves in read_curves(or_under_runs(path))]
+    if batch_size is not None:
+        found = [replace(one, prompts_per_step=one.prompts_per_step or batch_size) for one in found]
+    names = ", ".join(one.name for one in found)
+    return f"{prefix}{names}", found
+
+
+def _pair(a: Side, b: Side, arguments: argparse.Namespace) -> Pair:
+    from bedrock_rft_sim.compare import compare
+    from bedrock_rft_sim.report.overlay import Pair
+
+    options = {"margin": arguments.margin, "top": arguments.top}
+    given = {name: value for name, value in options.items() if value is not None}
+    comparison = compare(a[1], b[1], axis=arguments.axis, **given)
+    return Pair(comparison, a[1], b[1], a[0], b[0])
+
+
+def _write(folder: Path | None, pairs: Sequence[Pair], order: Order | None) -> list[Path]:
+    from bedrock_rft_sim.report.overlay import write_overlay
+
+    return [] if folder is None else write_overlay(folder, pairs, order)
+
+
+def _in_all(pairs: Sequence[Pair], order: Order | None) -> str:
+    verdicts = [pair.comparison.verdict for pair in pairs]
+    said = {*verdicts, *([order.verdict] if order else [])}
+    if "different" in said:
+        return "different"
+    return "cannot tell" if "cannot tell" in said else verdicts[0]
+
+
+def _as_json(
+    verdict: str, pairs: Sequence[Pair], order: Order | None, files: Sequence[Path]
+) -> dict[str, Any]:
+    return {
+        "verdict": verdict,
+        "comparisons": [pair.comparison.as_json() for pair in pairs],
+        "order": order.as_json() if order else None,
+        "files": [str(path) for path in files],
+    }
+
+
+def _print(pairs: Sequence[Pair], order: Order | None, files: Sequence[Path]) -> None:
+    from rich.console import Console
+
+    from bedrock_rft_sim.report.visible import visible
+
+    console = Console(highlight=False, soft_wrap=True)
+    for pair in pairs:
+        console.print(f"A  {visible(pair.label_a)}", markup=False)
+        console.print(f"B  {visible(pair.label_b)}", markup=False)
+        _print_table(console, pair.comparison)
+        for note in pair.comparison.notes:
+            console.print(f"  note: {visible(note)}", markup=False)
+        console.print(pair.comparison.words, style=_style(pair.comparison.verdict), markup=False)
+    if order is not None:
+        console.print(f"order  by {order.title}: {order.words}", style=_style(order.verdict))
+    for path in files:
+        console.print(f"  {path}", markup=False)
+
+
+def _style(verdict: str) -> str:
+    return STYLES[verdict.split()[0]]
+
+
+HEADERS = ("", "A", "B", "gain A", "gain B", "gain B - A", "verdict")
+
+
+def _print_table(console: Console, comparison: Comparison) -> None:
+    metrics = [one for one in comparison.metrics if one.a is not None or one.b is not None]
+    rows = [HEADERS, *map(_row, metrics)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    styles = ["dim", *(_style(one.verdict) for one in metrics)]
+    for row, style in zip(rows, styles, strict=True):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        console.print("  ".join(cells).rstrip(), style=style, markup=False)
+    for one in metrics:
+        console.print(f"  {one.title}: {one.words}", markup=False)
+
+
+def _row(one: MetricComparison) -> tuple[str, ...]:
+    sides = (
+        "-" if side is None else f"{side.start:.3g} -> {side.end:.3g}" for side in (one.a, one.b)
+    )
+    gains = [f"{value:+.2f}" for each in one.differences[:1] for value in (each.a, each.b)]
+    gaps = [
+        "{:+.2f} ({:+.2f} to {:+.2f})".format(each.value, *each.interval)
+        for each in one.differences[:1]
+    ]
+    return (one.title, *sides, *(gains or "--"), *(gaps or "-"), one.verdict)

@@ -1,0 +1,124 @@
+"""`rft data balance`: what the rows are like, and fewer of what there is too much of."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_rft_sim.cli.data.arguments import add_reporting, add_seed, positive, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bedrock_rft_sim.data.prepare.balance import Balance, Counts
+    from bedrock_rft_sim.data.prepare.features import Label
+
+SHOWN = 40
+
+
+def add_to(verbs: Any) -> None:
+    """Add the sub-verb to the command line."""
+    verb = verbs.add_parser(
+        "balance",
+        help="profile the rows by a key or feature; down-sample, cap or weight the classes",
+        description="KEY is a dotted path in the record (metadata.domain), or a derived feature: "
+        "operations, steps, answer_size, prompt_length. Without one of --cap, --down-sample and "
+        "--target the profile is only shown.",
+    )
+    verb.add_argument("file", type=Path, metavar="FILE")
+    verb.add_argument(
+        "--by",
+        action="append",
+        required=True,
+        metavar="KEY",
+        help="what makes the classes (repeatable: then every combination is one)",
+    )
+    ways = verb.add_mutually_exclusive_group()
+    ways.add_argument("--cap", type=positive, metavar="N", help="at most N rows of a class")
+    ways.add_argument("--down-sample", action="store_true", help="all as small as the smallest")
+    ways.add_argument(
+        "--target",
+        metavar="CLASS=SHARE,...",
+        help="the largest file with these shares; classes that are not named are left out",
+    )
+    verb.add_argument("--plot", type=Path, metavar="SVG", help="draw the profile into this file")
+    verb.add_argument("-o", "--out", type=Path, metavar="PATH", help="the file to write")
+    verb.add_argument("--force", action="store_true", help="replace a file that exists")
+    add_seed(verb)
+    add_reporting(verb)
+    verb.set_defaults(command=run, parser=verb)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Profile, perhaps balance, and print what was lost."""
+    from bedrock_rft_sim.data.prepare.balance import Balance, balance_file
+    from bedrock_rft_sim.data.prepare.balance_plot import draw_balance
+    from bedrock_rft_sim.data.prepare.features import profile
+    from bedrock_rft_sim.data.prepare.rows import read
+
+    quota_of = _way(arguments)
+    if (quota_of is None) != (arguments.out is None):
+        arguments.parser.error("-o goes with one of --cap, --down-sample and --target")
+    if quota_of is None:
+        counts = profile(read(arguments.file), arguments.by)
+        output, balance = None, Balance(counts, counts)
+    else:
+        output, balance = balance_file(
+            arguments.file,
+            arguments.out,
+            by=arguments.by,
+            quota_of=quota_of,
+            parameters={
+                "cap": arguments.cap,
+                "down_sample": arguments.down_sample,
+                "target": arguments.target,
+            },
+            seed=arguments.seed,
+            force=arguments.force,
+        )
+    if arguments.plot:
+        draw_balance(balance, arguments.plot, title=f"rows by {' and '.join(arguments.by)}")
+    if arguments.json:
+        print(json.dumps({"classes": balance.as_json()} if output is None else output.manifest()))
+    else:
+        print("\n".join(_lines(balance) + ([] if output is None else [told(output)])))
+    return 0
+
+
+def _way(arguments: argparse.Namespace) -> Callable[[Counts], dict[Label, int]] | None:
+    from bedrock_rft_sim.data.prepare.balance import capped, down_sampled, weighted
+
+    if arguments.cap:
+        return partial(capped, limit=arguments.cap)
+    if arguments.down_sample:
+        return down_sampled
+    if arguments.target:
+        try:
+            return partial(weighted, target=_target(arguments.target))
+        except ValueError:
+            arguments.parser.error(f"--target {arguments.target}: expected CLASS=SHARE,CLASS=SHARE")
+    return None
+
+
+def _target(text: str) -> dict[Label, float]:
+    """Return the shares; the words of a class of several keys are separated by ` / `."""
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    return {tuple(name.strip().split(" / ")): float(share) for name, _, share in pairs}
+
+
+def _lines(balance: Balance) -> list[str]:
+    from bedrock_rft_sim.data.prepare.features import told as said
+
+    total, left = sum(balance.before.values()), sum(balance.after.values())
+    is_changed = balance.after != balance.before
+    lines = [f"{'rows':>9} {'share':>6}" + (f" {'left':>9} {'share':>6}" if is_changed else "")]
+    for label, count in list(balance.before.items())[:SHOWN]:
+        kept = balance.after.get(label, 0)
+        after = f" {kept:9,} {kept / max(left, 1):6.1%}" if is_changed else ""
+        lines.append(f"{count:9,} {count / total:6.1%}{after}  {said(label)}")
+    if len(balance.before) > SHOWN:
+        lines.append(f"and {len(balance.before) - SHOWN:,} smaller classes; --json lists them all")
+    return lines

@@ -1,0 +1,125 @@
+"""`rft data clean`: duplicates, contradictions, leaks and overlaps; texts in normal form."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_rft_sim.cli.data.arguments import add_reporting, told
+
+if TYPE_CHECKING:
+    from bedrock_rft_sim.data.prepare.clean import Examination
+
+EXIT_FOUND = 1
+KINDS = ("exact", "near", "contradiction", "overlap", "mislabelled", "leak", "not-executable")
+SHOWN = 20
+
+
+def add_to(verbs: Any) -> None:
+    """Add the sub-verb to the command line."""
+    verb = verbs.add_parser(
+        "clean",
+        help="find duplicates, contradictions, leaks and overlaps; normalise texts",
+        description="With -o the file is written in normal form, without the rows to drop. "
+        "Without it the findings are only told; exit code 1: there are some.",
+    )
+    verb.add_argument("file", type=Path, metavar="FILE")
+    verb.add_argument("-o", "--out", type=Path, metavar="PATH", help="the file to write")
+    verb.add_argument("--force", action="store_true", help="replace a file that exists")
+    verb.add_argument(
+        "--against",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="OTHER",
+        help="validation or test files whose questions must not be in FILE",
+    )
+    verb.add_argument(
+        "--drop",
+        action="append",
+        choices=(*KINDS, "nothing"),
+        help="what to leave out (repeatable; default exact; the rest is only told)",
+    )
+    verb.add_argument(
+        "--keep",
+        choices=("first", "last", "longest"),
+        default="first",
+        help="which of several duplicates stays (default first)",
+    )
+    verb.add_argument(
+        "--threshold",
+        type=_share,
+        default=0.6,
+        metavar="J",
+        help="Jaccard similarity of word triples from which questions are near (default 0.6)",
+    )
+    verb.add_argument("--no-near", action="store_true", help="don't look for near duplicates")
+    verb.add_argument(
+        "--nfkc",
+        action="store_true",
+        help="fold compatible characters in prompts too; it turns x² into x2, which changes maths",
+    )
+    add_reporting(verb)
+    verb.set_defaults(command=run)
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+    return value
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Clean, or only look; print what was found."""
+    from bedrock_rft_sim.data.prepare.clean import clean_file, examine_files
+
+    drop = frozenset(arguments.drop or ["exact"]) - {"nothing"}
+    threshold = None if arguments.no_near else arguments.threshold
+    if arguments.out is None:
+        found = examine_files(
+            arguments.file, arguments.against, drop=drop, keep=arguments.keep, threshold=threshold
+        )
+        print(json.dumps(_as_json(found)) if arguments.json else "\n".join(_lines(found)))
+        return EXIT_FOUND if found.remarks else 0
+    output, found = clean_file(
+        arguments.file,
+        arguments.out,
+        against=arguments.against,
+        drop=drop,
+        keep=arguments.keep,
+        threshold=threshold,
+        nfkc=arguments.nfkc,
+        force=arguments.force,
+    )
+    if arguments.json:
+        print(json.dumps(output.manifest()))
+    else:
+        print("\n".join([*_lines(found), told(output)]))
+        print(f"  {output.manifest()['notes']['rewritten']:,} rows rewritten in normal form")
+    return 0
+
+
+def _as_json(found: Examination) -> dict[str, Any]:
+    remarks = [remark.as_json() for remark in found.remarks]
+    return {"rows": found.rows, "found": found.counts, "remarks": remarks}
+
+
+def _lines(found: Examination) -> list[str]:
+    from bedrock_rft_sim.data.prepare.clean import REASONS
+
+    lines = [f"{found.rows:,} rows looked through"]
+    for kind, reason in REASONS.items():
+        remarks = [remark for remark in found.remarks if remark.kind == kind]
+        lines += [f"{kind}: {len(remarks):,} ({reason})"] if remarks else []
+        for remark in remarks[:SHOWN]:
+            other = f" <-> {remark.other[0]}:{remark.other[1]}" if remark.other else ""
+            alike = f" ({remark.similarity:.2f})" if remark.similarity is not None else ""
+            lines.append(f"  {remark.source}:{remark.line}{other}{alike}  {remark.detail}")
+        if len(remarks) > SHOWN:
+            lines.append(f"  and {len(remarks) - SHOWN:,} more; --json lists them all")
+    if found.not_looked_at:
+        lines.append(f"{found.not_looked_at:,} proposed pairs in crowds of copies not compared")
+    return lines if found.remarks else [*lines, "nothing found"]

@@ -1,0 +1,257 @@
+"""`rft estimate`: what the job on Bedrock and the rehearsal will take."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_rft_sim.cli.arguments import add_common
+from bedrock_rft_sim.contract.prices import BILLED
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bedrock_rft_sim.estimate import JobEstimate, Quantity
+    from bedrock_rft_sim.estimate.here import Memory
+
+MEGABYTE = 2**20
+CENT = 0.01
+"""Smaller sums get six digits after the point."""
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    verb = verbs.add_parser(
+        "estimate",
+        help="count steps, tokens, Lambda calls and cost before a job is started",
+        description="Without --measured, lengths and grading time are upper bounds from the "
+        "declared limits. A price that AWS does not publish is asked for. With a run as "
+        "--measured, what it took stands beside the estimate.",
+    )
+    add_common(verb)
+    verb.add_argument(
+        "--measured",
+        type=Path,
+        metavar="PATH",
+        help="a run folder, or the .json of rft probe, to take lengths and times from",
+    )
+    verb.add_argument(
+        "--price",
+        action="append",
+        default=[],
+        dest="price",
+        metavar="NAME=USD",
+        help=f"a price in US dollars, e.g. rft-hour=40 (repeatable); names: {', '.join(BILLED)}",
+    )
+    verb.add_argument(
+        "--prices",
+        type=Path,
+        metavar="FILE",
+        help="a YAML or JSON file of NAME: USD, under the same names",
+    )
+    verb.add_argument(
+        "--seconds-per-step",
+        type=float,
+        metavar="S",
+        help="seconds that a training step takes on Bedrock, which publishes none",
+    )
+    verb.add_argument(
+        "--judge-calls",
+        type=float,
+        metavar="N",
+        help="how often the reward calls a judge model per answer (default: once if it looks as "
+        "if it did)",
+    )
+    verb.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Estimate and print."""
+    from bedrock_rft_sim.data import plan
+    from bedrock_rft_sim.data.tokens import load_tokenizer
+    from bedrock_rft_sim.estimate import estimate, price_list, read_measured
+    from bedrock_rft_sim.recipe import load_recipe
+    from bedrock_rft_sim.runs import or_under_runs
+
+    _check_numbers(arguments)
+    prices = price_list(file=arguments.prices, stated=arguments.price)
+    measured = (
+        None if arguments.measured is None else read_measured(or_under_runs(arguments.measured))
+    )
+    recipe = load_recipe(arguments.recipe, sets=arguments.sets)
+    data = plan.read_data(recipe, load_tokenizer(recipe.model))
+    steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
+    found = estimate(
+        recipe,
+        data,
+        steps,
+        measured,
+        prices=prices,
+        step_seconds=arguments.seconds_per_step,
+        judge_calls=arguments.judge_calls,
+    )
+    if arguments.json:
+        print(json.dumps(found.as_json()))
+    else:
+        _print(found, recipe=arguments.recipe, total_steps=steps.total)
+    return 0
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    import math
+
+    from bedrock_rft_sim.errors import RecipeError
+
+    for option, value in (
+        ("--seconds-per-step", arguments.seconds_per_step),
+        ("--judge-calls", arguments.judge_calls),
+    ):
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise RecipeError(
+                "not a number that can be", where=option, expected="at least 0", found=str(value)
+            )
+
+
+def _print(found: JobEstimate, *, recipe: str, total_steps: int) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    _print_job(console, found)
+    _print_bill(console, found)
+    _print_here(console, found, recipe, total_steps)
+    for remark in found.remarks:
+        console.print(f"note     {remark}")
+
+
+def _print_job(console: Console, found: JobEstimate) -> None:
+    job = found.job
+    if job is None:
+        console.print("bedrock  no job: the data makes not one step of the request's batch size")
+        return
+    console.print(f"bedrock  {job.steps.total:,} steps, {job.steps.per_epoch:,} in an epoch")
+    for name, quantity in (
+        ("rollouts", job.rollouts),
+        ("validation answers", job.validation_answers),
+        ("prompt tokens", job.prompt_tokens),
+        ("response tokens", job.response_tokens),
+        ("Lambda invocations", job.lambda_invocations),
+        ("Lambda GB-seconds", job.gb_seconds),
+        ("judge calls", job.judge_calls),
+    ):
+        told = "unknown" if quantity is None else worded(quantity)
+        console.print(f"  {name:19} {told}")
+
+
+def _print_bill(console: Console, found: JobEstimate) -> None:
+    bill = found.bill
+    if bill is None:
+        return
+    hours = "unknown" if bill.hours is None else worded(bill.hours)
+    console.print(f"cost     training hours {hours}")
+    for line in bill.lines:
+        told = f"unknown: {line.missing}" if line.usd is None else worded(line.usd, dollars=True)
+        console.print(f"  {line.name:26} {told}")
+        if line.usd is not None:
+            console.print(f"  {'':26}   {line.how}")
+    name = "sum" if bill.complete and bill.on_top is None else "sum of what is known"
+    console.print(f"  {name:26} {worded(bill.known, dollars=True)}")
+    if bill.on_top is not None:
+        console.print(f"  {'and on top of it':26} {worded(bill.on_top, dollars=True)}")
+
+
+def _print_here(console: Console, found: JobEstimate, recipe: str, total_steps: int) -> None:
+    if found.memory is None:
+        console.print("here     memory unknown: the model's files are not on this machine yet")
+    else:
+        _print_memory(console, found.memory)
+    if found.seconds is not None:
+        console.print(f"  seconds of {total_steps:,} steps: {worded(found.seconds)}{_lacks(found)}")
+    if found.seconds is None or found.seconds.value is None:
+        console.print(f"  {_to_measure(found, recipe)}")
+    _print_truth(console, found)
+
+
+def _lacks(found: JobEstimate) -> str:
+    """Say what a lower bound of the time leaves out."""
+    assert found.seconds is not None
+    if found.seconds.value is not None or found.measured is None:
+        return ""
+    if found.measured.step_seconds is None:
+        return ": sampling alone, at the probe's pace; the updates are not measured yet"
+    return ": the steps alone; no validation was measured"
+
+
+def _print_memory(console: Console, memory: Memory) -> None:
+    names = ("weights", "gradients", "optimizer", "reference", "libraries")
+    parts = [f"{name} {_megabytes(getattr(memory, name))}" for name in names]
+    larger = f"{_megabytes(memory.cache)} while sampling or {_megabytes(memory.activations)} in the"
+    console.print(
+        f"here     about {_megabytes(memory.total)} MB of {memory.place}, estimated: "
+        f"{', '.join(parts)}; the larger of {larger} update (micro-batch {memory.micro_batch})"
+    )
+    if memory.free is None:
+        console.print(
+            "  how much of it is free is not known (no answer from nvidia-smi), so this is for the "
+            "smallest micro-batch; the run takes what fits into half of what it finds free"
+        )
+    elif memory.total > memory.free:
+        console.print(f"  more than the {_megabytes(memory.free)} MB that are free now")
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / MEGABYTE:,.0f}"
+
+
+def _to_measure(found: JobEstimate, recipe: str) -> str:
+    """Say how the time becomes known."""
+    told = "time unknown: no step was measured" if found.seconds is None else "to know all of it"
+    if found.run_at_hand is not None:
+        return f"{told}; --measured {found.run_at_hand} takes it from a finished run of this model"
+    return (
+        f"{told}; rft run {recipe} --set local.maxSteps=3 --name three-steps, "
+        "then --measured runs/three-steps"
+    )
+
+
+def _print_truth(console: Console, found: JobEstimate) -> None:
+    """Put what a run measured beside what is estimated."""
+    seen, truth = found.measured, found.truth
+    if seen is None or truth is None:
+        return
+    console.print(f"measured by {seen.source}")
+    if seen.step_seconds is not None:
+        console.print(f"  seconds of a step   {worded(seen.step_seconds)}")
+    if seen.total_seconds is not None:
+        told = _ratio(truth.seconds_of_estimate)
+        console.print(f"  seconds in all      {seen.total_seconds:,.1f}{told}")
+    if seen.peak_memory_mb is not None:
+        told = _ratio(truth.memory_of_estimate)
+        console.print(f"  peak memory         {seen.peak_memory_mb:,.0f} MB{told}")
+
+
+def _ratio(share: float | None) -> str:
+    if share is None:
+        return ", no ratio: it had other settings or other steps than are estimated here"
+    return f", {share:.2f} of the estimate"
+
+
+def worded(quantity: Quantity, *, dollars: bool = False) -> str:
+    """Say a number with its interval and what it rests on."""
+
+    def figure(value: float) -> str:
+        if dollars:
+            return f"${value:,.2f}" if value >= CENT or value == 0 else f"${value:.6f}"
+        return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.3g}"  # noqa: PLR2004
+
+    if quantity.value is not None:
+        told = figure(quantity.value)
+        ends = [figure(end) for end in (quantity.low, quantity.high) if end is not None]
+        if len(set(ends)) > 1:
+            told += f" ({ends[0]} to {ends[1]})"
+    elif quantity.high is not None:
+        told = f"at most {figure(quantity.high)}"
+    else:
+        told = "unknown" if quantity.low is None else f"at least {figure(quantity.low)}"
+    return told if quantity.basis == "exact" else f"{told}  {quantity.basis}"

@@ -1,0 +1,145 @@
+"""`rft package`: a reward as the zip that Lambda takes, and what to tell AWS about it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_rft_sim.contract.limits import (
+    LAMBDA_MEMORY_MB_MAX,
+    LAMBDA_MEMORY_MB_MIN,
+    LAMBDA_TIMEOUT_S_MAX,
+    NOVA_RFT_MODELS,
+    OPEN_WEIGHT_RFT_MODELS,
+)
+
+if TYPE_CHECKING:
+    from bedrock_rft_sim.cloud.packaged import Packaged
+    from bedrock_rft_sim.cloud.policies import Policy
+
+TIMEOUT_S = 60
+MEMORY_MB = 512
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    verb = verbs.add_parser(
+        "package",
+        help="zip a reward for Lambda, the same bytes every time, and start it once",
+        description="Nothing is uploaded. Exit code 1: the reward can't be packed, is too large, "
+        "or does not start under the bare Lambda environment; then no zip is written.",
+    )
+    verb.add_argument("reward", metavar="REWARD", help="a shipped name, a .py file or a folder")
+    verb.add_argument("-o", "--out", type=Path, default=Path("reward.zip"), metavar="ZIP")
+    verb.add_argument(
+        "--handler", default="lambda_handler", help="the function, or module.function"
+    )
+    verb.add_argument("--name", help="name of the Lambda function (default the reward's own)")
+    verb.add_argument(
+        "--timeout",
+        type=_between(1, LAMBDA_TIMEOUT_S_MAX),
+        default=TIMEOUT_S,
+        metavar="SECONDS",
+        help=f"of the function (default {TIMEOUT_S}; Lambda's own is 3)",
+    )
+    verb.add_argument(
+        "--memory",
+        type=_between(LAMBDA_MEMORY_MB_MIN, LAMBDA_MEMORY_MB_MAX),
+        default=MEMORY_MB,
+        metavar="MB",
+        help=f"of the function (default {MEMORY_MB}; Lambda's own is 128)",
+    )
+    verb.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        type=_variable,
+        metavar="KEY=VALUE",
+        help="an environment variable of the function (repeatable)",
+    )
+    verb.add_argument("--policies", type=Path, metavar="DIR", help="write the IAM policies here")
+    verb.add_argument("--json", action="store_true", help="print the result as JSON")
+    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verb.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Package the reward and print what goes with it."""
+    from bedrock_rft_sim.cloud.packaged import package
+    from bedrock_rft_sim.grader.grade.named_reward import find
+
+    packaged = package(
+        find(arguments.reward),
+        arguments.out,
+        handler=arguments.handler,
+        name=arguments.name,
+        timeout_s=arguments.timeout,
+        memory_mb=arguments.memory,
+        environment=dict(arguments.env),
+    )
+    if arguments.policies is not None:
+        from bedrock_rft_sim.cloud.policies import write_policies
+
+        write_policies(packaged.policies, arguments.policies)
+    print(json.dumps(packaged.as_json()) if arguments.json else _told(packaged))
+    return 0
+
+
+def _between(low: int, high: int) -> Any:
+    def number(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"Lambda takes {low} to {high}, not {value}")
+        return value
+
+    return number
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, found {text!r}")
+    return name, value
+
+
+def _told(packaged: Packaged) -> str:
+    found = packaged.as_json()
+    archive, started = packaged.archive, packaged.started
+    files = "1 file" if len(archive.names) == 1 else f"{len(archive.names)} files"
+    init = "" if started.seconds is None else f" in {started.seconds:.2f} s"
+    lines = [
+        f"zip      {packaged.path} ({found['bytes']:,} bytes, {files})",
+        f"  sha256 {found['sha256']}; Lambda will call it CodeSha256 {found['code_sha256']}",
+        *[f"  left out: {name}" for name in archive.left_out],
+        f"start    {archive.handler} starts{init} under Python {started.python} "
+        f"({started.client}), with the standard library and boto3 only",
+        f"runtime  {packaged.function.runtime}, {_why(packaged)}",
+        "",
+        packaged.create_command,
+        "",
+        f"Capitals are placeholders; RFT is offered in {_regions()}.",
+        "IAM policies that go with it:",
+    ]
+    return "\n".join([*lines, *(_policy(policy) for policy in packaged.policies)])
+
+
+def _regions() -> str:
+    nova = sorted({region for each in NOVA_RFT_MODELS.values() for region in each})
+    open_weight = sorted({region for each in OPEN_WEIGHT_RFT_MODELS.values() for region in each})
+    return f"{', '.join(nova)} for Nova and {', '.join(open_weight)} for open weights"
+
+
+def _why(packaged: Packaged) -> str:
+    if packaged.runtime_is_own:
+        return "the Python it was started with here"
+    return (
+        f"the newest that Lambda offers; it was started with {packaged.started.python} here, "
+        "so test it once on Lambda"
+    )
+
+
+def _policy(policy: Policy) -> str:
+    head = f"\n{policy.name}.json ({policy.path}) for {policy.attach_to}"
+    return f"{head}\n  source: {policy.source}\n{json.dumps(policy.document, indent=2)}"

@@ -1,0 +1,71 @@
+"""`rft run`: the rehearsal, with live progress."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_rft_sim.cli.arguments import add_common
+
+if TYPE_CHECKING:
+    from bedrock_rft_sim.train.run import Result
+
+EXIT_FAILED = 1
+COMPLETED = "Completed"
+SHOWN = (
+    ("validation rewards", "validation_rewards_mean"),
+    ("validation episode lengths", "validation_response_length_mean"),
+)
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    verb = verbs.add_parser(
+        "run",
+        help="run the rehearsal: real GRPO on a small model, graded by the real handler",
+        description="Run a recipe. The run folder is the record of everything that happened. "
+        "Exit code 1: the run failed, was stopped, or had no learning signal.",
+    )
+    add_common(verb)
+    verb.add_argument("--out", type=Path, default=Path("runs"), help="parent folder (default runs)")
+    verb.add_argument("--name", help="name of the run (default the recipe's job name)")
+    verb.add_argument(
+        "--resume", action="store_true", help="go on with a run that was killed or stopped"
+    )
+    verb.add_argument("--quiet", action="store_true", help="show no progress")
+    verb.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the recipe and print how it ended."""
+    from bedrock_rft_sim.recipe import load_recipe
+    from bedrock_rft_sim.train.progress import Progress
+    from bedrock_rft_sim.train.run import rehearse
+
+    recipe = load_recipe(arguments.recipe, sets=arguments.sets)
+    with Progress(quiet=arguments.quiet) as progress:
+        result = rehearse(
+            recipe,
+            parent=arguments.out,
+            name=arguments.name or recipe.name,
+            resume=arguments.resume,
+            progress=progress,
+        )
+    if arguments.json:
+        print(json.dumps(result.as_json()))
+    else:
+        print(_summary(result))
+    return 0 if result.status == COMPLETED and result.signal.ok else EXIT_FAILED
+
+
+def _summary(result: Result) -> str:
+    lines = [f"{result.status} after step {result.step} of {result.total_steps}: {result.folder}"]
+    for title, key in SHOWN:
+        first, last = result.first.get(key), result.last.get(key)
+        if first is not None and last is not None:
+            lines.append(f"  {title} {first:.3f} -> {last:.3f}")
+    if result.early_stopping is not None:
+        lines.append(f"  {result.early_stopping}")
+    return "\n".join([*lines, f"  {result.signal.words}"])

@@ -1,0 +1,158 @@
+"""`rft serve`: the local endpoint, for unchanged boto3 and OpenAI clients."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bedrock_rft_sim.errors import RecipeError, RehearsalError
+
+if TYPE_CHECKING:
+    import uvicorn
+
+PORT: Final = 4599
+TOKEN_VARIABLE: Final = "RFT_TOKEN"  # noqa: S105 - the variable's name
+BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
+NEEDED: Final = ("starlette", "uvicorn", "moto", "flask", "multipart")
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    verb = verbs.add_parser(
+        "serve",
+        help="a local endpoint for boto3 and the OpenAI SDK, with real training behind it",
+        description="Serve until Ctrl-C. Jobs, models, functions and buckets are kept under "
+        "--root; a job that is cut off goes on with the next start. Signatures are not verified.",
+    )
+    verb.add_argument(
+        "--root", type=Path, default=Path(".rft"), help="where everything is kept (default .rft)"
+    )
+    verb.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default loopback; with 0.0.0.0, clients may use any name and "
+        "address of this machine)",
+    )
+    verb.add_argument(
+        "--port", type=int, default=PORT, help=f"port (default {PORT}; 0 takes a free one)"
+    )
+    verb.add_argument("--parallel", type=int, default=1, help="training jobs at a time (default 1)")
+    verb.add_argument(
+        "--mapping", type=Path, help="YAML: which local model stands behind each model id"
+    )
+    verb.add_argument("--region", default="us-east-1", help="Region of unsigned requests")
+    verb.add_argument(
+        "--token-env",
+        default=TOKEN_VARIABLE,
+        metavar="NAME",
+        help="environment variable with the token that clients must show "
+        f"(default {TOKEN_VARIABLE}); needed where --host is not loopback",
+    )
+    verb.add_argument("--json", action="store_true", help="print the address as JSON")
+    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verb.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until the process is told to stop."""
+    _demand_packages()
+    from bedrock_rft_sim.server.mapping import read_mapping
+    from bedrock_rft_sim.server.running import bind, is_loopback, server_of, url_of
+    from bedrock_rft_sim.server.state import open_state
+
+    token = os.environ.get(arguments.token_env) or None
+    if not is_loopback(arguments.host) and token is None:
+        raise RecipeError(
+            "an address that others can reach needs a token",
+            where=f"--host {arguments.host}",
+            expected=f"a token in the environment variable {arguments.token_env}",
+            hint=f"export {arguments.token_env}=$(openssl rand -hex 20), or leave --host out",
+        )
+    if arguments.parallel < 1:
+        raise RecipeError(
+            "no job could ever run",
+            where="--parallel",
+            expected="1 or more",
+            found=str(arguments.parallel),
+        )
+    mapping = read_mapping(arguments.mapping) if arguments.mapping else None
+    listener = bind(arguments.host, arguments.port)
+    options = {"parallel": arguments.parallel, "mapping": mapping, "region": arguments.region}
+    with listener, open_state(arguments.root, token=token, **options) as state:
+        server = server_of(state)
+        with _ended_by_a_signal(server):
+            listener.listen()  # who connects before the loop runs is answered a moment later
+            _announce(arguments, url_of(listener), token=token)
+            # Not a daemon: one that is still importing when the process ends may abort it.
+            threading.Thread(target=state.s3.warm).start()
+            server.run(sockets=[listener])
+        print("rft: stopping; what runs goes on with the next start", file=sys.stderr)
+    return 0
+
+
+@contextmanager
+def _ended_by_a_signal(server: uvicorn.Server) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the server, however early they come, so that it closes its jobs.
+
+    Nothing is raised: an exception that comes in the middle of an import can be lost, and with it
+    the signal.
+    """
+
+    def end(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    previous = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _demand_packages() -> None:
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RehearsalError(
+            "the local endpoint's packages are not installed",
+            found="no " + ", ".join(missing),
+            hint="pip install 'bedrock-rft-sim[serve]'",
+        )
+
+
+def _announce(arguments: argparse.Namespace, url: str, *, token: str | None) -> None:
+    variables = exports(url, region=arguments.region, shown=arguments.token_env if token else None)
+    if arguments.json:
+        found = {"url": url, "root": str(arguments.root.resolve()), "environment": variables}
+        print(json.dumps(found), flush=True)
+        return
+    print(f"serving {arguments.root.resolve()} at {url}; Ctrl-C stops\n")
+    for name, value in variables.items():
+        print(f"export {name}={value}")
+    if BEARER in os.environ:
+        print(f"unset {BEARER}  # boto3 sends it over HTTPS only")
+    asks = ", which asks for the token" if token else ""
+    print(f"\nconsole: {url}/console{asks}\n", flush=True)
+
+
+def exports(url: str, *, region: str, shown: str | None) -> dict[str, str]:
+    """Return the variables to set; `shown` names the variable that holds the token, if any."""
+    key = f'"${shown}"' if shown else "local"
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": region,  # of every SDK but boto3
+        "AWS_DEFAULT_REGION": region,
+        "OPENAI_BASE_URL": f"{url}/v1",
+        "AWS_BEDROCK_BASE_URL": f"{url}/v1",  # of the OpenAI SDK's own Bedrock client
+        "OPENAI_API_KEY": key,
+    }

@@ -1,0 +1,136 @@
+"""`rft sweep`: one setting at a time, a grid or a search; every point an ordinary run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bedrock_rft_sim.sweep.effects import Effect
+    from bedrock_rft_sim.sweep.result import Result
+
+EXIT_FAILED = 1
+FOLDER = Path("sweeps")
+EXAMPLE = """
+a sweep file:
+  recipe: quickstart               # a shipped name, or a path from this file
+  mode: one-factor                 # or grid, or search (pip install 'bedrock-rft-sim[hpo]')
+  axes:                            # by dotted path; in a search also {low: .., high: .., log: true}
+    customizationConfig.rftConfig.hyperParameters.learningRate: [1e-5, 1e-4, 1e-3]
+  seeds: [0, 1, 2]                 # every setting with every seed
+  confirm: [10, 11, 12, 13]        # fresh seeds: is the best still better than the recipe?
+  metric: validation_rewards_mean  # at the end of the run; or critic_rewards_mean
+  allowRefused: false              # true: rehearse values that Bedrock would refuse, too
+  set: {local.maxSteps: 20}        # changes that every point shares
+  # a search also takes trials: 20, searchSeed: 0, and
+  # pruner: {startupTrials: 4, warmupSteps: 1}, or pruner: none
+
+A sweep that was stopped or killed goes on when the same command is given again: finished points are
+known by a hash of recipe, data, reward and versions, unfinished ones go on from their checkpoint,
+failed ones are tried again (in a search they stay failed).
+
+exit codes:
+  0  every point was made
+  1  a point failed, or the sweep was stopped
+  2  wrong usage, or a file that can't be read
+"""
+
+
+def add_to(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    verb = verbs.add_parser(
+        "sweep",
+        help="which settings matter, in which direction, and how sure that is",
+        description="Run a recipe with other values and say what they do.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.add_argument(
+        "sweep", metavar="FILE", help="a sweep file, or the bare name of a shipped one"
+    )
+    verb.add_argument("--out", type=Path, metavar="DIR", help="its folder (default sweeps/FILE)")
+    verb.add_argument(
+        "--workers", type=_positive, default=1, metavar="N", help="runs at a time (default 1)"
+    )
+    verb.add_argument(
+        "--seeds", type=_seeds, metavar="N,N,...", help="seeds in place of the file's, e.g. 0,1,2"
+    )
+    verb.add_argument("--json", action="store_true", help="print the result as JSON")
+    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verb.set_defaults(command=run)
+
+
+def _positive(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
+    return int(text)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts) or len(set(map(int, parts))) < len(parts):
+        raise argparse.ArgumentTypeError(
+            f"expected different whole numbers from 0, such as 0,1,2, found {text!r}"
+        )
+    return tuple(map(int, parts))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the sweep and print what was found."""
+    from bedrock_rft_sim.sweep import read_sweep, sweep
+
+    asked = read_sweep(arguments.sweep, seeds=arguments.seeds)
+    out = arguments.out or FOLDER / asked.path.stem
+    result = sweep(asked, out=out, workers=arguments.workers, say=_say)
+    if arguments.json:
+        print(json.dumps(result.as_json()))
+    else:
+        _print(result)
+    return EXIT_FAILED if result.failed else 0
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def _print(result: Result) -> None:
+    from rich.console import Console
+
+    from bedrock_rft_sim.sweep.behaviour import behaviour
+    from bedrock_rft_sim.sweep.effects import between, over_seeds
+    from bedrock_rft_sim.sweep.page import PAGE
+    from bedrock_rft_sim.sweep.result import BEST
+    from bedrock_rft_sim.sweep.settings import described_changes
+
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    names = [described_changes(row.changes) for row in result.rows]
+    width = max(map(len, names))
+    console.print(f"{'setting':{width}}  {'mean':>6}  {'against the base':32}  behaviour")
+    for name, row in zip(names, result.rows, strict=True):
+        mean = over_seeds(row)
+        told = "–" if mean is None else f"{mean.value:.3f}"
+        effect = _effect(between(row, result.rows[0])) if row.changes else "–"
+        found = behaviour([row])
+        console.print(f"{name:{width}}  {told:>6}  {effect:32}  {found.kind}")
+    for axis in result.axes:
+        console.print(f"\n{axis.path}")
+        for line in axis.words:
+            console.print(f"  {line}")
+    console.print()
+    for one in result.failed:
+        console.print(f"failed   {one.name}: {one.why}")
+    for line in result.words:
+        console.print(line)
+    written = [PAGE, BEST] if result.ranking else [PAGE]
+    console.print(f"written  {', '.join(str(result.out / name) for name in written)}")
+
+
+def _effect(found: Effect | None) -> str:
+    if found is None:
+        return "–"
+    if found.low is None or found.high is None:
+        return f"{found.told}, one seed: no interval"
+    return f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"

@@ -1,0 +1,139 @@
+"""Whether the recipe that is better at home is the better one in the cloud too.
+
+Recipes are ordered by the reward at the end of the run: on validation where every run has one, in
+training otherwise. Kendall's tau-b says how far the two orders agree, and the bootstrap over seeds
+and steps how sure that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from bedrock_rft_sim.compare.axis import place, thin
+from bedrock_rft_sim.compare.ranks import kendall
+from bedrock_rft_sim.compare.resample import COVERAGE, RESAMPLES, SEED, Estimate, blocks
+from bedrock_rft_sim.compare.series import Curves
+from bedrock_rft_sim.compare.summary import level_weights, scaled_residuals
+from bedrock_rft_sim.contract.metrics import metric
+from bedrock_rft_sim.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+OrderVerdict = Literal["same order", "different", "cannot tell"]
+
+BY: Final = ("validation_rewards_mean", "critic_rewards_mean")
+LEAST_POINTS: Final = 4
+END: Final = 1
+"""Row of the level at the end in `level_weights`."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of recipes at home against their order in the cloud."""
+
+    verdict: OrderVerdict
+    words: str
+    title: str
+    """What they are ordered by."""
+    local: tuple[float, ...]
+    """The reward at the end, by recipe."""
+    cloud: tuple[float, ...]
+    tau: Estimate
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {
+            "verdict": self.verdict,
+            "words": self.words,
+            "by": self.title,
+            "local": list(self.local),
+            "cloud": list(self.cloud),
+            "kendall_tau": {"value": self.tau.value, "low": self.tau.low, "high": self.tau.high},
+        }
+
+
+def order(
+    local: Sequence[Sequence[Curves]],
+    cloud: Sequence[Sequence[Curves]],
+    *,
+    resamples: int = RESAMPLES,
+) -> Order:
+    """Compare the order of recipes: `local[i]` and `cloud[i]` are runs of the same one.
+
+    Raises:
+        DataError: fewer than two recipes, or a run without reward.
+    """
+    import numpy as np
+
+    if len(local) != len(cloud) or len(local) < 2:  # noqa: PLR2004
+        raise DataError(
+            "an order needs two recipes or more, each at home and in the cloud",
+            found=f"{len(local)} at home, {len(cloud)} in the cloud",
+        )
+    by = next((name for name in BY if _all_have(name, (*local, *cloud))), BY[-1])
+    rng = np.random.default_rng(SEED)
+    at_home = [_levels(group, by, resamples, rng) for group in local]
+    away = [_levels(group, by, resamples, rng) for group in cloud]
+    scores = tuple(level for level, _ in at_home), tuple(level for level, _ in away)
+    replicates = [np.stack([drawn for _, drawn in side], axis=1) for side in (at_home, away)]
+    taus = np.array([kendall(a, b) for a, b in zip(*replicates, strict=True)])
+    tail = (1 - COVERAGE) / 2
+    low, high = np.quantile(taus, [tail, 1 - tail])
+    tau = Estimate(kendall(*scores), float(low), float(high))
+    seeds = min(len(group) for group in local)
+    verdict, words = _words(tau, taus, recipes=len(local), seeds=seeds)
+    return Order(verdict, words, metric(by).console_title or by, scores[0], scores[1], tau)
+
+
+def _all_have(name: str, groups: Sequence[Sequence[Curves]]) -> bool:
+    return all(
+        name in run.series and len(run.series[name].steps) >= LEAST_POINTS
+        for group in groups
+        for run in group
+    )
+
+
+def _levels(
+    group: Sequence[Curves], name: str, count: int, rng: np.random.Generator
+) -> tuple[float, Array]:
+    """Return the group's reward at the end, and its bootstrap replicates, (count,)."""
+    import numpy as np
+
+    found, drawn = [], []
+    for run in group:
+        series = place(run, name, "share")
+        if series is None or len(series.x) < LEAST_POINTS:
+            raise DataError(
+                "has too few rewards to be ordered",
+                where=run.source,
+                expected=f"{LEAST_POINTS} steps with {name}",
+                found="none" if series is None else f"{len(series.x)}",
+            )
+        series = thin(series)
+        weights = level_weights(series.x)[END]
+        left = scaled_residuals(series.y)
+        found.append(float(weights @ series.y))
+        drawn.append(found[-1] + blocks(left, len(series.y), count, rng) @ weights)
+    chosen = rng.integers(len(group), size=(count, len(group)))
+    replicates: Array = np.stack(drawn, axis=1)[np.arange(count)[:, None], chosen].mean(axis=1)
+    return float(np.mean(found)), replicates
+
+
+def _words(tau: Estimate, taus: Array, *, recipes: int, seeds: int) -> tuple[OrderVerdict, str]:
+    told = (
+        f"Kendall's tau {tau.value:+.2f} ({tau.low:+.2f} to {tau.high:+.2f}) of {recipes} recipes"
+    )
+    if seeds < 2:  # noqa: PLR2004
+        return "cannot tell", f"{told}; one seed at home never settles an order"
+    if tau.low > 0:
+        return "same order", f"{told}: the order at home is the order in the cloud"
+    if tau.high < 0:
+        return "different", f"{told}: the order at home is turned round in the cloud"
+    share = float((taus > 0).mean())
+    return "cannot tell", f"{told}; the orders agree in {share:.0%} of the resamples"

@@ -1,0 +1,167 @@
+"""Find out what a path holds and read it: the one door to every format.
+
+What nobody can tell apart is asked for by `kind`; what is none of the formats is an error that
+names them all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from bedrock_rft_sim.compare.series import logs, tables
+from bedrock_rft_sim.compare.series.curve import KINDS, Curves, Gathering, Kind
+from bedrock_rft_sim.compare.series.events import looks_like_events, read_events
+from bedrock_rft_sim.compare.series.jsontext import values
+from bedrock_rft_sim.compare.series.rehearsal import read_run
+from bedrock_rft_sim.compare.series.source import is_archive, member, read_bytes, text_of
+from bedrock_rft_sim.compare.series.steplines import (
+    looks_like_step_lines,
+    looks_like_trainer_state,
+    read_step_lines,
+    read_trainer_state,
+)
+from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.runs import is_run
+
+NOVA_CSV: Final = "step_wise_training_metrics.csv"
+ARCHIVE: Final = "output.tar.gz"
+TRAINER_STATE: Final = "trainer_state.json"
+MOST_FILES: Final = 10_000
+"""Files looked at in a folder before it is called something else."""
+
+
+def read_curves(path: str | Path, *, kind: Kind | None = None) -> list[Curves]:
+    """Return the curves at the path: one run's, or each run's of a W&B or TensorBoard export.
+
+    Raises:
+        DataError: it is none of the known sources, or not the `kind` asked for, or it is damaged;
+            the message names file and line.
+    """
+    found = _folder(Path(path)) if Path(path).is_dir() else _file(Path(path), kind)
+    if kind is not None and any(curves.kind != kind for curves in found):
+        raise DataError(
+            f"is no {kind}",
+            where=str(path),
+            expected=kind,
+            found=found[0].kind,
+            hint="leave the kind out, or give the other file",
+        )
+    return found
+
+
+def _folder(path: Path) -> list[Curves]:
+    if is_run(path):
+        return [read_run(path)]
+    files = _files_below(path)
+    for name in (NOVA_CSV, ARCHIVE):
+        named = [file for file in files if file.name == name]
+        if len(named) > 1:
+            raise _ambiguous(path, named)
+        if named:
+            return _file(named[0], None)
+    states = [file for file in files if file.name == TRAINER_STATE]
+    if states:  # one per checkpoint, and each holds the history before it
+        return _file(max(states, key=lambda file: (len(read_bytes(file)), str(file))), None)
+    tags = [file for file in files if file.suffix == ".csv" and _is_tag(file)]
+    if tags:
+        return _tensorboard(tags)
+    raise _foreign(str(path), f"a folder of {len(files)} other files")
+
+
+def _files_below(path: Path) -> list[Path]:
+    found = []
+    for file in path.rglob("*"):
+        if file.is_file():
+            found.append(file)
+        if len(found) == MOST_FILES:
+            break
+    return sorted(found)
+
+
+def _is_tag(file: Path) -> bool:
+    first = read_bytes(file).partition(b"\n")[0].strip().removeprefix(b"\xef\xbb\xbf")
+    return first == ",".join(tables.TENSORBOARD).encode()
+
+
+def _tensorboard(files: list[Path]) -> list[Curves]:
+    runs: dict[str, Gathering] = {}
+    for file in files:
+        source = str(file)
+        text = text_of(read_bytes(file), where=source)
+        run = tables.run_of(source)
+        runs[run] = tables.read_tensorboard(text, source, runs.get(run))
+    folder = files[0].parent
+    return [
+        gathering.curves(f"{folder}#{run}" if run else str(folder))
+        for run, gathering in runs.items()
+    ]
+
+
+def _file(path: Path, kind: Kind | None) -> list[Curves]:
+    content = read_bytes(path)
+    source = str(path)
+    if is_archive(content):
+        inside, content = member(content, NOVA_CSV, where=source)
+        source = f"{source}!{inside}"
+    text = text_of(content, where=source)
+    found = _json(text, source) if _is_json(text) else _plain(text, source, kind)
+    if found is None:
+        raise _foreign(source, repr(text.lstrip()[:60]))
+    return found
+
+
+def _is_json(text: str) -> bool:
+    """Whether it begins as an object or a list of them; a log's line may begin with [time]."""
+    head = text.lstrip()[:64].replace(" ", "").replace("\n", "").replace("\r", "")
+    return head.startswith(("{", "[{", "[[", "[]"))
+
+
+def _json(text: str, source: str) -> list[Curves] | None:
+    placed = values(text, where=source)
+    if looks_like_trainer_state(placed):
+        return [read_trainer_state(placed, source)]
+    lines = logs.lines_of_cloudwatch(placed, source)
+    if lines is not None:
+        found = logs.kind_of(line for _, _, line in lines)
+        return [logs.read_log(lines, source, found)] if found else None
+    if looks_like_events(placed):
+        return [read_events(placed, source)]
+    if looks_like_step_lines(placed):
+        return [read_step_lines(placed, source)]
+    return None
+
+
+def _plain(text: str, source: str, asked: Kind | None) -> list[Curves] | None:
+    table = tables.kind_of(tables.header_of(text))
+    if table == "nova-csv":
+        return [tables.read_nova(text, source)]
+    if table == "tensorboard-csv":
+        return [tables.read_tensorboard(text, source).curves(source)]
+    if table == "wandb-csv":
+        return tables.read_wandb(text, source)
+    lines = logs.lines_of_text(text, source)
+    log = asked if asked in ("verl-log", "hyperpod-log") else None
+    log = log or logs.kind_of(line for _, _, line in lines)
+    return [logs.read_log(lines, source, log)] if log else None
+
+
+def _ambiguous(path: Path, files: list[Path]) -> DataError:
+    return DataError(
+        "several files could be meant",
+        where=str(path),
+        expected="one",
+        found=", ".join(str(file.relative_to(path)) for file in files[:5]),
+        hint="give the file itself",
+    )
+
+
+def _foreign(source: str, found: str) -> DataError:
+    return DataError(
+        "holds no metrics that can be read",
+        where=source,
+        expected=f"one of: {', '.join(KINDS)}",
+        found=found,
+        hint="a Bedrock job's metrics are the events of fine_tuning.jobs.list_events as JSON, or "
+        f"{NOVA_CSV} in the {ARCHIVE} of the job",
+    )

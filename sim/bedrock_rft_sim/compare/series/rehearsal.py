@@ -1,0 +1,65 @@
+"""Curves of a run folder, also of one that crashed or is still running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.compare.series import names
+from bedrock_rft_sim.compare.series.curve import Curves, number
+from bedrock_rft_sim.compare.series.steplines import read_step_lines
+from bedrock_rft_sim.errors import DataError, RunFolderError
+from bedrock_rft_sim.runs import RunFolder
+
+
+def read_run(path: Path) -> Curves:
+    """Return the curves in a run's metrics.jsonl; a half-written last line is left out.
+
+    Raises:
+        DataError: it is no run folder, it is damaged, or no step was recorded.
+    """
+    try:
+        folder = RunFolder.open(path)
+        lines = folder.read_metrics()
+        record = folder.read_record()
+        resolved = folder.read_resolved() if folder.resolved.exists() else {}
+    except RunFolderError as error:
+        raise DataError(
+            error.what,
+            where=error.where,
+            expected=error.expected,
+            found=error.found,
+            hint=error.hint,
+        ) from error
+    placed = [(f"{folder.metrics}:{n}", line) for n, line in enumerate(lines, start=1)]
+    found = read_step_lines(placed, str(path))
+    batch = number(_inside(resolved, "settings", "batch_size", "value"))
+    planned = number(_inside(record, "steps", "total"))
+    status = record.get("status")
+    notes = [*found.notes, *_torn(folder.metrics)]
+    if status != "Completed":
+        notes.append(f"the run is {status} and ends at step {found.last_step}")
+    return Curves(
+        source=str(path),
+        kind="run",
+        series=found.series,
+        total_steps=found.total_steps if planned is None else int(planned),
+        prompts_per_step=None if batch is None else int(batch),
+        unknown=tuple(name for name in found.unknown if name.split("/")[0] not in names.INNER),
+        repeated_steps=found.repeated_steps,
+        notes=tuple(notes),
+    )
+
+
+def _inside(value: Any, *keys: str) -> object:
+    """Return what stands below the keys; a record of a run that died early may lack them."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _torn(metrics: Path) -> list[str]:
+    content = metrics.read_bytes() if metrics.exists() else b""
+    if not content or content.endswith(b"\n"):
+        return []
+    return [f"{metrics}:{content.count(10) + 1}: the last line is half written and was left out"]

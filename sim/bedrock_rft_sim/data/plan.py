@@ -1,0 +1,177 @@
+"""What a run will do, before a model is loaded: which prompts, how many steps, when to save.
+
+The arithmetic is that of AWS's verl recipes (`drop_last`, `filter_overlong_prompts`, `save_freq`,
+`test_freq`), which reproduces the one published Bedrock run: 300 records, one epoch, batch size 4,
+67 steps, checkpoints at 20, 40, 60 and 67.
+
+Not here: the model, the reward, the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bedrock_rft_sim.data import Row, drop_long, problems, read_rows, row_from_record, split_rows
+from bedrock_rft_sim.data.tokens import ChatTokenizer
+from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.recipe import ProblemSource, Recipe, Settings
+
+Split = Literal["train", "validation"]
+
+DEFAULT_PROBLEM_COUNT = 1600
+DEFAULT_VALIDATION_COUNT = 128
+EVAL_INTERVAL_MAX_UNSET = 10
+"""Steps between validations, at most, where the recipe leaves evalInterval out."""
+PROBLEM_SEED = 0  # the data stays the same when local.seed changes, as a file would
+
+
+@dataclass(frozen=True)
+class Data:
+    """The prompts of one run, after the split and the length filter."""
+
+    train: tuple[Row, ...]
+    validation: tuple[Row, ...]
+    records: int
+    """Records in the training source before the split and the filter."""
+    too_long: tuple[Row, ...]
+    """Rows dropped because their prompt is longer than `max_prompt_length` tokens."""
+    prompt_tokens: tuple[int, ...]
+    """Length of every training prompt, the dropped ones included, in tokens."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The calendar of a run; steps count from 1, step 0 is the model before training."""
+
+    per_epoch: int
+    total: int
+    planned: int
+    """Steps without `local.maxSteps`."""
+    checkpoints: tuple[int, ...]
+    validations: tuple[int, ...]
+
+
+def steps(prompts: int, settings: Settings, *, validates: bool) -> Steps:
+    """Return the calendar for this many prompts: floor(prompts / batch_size) steps per epoch."""
+    per_epoch = prompts // settings.batch_size
+    if per_epoch == 0:
+        raise DataError(
+            "too few prompts for one training step",
+            expected=f"at least batchSize = {settings.batch_size} prompts",
+            found=f"{prompts} after the split and the length filter",
+            hint="add records, or lower the batch size under local.overrides",
+        )
+    planned = per_epoch * settings.epochs
+    total = planned if settings.max_steps is None else min(planned, settings.max_steps)
+    return Steps(
+        per_epoch=per_epoch,
+        total=total,
+        planned=planned,
+        checkpoints=_every(settings.checkpoint_interval, total),
+        validations=(0, *_every(eval_interval(settings, per_epoch), total)) if validates else (),
+    )
+
+
+def eval_interval(settings: Settings, steps_per_epoch: int) -> int:
+    """Return the steps between validations; left open, Bedrock takes min(10, dataset / batch).
+
+    Source: AWS Machine Learning Blog, RFT best practices.
+    """
+    stated = settings.eval_interval
+    return stated if stated is not None else max(1, min(EVAL_INTERVAL_MAX_UNSET, steps_per_epoch))
+
+
+def _every(interval: int, total: int) -> tuple[int, ...]:
+    return tuple(sorted({*range(interval, total + 1, interval), total}))
+
+
+def read_data(recipe: Recipe, tokenizer: ChatTokenizer) -> Data:
+    """Read, split and filter the recipe's rows.
+
+    Raises:
+        DataError: a file or record can't be used, or nothing is left to train on.
+    """
+    rows = list(source_rows(recipe, "train"))
+    validation = list(source_rows(recipe, "validation"))
+    records = len(rows)
+    fraction = recipe.settings.validation_split
+    if fraction is not None and not validation:
+        rows, validation = split_rows(rows, fraction, recipe.settings.validation_split_seed)
+    limit = recipe.settings.max_prompt_length
+    counter = prompt_counter(recipe, tokenizer)
+    lengths: list[int] = []
+
+    def counted(row: Row) -> int:
+        lengths.append(counter(row))
+        return lengths[-1]
+
+    kept, long_train = drop_long(rows, counted, limit)
+    kept_validation, long_validation = drop_long(validation, counter, limit)
+    if not kept:
+        raise _nothing_left(recipe, long_train, counter)
+    return Data(
+        train=tuple(kept),
+        validation=tuple(kept_validation),
+        records=records,
+        too_long=(*long_train, *long_validation),
+        prompt_tokens=tuple(lengths),
+    )
+
+
+def prompt_counter(recipe: Recipe, tokenizer: ChatTokenizer) -> Callable[[Row], int]:
+    """Return the function that counts a row's prompt tokens, chat template included."""
+    options = template_options(recipe)
+    return lambda row: tokenizer.count(row.messages, **options)
+
+
+def template_options(recipe: Recipe) -> dict[str, Any]:
+    """Return what the chat template is given besides the messages."""
+    effort = recipe.settings.reasoning_effort
+    stated = recipe.local.chatTemplateKwargs
+    return stated if effort is None else {"reasoning_effort": effort, **stated}
+
+
+def _nothing_left(recipe: Recipe, long: Sequence[Row], counter: Callable[[Row], int]) -> DataError:
+    shortest = min(counter(row) for row in long)
+    return DataError(
+        "every prompt is longer than maxPromptLength",
+        where=long[0].source,
+        expected=f"prompts of at most {recipe.settings.max_prompt_length} tokens",
+        found=f"{len(long)} prompts, the shortest {shortest} tokens",
+        hint=f"raise {_limiting(recipe)} to at least {shortest}",
+    )
+
+
+def _limiting(recipe: Recipe) -> str:
+    """Name the key that limits the prompts."""
+    if "maxPromptLength" not in recipe.overrides:
+        return "maxPromptLength"
+    return "local.overrides.maxPromptLength (for rft serve: limits.maxPromptLength in --mapping)"
+
+
+def source_rows(recipe: Recipe, split: Split) -> Iterator[Row]:
+    """Yield the rows of the training or the validation source, before any filter."""
+    source = recipe.training_source if split == "train" else _validation_source(recipe)
+    if isinstance(source, ProblemSource):
+        return _built_in(recipe, source, split)
+    return read_rows(source) if source is not None else iter(())
+
+
+def _validation_source(recipe: Recipe) -> Path | ProblemSource | None:
+    """Built-in training problems bring their own validation problems, unless a split is made."""
+    stated = recipe.validation_source
+    built_in = isinstance(recipe.training_source, ProblemSource)
+    if stated is None and built_in and recipe.settings.validation_split is None:
+        return ProblemSource(None)
+    return stated
+
+
+def _built_in(recipe: Recipe, source: ProblemSource, split: Split) -> Iterator[Row]:
+    default = DEFAULT_PROBLEM_COUNT if split == "train" else DEFAULT_VALIDATION_COUNT
+    made = problems.generate(source.count or default, seed=PROBLEM_SEED, split=split)
+    for line, problem in enumerate(made, start=1):
+        record = problems.to_record(problem, shape=recipe.record_shape)
+        yield row_from_record(record, source=f"problems ({split})", line=line)

@@ -1,0 +1,106 @@
+"""Hold data files against every rule and measure them: what `rft data check` finds out.
+
+Not here: the steps that a recipe would make of the file (`bedrock_rft_sim.data.plan`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.data import Finding, Inspection, count_findings, violation
+from bedrock_rft_sim.data.inspection import Part
+from bedrock_rft_sim.data.prepare.lengths import LengthCounter, Lengths
+
+CounterOf = Callable[[str, Callable[[int, int], None]], LengthCounter]
+"""From a file's name and what to do with a prompt that is too long (line, tokens)."""
+
+
+@dataclass(frozen=True)
+class AuditedFile:
+    """One file and how long its texts are."""
+
+    path: Path
+    part: Part
+    records: int
+    """Lines that hold text."""
+    valid: int
+    """Records without an error."""
+    lengths: Lengths | None
+    prompts: tuple[int, ...]
+    """Tokens of every valid record's prompt; empty without a tokenizer."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All files and what is wrong with them."""
+
+    files: tuple[AuditedFile, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether no error was found; warnings and notes are told and pass."""
+        return all(finding.rule.severity != "error" for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the audit as JSON-ready data."""
+        return {
+            "ok": self.ok,
+            "files": [
+                {
+                    "file": str(file.path),
+                    "part": file.part,
+                    "records": file.records,
+                    "valid": file.valid,
+                    "lengths": None if file.lengths is None else file.lengths.as_json(),
+                }
+                for file in self.files
+            ],
+            "findings": [finding.as_json() for finding in self.findings],
+        }
+
+
+def audit(
+    training: Sequence[Path],
+    validation: Sequence[Path] = (),
+    *,
+    counter_of: CounterOf | None = None,
+) -> Audit:
+    """Read the files to their ends.
+
+    Raises:
+        DataError: a file can't be read, or a chat template refuses its messages.
+    """
+    parts: list[tuple[Path, Part]] = [
+        *((path, "training") for path in training),
+        *((path, "validation") for path in validation),
+    ]
+    inspections = [Inspection(str(path), part=part) for path, part in parts]
+    files = [
+        _audited(path, inspection, counter_of)
+        for (path, _), inspection in zip(parts, inspections, strict=True)
+    ]
+    found = [finding for each in inspections for finding in each.findings()]
+    return Audit(tuple(files), (*found, *count_findings(inspections)))
+
+
+def _audited(path: Path, inspection: Inspection, counter_of: CounterOf | None) -> AuditedFile:
+    def tell_long(line: int, length: int) -> None:
+        inspection.tell(violation("prompt-length", f"{length} tokens", line=line))
+
+    counter = None if counter_of is None else counter_of(str(path), tell_long)
+    for line, record, usable in inspection.records_of(path):
+        if usable and counter is not None:
+            counter.add(line, record)
+    lengths = None if counter is None else counter.lengths()
+    return AuditedFile(
+        path=path,
+        part=inspection.part,
+        records=inspection.records,
+        valid=inspection.valid,
+        lengths=lengths,
+        prompts=() if counter is None else tuple(counter.prompts),
+    )

@@ -1,0 +1,132 @@
+"""Where a record holds its question, its worked solution and its answer; a record reworded.
+
+Knows the two published GSM8K shapes (Nova: an object with final_answer and steps, the original
+texts beside it; open weights: the solution as a string) and what is like them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bedrock_rft_sim.data.prepare.marks import MARK
+from bedrock_rft_sim.data.prepare.rows import content_text, reference_text
+
+_SOLUTION_KEYS = ("original_answer", "solution", "worked_solution")
+_QUESTION_KEYS = ("original_question", "question")
+_ANSWER_KEYS = ("final_answer", "answer", "ground_truth")
+
+Rewording = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The texts of one record."""
+
+    question: str
+    """Without the instruction where the record tells them apart, else the user's whole message."""
+    solution: str | None
+    """With calculator marks where the record has them; None where there is no reference."""
+
+
+def problem_of(record: dict[str, Any]) -> Problem | None:
+    """Return the record's question and solution; None where its last user message is no text."""
+    asked = _last_user(record)
+    content = asked.get("content") if asked else None
+    if not isinstance(content, str):
+        return None
+    for key in _QUESTION_KEYS:
+        stated = record.get(key)
+        if isinstance(stated, str) and stated.strip() and stated in content:
+            return Problem(stated, _solution_of(record))
+    return Problem(content, _solution_of(record))
+
+
+def question_of(record: dict[str, Any]) -> str:
+    """Return the text by which two records are the same question."""
+    problem = problem_of(record)
+    if problem is not None:
+        return problem.question
+    asked = _last_user(record)
+    return content_text(asked.get("content")) if asked else ""
+
+
+def _last_user(record: dict[str, Any]) -> dict[str, Any] | None:
+    messages = record.get("messages")
+    if not isinstance(messages, list):
+        return None
+    asked = [each for each in messages if isinstance(each, dict) and each.get("role") == "user"]
+    return asked[-1] if asked else None
+
+
+def _solution_of(record: dict[str, Any]) -> str | None:
+    stated = [record.get("reference_answer"), *(record.get(key) for key in _SOLUTION_KEYS)]
+    texts = [text for text in stated if isinstance(text, str) and text.strip()]
+    marked = [text for text in texts if MARK.search(text)]
+    if marked:
+        return marked[0]
+    return reference_text(record) or (texts[0] if texts else None)
+
+
+def reworded(
+    record: dict[str, Any],
+    *,
+    question: Rewording,
+    solution: Rewording = str,
+    answer: Rewording = str,
+) -> dict[str, Any]:
+    """Return a copy of the record with every place of its question, solution and answer reworded.
+
+    The instruction around the question stays word for word: the reward's parser depends on it.
+    """
+    new = copy.deepcopy(record)
+    problem, asked = problem_of(record), _last_user(new)
+    if problem is None or asked is None:
+        return new
+    asked["content"] = asked["content"].replace(problem.question, question(problem.question), 1)
+    _apply(new, _QUESTION_KEYS, question)
+    _apply(new, _SOLUTION_KEYS, solution)
+    _apply(new, _ANSWER_KEYS, answer)
+    reference = new.get("reference_answer")
+    if isinstance(reference, str):
+        new["reference_answer"] = solution(reference)
+    elif isinstance(reference, dict):
+        _apply(reference, (*_SOLUTION_KEYS, "text"), solution)
+        _apply(reference, _ANSWER_KEYS, answer)
+        if isinstance(reference.get("steps"), list):
+            reference["steps"] = [
+                solution(step) if isinstance(step, str) else step for step in reference["steps"]
+            ]
+    return new
+
+
+def with_prompt(record: dict[str, Any], prompt: Rewording) -> dict[str, Any]:
+    """Return a copy of the record whose last user message, and nothing else, is reworded."""
+    new = copy.deepcopy(record)
+    asked = _last_user(new)
+    if asked is not None and isinstance(asked.get("content"), str):
+        asked["content"] = prompt(asked["content"])
+    return new
+
+
+def _apply(place: dict[str, Any], keys: tuple[str, ...], rewording: Rewording) -> None:
+    for key in keys:
+        if isinstance(place.get(key), str):
+            place[key] = rewording(place[key])
+
+
+def answers_of(record: dict[str, Any]) -> list[str]:
+    """Return every answer that the record states apart from its solution."""
+    reference = record.get("reference_answer")
+    places = [record, reference] if isinstance(reference, dict) else [record]
+    stated = [place.get(key) for place in places for key in _ANSWER_KEYS]
+    return [answer for answer in stated if isinstance(answer, str)]
+
+
+def steps_of(record: dict[str, Any]) -> list[str]:
+    """Return the steps that the reference lists."""
+    reference = record.get("reference_answer")
+    steps = reference.get("steps") if isinstance(reference, dict) else None
+    return [step for step in steps if isinstance(step, str)] if isinstance(steps, list) else []

@@ -1,0 +1,248 @@
+"""Rows that are one question: exactly, nearly, or with another answer; within files and across.
+
+Near duplicates are found with MinHash and locality-sensitive hashing, which proposes pairs, and
+told by the exact Jaccard similarity of their word triples, so that no pair is reported by luck.
+What all prompts of a file share (an instruction at the end) is taken off first.
+A row and the rows made from it (`parent_id`) are one family and no duplicates of one another, but
+a family that stands in two files is an overlap.
+
+Memory: a few hundred bytes a row for the index, and the triples of proposed pairs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, Literal
+
+from bedrock_rft_sim.data.prepare.augment import root_of
+from bedrock_rft_sim.data.prepare.augment_record import question_of
+from bedrock_rft_sim.data.prepare.marks import final_number, shown
+from bedrock_rft_sim.data.prepare.rows import DataRow, content_text, prompt_text, reference_text
+from bedrock_rft_sim.errors import DataError
+
+PERMUTATIONS = 128
+MOST_CANDIDATES = 25
+"""Proposed pairs looked at for one row; a crowd of copies would otherwise cost its square."""
+_AT_ONCE = 4096
+"""Triples hashed in one call, so that a huge record needs little memory."""
+_WORD = re.compile(r"\w+")
+
+Place = tuple[int, int]
+"""Which file (0 is the first), and the line in it."""
+Rows = Callable[[], Iterable[DataRow]]
+"""Opens a file anew; it is read more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two rows that are one question, or of one family in two files."""
+
+    kind: Literal["same", "near", "family"]
+    first: Place
+    second: Place
+    similarity: float | None
+    """1.0 for the same text; None where texts were not compared."""
+    has_other_answer: bool
+
+    @property
+    def detail(self) -> str:
+        """Return what the pair is, in words."""
+        if self.kind == "family":
+            return "a row of the same family"
+        alike = "the same question" if self.kind == "same" else "nearly the same question"
+        return f"{alike} with {'another' if self.has_other_answer else 'the same'} answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all prompts begin and end with, in characters; whole words only."""
+
+    before: int
+    after: int
+
+    def without(self, text: str) -> str:
+        """Return what is the row's own."""
+        return text[self.before : len(text) - self.after] or text
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is kept of a row."""
+
+    place: Place
+    root: bytes
+    has_parent: bool
+    answer: bytes
+
+
+def shared_frame(rows: Iterable[DataRow]) -> Frame:
+    """Return what the questions of all rows have in common at both ends."""
+    start: str | None = None
+    end = ""
+    count = 0
+    for row in rows:
+        text = _asked(row)
+        if start is None:
+            start, end = text, text[::-1]
+        start, end = _common(start, text), _common(end, text[::-1])
+        count += 1
+    if start is None or count < 3:  # noqa: PLR2004 - two rows alike are a pair, not a frame
+        return Frame(0, 0)
+    before = start.rfind(" ") + 1
+    after = len(end) if end[-1:] in ("", " ", "\n") else end.rfind(" ") + 1
+    return Frame(before, after)
+
+
+def _common(one: str, two: str) -> str:
+    """Return what both begin with."""
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(one, two, strict=False))
+    return one[: sum(1 for _ in same)]
+
+
+def _asked(row: DataRow) -> str:
+    return question_of(row.record) or prompt_text(row.record)
+
+
+def plain(text: str) -> str:
+    """Return the text in the form in which two are the same."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest()
+
+
+def answer_of(record: dict[str, Any]) -> str:
+    """Return what the record says the answer is: its final number, else the whole reference."""
+    reference = reference_text(record) or ""
+    final = final_number(reference)
+    return shown(final) if final is not None else plain(reference)
+
+
+def _kept(row: DataRow, file: int) -> _Row:
+    parent = row.record.get("parent_id")
+    return _Row(
+        place=(file, row.line),
+        root=_digest(root_of(row)),
+        has_parent=isinstance(parent, str) and bool(parent),
+        answer=_digest(answer_of(row.record)),
+    )
+
+
+def _context(row: DataRow) -> str:
+    """Return the system messages, which are part of what makes two prompts the same."""
+    messages = row.record.get("messages")
+    told = [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+    return "\n".join(content_text(m.get("content")) for m in told if m.get("role") != "user")
+
+
+class Index:
+    """Finds pairs as rows go by, each with an earlier one."""
+
+    def __init__(self, *, threshold: float | None) -> None:
+        """Without a threshold only equal texts are found, and no library is needed."""
+        self._threshold = threshold
+        self._same: dict[bytes, list[_Row]] = {}
+        self._families: dict[bytes, _Row] = {}
+        self._rows: list[_Row] = []
+        self._near = _Proposer(threshold) if threshold is not None else None
+        self.proposed: list[tuple[Place, Place]] = []
+        self.not_looked_at = 0
+        self._answers: dict[Place, bytes] = {}
+
+    def add(self, row: DataRow, file: int, frame: Frame) -> Iterator[Pair]:
+        """Yield the equal rows that came before; keep what may be near for `verified`."""
+        kept = _kept(row, file)
+        question = plain(frame.without(_asked(row)))
+        text = _digest(f"{plain(_context(row))}\n{question}")
+        earlier = self._same.setdefault(text, [])
+        equal = [other for other in earlier if other.answer == kept.answer]
+        if earlier:
+            other = (equal or earlier)[0]
+            yield Pair("same", other.place, kept.place, 1.0, not equal)
+        else:
+            yield from self._family(kept)
+            self._propose(kept, question)
+        if not equal:
+            earlier.append(kept)
+
+    def _family(self, kept: _Row) -> Iterator[Pair]:
+        other = self._families.setdefault(kept.root, kept)
+        is_across = other.place[0] != kept.place[0]
+        if is_across and (other.has_parent or kept.has_parent):
+            yield Pair("family", other.place, kept.place, None, other.answer != kept.answer)
+
+    def _propose(self, kept: _Row, question: str) -> None:
+        if self._near is None:
+            return
+        others = [self._rows[index] for index in self._near.add(question, len(self._rows))]
+        self._rows.append(kept)
+        others = [other for other in others if other.root != kept.root]
+        self.not_looked_at += max(len(others) - MOST_CANDIDATES, 0)
+        for other in others[:MOST_CANDIDATES]:
+            self.proposed.append((other.place, kept.place))
+            self._answers |= {other.place: other.answer, kept.place: kept.answer}
+
+    def verified(self, files: Sequence[Rows], frames: Sequence[Frame]) -> Iterator[Pair]:
+        """Read the proposed rows again and yield those that are as similar as was asked for."""
+        wanted = {place for pair in self.proposed for place in pair}
+        triples: dict[Place, frozenset[bytes]] = {}
+        for file, rows in enumerate(files):
+            if not any(place[0] == file for place in wanted):
+                continue
+            for row in rows():
+                if (file, row.line) in wanted:
+                    question = plain(frames[file].without(_asked(row)))
+                    triples[file, row.line] = frozenset(_digest(t) for t in shingles(question))
+        for first, second in self.proposed:
+            similarity = jaccard(triples[first], triples[second])
+            if self._threshold is not None and similarity >= self._threshold:
+                differ = self._answers[first] != self._answers[second]
+                yield Pair("near", first, second, similarity, differ)
+
+
+def shingles(text: str) -> set[str]:
+    """Return the triples of neighbouring words; a text of fewer is one."""
+    words = _WORD.findall(text)
+    if len(words) < 3:  # noqa: PLR2004
+        return {text}
+    return {" ".join(words[at : at + 3]) for at in range(len(words) - 2)}
+
+
+def jaccard(one: frozenset[bytes], two: frozenset[bytes]) -> float:
+    """Return the size of what both share over the size of what either has."""
+    return len(one & two) / len(one | two)
+
+
+class _Proposer:
+    """MinHash and LSH of datasketch: which earlier texts may be near."""
+
+    def __init__(self, threshold: float) -> None:
+        try:
+            from datasketch import MinHash, MinHashLSH
+        except ImportError as error:
+            raise DataError(
+                "near duplicates can't be looked for",
+                expected="the library datasketch",
+                found="it is not installed",
+                hint="pip install 'bedrock-rft-sim[data]', or leave them out with --no-near",
+            ) from error
+        self._empty = MinHash(num_perm=PERMUTATIONS, seed=1, hashfunc=int)
+        # A pair that is missed is lost, one that is proposed in vain is only looked at.
+        self._lsh = MinHashLSH(threshold, num_perm=PERMUTATIONS, weights=(0.1, 0.9))
+
+    def add(self, text: str, key: int) -> list[int]:
+        """Return the keys of earlier texts that may be near, in order."""
+        sketch = self._empty.copy()
+        hashes = [zlib.crc32(triple.encode(errors="replace")) for triple in shingles(text)]
+        for at in range(0, len(hashes), _AT_ONCE):
+            sketch.update_batch(hashes[at : at + _AT_ONCE])
+        found = sorted(self._lsh.query(sketch))
+        self._lsh.insert(key, sketch, check_duplication=False)
+        return found

@@ -1,0 +1,174 @@
+"""Turn rows of any table into RFT records by a mapping of columns.
+
+`messages` may come from a column of text, which the template wraps into one user message, or from
+one that already holds a list of messages. A dotted target such as `reference_answer.final_answer`
+builds an object. A row that gives no usable record is left out and counted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.rows import DataRow
+from bedrock_rft_sim.data.prepare.tables import read_table, source_of
+from bedrock_rft_sim.data.prepare.template import template
+from bedrock_rft_sim.data.reader import Ids
+from bedrock_rft_sim.data.record import blocking
+from bedrock_rft_sim.errors import DataError, RecipeError
+
+MESSAGES = "messages"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """Which key of a record comes from which column."""
+
+    columns: Mapping[str, str]
+    """Target, dotted for a key inside an object -> column."""
+
+    @classmethod
+    def from_words(cls, words: list[str]) -> Mapped:
+        """Read `target=column` words.
+
+        Raises:
+            RecipeError: a word is no such pair, or a target is named twice or below another.
+        """
+        columns: dict[str, str] = {}
+        for word in words:
+            target, sign, column = word.partition("=")
+            if not sign or not target or not column:
+                _refuse(word, "target=column, such as messages=question")
+            parents = [target.rsplit(".", depth)[0] for depth in range(1, target.count(".") + 1)]
+            below = [each for each in columns if each.startswith(f"{target}.")]
+            if target in columns or below or any(parent in columns for parent in parents):
+                _refuse(word, "every target once, and none inside another")
+            columns[target] = column
+        if MESSAGES not in columns:
+            _refuse(", ".join(words) or "nothing", "messages=COLUMN among the mappings")
+        return cls(columns)
+
+
+def _refuse(found: str, expected: str) -> None:
+    raise RecipeError(
+        "the column mapping can't be read",
+        where="--map",
+        expected=expected,
+        found=found,
+        hint="for example --map messages=question --map reference_answer=answer",
+    )
+
+
+def convert(
+    source: str,
+    out: Path,
+    *,
+    mapped: Mapped,
+    template_text: str = "plain",
+    system: str | None = None,
+    split: str = "train",
+    count: int | None = None,
+    force: bool = False,
+) -> Output:
+    """Write the records and return the output as written.
+
+    The template may name any column; `{question}` is the one mapped to messages.
+
+    Raises:
+        DataError: the source can't be read or lacks a mapped column.
+        RecipeError: the template has no place for any column.
+    """
+    parameters = {
+        "map": dict(mapped.columns),
+        "template": template_text,
+        "system": system,
+        "split": split,
+        "count": count,
+    }
+    with Output(
+        out,
+        operation="from",
+        parameters=parameters,
+        sources=[source_of(source)],
+        force=force,
+    ) as output:
+        ids = Ids()
+        for row in output.counted(_first(read_table(source, split=split), count)):
+            _check_columns(row, mapped, source)
+            made = _record(row, mapped, template_text=template_text, system=system, source=source)
+            broken = next(blocking(made, row.line), None) or ids.repeated(made["id"], row.line)
+            if broken is None:
+                output.write(made)
+            else:
+                output.drop(row, broken.what)
+    return output
+
+
+def _first(rows: Iterator[DataRow], count: int | None) -> Iterator[DataRow]:
+    for taken, row in enumerate(rows):
+        if taken == count:
+            return
+        yield row
+
+
+def _check_columns(row: DataRow, mapped: Mapped, source: str) -> None:
+    missing = [column for column in mapped.columns.values() if column not in row.record]
+    if missing:
+        raise DataError(
+            f"there is no column {missing[0]!r}",
+            where=f"{source}:{row.line}",
+            expected="every mapped column in every row",
+            found=f"columns {', '.join(map(str, row.record))}",
+            hint="check the spelling in --map",
+        )
+
+
+def _record(
+    row: DataRow, mapped: Mapped, *, template_text: str, system: str | None, source: str
+) -> dict[str, Any]:
+    made: dict[str, Any] = {"id": f"{_stem(source)}-{row.line:06d}"}
+    for target, column in mapped.columns.items():
+        value = row.record[column]
+        if target == MESSAGES:
+            made[MESSAGES] = _messages(row, value, template_text=template_text, system=system)
+        elif target in ("id", "reference_answer"):
+            made[target] = value if isinstance(value, dict) else _text(value)
+        else:
+            _put(made, target.split("."), value)
+    return made
+
+
+def _stem(source: str) -> str:
+    return Path(source).stem
+
+
+def _messages(row: DataRow, value: Any, *, template_text: str, system: str | None) -> Any:
+    opening = [] if system is None else [{"role": "system", "content": system}]
+    if isinstance(value, list):
+        return [*opening, *value]
+    fields = {str(name): _text(each) for name, each in row.record.items()}
+    fields["question"] = _text(value)
+    if not fields["question"].strip():
+        return None
+    prompt = template(template_text, fields=fields).fill(fields)
+    return [*opening, {"role": "user", "content": prompt}]
+
+
+def _text(value: Any) -> str:
+    """Return a cell as text; nothing for an empty one, JSON for what has parts."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, list | dict | bool):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _put(record: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        record = record.setdefault(key, {})
+    record[keys[-1]] = value

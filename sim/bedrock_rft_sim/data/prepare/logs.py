@@ -1,0 +1,238 @@
+"""Turn Bedrock's model-invocation logs into RFT records.
+
+InvokeModel and Converse, streamed or not; the bodies of Nova, Converse, Anthropic and OpenAI-like
+chat models, and of models that take one `prompt` or `inputText`. What can't become a text prompt
+(images, a body too large for the log, a prompt already rendered with a chat template) is left out
+and counted. Which entries the service itself leaves out is not published.
+
+Sources: Amazon Bedrock user guide, model-invocation-logging and rft-prepare-data; bedrock-runtime
+API reference, Converse.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from bedrock_rft_sim.data import scan_file
+from bedrock_rft_sim.data.prepare.metadata_filter import Filter, matches
+from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.rows import DataRow
+from bedrock_rft_sim.data.record import blocking
+from bedrock_rft_sim.data.rules import Violation
+from bedrock_rft_sim.errors import DataError
+
+SCHEMA = "ModelInvocationLog"
+OPERATIONS = ("InvokeModel", "InvokeModelWithResponseStream", "Converse", "ConverseStream")
+_GZIP = b"\x1f\x8b"
+_RENDERED = re.compile(r"<\|\w+\|>|\[/?INST\]|</?s>|\n\n(Human|Assistant):")
+_IGNORED_PARTS = {"cachePoint", "cache_control", "type"}
+
+
+class _LeftOutError(Exception):
+    """The entry becomes no record; the message is the reason."""
+
+
+def convert(
+    sources: Sequence[Path],
+    out: Path,
+    *,
+    wanted: Filter | None = None,
+    with_response: bool = False,
+    force: bool = False,
+) -> Output:
+    """Write the records of the entries that the filter takes, and return the output as written.
+
+    `with_response` puts the logged answer into reference_answer; the service's `usePromptResponse`
+    is off by default, and so is this.
+
+    Raises:
+        DataError: a file can't be read, or a line is no JSON object.
+    """
+    parameters = {"requestMetadataFilters": wanted, "with_response": with_response}
+    with Output(
+        out, operation="logs", parameters=parameters, sources=sources, force=force
+    ) as output:
+        seen: set[str] = set()
+        for row in output.counted(_entries(sources)):
+            try:
+                record = _record(row.record, wanted, with_response=with_response)
+                if record["id"] in seen:
+                    raise _LeftOutError("the request id was met before")
+            except _LeftOutError as reason:
+                output.drop(row, str(reason))
+            else:
+                seen.add(record["id"])
+                output.write(record)
+    return output
+
+
+def _entries(sources: Sequence[Path]) -> Iterator[DataRow]:
+    for path in sources:
+        try:
+            with path.open("rb") as raw:
+                start = raw.read(2)
+                raw.seek(0)
+                file = gzip.GzipFile(fileobj=raw) if start == _GZIP else raw
+                yield from _rows(cast("BinaryIO", file), path)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(
+                "the log file can't be read",
+                where=str(path),
+                expected="JSON lines as Bedrock writes them, gzipped or not",
+                found=getattr(error, "strerror", None) or str(error),
+                hint="check the path, or fetch the file again",
+            ) from error
+
+
+def _rows(file: BinaryIO, path: Path) -> Iterator[DataRow]:
+    for line, seen in scan_file(file):
+        if not isinstance(seen, Violation):
+            yield DataRow(line, seen, str(path))
+        elif seen.rule.blocks:
+            raise seen.error(str(path))
+
+
+def _record(
+    entry: Mapping[str, Any], wanted: Filter | None, *, with_response: bool
+) -> dict[str, Any]:
+    metadata = entry.get("requestMetadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    _check_entry(entry, metadata, wanted)
+    body = _body(entry, "input")
+    made: dict[str, Any] = {"id": entry["requestId"], "messages": _messages(body)}
+    if with_response:
+        made["reference_answer"] = _response(_body(entry, "output"))
+    tools = _tools(body)
+    if tools:
+        made["tools"] = tools
+    made["model_id"] = str(entry.get("modelId", ""))
+    made["request_metadata"] = metadata
+    for violation in blocking(made, 0):
+        raise _LeftOutError(violation.what)
+    return made
+
+
+def _check_entry(
+    entry: Mapping[str, Any], metadata: Mapping[str, Any], wanted: Filter | None
+) -> None:
+    if entry.get("schemaType") != SCHEMA or not isinstance(entry.get("requestId"), str):
+        raise _LeftOutError("it is no entry of a model invocation")
+    if entry.get("operation") not in OPERATIONS:
+        raise _LeftOutError(f"the operation is not one of {', '.join(OPERATIONS)}")
+    if entry.get("errorCode"):
+        raise _LeftOutError("the invocation failed")
+    if not matches(wanted, metadata):
+        raise _LeftOutError("the request metadata do not match")
+
+
+def _body(entry: Mapping[str, Any], side: str) -> Mapping[str, Any]:
+    part = entry.get(side)
+    part = part if isinstance(part, dict) else {}
+    body = part.get(f"{side}BodyJson")
+    if body is None and f"{side}BodyS3Path" in part:
+        raise _LeftOutError(f"the {side} body stands in a file of its own ({side}BodyS3Path)")
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            body = None
+    if not isinstance(body, dict):
+        raise _LeftOutError(f"the {side} body is no JSON object")
+    return body
+
+
+def _messages(body: Mapping[str, Any]) -> list[dict[str, str]]:
+    raw = body.get("messages")
+    if not isinstance(raw, list):
+        return [{"role": "user", "content": _single_prompt(body)}]
+    system = body.get("system")
+    opening = [] if not system else [{"role": "system", "content": _text(system)}]
+    return [*opening, *(_message(message) for message in raw)]
+
+
+def _single_prompt(body: Mapping[str, Any]) -> str:
+    prompt = body.get("prompt", body.get("inputText"))
+    if not isinstance(prompt, str):
+        raise _LeftOutError("the body holds neither messages nor a prompt")
+    if _RENDERED.search(prompt):
+        raise _LeftOutError("the prompt is already rendered with a chat template")
+    return prompt
+
+
+def _message(message: Any) -> dict[str, str]:
+    if not isinstance(message, dict):
+        raise _LeftOutError("a message is no object")
+    role = {"developer": "system"}.get(str(message.get("role")), str(message.get("role")))
+    return {"role": role, "content": _text(message.get("content"))}
+
+
+def _text(content: Any) -> str:
+    """Return the text of a content in any of the APIs' forms."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else [content]
+    return "".join(_part(part) for part in parts)
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, dict):
+        raise _LeftOutError("a message holds more than text")
+    text = part.get("text")
+    others = set(part) - _IGNORED_PARTS - {"text"}
+    if others or not (isinstance(text, str) or (text is None and "cachePoint" in part)):
+        raise _LeftOutError("a message holds more than text")
+    return text or ""
+
+
+def _tools(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the tools in OpenAI's form; Converse calls them toolConfig."""
+    config = body.get("toolConfig")
+    given = config.get("tools") if isinstance(config, dict) else body.get("tools")
+    return [_tool(tool) for tool in given] if isinstance(given, list) else []
+
+
+def _tool(tool: Any) -> dict[str, Any]:
+    if isinstance(tool, dict) and isinstance(spec := tool.get("toolSpec"), dict):
+        schema = spec.get("inputSchema")
+        schema = schema.get("json") if isinstance(schema, dict) else None
+        return _function(spec.get("name"), spec.get("description"), schema)
+    if isinstance(tool, dict) and "input_schema" in tool:  # Anthropic's form
+        return _function(tool.get("name"), tool.get("description"), tool["input_schema"])
+    if isinstance(tool, dict) and tool.get("type") == "function":
+        return tool
+    raise _LeftOutError("a tool has a form that is not known here")
+
+
+def _function(name: Any, description: Any, schema: Any) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {"name": name, "description": description, "parameters": schema},
+    }
+
+
+def _response(body: Mapping[str, Any]) -> str:
+    output = body.get("output")
+    message = output.get("message") if isinstance(output, dict) else None
+    content = message.get("content") if isinstance(message, dict) else body.get("content")
+    choices = body.get("choices")
+    if content is None and isinstance(choices, list) and choices:
+        first = choices[0].get("message") if isinstance(choices[0], dict) else None
+        content = first.get("content") if isinstance(first, dict) else None
+    if content is None:
+        content = body.get("generation")
+    if content is None:
+        raise _LeftOutError("the response has a form that is not known here")
+    parts = content if isinstance(content, list) else [content]
+    return _text([part for part in parts if not _is_reasoning(part)])
+
+
+def _is_reasoning(part: Any) -> bool:
+    return isinstance(part, dict) and ("reasoningContent" in part or part.get("type") == "thinking")

@@ -1,0 +1,248 @@
+"""Write a data file and the manifest that says how it was made, or nothing at all.
+
+Rows go to a hidden temporary file in the same folder (`.NAME.PID.tmp`). When the operation ends
+well, that file is synced, then the manifest takes its place, then the data file: so a data file
+that stands beside a manifest is whole and is the one that the manifest describes. A kill leaves at
+most the temporary file, or a manifest without its data. An older file that `force` replaces is
+removed before the new manifest is written, never left beside it.
+
+Memory: the line numbers of dropped rows only, and of those no more than `LINES_KEPT` a reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from bedrock_rft_sim import __version__
+from bedrock_rft_sim.data.prepare.rows import DataRow
+from bedrock_rft_sim.errors import DataError
+
+SCHEMA_VERSION = 1
+MANIFEST_SUFFIX = ".manifest.json"
+LINES_KEPT = 100_000
+"""Line numbers listed for one reason; the count goes on, and the manifest says what is missing."""
+
+T = TypeVar("T")
+
+
+class Output:
+    """A data file in the making; a context manager.
+
+    `sources` are the files that were read (a `Path`, hashed) or names of remote data (a `str`).
+    Leaving the block normally puts data and manifest in place; an exception leaves neither.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        operation: str,
+        parameters: Mapping[str, Any],
+        sources: Iterable[Path | str],
+        seed: int | None = None,
+        force: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self.written = 0
+        self._told: dict[str, Any] = {
+            "operation": operation,
+            "parameters": dict(parameters),
+            "seed": seed,
+        }
+        self._sources = list(sources)
+        self._force = force
+        self._rows_in: int | None = None
+        self._drops: dict[tuple[str, str | None], _Drops] = {}
+        self._notes: dict[str, Any] = {}
+        self._digest = hashlib.sha256()
+        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+
+    def __enter__(self) -> Self:
+        """Look whether the file may be written, hash the sources, open the temporary file.
+
+        Raises:
+            DataError: the file exists, is one of the sources, or its folder can't be written.
+        """
+        self._refuse_to_destroy()
+        self._told["sources"] = [_source(source) for source in self._sources]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._temporary.open("wb")
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish the file, or take back what was written."""
+        try:
+            if kind is None:
+                self._finish()
+        except OSError as failure:
+            raise _unwritable(self.path, failure) from failure
+        finally:
+            with contextlib.suppress(OSError):  # a full disk refuses what is still to be flushed
+                self._file.close()
+            self._temporary.unlink(missing_ok=True)
+
+    def counted(self, rows: Iterable[T]) -> Iterator[T]:
+        """Pass the rows on and count them: the manifest's `rows.in`."""
+        for row in rows:
+            self._rows_in = (self._rows_in or 0) + 1
+            yield row
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Append one record.
+
+        Raises:
+            DataError: the record can't be written as JSON in UTF-8, or the disk is full.
+        """
+        try:
+            line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        except (ValueError, TypeError) as error:  # not finite, half of a character, a date
+            raise DataError(
+                "the record can't be written",
+                where=f"{self.path}:{self.written + 1} (id {record.get('id')!r})",
+                expected="text that UTF-8 can write, finite numbers, flags, lists and objects",
+                found=str(error),
+                hint="mend the record it was made from",
+            ) from error
+        try:
+            self._file.write(line)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        self._digest.update(line)
+        self.written += 1
+
+    def drop(self, row: DataRow, reason: str) -> None:
+        """Count a row that is left out, with its line."""
+        self._drops.setdefault((reason, row.source), _Drops()).add(row.line)
+
+    def note(self, key: str, value: Any) -> None:
+        """Put something worth knowing into the manifest; a second value replaces the first."""
+        self._notes[key] = value
+
+    @property
+    def dropped(self) -> int:
+        """Return how many rows were left out so far."""
+        return sum(drops.count for drops in self._drops.values())
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what the manifest says, as far as is known by now."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "tool": f"rft {__version__}",
+            **self._told,
+            "output": {"name": self.path.name, "sha256": self._digest.hexdigest()},
+            "rows": {"in": self._rows_in, "out": self.written, "dropped": self.dropped},
+            "drops": [
+                {"reason": reason, "source": source, **drops.as_json()}
+                for (reason, source), drops in self._drops.items()
+            ],
+            "notes": self._notes,
+        }
+
+    def _refuse_to_destroy(self) -> None:
+        for source in self._sources:
+            if isinstance(source, Path) and _is_same_file(source, self.path):
+                raise DataError(
+                    "the output is one of the inputs",
+                    where=str(self.path),
+                    expected="another file: inputs are never changed",
+                    found=str(source),
+                    hint="choose another name with -o",
+                )
+        if self.path.is_dir() or (self.path.exists() and not self._force):
+            raise DataError(
+                "the output exists already",
+                where=str(self.path),
+                expected="a name that is free",
+                found="a folder" if self.path.is_dir() else f"{self.path.stat().st_size:,} bytes",
+                hint="choose another name with -o, or --force to replace the file",
+            )
+
+    def _finish(self) -> None:
+        text = json.dumps(self.manifest(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        manifest = manifest_path(self.path)
+        temporary = manifest.with_name(f".{manifest.name}.{os.getpid()}.tmp")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        try:
+            with temporary.open("wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            self.path.unlink(missing_ok=True)
+            temporary.replace(manifest)
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._temporary.replace(self.path)
+
+
+class _Drops:
+    """The lines dropped for one reason."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.lines: list[int] = []
+
+    def add(self, line: int) -> None:
+        self.count += 1
+        if len(self.lines) < LINES_KEPT:
+            self.lines.append(line)
+
+    def as_json(self) -> dict[str, Any]:
+        missing = self.count - len(self.lines)
+        said = {"lines_not_listed": missing} if missing else {}
+        return {"count": self.count, "lines": self.lines, **said}
+
+
+def manifest_path(path: Path) -> Path:
+    """Return where the manifest of a data file stands."""
+    return path.with_name(path.name + MANIFEST_SUFFIX)
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them is not there
+        return one.resolve() == other.resolve()
+
+
+def _source(source: Path | str) -> dict[str, Any]:
+    if isinstance(source, str):
+        return {"name": source, "sha256": None}
+    try:
+        with source.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return {"name": str(source), "sha256": digest, "bytes": file.tell()}
+    except OSError as error:
+        raise DataError(
+            "the data file can't be read",
+            where=str(source),
+            expected="a file",
+            found=error.strerror or str(error),
+            hint="check the path",
+        ) from error
+
+
+def _unwritable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        "the output can't be written",
+        where=str(path),
+        expected="a folder with room, in which files may be made",
+        found=error.strerror or str(error),
+        hint="free some space or choose another folder with -o; nothing was left behind",
+    )

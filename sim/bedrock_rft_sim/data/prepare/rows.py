@@ -1,0 +1,78 @@
+"""Read records one by one with their line numbers, and look into them without trusting them.
+
+A record is any JSON object here: an operation works on files that are not yet fit for training.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.data import read_records, text_of
+
+_PROMPT_ROLES = ("system", "user")
+
+
+@dataclass(frozen=True, slots=True)
+class DataRow:
+    """One record of a JSONL file."""
+
+    line: int
+    """1-based."""
+    record: dict[str, Any]
+    source: str | None = None
+    """The file it was read from, for manifests; None for a row made up on the way."""
+
+
+def read(path: str | Path) -> Iterator[DataRow]:
+    """Yield the file's records in order.
+
+    Raises:
+        DataError: the file can't be read or a line is no JSON object; names the line.
+    """
+    for line, record in read_records(path):
+        yield DataRow(line, record, str(path))
+
+
+def id_of(record: Mapping[str, Any]) -> str | None:
+    """Return the record's id; None where it has none that is a non-empty string."""
+    value = record.get("id")
+    return value if isinstance(value, str) and value else None
+
+
+def prompt_text(record: Mapping[str, Any]) -> str:
+    """Return the text of all system and user messages, one after the other on lines of its own."""
+    messages = record.get("messages")
+    if not isinstance(messages, list):
+        return ""
+    asked = (m for m in messages if isinstance(m, dict) and m.get("role") in _PROMPT_ROLES)
+    return "\n".join(content_text(message.get("content")) for message in asked)
+
+
+def content_text(content: object) -> str:
+    """Return the text of a message's content; none where it is neither text nor text parts."""
+    return text_of(content) or ""
+
+
+def reference_text(record: Mapping[str, Any]) -> str | None:
+    """Return the reference as text: the worked solution where there is one, else the answer.
+
+    An object with `steps` and `final_answer` (Nova's GSM8K shape) reads as GSM8K writes it: a line
+    per step and the answer after `####`. Any other object is its only value, or its JSON.
+    """
+    reference = record.get("reference_answer")
+    if isinstance(reference, str):
+        return reference or None
+    if not isinstance(reference, dict) or not reference:
+        return None
+    if "final_answer" in reference:
+        steps = reference.get("steps")
+        lines = [str(step) for step in steps] if isinstance(steps, list) else []
+        return "\n".join([*lines, f"#### {reference['final_answer']}"])
+    if len(reference) == 1:
+        (value,) = reference.values()
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return json.dumps(reference, ensure_ascii=False, sort_keys=True)

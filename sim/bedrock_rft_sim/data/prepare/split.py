@@ -1,0 +1,144 @@
+"""Split a file into parts: seeded, each class in the same proportions, no family torn apart.
+
+Rows made from one row (`parent_id`) stay together, and so do rows that ask the same question: a
+question that is trained on must not be the one that is validated with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from bedrock_rft_sim.data.prepare.augment import name_of, root_of
+from bedrock_rft_sim.data.prepare.augment_record import question_of
+from bedrock_rft_sim.data.prepare.duplicates import plain
+from bedrock_rft_sim.data.prepare.features import Label, label_of, profile, told
+from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.rows import DataRow, read
+from bedrock_rft_sim.errors import DataError
+
+Shares = Mapping[str, float]
+"""Part name to its share, above 0; they add up to 1."""
+
+
+@dataclass(slots=True)
+class _Family:
+    """Rows that must stay together."""
+
+    rank: bytes
+    label: Label
+    lines: list[int]
+
+
+def assign(
+    rows: Iterable[DataRow], shares: Shares, *, seed: int, by: Sequence[str] = ()
+) -> dict[int, str]:
+    """Return the part of each line.
+
+    Within a class, families go one after the other, in an order drawn by the seed, to the part that
+    is furthest from its share; what a class leaves over is made up for by the next.
+    """
+    strata: dict[Label, list[_Family]] = {}
+    for family in _families(rows, by=by, seed=seed):
+        strata.setdefault(family.label, []).append(family)
+    exact = {part: Fraction(str(share)) for part, share in shares.items()}
+    wanting = dict.fromkeys(shares, Fraction(0))
+    parts: dict[int, str] = {}
+    for label in sorted(strata):
+        count = sum(len(family.lines) for family in strata[label])
+        for part, share in exact.items():
+            wanting[part] += share * count
+        for family in sorted(strata[label], key=lambda each: each.rank):
+            part = max(wanting, key=lambda name: wanting[name])
+            wanting[part] -= len(family.lines)
+            parts |= dict.fromkeys(family.lines, part)
+    return parts
+
+
+def _families(rows: Iterable[DataRow], *, by: Sequence[str], seed: int) -> list[_Family]:
+    """Return the families in order of their first row, which also gives the class."""
+    families: list[_Family] = []
+    of_key: dict[bytes, int] = {}
+    moved: dict[int, int] = {}
+
+    def found(index: int) -> int:
+        while index in moved:
+            index = moved[index]
+        return index
+
+    for row in rows:
+        keys = (_digest(f"root:{root_of(row)}"), _digest(f"asks:{plain(question_of(row.record))}"))
+        known = sorted({found(of_key[key]) for key in keys if key in of_key})
+        if not known:
+            rank = _digest(f"{seed}:{root_of(row)}")
+            families.append(_Family(rank, label_of(row.record, by), []))
+            known = [len(families) - 1]
+        for other in known[1:]:
+            families[known[0]].lines += families[other].lines
+            families[other].lines = []
+            moved[other] = known[0]
+        families[known[0]].lines.append(row.line)
+        of_key |= dict.fromkeys(keys, known[0])
+    return [family for family in families if family.lines]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest()
+
+
+def split_file(
+    source: Path,
+    out: Path,
+    *,
+    shares: Shares,
+    seed: int,
+    by: Sequence[str] = (),
+    force: bool = False,
+) -> tuple[Output, ...]:
+    """Write one file for each part into the folder, all of them or, if anything fails, none.
+
+    Each record is written with the id that it goes by, so that a row without one keeps its name.
+
+    Raises:
+        DataError: the file can't be read or written, a key is not there, a part gets no row.
+    """
+    with ExitStack() as stack:
+        outputs = {
+            part: stack.enter_context(
+                Output(
+                    out / f"{part}.jsonl",
+                    operation="split",
+                    parameters={"shares": dict(shares), "part": part, "by": list(by)},
+                    sources=[source],
+                    seed=seed,
+                    force=force,
+                )
+            )
+            for part in shares
+        }
+        before = profile(read(source), by) if by else {}
+        parts = assign(read(source), shares, seed=seed, by=by)
+        _check_filled(parts, shares, source)
+        for row in read(source):
+            output = outputs[parts[row.line]]
+            for _ in output.counted([row]):
+                output.write({**row.record, "id": name_of(row)})
+        for output in outputs.values():
+            output.note("classes", {told(label): count for label, count in before.items()})
+    return tuple(outputs.values())
+
+
+def _check_filled(parts: Mapping[int, str], shares: Shares, source: Path) -> None:
+    empty = [part for part in shares if part not in parts.values()]
+    if empty:
+        raise DataError(
+            f"the part {empty[0]} would be empty",
+            where=str(source),
+            expected="enough rows, of enough families, for every part",
+            found=f"{len(parts)} rows",
+            hint="give fewer parts or more rows",
+        )

@@ -1,0 +1,319 @@
+"""Render and count prompts: a model's chat template and tokenizer, without the model.
+
+It loads no weights and never imports transformers, which takes seconds; a test holds it to the
+text and the tokens of `AutoTokenizer.apply_chat_template`. Templates come from model repositories
+and are not trusted: they run in Jinja's immutable sandbox.
+
+What tokenizer.json says is what holds. `AutoTokenizer` of transformers 5 puts a class's own
+pre-tokenizer in the place of the file's for some classes (GPT2Tokenizer, thus SmolLM2), and then
+splits digits otherwise than the model was trained on: huggingface/transformers issue 45812.
+
+Sources: Hugging Face transformers documentation, chat templating (names a template may use);
+huggingface_hub documentation, environment variables (HF_HUB_OFFLINE, HF_TOKEN).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from bedrock_rft_sim.errors import DataError, RecipeError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+    from tokenizers import Tokenizer
+
+EMBEDDED_MODEL = "tiny"
+EMBEDDED_FOLDER = Path(__file__).parents[1] / "assets" / EMBEDDED_MODEL
+
+TOKENIZER_FILE = "tokenizer.json"
+CONFIG_FILE = "tokenizer_config.json"
+TEMPLATE_FILE = "chat_template.jinja"
+
+# Templates may name these; transformers passes those that the tokenizer has.
+_SPECIAL_TOKENS = (
+    "bos_token",
+    "eos_token",
+    "unk_token",
+    "sep_token",
+    "pad_token",
+    "cls_token",
+    "mask_token",
+)
+_HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
+
+Message = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ChatTokenizer:
+    """A chat template and a tokenizer, as the model's own repository defines them."""
+
+    name: str
+    """The model it belongs to, for messages to the user."""
+    special_tokens: Mapping[str, str]
+    """`bos_token`, `eos_token` … as text, where the model has them."""
+    _template: Template
+    _tokenizer: Tokenizer
+
+    def render(self, messages: Sequence[Message], **template_kwargs: object) -> str:
+        """Return the prompt as the model sees it, up to where its answer begins.
+
+        Raises:
+            DataError: the template refuses the messages (some know no system role).
+        """
+        import jinja2
+
+        try:
+            return self._template.render(
+                messages=plain_messages(messages),
+                tools=None,
+                documents=None,
+                add_generation_prompt=True,
+                **{**self.special_tokens, **template_kwargs},
+            )
+        except (jinja2.TemplateError, TypeError) as error:
+            raise DataError(
+                f"the chat template of {self.name} refuses the messages",
+                expected="messages that the model's template can render",
+                found=str(error),
+                hint="change the roles of the messages, or take a model that knows them",
+            ) from error
+
+    def count(self, messages: Sequence[Message], **template_kwargs: object) -> int:
+        """Return the number of prompt tokens, those of the chat template included."""
+        return len(self.encode(self.render(messages, **template_kwargs)))
+
+    def encode(self, text: str) -> list[int]:
+        """Return the token ids; special tokens only where the text spells them."""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text as `encode` counts them, on every core."""
+        encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [len(each) for each in encoded]
+
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = True) -> str:
+        """Return the text of the token ids."""
+        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
+        return text
+
+
+def plain_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Return the messages for a template: text parts joined, keys without a value left out."""
+    return [
+        {key: _plain(key, value) for key, value in message.items() if value is not None}
+        for message in messages
+    ]
+
+
+def _plain(key: str, value: Any) -> Any:
+    if key != "content" or isinstance(value, str):
+        return value
+    return "".join(part["text"] for part in value)
+
+
+# Which model
+
+
+def model_folder(model: str, *, base: Path) -> Path | None:
+    """Return the folder that `model` names, relative to `base`; None for a Hub id.
+
+    Raises:
+        RecipeError: it names a folder that is not there, or nothing that could be a model.
+    """
+    if model == EMBEDDED_MODEL:
+        return EMBEDDED_FOLDER
+    path = Path(model).expanduser()
+    folder = path if path.is_absolute() else base / path
+    if folder.is_dir():
+        return folder
+    if path.is_absolute() or model.startswith((".", "~")) or not _HUB_ID.fullmatch(model):
+        raise RecipeError(
+            "there is no such model folder",
+            where="local.model",
+            expected=f"{EMBEDDED_MODEL}, a folder with a Hugging Face model, or a Hub id",
+            found=f"{model} (looked for {folder})",
+        )
+    return None
+
+
+def load_tokenizer(model: str) -> ChatTokenizer:
+    """Load the tokenizer of `tiny`, of a folder (relative to the current one) or of a Hub id.
+
+    Raises:
+        RecipeError: there is none, or it has no chat template.
+    """
+    folder = model_folder(model, base=Path())
+    name = model if folder is None or model == EMBEDDED_MODEL else folder.name
+    tokenizer_path = _file(model, folder, TOKENIZER_FILE)
+    if tokenizer_path is None:
+        _refuse(model, f"no {TOKENIZER_FILE}", hint="name a model with a fast tokenizer")
+    config = _config(model, _file(model, folder, CONFIG_FILE))
+    template_path = _file(model, folder, TEMPLATE_FILE)
+    return ChatTokenizer(
+        name=name,
+        special_tokens=_special_tokens(config),
+        _template=_compile(model, _template_text(model, template_path, config)),
+        _tokenizer=_tokenizer(model, tokenizer_path),
+    )
+
+
+def _refuse(model: str, found: str, *, hint: str) -> NoReturn:
+    raise RecipeError(
+        "the tokenizer can't be loaded",
+        where=f"local.model: {model}",
+        expected=f"{TOKENIZER_FILE} and a chat template",
+        found=found,
+        hint=hint,
+    )
+
+
+def _file(model: str, folder: Path | None, name: str) -> Path | None:
+    if folder is None:
+        return _from_hub(model, name)
+    path = folder / name
+    return path if path.is_file() else None
+
+
+def _from_hub(model: str, name: str) -> Path | None:
+    """Return the cached or downloaded file; None where the repository has no such file."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(model, name))
+    except LocalEntryNotFoundError as error:  # no network, and not in the cache
+        if name != TOKENIZER_FILE:
+            return None
+        _refuse(model, _first_line(error), hint="connect once, so that the model is cached")
+    except EntryNotFoundError:
+        return None
+    except (OSError, ValueError) as error:  # every HTTP error and every malformed id
+        _refuse(
+            model, _first_line(error), hint="check the spelling, and HF_TOKEN for a gated model"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+# The tokenizer
+
+
+def _tokenizer(model: str, path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # noqa: BLE001  the library raises bare Exception for a bad file
+        _refuse(model, f"{path}: {_first_line(error)}", hint="fetch the file again")
+    tokenizer.no_padding()  # the file may carry settings for batches
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _config(model: str, path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        _refuse(model, f"{path}: {_first_line(error)}", hint="fetch the file again")
+    return config if isinstance(config, dict) else {}
+
+
+def _special_tokens(config: Mapping[str, Any]) -> dict[str, str]:
+    tokens = {}
+    for name in _SPECIAL_TOKENS:
+        token = config.get(name)
+        text = token.get("content") if isinstance(token, dict) else token
+        if isinstance(text, str):
+            tokens[name] = text
+    return tokens
+
+
+# The template
+
+
+def _template_text(model: str, path: Path | None, config: Mapping[str, Any]) -> str:
+    if path is not None:
+        return path.read_text(encoding="utf-8")
+    template = config.get("chat_template")
+    if isinstance(template, list):  # several, by name
+        template = {each["name"]: each["template"] for each in template}.get("default")
+    if not isinstance(template, str):
+        _refuse(model, "no chat template", hint="name an instruction-tuned model")
+    return template
+
+
+def _compile(model: str, text: str) -> Template:
+    import jinja2
+
+    try:
+        return _environment().from_string(text)
+    except jinja2.TemplateError as error:
+        _refuse(model, f"a chat template that is broken: {error}", hint="fetch the model again")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """Return Jinja with the settings and names that templates written for transformers expect."""
+    import jinja2
+    from jinja2.ext import Extension, loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """`{% generation %}` marks the assistant's tokens for training; the text stays as it is."""
+
+        tags = {"generation"}  # noqa: RUF012  jinja's own way to declare a tag
+
+        def parse(self, parser: jinja2.parser.Parser) -> list[jinja2.nodes.Node]:
+            next(parser.stream)
+            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals["raise_exception"] = _raise_exception
+    environment.globals["strftime_now"] = _strftime_now
+    return environment
+
+
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """Jinja's own filter escapes HTML; templates expect plain JSON."""
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=separators,
+        sort_keys=sort_keys,
+    )
+
+
+def _raise_exception(message: str) -> NoReturn:
+    import jinja2
+
+    raise jinja2.TemplateError(message)
+
+
+def _strftime_now(pattern: str) -> str:
+    from datetime import datetime
+
+    return datetime.now().astimezone().strftime(pattern)

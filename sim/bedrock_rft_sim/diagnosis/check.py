@@ -1,0 +1,218 @@
+"""Everything that can be known about a recipe before a step is trained.
+
+Not here: a model. Only its tokenizer is read, to count prompt tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.contract import ledger
+from bedrock_rft_sim.contract.ledger_row import LedgerRow
+from bedrock_rft_sim.data import Inspection, Row, count_findings, plan
+from bedrock_rft_sim.data.plan import Data, Steps
+from bedrock_rft_sim.data.prepare.lengths import spread
+from bedrock_rft_sim.data.tokens import load_tokenizer
+from bedrock_rft_sim.diagnosis.guidance import Remark, read_evidence
+from bedrock_rft_sim.diagnosis.guidance import remarks as starting_points
+from bedrock_rft_sim.estimate import JobEstimate, estimate, read_measured
+from bedrock_rft_sim.grader.audit import AuditReport, AuditSettings, Workload, audit
+from bedrock_rft_sim.grader.gold import ProfileResult, check_reward
+from bedrock_rft_sim.grader.of_recipe import opener_of
+from bedrock_rft_sim.recipe import Recipe
+
+PAID_ROWS = 8
+
+
+@dataclass(frozen=True)
+class RewardAudit:
+    """How `rft check` audits the reward; `settings` None leaves the size to the recipe."""
+
+    settings: AuditSettings | None = None
+    waivers: Mapping[str, str] = field(default_factory=dict)
+    """Reasons by check name."""
+    progress: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True)
+class PromptTokens:
+    """How long the prompts are, in tokens of the local model."""
+
+    shortest: int
+    median: float
+    p99: int
+    longest: int
+    limit: int
+    dropped: int
+
+
+@dataclass(frozen=True)
+class Check:
+    """What `rft check` found out."""
+
+    recipe: Recipe
+    data: Data
+    steps: Steps
+    prompt_tokens: PromptTokens
+    profiles: tuple[ProfileResult, ...]
+    audit: AuditReport | None
+    """None where it was not asked for."""
+    remarks: tuple[str, ...]
+    """What Bedrock would say of the data, although it can be rehearsed."""
+    guidance: tuple[Remark, ...]
+    """The published starting points, held against the recipe."""
+    estimate: JobEstimate
+    ledger: tuple[LedgerRow, ...]
+
+    @property
+    def reward_ok(self) -> bool:
+        """Whether no error of the audit stands; without one, whether good replies score."""
+        if self.audit is not None:
+            return self.audit.ok
+        own = self.recipe.local.payloadProfile
+        return all(result.ok for result in self.profiles if result.profile == own)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request could be sent and the reward does what is expected of it."""
+        return self.reward_ok and not self.recipe.refusals
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the check as JSON-ready data."""
+        return {
+            "ok": self.ok,
+            "recipe": self.recipe.resolved(),
+            "data": {
+                "records": self.data.records,
+                "train_prompts": len(self.data.train),
+                "validation_prompts": len(self.data.validation),
+                "prompt_tokens": asdict(self.prompt_tokens),
+                "remarks": list(self.remarks),
+            },
+            "steps": asdict(self.steps),
+            "reward": [asdict(result) | {"ok": result.ok} for result in self.profiles],
+            "audit": None if self.audit is None else self.audit.as_json(),
+            "guidance": [asdict(remark) for remark in self.guidance],
+            "estimate": self.estimate.as_json(),
+            "ledger": [asdict(row) for row in self.ledger],
+        }
+
+
+def check(
+    recipe: Recipe,
+    *,
+    reward_audit: RewardAudit | None = None,
+    replies: Mapping[str, str] | None = None,
+    measured: Path | None = None,
+) -> Check:
+    """Read the recipe's data, count its steps and audit its reward, or only grade good replies.
+
+    `replies` are good replies by row id, where the references' own phrasing is not what the reward
+    reads; `measured` is a run folder or the result of a probe, for the estimate and the advice.
+
+    Raises:
+        RehearsalError: the data or the reward can't be used at all.
+    """
+    tokenizer = load_tokenizer(recipe.model)
+    data = plan.read_data(recipe, tokenizer)
+    steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
+    report = None if reward_audit is None else _audit(recipe, data, steps, reward_audit, replies)
+    return Check(
+        recipe=recipe,
+        data=data,
+        steps=steps,
+        prompt_tokens=_prompt_tokens(recipe, data),
+        profiles=_profiles(recipe, data, replies) if report is None else report.profiles,
+        audit=report,
+        remarks=_remarks(recipe),
+        guidance=starting_points(
+            recipe, data, None if measured is None else read_evidence(measured)
+        ),
+        estimate=estimate(
+            recipe, data, steps, None if measured is None else read_measured(measured)
+        ),
+        ledger=ledger.rows_here(recipe.dialect, recipe.resolved()["settings"]),
+    )
+
+
+def _profiles(
+    recipe: Recipe, data: Data, replies: Mapping[str, str] | None
+) -> tuple[ProfileResult, ...]:
+    return check_reward(opener_of(recipe), data.train, top_score=None, replies=replies)
+
+
+def _audit(
+    recipe: Recipe,
+    data: Data,
+    steps: Steps,
+    wanted: RewardAudit,
+    replies: Mapping[str, str] | None,
+) -> AuditReport:
+    local = recipe.local
+    return audit(
+        opener_of(recipe),
+        data.train,
+        profile=local.payloadProfile,
+        wrap=local.wrapStringAsText,
+        settings=wanted.settings or _settings(recipe),
+        replies=replies,
+        waivers=wanted.waivers,
+        workload=Workload(
+            rollouts_per_step=recipe.settings.rollouts_per_step,
+            steps=steps.total,
+            validation_answers=len(steps.validations) * len(data.validation),
+            inference_max_tokens=recipe.settings.inference_max_tokens,
+        ),
+        environment=local.lambda_.environment,
+        progress=wanted.progress,
+    )
+
+
+def _settings(recipe: Recipe) -> AuditSettings:
+    """Few rows where the handler gets credentials, since each answer may then cost a model call."""
+    rows = PAID_ROWS if recipe.local.lambda_.passAwsCredentials else None
+    return AuditSettings(seed=recipe.local.seed, rows=rows)
+
+
+def _prompt_tokens(recipe: Recipe, data: Data) -> PromptTokens:
+    found = spread(data.prompt_tokens)
+    assert found is not None, "read_data refuses a source without prompts"
+    return PromptTokens(
+        shortest=found.shortest,
+        median=found.median,
+        p99=found.p99,
+        longest=found.longest,
+        limit=recipe.settings.max_prompt_length,
+        dropped=len(data.too_long),
+    )
+
+
+def _remarks(recipe: Recipe) -> tuple[str, ...]:
+    """Return what a document or a validator minds in data that the rehearsal can use."""
+    inspections = _inspections(recipe)
+    found = [finding for each in inspections for finding in each.findings()]
+    told = (*found, *count_findings(inspections))
+    return tuple(str(finding) for finding in told if finding.rule.severity != "note")
+
+
+def _inspections(recipe: Recipe) -> tuple[Inspection, ...]:
+    """Hold the recipe's data against the rules that `rft data check` knows."""
+    training = Inspection("local.trainingData")
+    if isinstance(recipe.training_source, Path):
+        training.inspect(recipe.training_source)
+    else:
+        for row in plan.source_rows(recipe, "train"):
+            training.see(row.line, _record(row))
+    if not isinstance(recipe.validation_source, Path):
+        return (training,)
+    validation = Inspection("local.validationData", part="validation")
+    validation.inspect(recipe.validation_source)
+    return training, validation
+
+
+def _record(row: Row) -> dict[str, Any]:
+    reference = {} if row.reference_answer is None else {"reference_answer": row.reference_answer}
+    return {"id": row.id, "messages": list(row.messages), **reference, **row.extra}

@@ -1,0 +1,256 @@
+"""Hold a recipe against the published starting points, knob by knob.
+
+Judged are the request's own values: what this machine alone overrides never reaches Bedrock.
+Where AWS gives words instead of a number (small data, simple tasks) the line drawn here says so.
+
+Sources: AWS Machine Learning Blog on RFT best practices and on teaching Nova;
+aws-samples/amazon-bedrock-samples; named in each remark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bedrock_rft_sim.contract.sources import BEST_PRACTICES, SAMPLES, TEACHING, UG_OPENAI_JOBS
+from bedrock_rft_sim.data import plan
+from bedrock_rft_sim.data.plan import Data
+from bedrock_rft_sim.diagnosis.guidance.evidence import Evidence
+from bedrock_rft_sim.diagnosis.guidance.remark import Remark
+from bedrock_rft_sim.probe.lengths import P99_FACTOR, percentile
+from bedrock_rft_sim.recipe import Recipe, Settings
+from bedrock_rft_sim.recipe.dialects import DIALECTS, bedrock, openai
+from bedrock_rft_sim.recipe.sent import as_sent
+
+NAMES = {"bedrock": bedrock.HYPERPARAMETERS, "openai": openai.HYPERPARAMETERS}
+
+SMALL_DATA = 1000
+"""Where small data ends, for the epochs; AWS does not say, so every remark that uses it does."""
+EPOCHS_SMALL, EPOCHS_LARGER = (6, 12), (3, 6)
+RECORDS_MOST_TASKS = (200, 5000)
+BATCH_SIZE = 128
+BATCH_SIZE_FAST = 16
+BATCH_SIZE_OPEN_WEIGHT = 4
+LEARNING_RATE = 1e-4
+TENFOLD = 10
+SAMPLES_TYPICAL = (4, 8)
+PROMPT_FACTOR = 2
+TOKENS_SIMPLE, TOKENS_HARD = 1024, 4096
+WORTH_IT = 1.1
+"""A doubled group is worth naming when it raises the share of mixed groups by this factor."""
+
+
+def remarks(recipe: Recipe, data: Data, evidence: Evidence | None = None) -> tuple[Remark, ...]:
+    """Return a remark for every knob that AWS gives a starting point for."""
+    sent = as_sent(recipe)
+    names = {inner: name for name, inner in NAMES[recipe.dialect].items()}
+    return (
+        _records(data),
+        _epochs(sent.settings, data, evidence, names["epochs"]),
+        _batch(sent, names["batch_size"]),
+        *_learning_rate(sent, evidence),
+        _samples(sent, evidence),
+        _prompt_length(sent, data),
+        *_answer_length(sent, evidence),
+        *_eval_interval(sent.settings, data, names["eval_interval"]),
+    )
+
+
+def _value(recipe: Recipe, setting: str) -> str:
+    """Return a setting as text, marked where the request leaves it out and AWS does not say."""
+    value = getattr(recipe.settings, setting)
+    assumed = recipe.provenance[setting].origin == "assumed"
+    return f"{value:g} (left open, assumed)" if assumed else f"{value:g}"
+
+
+def _records(data: Data) -> Remark:
+    low, high = RECORDS_MOST_TASKS
+    return Remark(
+        "training records",
+        f"{data.records:,}",
+        f"try with 100 to 200, most tasks take {low:,} to {high:,}, complex ones 5,000 to 10,000",
+        data.records >= low,
+        BEST_PRACTICES,
+    )
+
+
+def _epochs(settings: Settings, data: Data, evidence: Evidence | None, name: str) -> Remark:
+    is_small = data.records < SMALL_DATA
+    low, high = EPOCHS_SMALL if is_small else EPOCHS_LARGER
+    kind = "small" if is_small else "larger"
+    return Remark(
+        name,
+        str(settings.epochs),
+        f"{low} to {high} for {kind} data (drawn at {SMALL_DATA:,} records here, AWS gives no "
+        "number); the samples start with 1 and raise it while validation still climbs",
+        settings.epochs == 1 or low <= settings.epochs <= high,
+        f"{BEST_PRACTICES}; {SAMPLES}",
+        _climb(evidence),
+    )
+
+
+def _climb(evidence: Evidence | None) -> str | None:
+    if evidence is None or len(evidence.validation) < 3:  # noqa: PLR2004
+        return None
+    *before, (step, last) = evidence.validation
+    best_step, best = max(before, key=lambda point: point[1])
+    if last > best:
+        return (
+            f"in {evidence.source} validation still climbed at its end ({best:.3f} after step "
+            f"{best_step}, {last:.3f} after step {step}), so more steps may help"
+        )
+    return (
+        f"in {evidence.source} validation was best after step {best_step} ({best:.3f}) and ended "
+        f"at {last:.3f}, so more epochs are unlikely to help"
+    )
+
+
+def _batch(recipe: Recipe, name: str) -> Remark:
+    batch = recipe.settings.batch_size
+    if recipe.dialect == "openai":
+        return Remark(
+            name,
+            str(batch),
+            f"{BATCH_SIZE_OPEN_WEIGHT} in AWS's own jobs for open weights (Nova's minimum of "
+            f"{BATCH_SIZE_FAST} does not hold there), {BATCH_SIZE} works well across tasks; AWS "
+            "draws no line between",
+            BATCH_SIZE_OPEN_WEIGHT <= batch <= BATCH_SIZE,
+            f"{UG_OPENAI_JOBS}; {SAMPLES}; {BEST_PRACTICES}",
+        )
+    return Remark(
+        name,
+        str(batch),
+        f"{BATCH_SIZE} works well across tasks; 64 if the reward oscillates, {BATCH_SIZE_FAST} to "
+        "iterate faster",
+        BATCH_SIZE_FAST <= batch <= BATCH_SIZE,
+        f"{BEST_PRACTICES}; {SAMPLES}",
+    )
+
+
+def _learning_rate(recipe: Recipe, evidence: Evidence | None) -> Iterator[Remark]:
+    rate = recipe.settings.learning_rate
+    yield _multiplier(recipe) if recipe.dialect == "openai" else _rate(recipe, evidence)
+    if recipe.settings.training == "full":
+        yield Remark(
+            "local.training.method",
+            "full",
+            f"LoRA takes about ten times the rate of full fine-tuning; Bedrock trains LoRA, so "
+            f"the rate of {rate:g} acts more strongly here than there",
+            None,
+            BEST_PRACTICES,
+        )
+
+
+def _rate(recipe: Recipe, evidence: Evidence | None) -> Remark:
+    ratio = recipe.settings.learning_rate / LEARNING_RATE
+    return Remark(
+        "learningRate",
+        _value(recipe, "learning_rate"),
+        f"{LEARNING_RATE:g} is a good start for the LoRA that Bedrock trains (rank 32), about ten "
+        f"times the rate of full fine-tuning; this is {ratio:g} of it",
+        1 / TENFOLD < ratio < TENFOLD,
+        BEST_PRACTICES,
+        _fall(evidence),
+    )
+
+
+def _multiplier(recipe: Recipe) -> Remark:
+    speaker = DIALECTS[recipe.dialect]
+    multiplier = speaker.hyperparameters(recipe.request).get("learning_rate_multiplier", 1.0)
+    return Remark(
+        "learning_rate_multiplier",
+        f"{multiplier:g}",
+        "1.0 to start with, less for stability; the base rate it scales is not published",
+        multiplier <= 1.0,
+        f"{SAMPLES}; {BEST_PRACTICES}",
+    )
+
+
+def _fall(evidence: Evidence | None) -> str | None:
+    if evidence is None or len(evidence.validation) < 2:  # noqa: PLR2004
+        return None
+    first, last = evidence.validation[0][1], evidence.validation[-1][1]
+    told = f"in {evidence.source} validation went from {first:.3f} to {last:.3f}"
+    return f"{told}, which a lower rate may prevent" if last < first else told
+
+
+def _samples(recipe: Recipe, evidence: Evidence | None) -> Remark:
+    low, high = SAMPLES_TYPICAL
+    group = recipe.settings.samples_per_prompt
+    return Remark(
+        "trainingSamplePerPrompt",
+        _value(recipe, "samples_per_prompt"),
+        f"{low} to {high} are typical; each prompt needs a success and a failure to teach",
+        low <= group <= high,
+        TEACHING,
+        _mixed(evidence, group),
+    )
+
+
+def _mixed(evidence: Evidence | None, group: int) -> str | None:
+    shares = {} if evidence is None else evidence.mixed_groups
+    if evidence is None or group not in shares:
+        return None
+    told = f"in {evidence.source} {100 * shares[group]:.0f} % of groups of {group} are mixed"
+    doubled = shares.get(2 * group)
+    if doubled is not None and doubled >= WORTH_IT * shares[group]:
+        told += f", of {2 * group} it would be {100 * doubled:.0f} %"
+    return told
+
+
+def _prompt_length(recipe: Recipe, data: Data) -> Remark:
+    limit = recipe.settings.max_prompt_length
+    p99 = percentile(data.prompt_tokens, 99)
+    dropped = sum(tokens > limit for tokens in data.prompt_tokens)
+    seen = f"{dropped} of {len(data.prompt_tokens)} prompts are longer and would be dropped"
+    return Remark(
+        "maxPromptLength",
+        _value(recipe, "max_prompt_length"),
+        f"{PROMPT_FACTOR} x the 99th percentile of the prompts, here {PROMPT_FACTOR} x {p99} = "
+        f"{PROMPT_FACTOR * p99} in tokens of local.model",
+        limit >= PROMPT_FACTOR * p99,
+        SAMPLES,
+        seen if dropped else None,
+    )
+
+
+def _answer_length(recipe: Recipe, evidence: Evidence | None) -> Iterator[Remark]:
+    limit = recipe.settings.inference_max_tokens
+    value = _value(recipe, "inference_max_tokens")
+    yield Remark(
+        "inferenceMaxTokens",
+        value,
+        f"about {TOKENS_SIMPLE:,} for simple tasks, over {TOKENS_HARD:,} for hard reasoning",
+        None,
+        BEST_PRACTICES,
+    )
+    p99 = None if evidence is None else evidence.answer_tokens_p99
+    if evidence is None or p99 is None:
+        return
+    cut = evidence.cut_share or 0.0
+    share = f"{100 * cut:.2g} %" if cut else "none"
+    told = f"in {evidence.source} {share} of the answers were cut at {evidence.limit}"
+    yield Remark(
+        "inferenceMaxTokens",
+        value,
+        f"{P99_FACTOR} x the 99th percentile of the answers, here {P99_FACTOR} x {p99:g} = "
+        f"{P99_FACTOR * p99:g} in tokens of the model that was sampled",
+        limit >= P99_FACTOR * p99,
+        SAMPLES,
+        told + (", so longer ones were not seen" if cut else ""),
+    )
+
+
+def _eval_interval(settings: Settings, data: Data, name: str) -> Iterator[Remark]:
+    kept = sum(tokens <= settings.max_prompt_length for tokens in data.prompt_tokens)
+    per_epoch = kept // settings.batch_size
+    if not per_epoch:
+        return
+    advised = max(1, min(plan.EVAL_INTERVAL_MAX_UNSET, per_epoch))
+    stated = settings.eval_interval
+    yield Remark(
+        name,
+        "left open" if stated is None else str(stated),
+        f"min(10, dataset / batch), here {advised}, is what Bedrock takes when it is left open",
+        stated is None or stated <= advised,
+        BEST_PRACTICES,
+    )

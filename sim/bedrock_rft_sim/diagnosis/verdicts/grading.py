@@ -1,0 +1,91 @@
+"""The reward function as a service: errors, time.
+
+Sources: AWS Lambda developer guide (timeout); AWS Machine Learning Blog on Lambda rewards (three
+retries, cold starts).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bedrock_rft_sim.diagnosis.verdicts.evidence import (
+    Evidence,
+    is_number,
+    mean,
+    percent,
+    values_of,
+)
+from bedrock_rft_sim.diagnosis.verdicts.verdict import Verdict, clear, unknown
+
+NEAR_TIMEOUT: Final = 0.5
+"""Assumed: an event that took this share of the timeout is too near to it."""
+GRADING_SHARE: Final = 0.25
+"""Assumed: grading that takes this share of a step's time is worth a word."""
+
+
+def grader_errors(evidence: Evidence) -> Verdict:
+    """Attempts that failed and were retried."""
+    rule = "grader errors"
+    counted: dict[str, int] = {}
+    measured = False
+    for line in evidence.lines:
+        errors = line.get("local_grader_errors")
+        if isinstance(errors, dict):
+            measured = True
+            for name, count in errors.items():
+                counted[str(name)] = counted.get(str(name), 0) + int(count)
+    if not measured:
+        return unknown(rule, "No invocation of the reward was recorded.")
+    total = sum(counted.values())
+    if not total:
+        return clear(rule, "No attempt of the reward failed.", failed=0)
+    named = ", ".join(f"{count} x {name}" for name, count in sorted(counted.items()))
+    return Verdict(
+        rule,
+        "warning",
+        f"{total} attempts of the reward failed and were repeated: {named}.",
+        {"failed": total},
+        "Read grader.log around them; the service gives up after three retries.",
+    )
+
+
+def grader_latency(evidence: Evidence) -> Verdict:
+    """Events near the timeout, or grading that holds up the steps."""
+    rule = "grader latency"
+    slowest = values_of(evidence.points("local_grader_latency_max_s"))
+    if not slowest:
+        return unknown(rule, "No invocation of the reward was timed.")
+    medians = values_of(evidence.points("local_grader_latency_p50_s")) or slowest
+    longest, typical = max(slowest), mean(medians)
+    share = _share_of_time(evidence)
+    numbers = {"longest_s": longest, "p50_s": typical}
+    says = f"An event took {_time(typical)} in the middle and {_time(longest)} at most"
+    found = []
+    if evidence.timeout_s and longest >= NEAR_TIMEOUT * evidence.timeout_s:
+        near = percent(longest / evidence.timeout_s)
+        found.append(f"{near} of the timeout of {evidence.timeout_s:g} s")
+    if share is not None:
+        numbers["share_of_step"] = share
+        if share >= GRADING_SHARE:
+            found.append(f"grading took {percent(share)} of the steps' time")
+    if not found:
+        return clear(rule, f"{says}.", **numbers)
+    return Verdict(
+        rule,
+        "warning",
+        f"{says}: {', '.join(found)}.",
+        numbers,
+        "Move work out of the handler to the module's top, send fewer samples per event, raise "
+        "the timeout or the memory (CPU grows with it on Lambda).",
+    )
+
+
+def _share_of_time(evidence: Evidence) -> float | None:
+    phases = [line["local_seconds"] for line in evidence.trained() if "local_seconds" in line]
+    timed = [p for p in phases if isinstance(p, dict) and is_number(p.get("total"))]
+    total = sum(p["total"] for p in timed)
+    return sum(p.get("grade", 0.0) for p in timed) / total if total else None
+
+
+def _time(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

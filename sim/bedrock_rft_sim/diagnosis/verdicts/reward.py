@@ -1,0 +1,216 @@
+"""The course of the rewards: level, falling, parting from validation, carried by one component.
+
+Sources: AWS reading guide (reward rises early, then levels off); Amazon Nova customization guide,
+RFT monitoring (stuck under 0.15: rethink); Amazon Bedrock best-practices blog (reward hacking).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from bedrock_rft_sim.diagnosis.verdicts.bend import find_bend
+from bedrock_rft_sim.diagnosis.verdicts.evidence import (
+    STEPS_MIN,
+    Evidence,
+    Points,
+    ends,
+    mean,
+    noise,
+    percent,
+    values_of,
+)
+from bedrock_rft_sim.diagnosis.verdicts.verdict import Verdict, clear, unknown
+
+PLATEAU_SURE: Final = 0.80
+"""Assumed: this share of resamples must bend before the last quarter."""
+RISE_MIN: Final = 12.0
+"""Assumed: noise alone, with the bend put where it fits best, seldom explains this much."""
+STILL_RISING: Final = 0.02
+"""Assumed: validation that gained more than this after the bend is still rising."""
+STUCK_REWARD: Final = 0.15
+"""Nova guide: a reward stuck under this asks for another reward or other data."""
+FALL_SHARE: Final = 0.10
+"""Assumed: a fall counts from a tenth of the grades' range on ..."""
+FALL_ERRORS: Final = 3.0
+"""... and three standard errors."""
+PARTING_GAP: Final = 0.10
+"""Training reward above validation by more than this."""
+VALIDATION_FALL: Final = 0.10
+"""Assumed: below its own best by more than this."""
+DOMINATING_SHARE: Final = 0.90
+"""Assumed: one component carries this share of all movement."""
+MOVEMENT_MIN: Final = 0.05
+"""Assumed: components that moved less than this in all say nothing."""
+ROOM_MIN: Final = 0.5
+"""Assumed: only a component that stays below this had room to move."""
+
+
+def reward_plateau(evidence: Evidence) -> Verdict:
+    """Where the reward stopped rising, and how sure that is."""
+    rule = "reward plateau"
+    points = evidence.points("critic_rewards_mean")
+    if len(points) < STEPS_MIN:
+        return _too_few(rule, points)
+    bend = find_bend(values_of(points))
+    step = points[round(bend.at * (len(points) - 1))][0]
+    low, high = (points[round(at * (len(points) - 1))][0] for at in (bend.low, bend.high))
+    gain = bend.level - bend.before
+    numbers = {"step": step, "low": low, "high": high, "gain": gain, "level": bend.level}
+    if gain <= 0 or bend.strength < RISE_MIN:
+        return _never_rose(rule, points)
+    if bend.ends_early < PLATEAU_SURE:
+        says = f"Still rising at the end, or too noisy to tell ({gain:+.3f} so far)."
+        return clear(rule, says, **numbers)
+    return Verdict(
+        rule,
+        "note",
+        f"The reward rose by {gain:.3f} up to step {step} (between {low} and {high} in 80 % of the "
+        f"resamplings) and stayed near {bend.level:.3f} from there; "
+        f"{percent(bend.ends_early)} of the resamplings agree that it levelled off."
+        + _validation_since(evidence, step),
+        {**numbers, "sure": bend.ends_early},
+        _after_the_plateau(evidence, step),
+    )
+
+
+def _validation_since(evidence: Evidence, step: int) -> str:
+    """Say what validation did after the bend: sampled and greedy answers need not agree."""
+    change = _validation_change(evidence, step)
+    return "" if change is None else f" Validation went from {change[0]:.3f} to {change[1]:.3f}."
+
+
+def _after_the_plateau(evidence: Evidence, step: int) -> str:
+    change = _validation_change(evidence, step)
+    if change is not None and change[1] - change[0] > STILL_RISING:
+        return (
+            "Greedy answers went on improving after the sampled ones levelled off, so judge the "
+            "length of the run by validation."
+        )
+    return (
+        "If this level is good enough, fewer epochs give the same; if not, harder prompts, more "
+        "answers per prompt or a finer reward give it something to climb."
+    )
+
+
+def _validation_change(evidence: Evidence, step: int) -> tuple[float, float] | None:
+    points = evidence.points("validation_rewards_mean")
+    before = [value for at, value in points if at <= step]
+    return (before[-1], points[-1][1]) if 0 < len(before) < len(points) else None
+
+
+def _never_rose(rule: str, points: Points) -> Verdict:
+    first, last = (mean(part) for part in ends(values_of(points)))
+    numbers = {"first_fifth": first, "last_fifth": last}
+    stuck = last < STUCK_REWARD
+    says = f"The reward did not rise beyond its own noise: {first:.3f} at first, {last:.3f} last."
+    if stuck:
+        says += f" The Nova guide says to rethink a reward stuck under {STUCK_REWARD}."
+    return Verdict(
+        rule,
+        "problem" if stuck else "warning",
+        says,
+        numbers,
+        "Look at the share of mixed groups, then at a higher learning rate or more steps.",
+    )
+
+
+def reward_falling(evidence: Evidence) -> Verdict:
+    """The reward ends below what it had reached."""
+    rule = "reward falling"
+    points = evidence.points("critic_rewards_mean")
+    span = evidence.reward_range()
+    if len(points) < STEPS_MIN or span is None:
+        return _too_few(rule, points)
+    values = values_of(points)
+    size = max(1, len(values) // 5)
+    means = [mean(values[at : at + size]) for at in range(len(values) - size + 1)]
+    best, last = max(means), means[-1]
+    peak = points[means.index(best) + size // 2][0]
+    fall, error = best - last, noise(values) * math.sqrt(2 / size)
+    numbers = {"best": best, "last": last, "step": peak}
+    if fall < FALL_SHARE * (span[1] - span[0]) or fall < FALL_ERRORS * error:
+        return clear(rule, f"It ends at {last:.3f}, its best stretch had {best:.3f}.", **numbers)
+    return Verdict(
+        rule,
+        "problem",
+        f"The reward fell from {best:.3f} around step {peak} to {last:.3f} at the end"
+        + (f", {fall / error:.1f} standard errors." if error else "."),
+        numbers,
+        "Lower the learning rate, or keep the checkpoint from before the fall; look at entropy "
+        "and gradient norm where it starts.",
+    )
+
+
+def validation_parts(evidence: Evidence) -> Verdict:
+    """Training goes on rising and validation does not: overfitting, or a hacked reward."""
+    rule = "training and validation"
+    training = evidence.points("critic_rewards_mean")
+    validation = evidence.points("validation_rewards_mean")
+    if not training or len(validation) < 2:  # noqa: PLR2004
+        return unknown(rule, "Fewer than two validations were recorded.")
+    end = mean(ends(values_of(training))[1])
+    last, best = validation[-1][1], max(values_of(validation))
+    gap, fall = end - last, best - last
+    numbers = {"training": end, "validation": last, "gap": gap, "best_validation": best}
+    says = f"At the end training stands at {end:.3f} and validation at {last:.3f}"
+    if gap <= PARTING_GAP and fall <= VALIDATION_FALL:
+        return clear(rule, f"{says} (its best {best:.3f}).", **numbers)
+    if gap > PARTING_GAP:
+        says += f", a gap of {gap:.3f} (above {PARTING_GAP:.2f})"
+    if fall > VALIDATION_FALL:
+        says += f"; validation is {fall:.3f} below its own best"
+    return Verdict(
+        rule,
+        "warning",
+        f"{says}.",
+        numbers,
+        "Read training answers that score high for shortcuts; fewer epochs, more prompts, or the "
+        "checkpoint nearest to the best validation.",
+    )
+
+
+def component_dominates(evidence: Evidence) -> Verdict:
+    """One part of the reward moved and another that had room did not."""
+    rule = "reward components"
+    moved = _movements(evidence)
+    total = math.fsum(abs(change) for change, _ in moved.values())
+    if len(moved) < 2:  # noqa: PLR2004
+        return unknown(rule, "The reward reports fewer than two components of type Reward.")
+    name = max(moved, key=lambda each: abs(moved[each][0]))
+    share = abs(moved[name][0]) / total if total else 0.0
+    left = {n: end for n, (change, end) in moved.items() if n != name and end < ROOM_MIN}
+    numbers = {"share": share, "movement": total}
+    if total < MOVEMENT_MIN or share <= DOMINATING_SHARE or moved[name][0] <= 0 or not left:
+        return clear(rule, f"{len(moved)} components; none left the others behind.", **numbers)
+    others = ", ".join(f"{other} at {end:.3f}" for other, end in left.items())
+    return Verdict(
+        rule,
+        "warning",
+        f"{name} carried {percent(share)} of all movement ({moved[name][0]:+.3f}); left behind: "
+        f"{others}.",
+        numbers,
+        f"Read high-scoring answers: is {name} earned without the rest? Weigh it less, or let it "
+        "count only together with the others.",
+    )
+
+
+def _movements(evidence: Evidence) -> dict[str, tuple[float, float]]:
+    """Return by component its change from first to last fifth, and its mean in the last."""
+    wanted = evidence.reward_components
+    series: dict[str, list[float]] = {}
+    for line in evidence.lines:
+        components = line.get("local_reward_components")
+        for name, value in components.items() if isinstance(components, dict) else ():
+            if wanted is None or name in wanted:
+                series.setdefault(name, []).append(float(value))
+    found = {}
+    for name, values in series.items():
+        if len(values) >= STEPS_MIN:
+            first, last = (mean(part) for part in ends(values))
+            found[name] = (last - first, last)
+    return found
+
+
+def _too_few(rule: str, points: Points) -> Verdict:
+    return unknown(rule, f"{len(points)} training steps; {STEPS_MIN} are needed to see a course.")

@@ -1,0 +1,132 @@
+"""Which device and number format this machine offers, and how much of a batch fits into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bedrock_rft_sim.errors import RecipeError
+
+BYTES_FLOAT32 = 4
+LOGIT_COPIES = 4  # logits, their float32 copy, log-softmax and its gradient
+ACTIVATIONS_PER_LAYER = 40  # hidden-size vectors kept per token and layer for the backward pass
+MEMORY_SHARE = 0.5  # of what is free; the rest is for generation, optimizer and other programs
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where the model runs."""
+
+    type: str
+    """`cpu`, `cuda` or `mps`."""
+    name: str
+    dtype: str
+    """`float32`, or `bfloat16` for mixed precision."""
+    free_bytes: int
+
+
+def choose_device(device: str, dtype: str) -> Device:
+    """Resolve `local.device` and `local.dtype`; `auto` takes the best this machine has.
+
+    Raises:
+        RecipeError: the recipe names a device that is not here.
+    """
+    import torch
+
+    found = _best() if device == "auto" else device
+    is_cuda = _is_cuda(found)
+    if is_cuda and not torch.cuda.is_available():
+        raise _absent(found, "no CUDA device is visible to torch")
+    if found == "mps" and not torch.backends.mps.is_available():
+        raise _absent("mps", "torch finds no Apple GPU")
+    bf16 = is_cuda and torch.cuda.is_bf16_supported()
+    resolved = ("bfloat16" if bf16 else "float32") if dtype == "auto" else dtype
+    return Device(found, _name(found), resolved, _free_bytes(found))
+
+
+def _is_cuda(device: str) -> bool:
+    """Whether it is an NVIDIA GPU, whichever: cuda, cuda:1."""
+    return device.partition(":")[0] == "cuda"
+
+
+def _absent(device: str, found: str) -> RecipeError:
+    return RecipeError(
+        "the device is not available",
+        where="local.device",
+        expected=device,
+        found=found,
+        hint="set local.device to auto or cpu",
+    )
+
+
+def _best() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _name(device: str) -> str:
+    import platform
+
+    import torch
+
+    if _is_cuda(device):
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+def _free_bytes(device: str) -> int:
+    if _is_cuda(device):
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
+def peak_memory_bytes(device: str) -> int | None:
+    """Return the most memory the process has held so far, on the GPU if it runs on one."""
+    if _is_cuda(device):
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # Windows has no getrusage
+        return None
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """The sizes of a model that decide how much memory one sequence needs."""
+
+    layers: int
+    hidden: int
+    vocabulary: int
+
+
+def bytes_per_sequence(shape: ModelShape, tokens: int) -> int:
+    """Estimate the memory of one sequence's forward and backward pass, in bytes, from above."""
+    logits = shape.vocabulary * LOGIT_COPIES
+    activations = shape.layers * shape.hidden * ACTIVATIONS_PER_LAYER
+    return tokens * (logits + activations) * BYTES_FLOAT32
+
+
+def micro_batch(rollouts: int, *, bytes_each: int, free_bytes: int) -> int:
+    """Return the largest divisor of `rollouts` whose sequences fit into the memory at hand.
+
+    The loss is normalised over the whole batch, so this choice changes speed, not results.
+    """
+    fitting = max(1, int(free_bytes * MEMORY_SHARE) // max(1, bytes_each))
+    return next(size for size in _divisors_downward(rollouts) if size <= fitting)
+
+
+def _divisors_downward(number: int) -> Iterator[int]:
+    return (size for size in range(number, 0, -1) if number % size == 0)

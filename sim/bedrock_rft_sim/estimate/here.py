@@ -1,0 +1,125 @@
+"""The rehearsal on this machine: memory and time before it starts.
+
+The memory formula, for weights in float32: 4 bytes for each weight; of each trained weight 4 for
+its gradient and 8 for AdamW's two moments; a second copy of the weights as the reference model when
+all of them are trained and there is a KL term (an adapter is switched off instead); what Python and
+the libraries take in main memory; and the larger of two that come one after the other: the cache of
+keys and values while all answers of a step are sampled at once, and the activations of one
+micro-batch at its full length, as `bedrock_rft_sim.engine.device` estimates them from above.
+An estimate, neither a measurement nor a bound: no allocator's slack, no GPU's own context.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bedrock_rft_sim.data.plan import Steps
+from bedrock_rft_sim.engine import device as machine
+from bedrock_rft_sim.engine.greedy import TOKENS_PER_BATCH
+from bedrock_rft_sim.estimate.free_memory import FreeMemory
+from bedrock_rft_sim.estimate.measured import Measured
+from bedrock_rft_sim.estimate.model_size import ModelSize
+from bedrock_rft_sim.estimate.quantity import Quantity, at_least
+from bedrock_rft_sim.recipe import Recipe, Settings
+
+MEGABYTE = 2**20
+FLOAT32 = 4
+GRADIENT = 4
+ADAM_MOMENTS = 8
+LIBRARIES_BYTES = 500 * MEGABYTE
+"""Python with torch, transformers and TRL imported takes 480 MB on Linux."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes, by what they are for."""
+
+    place: str
+    """Of what: main memory or the GPU's."""
+    free: int | None
+    """What is free of it now; None where that is not known."""
+    weights: int
+    gradients: int
+    optimizer: int
+    reference: int
+    cache: int
+    """Of keys and values while sampling; not held at the same time as the activations."""
+    activations: int
+    libraries: int
+    micro_batch: int
+    """Rollouts in one forward and backward pass; 1 where the free memory is not known, since the
+    run then takes as many as it finds room for."""
+
+    @property
+    def total(self) -> int:
+        """The most that is held at one time."""
+        kept = (self.weights, self.gradients, self.optimizer, self.reference, self.libraries)
+        return sum(kept) + max(self.cache, self.activations)
+
+
+def memory(
+    settings: Settings, size: ModelSize, *, free: FreeMemory, validation_prompts: int = 0
+) -> Memory:
+    """Estimate the memory of a run with this model, with the micro-batch that fits."""
+    trained = size.parameters if settings.training == "full" else _adapters(settings, size)
+    own = 0 if settings.training == "full" else trained
+    tokens = settings.max_prompt_length + settings.inference_max_tokens
+    each = machine.bytes_per_sequence(size.shape, tokens)
+    micro = 1
+    if free.bytes is not None:
+        rollouts = settings.rollouts_per_step
+        micro = machine.micro_batch(rollouts, bytes_each=each, free_bytes=free.bytes)
+    validated = min(validation_prompts, max(1, TOKENS_PER_BATCH // tokens))
+    copies = settings.training == "full" and settings.kl_coefficient > 0
+    return Memory(
+        place=free.place,
+        free=free.bytes,
+        weights=FLOAT32 * (size.parameters + own),
+        gradients=GRADIENT * trained,
+        optimizer=ADAM_MOMENTS * trained,
+        reference=FLOAT32 * size.parameters if copies else 0,
+        cache=FLOAT32 * size.cached * tokens * max(settings.rollouts_per_step, validated),
+        activations=micro * each,
+        libraries=0 if free.is_gpu else LIBRARIES_BYTES,
+        micro_batch=micro,
+    )
+
+
+def _adapters(settings: Settings, size: ModelSize) -> int:
+    """Return the weights of the adapters: rank x (inputs + outputs) of each linear layer."""
+    return settings.lora_rank * sum(inputs + outputs for inputs, outputs in size.linear)
+
+
+def seconds(
+    recipe: Recipe, steps: Steps, seen: Measured | None, *, validation_prompts: int
+) -> Quantity | None:
+    """Return the seconds of all steps and validations; None where nothing of them was measured.
+
+    A step is taken to last in proportion to its rollouts. Where only sampling was measured, it is
+    a lower bound.
+    """
+    if seen is None or not seen.is_of_model(recipe):
+        return None
+    if seen.step_seconds is None or not seen.rollouts_per_step:
+        return _sampling(recipe, steps, seen, validation_prompts=validation_prompts)
+    scale = recipe.settings.rollouts_per_step / seen.rollouts_per_step
+    training = seen.step_seconds.times(scale * steps.total)
+    if not steps.validations:
+        return training
+    if seen.validation_seconds is None:  # a run too short for one: they come on top
+        bound = training.value if training.low is None else training.low
+        return None if bound is None else at_least(bound)
+    return training.plus(seen.validation_seconds.times(len(steps.validations)))
+
+
+def _sampling(
+    recipe: Recipe, steps: Steps, seen: Measured, *, validation_prompts: int
+) -> Quantity | None:
+    """Return what sampling alone takes, every answer as long as it took in the probe."""
+    if seen.sampling_seconds is None:
+        return None
+    answers = steps.total * recipe.settings.rollouts_per_step
+    answers += len(steps.validations) * validation_prompts
+    # Where the rehearsal allows fewer tokens than the probe did, its answers end sooner.
+    shorter = min(1.0, recipe.settings.inference_max_tokens / seen.limit)
+    return at_least(seen.sampling_seconds * shorter * answers)

@@ -1,0 +1,166 @@
+"""What a probe or a run has measured: lengths, grading time, seconds and memory of a step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.estimate.grader_log import billed_seconds
+from bedrock_rft_sim.estimate.over_units import mean_over_units
+from bedrock_rft_sim.estimate.quantity import Quantity
+from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.runs import RunFolder, disk
+
+COMPARED = (
+    "batch_size",
+    "samples_per_prompt",
+    "max_prompt_length",
+    "inference_max_tokens",
+    "training",
+    "lora_rank",
+    "kl_coefficient",
+)
+"""Settings that the memory and the time of a run depend on."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measurements; None for what the source does not hold."""
+
+    source: str
+    """Which probe or run, in words."""
+    model: str
+    limit: int
+    """inferenceMaxTokens while it was measured."""
+    response_tokens: Quantity | None
+    """Mean tokens of an answer."""
+    cut_share: float | None
+    """Share of answers cut at the limit; above 0 the mean is a lower bound."""
+    grader_seconds: Quantity | None = None
+    """That Lambda would bill, per answer."""
+    sampling_seconds: float | None = None
+    """Per answer, of a probe of the local model."""
+    step_seconds: Quantity | None = None
+    """Of a training step on this machine, validation left out."""
+    validation_seconds: Quantity | None = None
+    """Of one validation on this machine."""
+    steps: int | None = None
+    """Training steps of the run."""
+    rollouts_per_step: int | None = None
+    peak_memory_mb: float | None = None
+    total_seconds: float | None = None
+    """Of all recorded steps."""
+    settings: Mapping[str, Any] | None = None
+    """What `COMPARED` were in the run."""
+
+    def is_of_model(self, recipe: Recipe) -> bool:
+        """Whether this very model was measured, so that times and memory say something."""
+        return self.model in (recipe.model, recipe.local.model)
+
+    def has_settings_of(self, recipe: Recipe) -> bool:
+        """Whether memory and time are those of the recipe's own model and settings."""
+        own = {name: getattr(recipe.settings, name) for name in COMPARED}
+        return self.is_of_model(recipe) and self.settings == own
+
+
+def read_measured(path: Path) -> Measured:
+    """Read a run folder or the result of a probe.
+
+    Raises:
+        DataError: it is neither.
+        RunFolderError: it can't be read.
+    """
+    return _of_run(path) if path.is_dir() else _of_probe(path)
+
+
+def _of_probe(path: Path) -> Measured:
+    record = disk.read_json(path)
+    try:
+        lengths, seconds = record["lengths"], record["grader_seconds"]
+        return Measured(
+            source=f"probe {path.name} of {record['model']}",
+            model=record["model"],
+            limit=record["max_tokens"],
+            response_tokens=_mean(lengths["mean"]) if lengths else None,
+            cut_share=lengths["cut"]["value"] if lengths else None,
+            grader_seconds=_mean(seconds) if seconds else None,
+            sampling_seconds=_sampling_seconds(record) if record["is_local"] else None,
+        )
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            "nothing was measured here",
+            where=str(path),
+            expected="a run folder, or the .json that rft probe wrote",
+            found="another file",
+        ) from error
+
+
+def _mean(record: Mapping[str, Any]) -> Quantity:
+    return Quantity(record["value"], record["low"], record["high"], "measured")
+
+
+def _sampling_seconds(record: Mapping[str, Any]) -> float | None:
+    sampling = record.get("sampling")  # a probe of an earlier version has none
+    return None if sampling is None else float(sampling["seconds"] / sampling["answers"])
+
+
+def _of_run(path: Path) -> Measured:
+    folder = RunFolder.open(path)
+    resolved = folder.read_resolved()
+    settings = resolved["settings"]
+    every = folder.read_metrics()
+    lines = [line for line in every if "critic_rewards_mean" in line]
+    if not lines:
+        raise DataError(
+            "the run has no training step yet", where=str(path), expected="at least one step"
+        )
+    steady = lines[1:] or lines  # the first step also warms up
+    cut = [line["local_truncated_share"] for line in lines if "local_truncated_share" in line]
+    return Measured(
+        source=f"run {folder.name}, {len(lines)} steps",
+        model=resolved["local"]["model"]["value"],
+        limit=settings["inference_max_tokens"]["value"],
+        response_tokens=mean_over_units([line["response_length_mean"] for line in lines]),
+        cut_share=sum(cut) / len(cut) if cut else None,
+        grader_seconds=_grader_seconds(folder, lines, resolved["local"]["lambda.batchSize"]),
+        step_seconds=mean_over_units([_step_seconds(line) for line in steady]),
+        validation_seconds=mean_over_units(
+            [s for line in every if (s := line["local_seconds"].get("validate"))]
+        ),
+        steps=len(lines),
+        rollouts_per_step=lines[-1]["local_rollouts"],
+        peak_memory_mb=max(
+            (line["local_peak_memory_mb"] for line in lines if "local_peak_memory_mb" in line),
+            default=None,
+        ),
+        total_seconds=sum(line["local_seconds"]["total"] for line in every),
+        settings={name: settings[name]["value"] for name in COMPARED},
+    )
+
+
+def _step_seconds(line: Mapping[str, Any]) -> float:
+    seconds = line["local_seconds"]
+    return float(seconds["total"] - seconds.get("validate", 0.0))
+
+
+def _grader_seconds(
+    folder: RunFolder, lines: Sequence[Mapping[str, Any]], per_event: Mapping[str, Any]
+) -> Quantity | None:
+    """Return the billed seconds per answer: those of a mean invocation, spread over its answers.
+
+    The log can hold more invocations than the steps had (the check before the run, retries, steps
+    that a resume repeated), so it gives the mean and the recorded answers the number.
+    """
+    mean = mean_over_units(billed_seconds(folder.grader_log))
+    sizes = [line["local_rollouts"] for line in lines]
+    validations = folder.validation_steps()
+    if validations:
+        sizes += [len(folder.read_validation(validations[0]))] * len(validations)
+    if mean is None or not sum(sizes):
+        return None
+    events = sum(math.ceil(size / per_event["value"]) for size in sizes)
+    return mean.times(events / sum(sizes))

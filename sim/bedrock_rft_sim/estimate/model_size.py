@@ -1,0 +1,75 @@
+"""How many parameters a model has, read off its files without loading it.
+
+Source: the safetensors format (an 8-byte little-endian length, then a JSON header of shapes).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.data.tokens import model_folder
+from bedrock_rft_sim.engine.device import ModelShape
+
+HEADER_MAX = 100 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """What memory depends on."""
+
+    parameters: int
+    shape: ModelShape
+    linear: tuple[tuple[int, int], ...]
+    """Inputs and outputs of every linear layer that LoRA adapts (all but the output layer)."""
+    cached: int
+    """Numbers that one token keeps in the cache while sampling: a key and a value of every head
+    that has its own, in every layer."""
+
+
+def model_size(model: str) -> ModelSize | None:
+    """Return the size of `tiny`, of a folder, or of a model in the Hub's cache.
+
+    None where the files are not on this machine yet: nothing is downloaded for an estimate.
+    """
+    folder = model_folder(model, base=Path()) or _cached(model)
+    if folder is None or not (folder / "config.json").is_file():
+        return None
+    shapes = [shape for file in sorted(folder.glob("*.safetensors")) for shape in _shapes(file)]
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    text = config.get("text_config", config)
+    keys = ("num_hidden_layers", "hidden_size", "vocab_size", "num_attention_heads")
+    sizes = [text.get(key) for key in keys]
+    if not shapes or not all(isinstance(size, int) for size in sizes):
+        return None
+    layers, hidden, vocabulary, heads = sizes
+    width = text.get("head_dim") or hidden // heads  # transformers takes the same where it is unset
+    return ModelSize(
+        parameters=sum(math.prod(shape) for _, shape in shapes),
+        shape=ModelShape(layers, hidden, vocabulary),
+        linear=tuple(
+            (shape[1], shape[0])
+            for name, shape in shapes
+            if len(shape) == 2 and not {"embed_tokens", "lm_head"} & set(name.split("."))  # noqa: PLR2004
+        ),
+        cached=2 * layers * (text.get("num_key_value_heads") or heads) * width,
+    )
+
+
+def _cached(model: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(model, "config.json")
+    return Path(found).parent if isinstance(found, str) else None
+
+
+def _shapes(file: Path) -> list[tuple[str, list[int]]]:
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        if not 0 < length <= HEADER_MAX:
+            return []
+        header: dict[str, Any] = json.loads(opened.read(length))
+    return [(name, tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"]

@@ -1,0 +1,26 @@
+"""The grader: payload profiles, the Lambda runtime, and checking what comes back."""
+
+from __future__ import annotations
+
+from bedrock_rft_sim.grader.grader import Grader
+from bedrock_rft_sim.grader.profiles import PROFILES, build_event
+from bedrock_rft_sim.grader.records import (
+    Component,
+    Grade,
+    GradedBatch,
+    Invocation,
+    LambdaLimits,
+    Sample,
+)
+
+__all__ = [
+    "PROFILES",
+    "Component",
+    "Grade",
+    "GradedBatch",
+    "Grader",
+    "Invocation",
+    "LambdaLimits",
+    "Sample",
+    "build_event",
+]

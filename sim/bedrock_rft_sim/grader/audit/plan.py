@@ -1,0 +1,93 @@
+"""How much the audit will ask, stated before it asks: a judge behind the reward costs money.
+
+The numbers are upper bounds for a reward that does not fail; looking for the sample at fault takes
+more.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bedrock_rft_sim.grader.audit.containers import CONTAINERS
+from bedrock_rft_sim.grader.audit.cost import ALONE_AGAIN
+from bedrock_rft_sim.grader.audit.determinism import PARTS, bag_size
+from bedrock_rft_sim.grader.audit.hacks import HACKS
+from bedrock_rft_sim.grader.audit.wrong import WRONG
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """How hard to look."""
+
+    seed: int = 0
+    rows: int | None = None
+    """Rows whose good reply is graded, drawn by seed; None is all of them."""
+    samples: int = 32
+    """Rows whose wrong and adversarial answers are graded."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be graded, and in how many events."""
+
+    seed: int
+    rows_in_file: int
+    rows_phrased: int
+    """Rows whose good reply is known."""
+    rows: int
+    """Of those, the rows whose good reply is graded under each variant."""
+    variants: int
+    """Payload profiles, twice where plain strings may travel wrapped."""
+    subjects: int
+    """Rows whose wrong and adversarial answers are graded."""
+    bag: int
+    """Answers graded again and again, to see whether they always score the same."""
+    saved: int
+    answers: int
+    invocations: int
+    samples_per_event: int
+
+    def __str__(self) -> str:
+        """One sentence, before the first question."""
+        return (
+            f"at most {self.answers:,} answers in {self.invocations:,} invocations, "
+            "more only to find the samples on which the reward fails: "
+            f"{self.rows:,} of {self.rows_phrased:,} good replies under {self.variants} payload "
+            f"variants, {len(WRONG) + len(HACKS)} kinds of bad answers on {self.subjects} rows "
+            f"(seed {self.seed})"
+        )
+
+
+def make_plan(
+    settings: AuditSettings,
+    *,
+    rows_in_file: int,
+    rows_phrased: int,
+    variants: int,
+    saved: int,
+    samples_per_event: int,
+) -> Plan:
+    """Count before asking."""
+    rows = rows_phrased if settings.rows is None else min(settings.rows, rows_phrased)
+    subjects = min(settings.samples, rows)
+    kinds = len(WRONG) + len(HACKS)
+    bag, whole = bag_size(settings.rows), 3
+    determinism = (bag * (whole + 2) + ALONE_AGAIN, whole + PARTS + bag + ALONE_AGAIN)
+    containers = (bag * (1 + CONTAINERS), 1 + CONTAINERS * PARTS)
+    several = [(rows, variants), (subjects, kinds), (saved, 1)]
+    return Plan(
+        seed=settings.seed,
+        rows_in_file=rows_in_file,
+        rows_phrased=rows_phrased,
+        rows=rows,
+        variants=variants,
+        subjects=subjects,
+        bag=bag,
+        saved=saved,
+        answers=sum(count * times for count, times in several) + determinism[0] + containers[0],
+        invocations=sum(math.ceil(count / samples_per_event) * times for count, times in several)
+        + determinism[1]
+        + containers[1],
+        samples_per_event=samples_per_event,
+    )

@@ -1,0 +1,89 @@
+"""What an audit hands back: a status per check, the findings, and how much was asked to know it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from bedrock_rft_sim.grader.audit.checks import Check
+from bedrock_rft_sim.grader.audit.cost import Cost
+from bedrock_rft_sim.grader.audit.findings import Finding, worst
+from bedrock_rft_sim.grader.audit.plan import Plan
+from bedrock_rft_sim.grader.audit.spread import Spread
+from bedrock_rft_sim.grader.gold import ProfileResult
+
+Status = Literal["ok", "FAIL", "warn", "note", "waived", "not judged"]
+STATUS_OF: Mapping[str, Status] = {"error": "FAIL", "warning": "warn", "note": "note"}
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How the reward fared in one check."""
+
+    name: str
+    group: str
+    law: str
+    status: Status
+    asked: int | None
+    """Answers graded for this check; None where it looks at what others have asked."""
+    reason: str | None
+    """Why it was not judged, or why it is waived."""
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """The whole audit of one reward."""
+
+    profile: str
+    wrapped: bool
+    plan: Plan
+    top_score: float
+    """The highest score that a good reply earns."""
+    profiles: tuple[ProfileResult, ...]
+    checks: tuple[CheckResult, ...]
+    findings: tuple[Finding, ...]
+    spreads: tuple[Spread, ...]
+    cost: Cost | None
+    unneeded_waivers: tuple[str, ...]
+    answers: int
+    """Graded in all, failures included."""
+    invocations: int
+    seconds: float
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The errors that are not waived."""
+        return tuple(
+            finding
+            for finding in self.findings
+            if finding.severity == "error" and finding.waived is None
+        )
+
+    @property
+    def ok(self) -> bool:
+        """Whether no error stands."""
+        return not self.errors
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON-ready data, with the events that show each finding."""
+        return asdict(self) | {"ok": self.ok}
+
+
+def result_of(
+    check: Check,
+    findings: Sequence[Finding],
+    *,
+    asked: int | None,
+    not_judged: str | None,
+    waiver: str | None,
+) -> CheckResult:
+    """One row of the table."""
+    severity = worst(findings)
+    status: Status = "ok" if severity is None else STATUS_OF[severity]
+    reason = None
+    if findings and severity is None:
+        status, reason = "waived", waiver
+    elif not findings and not_judged is not None:
+        status, reason = "not judged", not_judged
+    return CheckResult(check.name, check.group, check.law, status, asked, reason)

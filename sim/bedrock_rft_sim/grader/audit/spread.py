@@ -1,0 +1,80 @@
+"""How the scores spread: constant, two values, or mostly at the top.
+
+Judged over saved answers where there are any, because those are what a policy writes; else over the
+audit's own mix of right, wrong and adversarial answers, which says less.
+Source of the 80 % for saturation: rewardspy 0.1.0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bedrock_rft_sim.grader.audit.bench import Bench
+from bedrock_rft_sim.grader.audit.findings import Finding, Severity
+from bedrock_rft_sim.grader.gold import ROUNDING
+from bedrock_rft_sim.grader.records import Sample
+
+BINARY_SHARE = 0.95
+SATURATED_SHARE = 0.8
+SCORES_MIN = 8  # fewer say nothing about a spread
+DIGITS = 9
+USUAL = 1.0
+ABSURD = 10.0  # no source that we know of scores beyond 5
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What the scores look like."""
+
+    source: str
+    count: int
+    lowest: float | None
+    mean: float | None
+    highest: float | None
+    distinct: int
+    at_top: float | None
+    """Share of the scores at the top score."""
+
+
+def spread_of(scores: Sequence[float], *, top: float, source: str) -> Spread:
+    """Summarise scores; nothing is 0 that is not known."""
+    if not scores:
+        return Spread(source, 0, None, None, None, 0, None)
+    at_top = sum(score >= top - ROUNDING for score in scores) / len(scores)
+    distinct = len({round(score, DIGITS) for score in scores})
+    mean = sum(scores) / len(scores)
+    return Spread(source, len(scores), min(scores), mean, max(scores), distinct, at_top)
+
+
+def check_range(bench: Bench, graded: Sequence[tuple[Sample, float]]) -> list[Finding]:
+    """Findings for `range`."""
+    beyond = [pair for pair in graded if abs(pair[1]) > USUAL + ROUNDING]
+    if not beyond:
+        return []
+    sample, score = max(beyond, key=lambda pair: abs(pair[1]))
+    severity: Severity = "error" if abs(score) > ABSURD else "warning"
+    what = f"{len(beyond)} of {len(graded)} answers score beyond -1 to 1: {sample.id} {score:g}"
+    return [bench.finding("range", severity, what, [sample])]
+
+
+def check_spread(
+    bench: Bench, scores: Sequence[float], spread: Spread, *, top: float, pair: Sequence[Sample]
+) -> list[Finding]:
+    """Findings for `constant`, `binary` and `saturated`; `pair` is a right and a wrong answer."""
+    if spread.count < SCORES_MIN or spread.at_top is None:
+        return []
+    if spread.distinct == 1:
+        what = f"all {spread.count} {spread.source} score {scores[0]:g}"
+        return [bench.finding("constant", "error", what, pair)]
+    findings = []
+    counts = Counter(round(score, DIGITS) for score in scores).most_common(2)
+    if sum(count for _, count in counts) >= BINARY_SHARE * spread.count:
+        values = " and ".join(f"{value:g}" for value, _ in sorted(counts))
+        what = f"{spread.count} {spread.source} score nearly always {values}"
+        findings.append(bench.finding("binary", "note", what))
+    if top > 0 and spread.at_top > SATURATED_SHARE:
+        what = f"{spread.at_top:.0%} of {spread.count} {spread.source} score the top ({top:g})"
+        findings.append(bench.finding("saturated", "warning", what, pair))
+    return findings

@@ -1,0 +1,75 @@
+"""The file of single scores: one line per answer, under its name once it is complete.
+
+Until then it is called `<name>.part`, and holds what has been graded so far.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.grader import Grade
+from bedrock_rft_sim.grader.grade.answers import Batch
+from bedrock_rft_sim.grader.halving import Broken
+
+Outcome = Grade | Broken
+
+
+class ScoreFile:
+    """Open it as a context; leaving it without an error gives the file its name."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._unfinished = path.with_name(f"{path.name}.part")
+        try:
+            self._file = self._unfinished.open("w", encoding="utf-8")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        try:
+            self._file.close()
+            if kind is None:
+                self._unfinished.replace(self._path)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def write(self, batch: Batch, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
+        """Append one line per answer; `outcomes` holds a list per reward's name."""
+        try:
+            for record in _records(batch, outcomes):
+                self._file.write(json.dumps(record) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> DataError:
+        found = error.strerror or str(error)
+        return DataError("the scores can't be written", where=str(self._path), found=found)
+
+
+def _records(batch: Batch, outcomes: Mapping[str, Sequence[Outcome]]) -> Iterator[dict[str, Any]]:
+    """Yield per answer where it stands, and what each reward made of it."""
+    for index, answer in enumerate(batch.answers):
+        record: dict[str, Any] = {"id": answer.id, "sample_id": answer.sample.id}
+        if batch.rollouts:
+            rollout = batch.rollouts[index]
+            place = {"split": batch.split, "step": rollout.step, "sample": rollout.sample}
+            record |= place | {"recorded": rollout.grade}
+        of_answer = {name: graded[index] for name, graded in outcomes.items()}
+        grades = {name: each for name, each in of_answer.items() if isinstance(each, Grade)}
+        broken = {name: each for name, each in of_answer.items() if isinstance(each, Broken)}
+        yield record | {
+            "scores": {name: grades[name].score if name in grades else None for name in of_answer},
+            "components": {
+                name: {component.name: component.value for component in grade.components}
+                for name, grade in grades.items()
+            },
+            "errors": {name: f"{each.kind}: {each.message}" for name, each in broken.items()},
+        }

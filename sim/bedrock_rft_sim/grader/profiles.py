@@ -1,0 +1,95 @@
+"""Rollouts in, the JSON event that Bedrock sends out.
+
+Where `reference_answer` sits is disputed among AWS's own documents and samples, so it is a named
+profile: in `metadata` (Bedrock user guide, reward-functions), at the `root` (Nova guide,
+implementing-reward-functions, and most samples), or in `both` places.
+Other keys of the record travel with it.
+`wrap_string_as_text` sends a plain string as `{"text": ...}`, which the sample grader for
+open-weight models reads (aws-samples/amazon-bedrock-samples).
+
+How many samples the service puts into one event is not known: the split is by count alone, and an
+event that is too large is an error, not a reason to split again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, get_args
+
+from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
+from bedrock_rft_sim.errors import EventError
+from bedrock_rft_sim.grader.records import Sample
+
+Profile = Literal["metadata", "root", "both"]
+PROFILES: tuple[Profile, ...] = get_args(Profile)
+
+
+def build_event(
+    samples: Sequence[Sample], *, profile: str = "both", wrap_string_as_text: bool = False
+) -> list[dict[str, Any]]:
+    """The event for these samples, in their order."""
+    if profile not in PROFILES:
+        raise EventError(
+            "no such payload profile", expected=" or ".join(PROFILES), found=repr(profile)
+        )
+    _refuse_repeated_ids(samples)
+    return [_entry(sample, profile=profile, wrap=wrap_string_as_text) for sample in samples]
+
+
+def encode_event(event: Sequence[dict[str, Any]]) -> bytes:
+    """The event as it travels; refuses one that Lambda would refuse for its size."""
+    try:
+        body = _to_json(event)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise EventError("the event can't be written as JSON", found=str(error)) from error
+    if len(body) > LAMBDA_PAYLOAD_BYTES:
+        raise EventError(
+            "the event is larger than Lambda accepts",
+            where=f"event of {len(event)} samples, first id {event[0].get('id')!r}",
+            expected=f"at most {LAMBDA_PAYLOAD_BYTES:,} bytes",
+            found=f"{len(body):,} bytes",
+            hint="send fewer samples per event (local.lambda.batchSize) or shorter records",
+        )
+    return body
+
+
+def split(samples: Sequence[Sample], samples_per_event: int) -> Iterator[Sequence[Sample]]:
+    """Consecutive runs of at most `samples_per_event` samples."""
+    for start in range(0, len(samples), samples_per_event):
+        yield samples[start : start + samples_per_event]
+
+
+def _entry(sample: Sample, *, profile: str, wrap: bool) -> dict[str, Any]:
+    keys: dict[str, Any] = dict(sample.extra)
+    if sample.reference_answer is not None:
+        keys["reference_answer"] = _reference(sample.reference_answer, wrap=wrap)
+    entry: dict[str, Any] = {} if profile == "metadata" else dict(keys)
+    entry |= {"id": sample.id, "messages": [dict(message) for message in sample.messages]}
+    if profile != "root":
+        entry["metadata"] = keys
+    return entry
+
+
+def _reference(reference: object, *, wrap: bool) -> object:
+    return {"text": reference} if wrap and isinstance(reference, str) else reference
+
+
+def _refuse_repeated_ids(samples: Sequence[Sample]) -> None:
+    seen: set[str] = set()
+    for sample in samples:
+        if sample.id in seen:
+            raise EventError(
+                "two samples of one event share an id; results are matched by id",
+                found=repr(sample.id),
+            )
+        seen.add(sample.id)
+
+
+def _to_json(event: Sequence[dict[str, Any]]) -> bytes:
+    try:
+        return json.dumps(
+            event, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        ).encode()
+    except UnicodeEncodeError:  # half a surrogate pair has no UTF-8, but JSON can escape it
+        return json.dumps(event, allow_nan=False, separators=(",", ":")).encode()

@@ -1,0 +1,93 @@
+"""What travels through the grader: samples in, grades out, and what each invocation cost.
+
+Sources: Amazon Bedrock user guide, reward-functions (the reply's `metrics_list`); AWS Lambda
+developer guide (timeout, memory and initialization limits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bedrock_rft_sim.contract.limits import (
+    GRADER_RETRIES,
+    LAMBDA_MEMORY_MB_MIN,
+    LAMBDA_TIMEOUT_S_DEFAULT,
+    SAMPLES_PER_EVENT,
+)
+
+ComponentType = Literal["Reward", "Metric"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One answered prompt; `messages` ends with the assistant's turn."""
+
+    id: str
+    messages: Sequence[Mapping[str, Any]]
+    reference_answer: str | Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Component:
+    """One entry of `metrics_list`; displayed only, the aggregate drives training."""
+
+    name: str
+    value: float
+    type: ComponentType
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The handler's verdict on one sample."""
+
+    id: str
+    score: float
+    components: tuple[Component, ...] = ()
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One event that was graded: the time of the attempt that succeeded, and what failed before."""
+
+    duration_s: float
+    init_s: float | None
+    max_memory_mb: float | None
+    samples: int
+    attempts: int
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What is doubtful about the form of the reply, although it was accepted."""
+
+
+@dataclass(frozen=True)
+class GradedBatch:
+    """Grades in the order of the samples."""
+
+    grades: tuple[Grade, ...]
+    invocations: tuple[Invocation, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Each warning once, in the order in which they came up."""
+        found = (warning for call in self.invocations for warning in call.warnings)
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class LambdaLimits:
+    """How the function is configured and how hard the caller tries.
+
+    Assumed: `samples_per_event`, `retries` for handler failures only, and the backoff, which
+    doubles after each attempt. `init_timeout_s` is Lambda's own limit of the init phase.
+    """
+
+    timeout_s: float = LAMBDA_TIMEOUT_S_DEFAULT
+    memory_mb: int = LAMBDA_MEMORY_MB_MIN
+    containers: int = 1
+    samples_per_event: int = SAMPLES_PER_EVENT
+    retries: int = GRADER_RETRIES
+    backoff_s: float = 0.5
+    init_timeout_s: float = 10.0

@@ -1,0 +1,17 @@
+"""Jobs: a job is a run folder with a child process, remembered in one SQLite file."""
+
+from bedrock_rft_sim.jobs.job import Job, Kind, Phase, Phases, Status, UnknownJobError
+from bedrock_rft_sim.jobs.jobs import Jobs, rehearsal_command
+from bedrock_rft_sim.jobs.worker import Start
+
+__all__ = [
+    "Job",
+    "Jobs",
+    "Kind",
+    "Phase",
+    "Phases",
+    "Start",
+    "Status",
+    "UnknownJobError",
+    "rehearsal_command",
+]

@@ -1,0 +1,205 @@
+"""Jobs: create, look up, stop; and a worker that keeps their child processes going.
+
+A job's truth is its run folder; the list remembers who asked for it and how far it was seen to be.
+After a kill of server or child at any instant the next `Jobs` on the same root goes on: it finds
+children that still live by their locks, resumes runs that were cut off, and starts what waited.
+Not here: the training (a child runs `rft run`) and either door's words.
+
+Sources: none of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+import sys
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.jobs.asking import LADDER, Ladder
+from bedrock_rft_sim.jobs.job import Job, Kind, Phases
+from bedrock_rft_sim.jobs.moves import end
+from bedrock_rft_sim.jobs.places import Places
+from bedrock_rft_sim.jobs.registry import Registry, RegistryError
+from bedrock_rft_sim.jobs.worker import Delivery, Start, Worker
+from bedrock_rft_sim.runs.disk import Lock, named_errors, replace_file
+
+STOP_WAIT_S = 8.0
+"""Less than the ten seconds after which a container's engine kills what it asked to stop."""
+_LETTERS = string.ascii_lowercase + string.digits
+
+
+def rehearsal_command(recipe: Path, job: Job, resume: bool) -> Sequence[str]:
+    """Return the command of an ordinary `rft run`."""
+    command = [sys.executable, "-P", "-m", "bedrock_rft_sim", "run", str(recipe)]
+    command += ["--out", str(job.folder.parent), "--name", job.id, "--quiet", "--json"]
+    return [*command, "--resume"] if resume else command
+
+
+class Jobs:
+    """The jobs under one root; one server at a time may hold it."""
+
+    def __init__(
+        self,
+        root: Path,
+        parallel: int = 1,
+        start: Start = rehearsal_command,
+        deliver: Delivery | None = None,
+        *,
+        ladder: Ladder = LADDER,
+    ) -> None:
+        """Open the list and start the worker.
+
+        `deliver` is told once of every job that ended, again after a restart if it did not return.
+
+        Raises:
+            RehearsalError: another server holds the root, or the list can't be read.
+        """
+        self.root = root.resolve()
+        self._places = Places(self.root)
+        self._places.make()
+        self._held = _hold(self.root)
+        self._registry = Registry(self.root / "jobs.sqlite", runs=self._places.runs)
+        self._is_closed = False
+        self._worker = Worker(
+            self._registry,
+            self._places,
+            parallel=parallel,
+            command=start,
+            deliver=deliver,
+            ladder=ladder,
+        )
+
+    def create(
+        self,
+        kind: Kind,
+        recipe: Mapping[str, Any],
+        *,
+        name: str,
+        request: dict[str, Any],
+        token: str | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> Job:
+        """Queue a job; the same kind and token again returns the job that is already there.
+
+        Relative paths in the recipe start at `root/recipes`.
+        """
+        now = time.time()
+        job_id = _bedrock_id() if kind == "bedrock" else str(uuid.uuid4())
+        job = Job(
+            id=job_id,
+            kind=kind,
+            name=name,
+            request=request,
+            extra=extra or {},
+            status="queued",
+            created=now,
+            started=None,
+            ended=None,
+            modified=now,
+            failure=None,
+            folder=self._places.runs / job_id,
+            phases=Phases(),
+        )
+        known = None if token is None else self._registry.with_token(kind, token)
+        if known is not None:
+            return known
+        # Before the transaction, so that nobody waits for the disk; one left over does no harm.
+        self._write_recipe(job, recipe)
+        with self._registry.transaction():
+            known = None if token is None else self._registry.with_token(kind, token)
+            if known is None:
+                self._registry.add(job, token=token)
+        if known is not None:
+            self._places.recipe(job.id).unlink(missing_ok=True)
+            return known
+        self._worker.wake()
+        return job
+
+    def get(self, job_id: str) -> Job:
+        """Return a job.
+
+        Raises:
+            UnknownJobError: no job has this id.
+        """
+        return self._registry.get(job_id)
+
+    def list(self, kind: Kind) -> list[Job]:
+        """Return the jobs of a kind, newest first."""
+        return self._registry.of_kind(kind)
+
+    def with_token(self, kind: Kind, token: str) -> Job | None:
+        """Return the job that was created with this token."""
+        return self._registry.with_token(kind, token)
+
+    def with_name(self, kind: Kind, name: str) -> Job | None:
+        """Return the newest job of this name."""
+        return self._registry.with_name(kind, name)
+
+    def stop(self, job_id: str) -> Job:
+        """Ask a job to stop after the step in progress; one that has ended stays as it is.
+
+        A child that does not stop is asked again and in the end killed, see
+        `bedrock_rft_sim.jobs.asking`.
+
+        Raises:
+            UnknownJobError: no job has this id.
+        """
+        with self._registry.transaction():
+            job = self._registry.get(job_id)
+            if job.status == "queued":
+                end(self._registry, job, "stopped", None)
+            elif job.status in ("validating", "running"):
+                self._registry.set(job.id, status="stopping", modified=time.time())
+        self._worker.wake()
+        return self._registry.get(job_id)
+
+    def update_extra(self, job_id: str, values: Mapping[str, Any]) -> Job:
+        """Set keys of `extra`; the others stay.
+
+        Raises:
+            UnknownJobError: no job has this id.
+        """
+        with self._registry.transaction():
+            job = self._registry.get(job_id)
+            extra = {**job.extra, **values}
+            self._registry.set(job_id, extra=extra, modified=time.time())
+        return self._registry.get(job_id)
+
+    def log_of(self, job_id: str) -> Path:
+        """Return the file of what a job's child prints."""
+        return self._places.log(job_id)
+
+    def close(self, *, seconds: float = STOP_WAIT_S) -> None:
+        """End the worker and the children; what ran is resumed by the next `Jobs` on this root."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._worker.close(seconds=seconds)
+        self._registry.close()
+        self._held.release()
+
+    def _write_recipe(self, job: Job, recipe: Mapping[str, Any]) -> None:
+        text = json.dumps(recipe, indent=2, allow_nan=False) + "\n"
+        path = self._places.recipe(job.id)
+        with named_errors(path, "write the recipe"):
+            replace_file(path, text.encode())
+
+
+def _hold(root: Path) -> Lock:
+    try:
+        return Lock(root / ".lock")
+    except (BlockingIOError, PermissionError) as error:
+        raise RegistryError(
+            "another server holds these jobs",
+            where=str(root),
+            hint="stop it first, or give this one another --root",
+        ) from error
+
+
+def _bedrock_id() -> str:
+    return "".join(secrets.choice(_LETTERS) for _ in range(12))

@@ -1,0 +1,58 @@
+"""How a job moves in the list: begins, waits again, ends.
+
+Deliberately knows no process; the caller keeps what belongs together in one transaction.
+Sources: statuses of `bedrock_rft_sim.contract.statuses`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+from bedrock_rft_sim.jobs.job import Job, Phase, Phases, PhaseStatus
+from bedrock_rft_sim.jobs.progress import status_of
+from bedrock_rft_sim.jobs.registry import Registry
+
+DEATHS_MAX = 5
+"""Children killed from outside before a job is given up: memory that never suffices, say."""
+End = Literal["stopped", "failed", "completed"]
+_WORDS: Final[dict[End, PhaseStatus]] = {
+    "stopped": "Stopped",
+    "failed": "Failed",
+    "completed": "Completed",
+}
+
+
+def begin(registry: Registry, job: Job) -> None:
+    """A child is about to run; what an earlier one went through stays as it is."""
+    now = time.time()
+    phases = job.phases
+    if phases.validation.status == "NotStarted":
+        phases = replace(phases, validation=Phase("InProgress", now, now))
+    values: dict[str, Any] = {"status": status_of(phases), "phases": phases}
+    registry.set(job.id, **values, started=job.started or now, modified=now)
+
+
+def wait_again(registry: Registry, job: Job, *, counts: bool) -> None:
+    """Put a job whose child is gone back into the queue, but not for ever."""
+    if counts and registry.count_death(job.id) >= DEATHS_MAX:
+        end(registry, job, "failed", f"the training process was killed {DEATHS_MAX} times")
+    else:
+        registry.set(job.id, status="queued", modified=time.time())
+
+
+def end(registry: Registry, job: Job, status: End, failure: str | None) -> None:
+    """End a job and its open phases; one that completed went through all of them."""
+    now = time.time()
+
+    def ended(phase: Phase) -> Phase:
+        is_open = phase.status == "InProgress" or (
+            status == "completed" and phase.status == "NotStarted"
+        )
+        return Phase(_WORDS[status], phase.created or now, now) if is_open else phase
+
+    phases = registry.get(job.id).phases
+    phases = Phases(ended(phases.validation), ended(phases.data_processing), ended(phases.training))
+    values: dict[str, Any] = {"status": status, "failure": failure, "phases": phases}
+    registry.set(job.id, **values, ended=now, modified=now)

@@ -1,0 +1,50 @@
+"""Where the files of jobs lie under one root.
+
+    runs/<id>/              the run folder, made by the child
+    recipes/<id>.yaml       what the child is given
+    children/<id>.lock      held by a living child, with its process id in it
+    children/<id>.log       what the child prints
+
+Sources: none of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bedrock_rft_sim.runs.disk import named_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of the jobs under a root, by id."""
+
+    root: Path
+
+    def make(self) -> None:
+        """Make the folders.
+
+        Raises:
+            RunFolderError: the disk refuses.
+        """
+        for folder in (self.root, *(self.root / name for name in ("runs", "recipes", "children"))):
+            with named_errors(folder, "create the folder"):
+                folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def runs(self) -> Path:
+        """The parent of the run folders."""
+        return self.root / "runs"
+
+    def recipe(self, job_id: str) -> Path:
+        """Return the recipe; relative paths in it start at its folder."""
+        return self.root / "recipes" / f"{job_id}.yaml"
+
+    def lock(self, job_id: str) -> Path:
+        """Return the file that a living child holds locked."""
+        return self.root / "children" / f"{job_id}.lock"
+
+    def log(self, job_id: str) -> Path:
+        """Return the file of what the child prints."""
+        return self.root / "children" / f"{job_id}.log"

@@ -1,0 +1,72 @@
+"""Read from a run folder how far a job is and how it ended.
+
+Deliberately looks at few bytes, because it is asked several times a second.
+Sources: statuses of `bedrock_rft_sim.contract.statuses`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from bedrock_rft_sim.contract import statuses
+from bedrock_rft_sim.errors import RunFolderError
+from bedrock_rft_sim.jobs.job import Job, Phase, Phases, Status
+from bedrock_rft_sim.runs import RunFolder
+
+FAILURE_CHARS = 2048
+_WORDS: dict[str, Status] = {
+    statuses.COMPLETED: "completed",
+    statuses.FAILED: "failed",
+    statuses.STOPPED: "stopped",
+}
+
+
+def phases_of(job: Job, now: float) -> Phases:
+    """Return the phases as the run folder shows them; a phase never goes back."""
+    folder = RunFolder(job.folder, None)
+    phases = job.phases
+    if folder.record.exists() and phases.data_processing.status == "NotStarted":
+        phases = replace(
+            phases,
+            validation=_done(phases.validation, now),
+            data_processing=Phase("InProgress", now, now),
+        )
+    if folder.metrics.exists() and phases.training.status == "NotStarted":
+        phases = replace(
+            phases,
+            validation=_done(phases.validation, now),
+            data_processing=_done(phases.data_processing, now),
+            training=Phase("InProgress", now, now),
+        )
+    return phases
+
+
+def status_of(phases: Phases) -> Status:
+    """Return the status of a job whose child runs: running once it trains, also after a resume."""
+    return "validating" if phases.training.status == "NotStarted" else "running"
+
+
+def _done(phase: Phase, now: float) -> Phase:
+    return phase if phase.status == "Completed" else Phase("Completed", phase.created or now, now)
+
+
+def outcome_of(folder: Path) -> tuple[Status | None, str | None]:
+    """Return how the run ended and why it failed; None for one that has not, or was cut off."""
+    try:
+        record = RunFolder.open(folder).read_record()
+    except RunFolderError:
+        return None, None
+    status = _WORDS.get(str(record.get("status")))
+    error = record.get("error")
+    return status, str(error)[:FAILURE_CHARS] if status == "failed" and error else None
+
+
+def leave_no_torn_start(folder: Path) -> bool:
+    """Return whether there is a run to resume; a folder that was never one is removed."""
+    if (folder / "run.json").exists():
+        return True
+    if folder.exists():
+        shutil.rmtree(folder)
+    return False

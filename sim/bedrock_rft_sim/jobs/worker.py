@@ -1,0 +1,241 @@
+"""The thread that keeps the jobs' child processes going.
+
+It alone starts children, asks them to stop and forgets them, so that no two threads meet over one.
+A child is listed as begun before it is started, and started under its lock: a kill of the server at
+any instant leaves a row that says so, and at most one child.
+Sources: none of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from signal import SIGINT, SIGKILL
+
+from bedrock_rft_sim.jobs.asking import Asking, Ladder
+from bedrock_rft_sim.jobs.child import Child
+from bedrock_rft_sim.jobs.job import Job
+from bedrock_rft_sim.jobs.moves import begin, end, wait_again
+from bedrock_rft_sim.jobs.places import Places
+from bedrock_rft_sim.jobs.progress import leave_no_torn_start, outcome_of, phases_of, status_of
+from bedrock_rft_sim.jobs.registry import Registry
+from bedrock_rft_sim.jobs.troubles import Troubles, say
+
+TICK_S = 0.2
+ACTIVE = ("validating", "running", "stopping")
+
+Start = Callable[[Path, Job, bool], Sequence[str]]
+"""From the recipe's file, the job and whether its run is to be resumed: the child's command."""
+Delivery = Callable[[Job], None]
+
+
+class Worker:
+    """Takes up, follows, starts and delivers, again and again until it is closed."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        places: Places,
+        *,
+        parallel: int,
+        command: Start,
+        deliver: Delivery | None,
+        ladder: Ladder,
+    ) -> None:
+        self._registry = registry
+        self._places = places
+        self._parallel = parallel
+        self._command = command
+        self._deliver = deliver
+        self._ladder = ladder
+        self._children: dict[str, Child] = {}
+        self._asked: dict[str, Asking] = {}
+        self._troubles = Troubles()
+        self._has_looked_at_all = False
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._wake.set()
+
+    def close(self, *, seconds: float) -> None:
+        """End the thread, then the children: after the step in progress, or killed."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+        for child in self._children.values():
+            child.signal(SIGINT)
+        deadline = time.monotonic() + seconds
+        for child in self._children.values():
+            if not child.wait(max(0.0, deadline - time.monotonic())):
+                child.signal(SIGKILL)
+                child.wait(seconds)
+
+    def _work(self) -> None:
+        while not self._closing:
+            self._guarded("taking up jobs", self._take_up_all)
+            self._guarded("following jobs", self._follow_all)
+            self._guarded("starting jobs", self._start_waiting)
+            self._guarded("delivering ends", self._deliver_all)
+            self._wake.wait(TICK_S)
+            self._wake.clear()
+
+    def _guarded(
+        self, doing: str, part: Callable[[], None], give_up: Callable[[str], None] | None = None
+    ) -> None:
+        """Do it; an error ends neither the thread nor what is done for other jobs."""
+        if not self._troubles.is_due(doing):
+            return
+        try:
+            part()
+        except Exception as error:  # noqa: BLE001 - a border: one job must not end all the others
+            is_hopeless = self._troubles.note(doing, error)
+            if is_hopeless and give_up is not None:
+                say(f"{doing}: given up")
+                self._troubles.forget(doing)
+                self._guarded(f"giving up {doing}", partial(give_up, _in_words(error)))
+        else:
+            self._troubles.forget(doing)
+
+    # Take up: what runs and has no child here, because another server or a failed start left it
+
+    def _take_up_all(self) -> None:
+        statuses = ACTIVE if self._has_looked_at_all else ("queued", *ACTIVE)
+        for job in self._registry.with_status(*statuses):
+            if job.id not in self._children:
+                self._guarded(
+                    f"taking up {job.id}", partial(self._take_up, job), partial(self._fail, job)
+                )
+        self._has_looked_at_all = True
+
+    def _take_up(self, job: Job) -> None:
+        child = Child.left_behind(lock=self._places.lock(job.id), log=self._places.log(job.id))
+        if child is not None:
+            self._children[job.id] = child
+            if job.status == "queued":
+                begin(self._registry, job)
+        elif job.status != "queued":
+            self._conclude(job, exit_code=None, is_recovery=True)
+
+    # Follow: see how far the running jobs are, and which of them ended
+
+    def _follow_all(self) -> None:
+        for job_id in list(self._children):
+            self._guarded(
+                f"following {job_id}",
+                partial(self._follow, job_id),
+                partial(self._give_up_following, job_id),
+            )
+
+    def _follow(self, job_id: str) -> None:
+        child = self._children[job_id]
+        is_alive = child.is_alive()
+        job = self._registry.get(job_id)
+        if is_alive:
+            if job.status == "stopping":
+                self._ask_to_stop(job_id, child)
+            self._note_progress(job)
+        else:
+            self._note_progress(job)
+            self._conclude(self._registry.get(job_id), exit_code=child.exit_code)
+            self._forget(job_id)
+
+    def _ask_to_stop(self, job_id: str, child: Child) -> None:
+        asking = self._asked.setdefault(job_id, Asking(self._ladder))
+        number = asking.due()
+        if number is not None:
+            child.signal(number)
+
+    def _note_progress(self, job: Job) -> None:
+        phases = phases_of(job, time.time())
+        is_going = job.status in ("validating", "running")
+        if phases == job.phases and (not is_going or job.status == status_of(phases)):
+            return
+        with self._registry.transaction():
+            status = self._registry.get(job.id).status
+            status = status_of(phases) if status in ("validating", "running") else status
+            self._registry.set(job.id, phases=phases, status=status, modified=time.time())
+
+    def _conclude(self, job: Job, *, exit_code: int | None, is_recovery: bool = False) -> None:
+        """Decide what an ended child means: the job's end, or another start."""
+        status, failure = outcome_of(job.folder)
+        words = Child(self._places.lock(job.id), self._places.log(job.id), None).last_words()
+        with self._registry.transaction():
+            was_asked = self._registry.get(job.id).status == "stopping"
+            if status == "completed" or status == "failed":
+                end(self._registry, job, status, failure)
+            elif was_asked or (status == "stopped" and not is_recovery):
+                end(self._registry, job, "stopped", None)
+            elif is_recovery or exit_code is None or exit_code < 0:
+                wait_again(self._registry, job, counts=not is_recovery)
+            else:
+                said = words or f"the training ended with exit code {exit_code}"
+                end(self._registry, job, "failed", said)
+
+    def _give_up_following(self, job_id: str, words: str) -> None:
+        """Let a child that lives go on unseen; one that ended has failed."""
+        if not self._children[job_id].is_alive():
+            self._forget(job_id)
+            self._fail(self._registry.get(job_id), words)
+
+    def _forget(self, job_id: str) -> None:
+        del self._children[job_id]
+        self._asked.pop(job_id, None)
+
+    # Start: what waits, oldest first
+
+    def _start_waiting(self) -> None:
+        for job in self._registry.with_status("queued"):
+            if len(self._children) >= self._parallel:
+                return
+            self._guarded(f"starting {job.id}", partial(self._start, job), partial(self._fail, job))
+
+    def _start(self, job: Job) -> None:
+        with self._registry.transaction():
+            if self._registry.get(job.id).status != "queued":
+                return  # stopped meanwhile
+            begin(self._registry, job)
+        self._children[job.id] = Child.start(
+            partial(self._command_of, job),
+            lock=self._places.lock(job.id),
+            log=self._places.log(job.id),
+        )
+
+    def _command_of(self, job: Job) -> Sequence[str]:
+        """Return the command; called with the job's lock held, since it may clear the folder."""
+        resume = leave_no_torn_start(job.folder)
+        return self._command(self._places.recipe(job.id), job, resume)
+
+    def _fail(self, job: Job, words: str) -> None:
+        with self._registry.transaction():
+            if not self._registry.get(job.id).has_ended:
+                said = f"the local endpoint can't run this job; its log has the traceback ({words})"
+                end(self._registry, job, "failed", said)
+
+    # Deliver: tell of the ends
+
+    def _deliver_all(self) -> None:
+        for job in self._registry.undelivered():
+            self._guarded(
+                f"delivering {job.id}",
+                partial(self._deliver_end, job),
+                partial(self._give_up_delivery, job),
+            )
+
+    def _deliver_end(self, job: Job) -> None:
+        if self._deliver is not None:
+            self._deliver(job)
+        self._registry.set(job.id, delivered=1)
+
+    def _give_up_delivery(self, job: Job, _words: str) -> None:
+        self._registry.set(job.id, delivered=1)
+
+
+def _in_words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

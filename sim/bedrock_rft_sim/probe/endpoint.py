@@ -1,0 +1,318 @@
+"""Answers of a model behind an OpenAI-compatible chat endpoint, one request per sample.
+
+Whatever goes wrong (slow, refusing, 429, 5xx, no choices, no JSON, a body cut short) is tried again
+with growing pauses, `Retry-After` respected; then the sample is reported without an answer. The key
+is sent to the endpoint only, follows no redirect, and stands in no message and no file; nor do the
+values of the address's query.
+
+The standard library's client is enough for one POST, and adds no dependency.
+
+Sources: OpenAI API reference, chat completions; RFC 9110, 10.2.3 (Retry-After).
+"""
+
+from __future__ import annotations
+
+import email.message
+import email.utils
+import http.client
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bedrock_rft_sim.data import Row
+from bedrock_rft_sim.errors import EndpointError
+from bedrock_rft_sim.probe.address import MASK, full_address, secrets_of, shown_address
+from bedrock_rft_sim.probe.reply import GivenUpError, Reply, Wanted
+
+ATTEMPTS = 5
+ATTEMPTS_LIMITED = 8
+"""After 429: with the pauses below 71 s in all, longer than a quota that counts by the minute."""
+RATE_LIMITED = 429
+SERVER_ERROR = 500
+BACKOFF_S = 1.0
+BACKOFF_MAX_S = 20.0
+PAUSE_MAX_S = 120.0
+"""An endpoint that asks for a longer pause is reported instead of waited for."""
+TIMEOUT_S = 120.0
+EXCERPT_READ = 65_536
+EXCERPT_SHOWN = 200
+BODY_MAX = 16 * 1024 * 1024
+WORKERS = 4
+GIVE_UP_AFTER = 3
+"""Prompts in a row that the server failed; then nothing more is asked. What it refuses for the sake
+of one prompt (400, a content filter) does not count."""
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
+_HOPELESS = {401: "the key is refused", 403: "the key lacks the right", 404: "no such address"}
+_AGAIN = frozenset({408, 409, 425, 429, *range(500, 600)})
+
+
+class _FaultError(Exception):
+    """One attempt failed.
+
+    `wait_s` is what the endpoint asked for, `attempts` how many such a fault is worth in all, and
+    `outage` says that it has nothing to do with the prompt.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        wait_s: float | None = None,
+        attempts: int | None = None,
+        outage: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
+        self.attempts = ATTEMPTS if attempts is None else attempts
+        self.outage = outage
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the key to another address."""
+
+    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
+        """Follow none; the 3xx comes back as an error."""
+        return
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where to ask, and what for."""
+
+    url: str
+    model: str
+    key: str | None
+    max_tokens: int
+    temperature: float
+    top_p: float
+    reasoning_effort: str | None
+    """None leaves it to the endpoint."""
+    samples: int
+    timeout_s: float = TIMEOUT_S
+    sleep: Callable[[float], None] = time.sleep
+
+    def replies(
+        self, rows: Sequence[Row], wanted: Wanted, *, last: Collection[int] = ()
+    ) -> Iterator[list[Reply]]:
+        """Yield the wanted answers, one prompt at a time, the prompts of `last` at the end.
+
+        Raises:
+            EndpointError: the endpoint refuses the key or the address, so no request will fare
+                better.
+            GivenUpError: the server failed several prompts in a row.
+        """
+        silent = 0
+        with ThreadPoolExecutor(WORKERS) as pool:
+            for place in sorted(range(len(rows)), key=lambda place: place in last):
+                numbers = [g for g in range(self.samples) if wanted(place, g)]
+                if not numbers:
+                    continue
+                replies = list(pool.map(_Ask(self, rows[place], place), numbers))
+                yield replies
+                silent = silent + 1 if all(reply.outage for reply in replies) else 0
+                if silent >= GIVE_UP_AFTER:
+                    raise GivenUpError(
+                        f"the endpoint failed {silent} prompts in a row, so no other was asked; "
+                        f"the last time: {replies[-1].fault}"
+                    )
+
+    @property
+    def address(self) -> str:
+        """The full address of the chat completions, the query included."""
+        return full_address(self.url)
+
+    @property
+    def shown(self) -> str:
+        """The address as it may be printed and stored."""
+        return shown_address(self.url)
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """Asks for one sample of one prompt."""
+
+    endpoint: Endpoint
+    row: Row
+    place: int
+
+    def __call__(self, sample: int) -> Reply:
+        for attempt in range(1, ATTEMPTS_LIMITED + 1):
+            try:
+                return self._reply(sample, self._post())
+            except _FaultError as fault:
+                pause = self._pause(fault, attempt)
+                if attempt >= fault.attempts or pause > PAUSE_MAX_S:
+                    told = self._told(fault, attempt, pause)
+                    return Reply(self.place, sample, None, fault=told, outage=fault.outage)
+                self.endpoint.sleep(pause)
+        raise AssertionError("the loop returns")
+
+    def _pause(self, fault: _FaultError, attempt: int) -> float:
+        growing = min(BACKOFF_S * 2 ** (attempt - 1), BACKOFF_MAX_S)
+        return max(fault.wait_s or 0.0, growing)
+
+    def _told(self, fault: _FaultError, attempt: int, pause: float) -> str:
+        tried = "" if attempt == 1 else f" ({attempt} attempts)"
+        asked = f", which asks to wait {pause:g} s" if pause > PAUSE_MAX_S else ""
+        return self._without_secrets(f"{fault}{asked}{tried}")
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in secrets_of(self.endpoint.url, self.endpoint.key):
+            text = text.replace(secret, MASK)
+        return text
+
+    def _post(self) -> Any:
+        deadline = time.monotonic() + self.endpoint.timeout_s
+        opener = urllib.request.build_opener(_NoRedirect)
+        try:
+            with opener.open(self._request(), timeout=self.endpoint.timeout_s) as response:
+                return _parsed(_read(response, deadline))
+        except urllib.error.HTTPError as error:
+            with error:
+                raise self._refused(error) from error
+        except TimeoutError as error:
+            raise _FaultError(self._too_slow(), outage=True) from error
+        except http.client.IncompleteRead as error:
+            raise _FaultError("the body was cut short", outage=True) from error
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, TimeoutError):
+                raise _FaultError(self._too_slow(), outage=True) from error
+            raise _FaultError(f"no connection: {error.reason}", outage=True) from error
+        except (OSError, http.client.HTTPException) as error:
+            reason = f"the connection broke: {error or type(error).__name__}"
+            raise _FaultError(reason, outage=True) from error
+
+    def _too_slow(self) -> str:
+        return f"no answer within {self.endpoint.timeout_s:g} s"
+
+    def _request(self) -> urllib.request.Request:
+        body: dict[str, Any] = {
+            "model": self.endpoint.model,
+            "messages": list(self.row.messages),
+            "max_tokens": self.endpoint.max_tokens,
+            "temperature": self.endpoint.temperature,
+            "top_p": self.endpoint.top_p,
+        }
+        if self.endpoint.reasoning_effort is not None:
+            body["reasoning_effort"] = self.endpoint.reasoning_effort
+        headers = {"Content-Type": "application/json", "User-Agent": "bedrock-rft-sim"}
+        if self.endpoint.key:
+            headers["Authorization"] = f"Bearer {self.endpoint.key}"
+        return urllib.request.Request(  # noqa: S310  check_url let only http and https through
+            self.endpoint.address, data=json.dumps(body).encode(), headers=headers, method="POST"
+        )
+
+    def _refused(self, error: urllib.error.HTTPError) -> _FaultError:
+        if error.code in _HOPELESS:
+            raise EndpointError(
+                f"the endpoint answers {error.code}: {_HOPELESS[error.code]}",
+                where=self.endpoint.shown,
+                found=self._excerpt(error) or None,
+                hint="check --endpoint, --endpoint-model and the key in the environment",
+            )
+        reason = f"status {error.code} {self._excerpt(error)}".strip()
+        if error.code not in _AGAIN:
+            return _FaultError(reason, attempts=1)
+        return _FaultError(
+            reason,
+            wait_s=_retry_after(error.headers),
+            attempts=ATTEMPTS_LIMITED if error.code == RATE_LIMITED else ATTEMPTS,
+            outage=error.code == RATE_LIMITED or error.code >= SERVER_ERROR,
+        )
+
+    def _excerpt(self, error: urllib.error.HTTPError) -> str:
+        """Return the beginning of the body; masked first, since a cut secret isn't recognised."""
+        try:
+            body = error.read(EXCERPT_READ)
+        except (OSError, http.client.HTTPException):
+            return ""
+        text = body.decode(errors="replace")
+        if len(body) == EXCERPT_READ:  # its end may be the beginning of a secret
+            longest = max(map(len, secrets_of(self.endpoint.url, self.endpoint.key)), default=0)
+            text = text[: len(text) - longest]
+        return " ".join(self._without_secrets(text).split())[:EXCERPT_SHOWN]
+
+    def _reply(self, sample: int, answer: Any) -> Reply:
+        choice = _first_choice(answer)
+        message = choice.get("message")
+        text = message.get("content") if isinstance(message, Mapping) else None
+        reason = choice.get("finish_reason")
+        if text is None and reason == "length":
+            text = ""  # cut off before the answer proper began, as after long reasoning
+        if not isinstance(text, str):
+            raise _FaultError("the first choice holds no text")
+        if reason == "content_filter":
+            raise _FaultError("the answer was withheld by a content filter", attempts=1)
+        usage = answer.get("usage")
+        return Reply(
+            prompt=self.place,
+            sample=sample,
+            text=text,
+            tokens=_count(usage, "completion_tokens"),
+            prompt_tokens=_count(usage, "prompt_tokens"),
+            stop_reason="length" if reason == "length" else "stop",
+        )
+
+
+def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
+    """Read the body, however slowly it drips, until the deadline."""
+    parts: list[bytes] = []
+    size = 0
+    while part := response.read1(65536):
+        parts.append(part)
+        size += len(part)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        if size > BODY_MAX:
+            raise _FaultError(f"the body is larger than {BODY_MAX} bytes", attempts=1)
+    if response.length:  # the connection ended before what Content-Length announced
+        raise _FaultError("the body was cut short", outage=True)
+    return b"".join(parts)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        answer = json.loads(body)
+    except ValueError as error:
+        raise _FaultError("the body is no JSON", outage=True) from error
+    if not isinstance(answer, dict):
+        raise _FaultError("the body is no JSON object")
+    return answer
+
+
+def _first_choice(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        raise _FaultError("the answer holds no choices")
+    first: Mapping[str, Any] = choices[0]
+    return first
+
+
+def _count(usage: object, name: str) -> int | None:
+    value = usage.get(name) if isinstance(usage, Mapping) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _retry_after(headers: email.message.Message) -> float | None:
+    """Return the seconds that `Retry-After` asks for, given as a date or as seconds.
+
+    RFC 9110 knows whole seconds only; some servers send decimals.
+    """
+    text = headers.get("Retry-After")
+    if text is None:
+        return None
+    if _SECONDS.fullmatch(text.strip()):
+        return float(text)
+    try:
+        when = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    moment = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,82 @@
+"""Answers of the recipe's local model, sampled as the first step of a run samples them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from bedrock_rft_sim.data import Row, plan
+from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL
+from bedrock_rft_sim.engine import quiet
+from bedrock_rft_sim.engine.device import choose_device
+from bedrock_rft_sim.engine.sampled import SampledModel
+from bedrock_rft_sim.probe.reply import Reply, Wanted
+from bedrock_rft_sim.recipe import Recipe
+
+TOKENS_PER_BATCH = 32_768
+"""Prompt and response tokens that are sampled at once, padding included."""
+
+
+class LocalModel:
+    """Samples prompts in batches that do not depend on what is already done.
+
+    Each batch has a seed of its own, so a killed probe goes on to the samples of an unbroken one.
+    """
+
+    def __init__(self, recipe: Recipe, *, samples: int) -> None:
+        local = recipe.model == EMBEDDED_MODEL or Path(recipe.model).is_dir()
+        quiet.silence_libraries(offline=local, device=recipe.local.device)
+        self._recipe = recipe
+        self._samples = samples
+        self._model = SampledModel(
+            recipe.model, choose_device(recipe.local.device, recipe.local.dtype)
+        )
+        settings = recipe.settings
+        tokens = settings.max_prompt_length + settings.inference_max_tokens
+        self._batch = max(1, TOKENS_PER_BATCH // (tokens * samples))
+
+    def replies(
+        self, rows: Sequence[Row], wanted: Wanted, *, last: Collection[int] = ()
+    ) -> Iterator[list[Reply]]:
+        """Yield the wanted answers, one batch of prompts at a time, in their own order."""
+        del last  # a batch's random numbers depend on its place
+        for start in range(0, len(rows), self._batch):
+            places = range(start, min(start + self._batch, len(rows)))
+            if any(wanted(place, g) for place in places for g in range(self._samples)):
+                replies = self._answer(rows, places)
+                yield [reply for reply in replies if wanted(reply.prompt, reply.sample)]
+
+    def _answer(self, rows: Sequence[Row], places: range) -> list[Reply]:
+        settings, options = self._recipe.settings, plan.template_options(self._recipe)
+        prompts = {place: self._model.prompt(rows[place].messages, options) for place in places}
+        keys = [(place, g) for place in places for g in range(self._samples)]
+        started = time.perf_counter()
+        answers = self._model.answers(
+            [prompts[place] for place, _ in keys],
+            seed=_seed(settings.seed, places.start),
+            max_new_tokens=settings.inference_max_tokens,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            top_k=settings.top_k,
+        )
+        seconds = (time.perf_counter() - started) / len(answers)
+        return [
+            Reply(
+                prompt=place,
+                sample=sample,
+                text=answer.text,
+                tokens=len(answer.tokens),
+                prompt_tokens=len(prompts[place]),
+                stop_reason=answer.stop_reason,
+                sampling_s=seconds,
+            )
+            for (place, sample), answer in zip(keys, answers, strict=True)
+        ]
+
+
+def _seed(recipe_seed: int, start: int) -> int:
+    """Return a seed of the probe's own, so that it does not repeat the run it predicts."""
+    digest = hashlib.sha256(f"probe {recipe_seed} {start}".encode()).digest()
+    return int.from_bytes(digest[:6], "big")

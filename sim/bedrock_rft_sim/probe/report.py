@@ -1,0 +1,299 @@
+"""Everything a probe's samples say, with intervals.
+
+Solved means graded with the top score: 1, which reference answers must earn, or the highest grade
+seen where a reward goes beyond 1, so that a task is rather called too hard than solved. Positive
+means graded above 0, as `local_positive_share` counts: with partial credit these are far apart.
+A dead prompt is one whose samples all got the same grade, as `local_groups_all_right` and
+`local_groups_all_wrong` count: it can't teach, whatever the grade is. Whether a prompt is dead, or
+always or never solved, is said only where none of its samples is missing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from bedrock_rft_sim.probe.chances import pass_at
+from bedrock_rft_sim.probe.first_step import FirstStep, predict, scale_of
+from bedrock_rft_sim.probe.intervals import (
+    Estimate,
+    Share,
+    mean_over_prompts,
+    mean_within,
+    share_of_prompts,
+    share_over_prompts,
+)
+from bedrock_rft_sim.probe.lengths import Lengths, cut_share, lengths_of, percentile
+from bedrock_rft_sim.probe.mixed import MixedGroups
+from bedrock_rft_sim.probe.sample import ProbeSample
+from bedrock_rft_sim.recipe import Settings
+from bedrock_rft_sim.runs.metrics.step import ANSWER_FOUND
+
+SCHEMA_VERSION = 2
+GROUP_SIZES = range(2, 17)
+"""What trainingSamplePerPrompt may be (Bedrock API)."""
+FAULT_SHARE_MAX = 0.05
+"""Above this share of samples without an answer a probe says that it failed."""
+TOP_SCORE = 1.0
+"""The score that reference answers must earn (AWS Machine Learning Blog, RFT best practices)."""
+ROUNDING = 1e-9  # scores this near the top are the top
+BINS = ("never", "up to 25 %", "25 to 50 %", "50 to 75 %", "over 75 %", "always")
+
+Kind = Literal["always", "never", "alike", "mixed", "open"]
+"""All samples solved; none above 0; all at one grade between; unequal grades; alike so far, but
+samples are missing. The first three are dead."""
+DEAD: tuple[Kind, ...] = ("always", "never", "alike")
+
+
+@dataclass(frozen=True)
+class PromptResult:
+    """What one prompt's samples came to."""
+
+    id: str
+    samples: int
+    """Graded ones."""
+    solved: int
+    positive: int
+    reward_mean: float
+    kind: Kind
+
+
+Level = Literal["stop", "warn", "note"]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One remark: how grave, what, and by whose word."""
+
+    level: Level
+    words: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How long generating took on this machine; grading and loading are not counted."""
+
+    seconds: float
+    answers: int
+    """Those whose seconds are known."""
+
+
+@dataclass(frozen=True)
+class ProbeReport:
+    """What `rft probe` found out."""
+
+    recipe: str
+    model: str
+    """What was sampled."""
+    is_local: bool
+    on_bedrock: bool
+    """Whether the probed endpoint is one of AWS's."""
+    prompts_asked: int
+    samples_per_prompt: int
+    graded: int
+    faults: dict[str, int]
+    """Samples without an answer, by reason."""
+    faulted_prompts: tuple[str, ...]
+    """Ids of the prompts that lack at least one answer."""
+    missing: int
+    """Samples without a grade, those never asked for included."""
+    given_up: str | None
+    """Why the rest was not asked for."""
+    solved_at: float
+    """The grade from which a sample counts as solved."""
+    success: Share
+    """Share of samples solved."""
+    positive: Share
+    """Share of samples graded above 0."""
+    reward: Share
+    pass_at_k: dict[int, Share]
+    histogram: dict[str, int]
+    """Prompts without a missing sample, by the share solved."""
+    always: Share | None
+    """Share of the prompts whose samples were all solved; None where every prompt lacks some."""
+    never: Share | None
+    """Share of the prompts of which no sample was solved."""
+    dead: Share | None
+    """Share of the prompts whose samples were all graded alike."""
+    mixed_groups: dict[int, Share | None]
+    """Expected share of mixed groups by trainingSamplePerPrompt."""
+    first_step: FirstStep
+    lengths: Lengths | None
+    cut: Share | None
+    """Share of answers cut at the limit, also where tokens are not counted."""
+    prompt_tokens_p99: int | None
+    parse_failures: Share | None
+    grader_seconds: Estimate | None
+    """Of the handler, per answer."""
+    max_tokens: int
+    """inferenceMaxTokens of the probe."""
+    sampling: Sampling | None
+    """None for an endpoint."""
+    prompts: tuple[PromptResult, ...]
+    advice: tuple[Advice, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether few enough samples failed."""
+        return self.missing <= FAULT_SHARE_MAX * self.prompts_asked * self.samples_per_prompt
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON-ready data."""
+        return {"probe_schema": SCHEMA_VERSION, "ok": self.ok, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What was asked, of whom, and how it went."""
+
+    recipe: str
+    model: str
+    is_local: bool
+    on_bedrock: bool
+    prompts: int
+    samples: int
+    given_up: str | None = None
+
+
+def summarise(
+    samples: Sequence[ProbeSample], *, probed: Probed, settings: Settings
+) -> ProbeReport | None:
+    """Return what the samples say; None where not one of them was graded."""
+    graded_P = _by_prompt([s for s in samples if s.grade is not None])
+    if not graded_P:
+        return None
+    grades_P_K = [[s.grade for s in group if s.grade is not None] for group in graded_P]
+    solved_at = max(TOP_SCORE, *(grade for grades_K in grades_P_K for grade in grades_K))
+    results = tuple(_result(group, probed.samples, solved_at) for group in graded_P)
+    whole = [result for result in results if result.samples == probed.samples]
+    mixed = MixedGroups(grades_P_K)
+    graded = sum(len(group) for group in graded_P)
+    return ProbeReport(
+        recipe=probed.recipe,
+        model=probed.model,
+        is_local=probed.is_local,
+        on_bedrock=probed.on_bedrock,
+        prompts_asked=probed.prompts,
+        samples_per_prompt=probed.samples,
+        graded=graded,
+        faults=dict(Counter(s.fault for s in samples if s.fault is not None)),
+        faulted_prompts=tuple(dict.fromkeys(s.prompt_id for s in samples if s.fault is not None)),
+        missing=probed.prompts * probed.samples - graded,
+        given_up=probed.given_up,
+        solved_at=solved_at,
+        success=share_over_prompts([result.solved / result.samples for result in results]),
+        positive=share_over_prompts([result.positive / result.samples for result in results]),
+        reward=mean_within([result.reward_mean for result in results], *scale_of(grades_P_K)),
+        pass_at_k=_pass_at_k(results, probed.samples),
+        histogram=_histogram(whole),
+        always=share_of_prompts(sum(r.solved == r.samples for r in whole), len(whole)),
+        never=share_of_prompts(sum(r.solved == 0 for r in whole), len(whole)),
+        dead=share_of_prompts(sum(r.kind in DEAD for r in whole), len(whole)),
+        mixed_groups={
+            size: share.estimate if (share := mixed.share(size)) else None for size in GROUP_SIZES
+        },
+        first_step=predict(
+            grades_P_K, batch=settings.batch_size, group=settings.samples_per_prompt
+        ),
+        lengths=lengths_of(graded_P, limit=settings.inference_max_tokens),
+        cut=cut_share(graded_P),
+        prompt_tokens_p99=_prompt_tokens_p99(graded_P),
+        parse_failures=_parse_failures(graded_P),
+        grader_seconds=_grader_seconds(graded_P),
+        max_tokens=settings.inference_max_tokens,
+        sampling=_sampling(samples) if probed.is_local else None,
+        prompts=results,
+    )
+
+
+def _by_prompt(samples: Sequence[ProbeSample]) -> list[list[ProbeSample]]:
+    groups: dict[int, list[ProbeSample]] = {}
+    for sample in samples:
+        groups.setdefault(sample.prompt, []).append(sample)
+    return list(groups.values())
+
+
+def _result(group: Sequence[ProbeSample], asked: int, solved_at: float) -> PromptResult:
+    grades = [s.grade for s in group if s.grade is not None]
+    return PromptResult(
+        id=group[0].prompt_id,
+        samples=len(grades),
+        solved=sum(grade >= solved_at - ROUNDING for grade in grades),
+        positive=sum(grade > 0 for grade in grades),
+        reward_mean=sum(grades) / len(grades),
+        kind=_kind(grades, asked, solved_at),
+    )
+
+
+def _kind(grades: Sequence[float], asked: int, solved_at: float) -> Kind:
+    if any(grade != grades[0] for grade in grades):
+        return "mixed"
+    if len(grades) < asked:
+        return "open"
+    if grades[0] >= solved_at - ROUNDING:
+        return "always"
+    return "alike" if grades[0] > 0 else "never"
+
+
+def _pass_at_k(results: Sequence[PromptResult], samples: int) -> dict[int, Share]:
+    sizes = [k for k in (1, 2, 4, 8, 16, 32, 64) if k < samples] + [samples]
+    found = {}
+    for k in sizes:
+        chances = [
+            pass_at(k, solved=r.solved, samples=r.samples) for r in results if r.samples >= k
+        ]
+        if chances:
+            found[k] = share_over_prompts(chances)
+    return found
+
+
+def _histogram(results: Sequence[PromptResult]) -> dict[str, int]:
+    counts = dict.fromkeys(BINS, 0)
+    for result in results:
+        counts[_bin(result.solved, result.samples)] += 1
+    return counts
+
+
+def _bin(solved: int, samples: int) -> str:
+    if solved == 0:
+        return BINS[0]
+    if solved == samples:
+        return BINS[-1]
+    return BINS[1 + min(3, -(-4 * solved // samples) - 1)]
+
+
+def _prompt_tokens_p99(graded_P: Sequence[Sequence[ProbeSample]]) -> int | None:
+    known = [group[0].prompt_tokens for group in graded_P]
+    counts = [tokens for tokens in known if tokens is not None]
+    return percentile(counts, 99) if counts else None
+
+
+def _grader_seconds(graded_P: Sequence[Sequence[ProbeSample]]) -> Estimate | None:
+    known_P = [[s.grader_s for s in group if s.grader_s is not None] for group in graded_P]
+    return mean_over_prompts([sum(k) / len(k) for k in known_P if k])
+
+
+def _parse_failures(graded_P: Sequence[Sequence[ProbeSample]]) -> Share | None:
+    """Return the share of samples in which the reward found nothing to grade, if it says so."""
+    shares = []
+    for group in graded_P:
+        found = [value for sample in group for value in _answer_found(sample.components)]
+        if found:
+            shares.append(sum(value == 0 for value in found) / len(found))
+    return share_over_prompts(shares) if shares else None
+
+
+def _sampling(samples: Sequence[ProbeSample]) -> Sampling | None:
+    known = [s.sampling_s for s in samples if s.sampling_s is not None]
+    return Sampling(sum(known), len(known)) if known else None
+
+
+def _answer_found(components: Sequence[Mapping[str, Any]]) -> list[float]:
+    return [
+        entry["value"]
+        for entry in components
+        if entry["name"] == ANSWER_FOUND and entry["type"] == "Metric"
+    ]

@@ -1,0 +1,221 @@
+"""Sample a model k times for n prompts, grade the answers, and keep each as soon as it is graded.
+
+It trains nothing. Prompts are drawn at random from those a run would train on, with the recipe's
+seed, so that what holds for them holds, within the intervals, for all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.data import Row, plan
+from bedrock_rft_sim.data.fingerprint import rows_hash
+from bedrock_rft_sim.data.plan import Data
+from bedrock_rft_sim.data.tokens import load_tokenizer
+from bedrock_rft_sim.errors import EndpointError, RecipeError
+from bedrock_rft_sim.grader import Grade, Grader
+from bedrock_rft_sim.grader.fingerprint import path_hash
+from bedrock_rft_sim.grader.of_recipe import grader_of
+from bedrock_rft_sim.grader.trajectory import to_sample
+from bedrock_rft_sim.probe.address import is_aws
+from bedrock_rft_sim.probe.advice import advise
+from bedrock_rft_sim.probe.endpoint import Endpoint
+from bedrock_rft_sim.probe.local_model import LocalModel
+from bedrock_rft_sim.probe.reply import GivenUpError, Reply, Source
+from bedrock_rft_sim.probe.report import Probed, ProbeReport, summarise
+from bedrock_rft_sim.probe.sample import ProbeSample, SampleFile
+from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.recipe.sent import as_sent
+from bedrock_rft_sim.runs import disk
+
+PROMPTS = 64
+SAMPLES = 8
+SAMPLES_MIN = 2
+NAME_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """What a probe will ask."""
+
+    recipe: Recipe
+    data: Data
+    rows: tuple[Row, ...]
+    """The prompts, in the order in which they are asked."""
+    samples: int
+
+
+def plan_probe(
+    recipe: Recipe, *, prompts: int = PROMPTS, samples: int = SAMPLES, elsewhere: bool = False
+) -> ProbePlan:
+    """Read the recipe's data and draw the prompts, all of them if there are no more.
+
+    `elsewhere`: the model runs behind an endpoint, so what this machine alone changes
+    (local.overrides, local.maxSteps) is left out.
+
+    Raises:
+        RehearsalError: the data can't be used, or the numbers can't be asked for.
+    """
+    if prompts < 1 or samples < SAMPLES_MIN:
+        raise RecipeError(
+            "a probe needs prompts, and samples that can differ",
+            where="--prompts, --samples",
+            expected=f"at least 1 prompt and {SAMPLES_MIN} samples",
+            found=f"{prompts} and {samples}",
+        )
+    recipe = as_sent(recipe) if elsewhere else recipe
+    data = plan.read_data(recipe, load_tokenizer(recipe.model))
+    count = min(prompts, len(data.train))
+    chosen = random.Random(f"probe {recipe.settings.seed}").sample(data.train, count)  # noqa: S311
+    return ProbePlan(recipe, data, tuple(chosen), samples)
+
+
+def default_name(planned: ProbePlan, endpoint: Endpoint | None) -> str:
+    """Return a name for the result that no other probe of the recipe has."""
+    identity = disk.dump(_identity(planned, endpoint)).encode()
+    return f"{planned.recipe.name}-{hashlib.sha256(identity).hexdigest()[:NAME_DIGITS]}.json"
+
+
+def samples_path(out: Path) -> Path:
+    """Return where the samples of a probe stand, beside its result."""
+    return out.with_name(f"{out.stem}.samples.jsonl")
+
+
+def probe(
+    planned: ProbePlan,
+    *,
+    out: Path,
+    endpoint: Endpoint | None = None,
+    say: Callable[[str], None] = lambda _words: None,
+) -> ProbeReport:
+    """Ask for what is missing in `out`'s file of samples, and write what they say to `out`.
+
+    Raises:
+        EndpointError: there is not one answer.
+        RehearsalError: the model, the reward or the disk can't be used.
+    """
+    recipe = planned.recipe
+    file = SampleFile(samples_path(out), _identity(planned, endpoint))
+    given_up = _ask(planned, file, endpoint, say) if _missing(planned, file) else None
+    report = summarise(
+        file.samples,
+        probed=Probed(
+            recipe=recipe.name,
+            model=recipe.local.model
+            if endpoint is None
+            else f"{endpoint.model} at {endpoint.shown}",
+            is_local=endpoint is None,
+            on_bedrock=endpoint is not None and is_aws(endpoint.url),
+            prompts=len(planned.rows),
+            samples=planned.samples,
+            given_up=given_up,
+        ),
+        settings=recipe.settings,
+    )
+    if report is None:
+        raise _nothing(file, endpoint)
+    report = replace(report, advice=tuple(advise(report, recipe.settings)))
+    with disk.named_errors(out, "write the probe"):
+        disk.replace_file(out, (disk.dump(report.as_json(), indent=2) + "\n").encode())
+    return report
+
+
+def _missing(planned: ProbePlan, file: SampleFile) -> bool:
+    return any(
+        not file.has(place, g) for place in range(len(planned.rows)) for g in range(planned.samples)
+    )
+
+
+def _ask(
+    planned: ProbePlan, file: SampleFile, endpoint: Endpoint | None, say: Callable[[str], None]
+) -> str | None:
+    """Ask for the missing samples, keep them as they come; return why the rest was given up."""
+    source: Source = endpoint or LocalModel(planned.recipe, samples=planned.samples)
+    wanted_in_all = len(planned.rows) * planned.samples
+    failed_before = {prompt for prompt, _ in file.failed()}
+
+    def wanted(prompt: int, sample: int) -> bool:
+        return not file.has(prompt, sample)
+
+    with grader_of(planned.recipe) as grader:
+        try:
+            for replies in source.replies(planned.rows, wanted, last=failed_before):
+                file.append(_graded(grader, planned.rows, replies))
+                say(_progress(file, wanted_in_all))
+        except GivenUpError as given_up:
+            return str(given_up)
+    return None
+
+
+def _progress(file: SampleFile, of: int) -> str:
+    failed = len(file.failed())
+    told = f"{len(file.samples) - failed} of {of} samples graded"
+    return f"{told}, {failed} failed" if failed else told
+
+
+def _graded(grader: Grader, rows: Sequence[Row], replies: Sequence[Reply]) -> Iterator[ProbeSample]:
+    """Grade the replies that hold an answer; yield those without one as they are."""
+    answered = [reply for reply in replies if reply.text is not None]
+    samples = [to_sample(rows[r.prompt], r.text or "", r.sample) for r in answered]
+    if samples:
+        batch = grader.grade(samples)
+        seconds = [each.duration_s / each.samples for each in batch.invocations
+                   for _ in range(each.samples)]  # fmt: skip
+        for reply, grade, grader_s in zip(answered, batch.grades, seconds, strict=True):
+            yield _sample(rows, reply, grade, grader_s)
+    yield from (_sample(rows, reply, None, None) for reply in replies if reply.text is None)
+
+
+def _sample(
+    rows: Sequence[Row], reply: Reply, grade: Grade | None, grader_s: float | None
+) -> ProbeSample:
+    return ProbeSample(
+        prompt_id=rows[reply.prompt].id,
+        prompt=reply.prompt,
+        sample=reply.sample,
+        text=reply.text,
+        tokens=reply.tokens,
+        prompt_tokens=reply.prompt_tokens,
+        stop_reason=reply.stop_reason,
+        grade=None if grade is None else grade.score,
+        components=[] if grade is None else [vars(part) for part in grade.components],
+        grader_s=grader_s,
+        sampling_s=reply.sampling_s,
+        fault=reply.fault,
+    )
+
+
+def _identity(planned: ProbePlan, endpoint: Endpoint | None) -> dict[str, Any]:
+    """Return what makes two probes the same one."""
+    recipe, settings = planned.recipe, planned.recipe.settings
+    return {
+        "model": recipe.model if endpoint is None else endpoint.model,
+        "endpoint": None if endpoint is None else endpoint.shown,
+        "prompts": rows_hash(planned.rows),
+        "samples": planned.samples,
+        "reward": path_hash(recipe.reward_path),
+        "payload_profile": recipe.local.payloadProfile,
+        "max_prompt_length": settings.max_prompt_length,
+        "inference_max_tokens": settings.inference_max_tokens,
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        "top_k": settings.top_k,
+        "template_options": plan.template_options(recipe),
+        "seed": settings.seed,
+    }
+
+
+def _nothing(file: SampleFile, endpoint: Endpoint | None) -> EndpointError:
+    faults = [sample.fault for sample in file.samples if sample.fault is not None]
+    return EndpointError(
+        "not one sample was answered",
+        where=endpoint.shown if endpoint else str(file.path),
+        expected="an OpenAI-compatible chat completion",
+        found=faults[-1] if faults else "no reply",
+        hint="check the address and the model's name, then start the same command again",
+    )

@@ -1,0 +1,32 @@
+"""Read, check and freeze a recipe: the request word for word, plus what stays at home.
+
+Deliberately sends nothing anywhere and opens no data file: a recipe can be understood offline.
+Sources: the request dialects in `bedrock_rft_sim.recipe.dialects`; the `local:` section is this
+project's own.
+"""
+
+from bedrock_rft_sim.recipe.dialects.finding import Finding
+from bedrock_rft_sim.recipe.load import load_recipe, parse_recipe
+from bedrock_rft_sim.recipe.local import Local
+from bedrock_rft_sim.recipe.recipe import ProblemSource, Recipe
+from bedrock_rft_sim.recipe.settings import Settings
+from bedrock_rft_sim.recipe.shipped import (
+    find_recipe,
+    find_reward,
+    shipped_recipes,
+    shipped_rewards,
+)
+
+__all__ = [
+    "Finding",
+    "Local",
+    "ProblemSource",
+    "Recipe",
+    "Settings",
+    "find_recipe",
+    "find_reward",
+    "load_recipe",
+    "parse_recipe",
+    "shipped_recipes",
+    "shipped_rewards",
+]

@@ -1,0 +1,89 @@
+"""Turn pydantic's complaint about `local:` into one of ours: where, expected, found, next step.
+
+Deliberately a table of the complaints these sections can cause; a new kind fails loudly.
+Sources: pydantic, list of validation errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.recipe.dialects.finding import Keys, described, did_you_mean, dotted
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a string",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "string_too_short": "at least {min_length} character",
+    "string_pattern_mismatch": "auto, cpu, mps, cuda or cuda:N",
+}
+
+
+def complain(details: Mapping[str, Any], *, model: type[BaseModel], where: str) -> RecipeError:
+    """Build the error for the first of pydantic's complaints."""
+    keys: Keys = tuple(details["loc"])
+    path = dotted(("local", *keys))
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        known = _names(model, keys[:-1])
+        return RecipeError(
+            f"unknown key {path}",
+            where=where,
+            expected="one of " + ", ".join(known),
+            found=str(keys[-1]),
+            hint=did_you_mean(str(keys[-1]), known),
+        )
+    if kind == "missing":
+        return RecipeError(
+            f"missing key {path}", where=where, expected=str(keys[-1]), found="nothing"
+        )
+    problem = "wrong type" if kind.endswith("_type") else "unusable value"
+    return RecipeError(
+        f"{problem} {path}",
+        where=where,
+        expected=_EXPECTED[kind].format(**details.get("ctx", {})),
+        found=described(details["input"]),
+        hint=_hint(kind, details),
+    )
+
+
+def _hint(kind: str, details: Mapping[str, Any]) -> str | None:
+    found = details["input"]
+    if kind == "literal_error" and isinstance(found, str):
+        choices = details["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        return did_you_mean(found, choices)
+    if kind in {"int_type", "float_type"} and isinstance(found, str):
+        return "a number in quotes is a string"
+    return None
+
+
+def _names(model: type[BaseModel], keys: Keys) -> list[str]:
+    for key in keys:
+        model = _section(model, str(key))
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _section(model: type[BaseModel], key: str) -> type[BaseModel]:
+    for name, field in model.model_fields.items():
+        if key == (field.alias or name):
+            kinds = [field.annotation, *get_args(field.annotation)]
+            return next(
+                kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)
+            )
+    raise KeyError(key)

@@ -1,0 +1,173 @@
+"""The open-weight dialect: the JSON body of `POST /v1/fine_tuning/jobs` on bedrock-mantle.
+
+Deliberately strict about keys that OpenAI's schema has and Bedrock's documents never show: they
+are findings, not features.
+Sources: AWS Bedrock user guide, fine-tuning-openai-job-create and fine-tuning-openai-apis;
+aws-samples/amazon-bedrock-samples; openai Python library (the schema's other keys).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal
+
+from bedrock_rft_sim.contract import defaults, sources
+from bedrock_rft_sim.contract.defaults import BASE_LEARNING_RATE, Provenance
+from bedrock_rft_sim.contract.limits import (
+    LAMBDA_ARN_MAX_LENGTH,
+    LAMBDA_ARN_PATTERN,
+    OPEN_WEIGHT_RFT_MODELS,
+)
+from bedrock_rft_sim.recipe.dialects.anatomy import Request, Translated
+from bedrock_rft_sim.recipe.dialects.bedrock import HYPERPARAMETERS as BEDROCK_HYPERPARAMETERS
+from bedrock_rft_sim.recipe.dialects.fields import Field, check_fields
+from bedrock_rft_sim.recipe.dialects.finding import Finding, did_you_mean
+from bedrock_rft_sim.recipe.dialects.hyperparameters import check_floors, prefer_overrides
+from bedrock_rft_sim.recipe.dialects.places import check_lambda_region
+
+NAME: Final[Literal["openai"]] = "openai"
+RECORD_SHAPE: Final[Literal["open-weight"]] = "open-weight"
+DEFAULTS: Final = defaults.OPEN_WEIGHT
+HYPERPARAMETERS: Final = {
+    "n_epochs": "epochs",
+    "batch_size": "batch_size",
+    "eval_interval": "eval_interval",
+    "reasoning_effort": "reasoning_effort",
+}
+HYPERPARAMETERS_PATH: Final = "method.reinforcement.hyperparameters"
+LAMBDA_PATH: Final = "method.reinforcement.grader.lambda.function"
+MULTIPLIER: Final = "learning_rate_multiplier"
+# What OpenAI's schema says for "you choose"; a default is what that amounts to here.
+_UNSAID: Final = ("auto", "default")
+
+_SUFFIX: Final = f"no suffix; {sources.UG_OPENAI_JOBS} names it as unsupported"
+_HYPERPARAMETER_FIELDS: Final = {
+    "n_epochs": Field("whole number", or_auto=True),
+    "batch_size": Field("whole number", or_auto=True),
+    MULTIPLIER: Field("number", or_auto=True),
+    "eval_interval": Field("whole number", documented=False, or_auto=True),
+    "eval_samples": Field("whole number", documented=False, or_auto=True),
+    "compute_multiplier": Field("number", documented=False, or_auto=True),
+    "reasoning_effort": Field(
+        "string", documented=False, choices=("default", "low", "medium", "high")
+    ),
+}
+_GRADER_FIELDS: Final = {
+    "type": Field("string", required=True, choices=("lambda",)),
+    "lambda": Field(
+        "mapping",
+        required=True,
+        members={
+            "function": Field(
+                "string",
+                required=True,
+                pattern=LAMBDA_ARN_PATTERN,
+                max_length=LAMBDA_ARN_MAX_LENGTH,
+            )
+        },
+    ),
+}
+FIELDS: Final = {
+    "model": Field("string", required=True),
+    "training_file": Field("string", required=True),
+    "method": Field(
+        "mapping",
+        required=True,
+        members={
+            "type": Field("string", required=True, choices=("reinforcement",)),
+            "reinforcement": Field(
+                "mapping",
+                required=True,
+                members={
+                    "grader": Field("mapping", required=True, members=_GRADER_FIELDS),
+                    "hyperparameters": Field("mapping", members=_HYPERPARAMETER_FIELDS),
+                },
+            ),
+        },
+    ),
+    "suffix": Field("string", documented=False, refusal=_SUFFIX),
+    "validation_file": Field("string", documented=False),
+    "seed": Field("whole number", documented=False),
+    "metadata": Field("mapping", documented=False),
+    "integrations": Field("list", documented=False),
+    "hyperparameters": Field("mapping", documented=False),
+}
+KEYS: Final = frozenset(FIELDS)
+
+
+def check(request: Request) -> list[Finding]:
+    """Check the shapes first; what they can't express only once they hold."""
+    findings = list(check_fields(FIELDS, request))
+    if any(not finding.rehearsable for finding in findings):
+        return findings
+    return [*findings, *_check_documented(request)]
+
+
+def hyperparameters(request: Request) -> dict[str, Any]:
+    """Take the hyperparameters out of a checked request, without those left to the service."""
+    stated = request["method"]["reinforcement"].get("hyperparameters", {})
+    return {name: value for name, value in stated.items() if value not in _UNSAID}
+
+
+def translate(stated: Mapping[str, Any], overrides: Mapping[str, Any]) -> Translated:
+    """Turn hyperparameters into inner names; what this API lacks can only be overridden."""
+    shared = {name: inner for name, inner in BEDROCK_HYPERPARAMETERS.items() if name in overrides}
+    shared.pop("learningRate", None)
+    translated = prefer_overrides(HYPERPARAMETERS, stated, overrides)
+    translated |= prefer_overrides(shared, {}, overrides)
+    translated["learning_rate"] = _learning_rate(stated, overrides)
+    return translated
+
+
+def job_name(request: Request) -> str | None:  # noqa: ARG001
+    """Say that this dialect has no job names."""
+    return None
+
+
+def model_id(request: Request) -> str:
+    """Take `model`."""
+    model: str = request["model"]
+    return model
+
+
+def grader_arn(request: Request) -> str:
+    """Take the grader's `function`."""
+    arn: str = request["method"]["reinforcement"]["grader"]["lambda"]["function"]
+    return arn
+
+
+def names_validation(request: Request) -> bool:
+    """Whether `validation_file` is named."""
+    return "validation_file" in request
+
+
+def _learning_rate(
+    stated: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> tuple[float, Provenance]:
+    base = overrides.get("learningRate", BASE_LEARNING_RATE.value)
+    multiplier = overrides.get(MULTIPLIER, stated.get(MULTIPLIER, 1.0))
+    changed = [name for name in ("learningRate", MULTIPLIER) if name in overrides]
+    product = f"{MULTIPLIER} {multiplier} × base rate {base}"
+    if changed:
+        where = ", ".join(f"local.overrides.{name}" for name in changed)
+        return base * multiplier, Provenance("override", f"{product}: {where}")
+    assumed = f"{product}; Bedrock's base rate is not known: {BASE_LEARNING_RATE.source}"
+    return base * multiplier, Provenance("assumed", assumed)
+
+
+def _check_documented(request: Request) -> Iterator[Finding]:
+    names = {**HYPERPARAMETERS, MULTIPLIER: MULTIPLIER}
+    yield from check_floors(hyperparameters(request), names=names, path=HYPERPARAMETERS_PATH)
+    yield from check_lambda_region(
+        grader_arn(request), path=LAMBDA_PATH, regions=("us-west-2",), source=sources.UG_OPENAI
+    )
+    model = request["model"]
+    if model not in OPEN_WEIGHT_RFT_MODELS:
+        yield Finding(
+            path="model",
+            value=model,
+            rule="a model that RFT is documented for: " + ", ".join(OPEN_WEIGHT_RFT_MODELS),
+            source=sources.UG_OPENAI,
+            problem="not offered for reinforcement fine-tuning",
+            hint=did_you_mean(model, OPEN_WEIGHT_RFT_MODELS),
+        )

@@ -1,0 +1,224 @@
+"""Read a recipe from a name, a file or a text, and refuse whatever can't be rehearsed.
+
+Deliberately stops at the first problem that makes a rehearsal meaningless and collects the rest:
+a value that only Bedrock would refuse is kept as a refusal.
+Sources: the checks in `bedrock_rft_sim.recipe.dialects`; `bedrock_rft_sim.recipe.local`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.recipe.complaints import complain
+from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Finding
+from bedrock_rft_sim.recipe.dialects.finding import Keys, Plain, described, did_you_mean, dotted
+from bedrock_rft_sim.recipe.local import BedrockLocal, Local, OpenAILocal
+from bedrock_rft_sim.recipe.reader import SIZE_MAX, Document, read_document
+from bedrock_rft_sim.recipe.recipe import PROBLEMS, Recipe
+from bedrock_rft_sim.recipe.resolve import resolve
+from bedrock_rft_sim.recipe.sets import apply_sets
+from bedrock_rft_sim.recipe.shipped import find_recipe, find_reward, is_bare
+
+_LOCAL: Final = "local"
+_LOCAL_MODELS: Final[dict[DialectName, type[Local]]] = {
+    "bedrock": BedrockLocal,
+    "openai": OpenAILocal,
+}
+_NAME_MAX: Final = 63
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where each value came from, for messages."""
+
+    name: str
+    document: Document
+    behind: dict[Keys, str]
+
+    def where(self, keys: Keys) -> str:
+        """Name the --set or the file and line behind a path."""
+        for length in range(len(keys), 0, -1):
+            if keys[:length] in self.behind:
+                return self.behind[keys[:length]]
+        return f"{self.name}:{self.document.line(keys)}"
+
+
+def load_recipe(source: str | Path, *, sets: Sequence[str] = ()) -> Recipe:
+    """Read a shipped recipe by its bare name, or a file."""
+    path = find_recipe(source) if isinstance(source, str) and is_bare(source) else Path(source)
+    return parse_recipe(_read(path), name=str(path), path=path.resolve(), sets=sets)
+
+
+def parse_recipe(
+    text: str, *, name: str, path: Path | None = None, sets: Sequence[str] = ()
+) -> Recipe:
+    """Read a recipe from its text; `name` is what messages call it."""
+    document = read_document(text, name=name)
+    data = _as_mapping(document.data, name=name)
+    places = _Places(name, document, apply_sets(data, sets))
+    request = {key: value for key, value in data.items() if key != _LOCAL}
+    dialect = _tell_dialect(request, places)
+    refusals = _check_request(dialect, request, places)
+    local = _check_local(dialect, data.get(_LOCAL), places)
+    local = _check_validation(dialect, request, local, places=places)
+    settings, provenance = resolve(dialect, request, local)
+    return Recipe(
+        name=_folder_name(DIALECTS[dialect].job_name(request) or Path(name).stem),
+        path=path,
+        text=text,
+        dialect=dialect,
+        request=request,
+        local=local,
+        settings=settings,
+        refusals=refusals,
+        provenance=provenance,
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > SIZE_MAX:
+            found = f"{path.stat().st_size} bytes"
+            expected = f"at most {SIZE_MAX} bytes"
+            raise RecipeError("too large", where=str(path), expected=expected, found=found)
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise RecipeError(
+            "can't read the recipe",
+            where=str(path),
+            expected="a YAML or JSON file, or the bare name of a shipped recipe",
+            found=error.strerror,
+        ) from error
+    except UnicodeDecodeError as error:
+        found = f"byte {error.object[error.start]:#04x} at position {error.start}"
+        raise RecipeError("not UTF-8", where=str(path), expected="UTF-8", found=found) from error
+
+
+def _as_mapping(data: Plain, *, name: str) -> dict[str, Any]:
+    if isinstance(data, dict):
+        return data
+    found = "nothing" if data is None else described(data)
+    expected = "the request's keys and local:"
+    raise RecipeError("not a recipe", where=name, expected=expected, found=found)
+
+
+def _tell_dialect(request: dict[str, Any], places: _Places) -> DialectName:
+    own = {name: [key for key in request if key in DIALECTS[name].KEYS] for name in DIALECTS}
+    if all(own.values()):
+        one, other = (keys[0] for keys in own.values())
+        raise RecipeError(
+            "two dialects in one recipe",
+            where=places.where((other,)),
+            expected="either create_model_customization_job's keys or fine_tuning.jobs' keys",
+            found=f"{one} and {other}",
+        )
+    for name, keys in own.items():
+        if keys:
+            return name
+    known = sorted(key for dialect in DIALECTS.values() for key in dialect.KEYS)
+    first = next(iter(request), None)
+    raise RecipeError(
+        "neither dialect",
+        where=places.where((first,) if first else ()),
+        expected="jobName, customizationConfig, ... or model, method, ...",
+        found=", ".join(request) or "no request",
+        hint=did_you_mean(first, known) if first else None,
+    )
+
+
+def _check_request(
+    dialect: DialectName, request: dict[str, Any], places: _Places
+) -> tuple[Finding, ...]:
+    findings = list(DIALECTS[dialect].check(request))
+    for finding in findings:
+        if not finding.rehearsable:
+            raise _as_error(finding, places)
+    return tuple(findings)
+
+
+def _as_error(finding: Finding, places: _Places) -> RecipeError:
+    missing = finding.problem == "missing key"
+    hint = finding.hint or _hint(finding)
+    return RecipeError(
+        f"{finding.problem} {finding.path}",
+        where=places.where(finding.keys),
+        expected=f"{finding.rule} ({finding.source})",
+        found="nothing" if missing else described(finding.value),
+        hint=hint,
+    )
+
+
+def _hint(finding: Finding) -> str | None:
+    if finding.problem == "unknown key" and "." not in finding.path:
+        return did_you_mean(finding.path, [_LOCAL])
+    quoted = finding.problem == "wrong type" and isinstance(finding.value, str)
+    return "a number in quotes is a string" if quoted and "number" in finding.rule else None
+
+
+def _check_local(dialect: DialectName, data: Plain, places: _Places) -> Local:
+    if not isinstance(data, dict):
+        raise RecipeError(
+            "missing key local" if data is None else "wrong type local",
+            where=places.where((_LOCAL,)),
+            expected="local: with at least model, trainingData and reward",
+            found="nothing" if data is None else described(data),
+        )
+    model = _LOCAL_MODELS[dialect]
+    try:
+        local = model.model_validate(data)
+    except ValidationError as error:
+        details = error.errors(include_url=False)[0]
+        keys = (_LOCAL, *details["loc"])
+        raise complain(details, model=model, where=places.where(keys)) from error
+    for name in ("trainingData", "validationData"):
+        _check_source(getattr(local, name), where=places.where((_LOCAL, name)), name=name)
+    if is_bare(local.reward):
+        find_reward(local.reward, where=places.where((_LOCAL, "reward")))
+    return local
+
+
+def _check_source(text: str | None, *, where: str, name: str) -> None:
+    if text is None or not is_bare(text):
+        return
+    kind, colon, count = text.partition(":")
+    if kind == PROBLEMS and (not colon or re.fullmatch(r"[1-9][0-9]{0,6}", count)):
+        return
+    raise RecipeError(
+        f"unknown data local.{name}",
+        where=where,
+        expected="problems, problems:N with N of at least 1, or a path to a .jsonl file",
+        found=text,
+        hint=did_you_mean(text, [PROBLEMS]) or "a file of yours needs a slash or its suffix",
+    )
+
+
+def _check_validation(
+    dialect: DialectName, request: dict[str, Any], local: Local, *, places: _Places
+) -> Local:
+    named = DIALECTS[dialect].names_validation(request)
+    if not named or local.validationData is not None:
+        return local
+    if local.trainingData.partition(":")[0] == PROBLEMS:
+        filled = local.model_copy(update={"validationData": PROBLEMS})
+        filled.model_fields_set.discard("validationData")  # nobody stated it
+        return filled
+    keys: Keys = ("validationDataConfig",) if dialect == "bedrock" else ("validation_file",)
+    raise RecipeError(
+        "nothing stands in for the validation file",
+        where=places.where(keys),
+        expected="local.validationData, a path to a .jsonl file",
+        found=f"{dotted(keys)} without it",
+        hint=f"add local.validationData, or remove {dotted(keys)}",
+    )
+
+
+def _folder_name(name: str) -> str:
+    safe = re.sub(r"[^A-Za-z0-9+._-]+", "-", name).strip("-.")[:_NAME_MAX]
+    return safe or "run"

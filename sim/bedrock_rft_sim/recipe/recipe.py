@@ -1,0 +1,157 @@
+"""The recipe as everything else sees it: checked, frozen, resolved.
+
+Deliberately has no setters and reads no data file; `payload` is all that could ever be sent.
+Sources: none of its own.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.contract.defaults import Provenance
+from bedrock_rft_sim.contract.sources import HERE
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Finding, RecordShape
+from bedrock_rft_sim.recipe.local import Local
+from bedrock_rft_sim.recipe.settings import Settings
+from bedrock_rft_sim.recipe.shipped import find_reward, is_bare
+
+PROBLEMS = "problems"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemSource:
+    """The built-in problem generator, in place of a file."""
+
+    count: int | None
+    """How many problems; None leaves it to the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A request, word for word, and the rehearsal that was asked for."""
+
+    name: str
+    """Safe as a folder's name: the job's name, else the file's stem."""
+    path: Path | None
+    """The file it came from."""
+    text: str
+    """As written."""
+    dialect: DialectName
+    request: dict[str, Any]
+    """The cloud half, as Bedrock would get it."""
+    local: Local
+    settings: Settings
+    refusals: tuple[Finding, ...]
+    """What Bedrock would refuse, although it can be rehearsed."""
+    provenance: dict[str, Provenance]
+    """Where each setting comes from: fields of Settings, and `local.` names."""
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths start."""
+        return self.path.parent if self.path else Path.cwd()
+
+    @property
+    def training_source(self) -> Path | ProblemSource:
+        """What stands in for the training file."""
+        return self._source(self.local.trainingData)
+
+    @property
+    def validation_source(self) -> Path | ProblemSource | None:
+        """What stands in for the validation file; None where there is none or a split."""
+        chosen = self.local.validationData
+        return None if chosen is None else self._source(chosen)
+
+    @property
+    def reward_path(self) -> Path:
+        """The reward's file, folder or archive."""
+        reward = self.local.reward
+        return find_reward(reward) if is_bare(reward) else self._path(reward)
+
+    @property
+    def model(self) -> str:
+        """The model's name, or its folder as an absolute path."""
+        folder = self._path(self.local.model)
+        if folder.is_dir() and not is_bare(self.local.model):
+            return str(folder)
+        if self.local.model.startswith((".", "/", "~")):
+            raise RecipeError(
+                "no such model folder",
+                where=self.where("local.model"),
+                expected="tiny, a folder, or a Hub id",
+                found=str(folder),
+            )
+        return self.local.model
+
+    @property
+    def base_model(self) -> str:
+        """The cloud model's id."""
+        return DIALECTS[self.dialect].model_id(self.request)
+
+    @property
+    def grader_arn(self) -> str:
+        """The reward function's ARN."""
+        return DIALECTS[self.dialect].grader_arn(self.request)
+
+    @property
+    def record_shape(self) -> RecordShape:
+        """Which record shape generated problems take."""
+        return DIALECTS[self.dialect].RECORD_SHAPE
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What is different because this machine is small, under the dialect's names."""
+        return self.local.overrides.model_dump(exclude_none=True)
+
+    @property
+    def recipe_hash(self) -> str:
+        """Tell two recipes apart by what they mean, not by how they are written."""
+        meaning = json.dumps(self.resolved(), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(meaning.encode()).hexdigest()
+
+    def where(self, path: str) -> str:
+        """Name the file for a message about a dotted path."""
+        return f"{self.path or self.name}, {path}"
+
+    def resolved(self) -> dict[str, Any]:
+        """Say everything as understood, JSON-ready, with the origin of each value."""
+        return {
+            "name": self.name,
+            "dialect": self.dialect,
+            "request": copy.deepcopy(self.request),
+            "settings": self._with_origins(asdict(self.settings), prefix=""),
+            "local": self._with_origins(self._flat_local(), prefix="local."),
+            "overrides": self.overrides,
+            "refusals": [str(finding) for finding in self.refusals],
+        }
+
+    def payload(self) -> dict[str, Any] | None:
+        """Give the request for Bedrock; None where Bedrock would refuse it."""
+        return None if self.refusals else copy.deepcopy(self.request)
+
+    def _source(self, text: str) -> Path | ProblemSource:
+        name, colon, count = text.partition(":")
+        if name == PROBLEMS:
+            return ProblemSource(int(count) if colon else None)
+        return self._path(text)
+
+    def _path(self, text: str) -> Path:
+        return (self.folder / Path(text).expanduser()).resolve()
+
+    def _flat_local(self) -> dict[str, Any]:
+        values = self.local.model_dump(by_alias=True, exclude={"overrides", "training"})
+        function = values.pop("lambda")
+        return values | {f"lambda.{name}": value for name, value in function.items()}
+
+    def _with_origins(self, values: dict[str, Any], *, prefix: str) -> dict[str, Any]:
+        unsaid = Provenance("assumed", HERE)
+        return {
+            name: {"value": value, **asdict(self.provenance.get(prefix + name, unsaid))}
+            for name, value in values.items()
+        }

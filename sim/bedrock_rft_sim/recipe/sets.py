@@ -1,0 +1,89 @@
+"""Apply `--set a.b.c=value` to what was read, remembering where each value came from.
+
+Deliberately leaves judging keys and values to the checks that follow: a misspelt key given here
+gets the same message as one in the file. Paths given here are relative to the current folder.
+Sources: this project's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.recipe.dialects.finding import Keys, Plain, described, did_you_mean, dotted
+from bedrock_rft_sim.recipe.reader import read_scalar
+from bedrock_rft_sim.recipe.shipped import is_bare
+
+_FILES: Final = frozenset(
+    {("local", "trainingData"), ("local", "validationData"), ("local", "reward")}
+)
+
+
+def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[Keys, str]:
+    """Change `data` in place; return the --set behind each changed path."""
+    behind: dict[Keys, str] = {}
+    for text in sets:
+        where = f"--set {text}"
+        path, equals, value_text = text.partition("=")
+        keys = tuple(path.strip().split("."))
+        if not equals or not all(keys):
+            raise RecipeError(
+                "not an assignment",
+                where=where,
+                expected="a dotted path, =, a value",
+                found=text,
+                hint="for example --set local.seed=1",
+            )
+        value = read_scalar(value_text, where=where)
+        behind |= dict.fromkeys(_place(data, keys, value, where=where), where)
+    return behind
+
+
+def _place(data: dict[str, Any], keys: tuple[str, ...], value: Plain, *, where: str) -> list[Keys]:
+    """Put the value in its place and list the paths that exist because of it."""
+    holder: Plain = data
+    placed: Keys = ()
+    made: list[Keys] = []
+    for key in keys[:-1]:
+        step = _step(holder, key, placed, where=where)
+        placed = (*placed, step)
+        if isinstance(holder, dict) and step not in holder:
+            holder[step] = {}
+            made.append(placed)
+        holder = holder[step]
+    last = _step(holder, keys[-1], placed, where=where)
+    placed = (*placed, last)
+    if isinstance(value, str) and (placed in _FILES or _is_model_path(placed, value)):
+        value = _from_here(value)
+    holder[last] = value
+    return [*made, placed]
+
+
+def _step(holder: Plain, key: str, placed: Keys, *, where: str) -> str | int:
+    if isinstance(holder, dict):
+        return key
+    if isinstance(holder, list):
+        if key.isdecimal() and int(key) < len(holder):
+            return int(key)
+        expected = f"a position from 0 to {len(holder) - 1}" if holder else "entries; it is empty"
+        raise RecipeError(
+            f"no entry {key} in {dotted(placed)}", where=where, expected=expected, found=key
+        )
+    raise RecipeError(
+        f"{dotted(placed)} has no keys below it",
+        where=where,
+        expected="a path to a single value",
+        found=described(holder),
+        hint=did_you_mean(key, [str(placed[-1])]),
+    )
+
+
+def _is_model_path(placed: Keys, value: str) -> bool:
+    # A Hub id has a slash too, so only a path that looks like nothing else is one.
+    return placed == ("local", "model") and value.startswith((".", "~"))
+
+
+def _from_here(value: str) -> str:
+    return value if is_bare(value) else str(Path(value).expanduser().resolve())

@@ -1,0 +1,69 @@
+"""Find what came with the package by its bare name, from a checkout and from a wheel alike.
+
+Deliberately never falls back: a bare name is a shipped thing, anything else a path.
+Sources: this project's packaging.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.recipe.dialects.finding import did_you_mean
+
+
+def is_bare(name: str) -> bool:
+    """Whether this is a shipped name: no slash, no suffix."""
+    return not any(mark in name for mark in ("/", "\\", ".")) or name.startswith("problems:")
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """List the recipes that came with the package, by bare name."""
+    return {path.stem: path for path in sorted(_recipes_folder().glob("*.yaml"))}
+
+
+def shipped_rewards() -> dict[str, Path]:
+    """List the rewards that came with the package, by bare name."""
+    return {
+        path.stem: path
+        for path in sorted(_rewards_folder().glob("*.py"))
+        if not path.stem.startswith("_")
+    }
+
+
+def find_recipe(name: str) -> Path:
+    """Find a shipped recipe."""
+    return _find(name, shipped_recipes(), kind="recipe")
+
+
+def find_reward(name: str, *, where: str | None = None) -> Path:
+    """Find a shipped reward; `where` is the place that asked for it."""
+    return _find(name, shipped_rewards(), kind="reward", where=where)
+
+
+def _find(name: str, known: dict[str, Path], *, kind: str, where: str | None = None) -> Path:
+    if name in known:
+        return known[name]
+    suffix = ".yaml" if kind == "recipe" else ".py"
+    raise RecipeError(
+        f"no {kind} of that name is shipped",
+        where=where,
+        expected="one of " + ", ".join(known) if known else "a path",
+        found=name,
+        hint=did_you_mean(name, known) or f"a file of yours needs a slash or its {suffix}",
+    )
+
+
+def _recipes_folder() -> Path:
+    return _shipped("configs")
+
+
+def _rewards_folder() -> Path:
+    return _shipped("rewards")
+
+
+def _shipped(name: str) -> Path:
+    """Return a folder that the wheel carries inside the package and a checkout has at its top."""
+    package = Path(__file__).resolve().parents[1]
+    in_wheel = package / name
+    return in_wheel if in_wheel.is_dir() else package.parents[1] / name

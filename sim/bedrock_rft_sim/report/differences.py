@@ -1,0 +1,56 @@
+"""What a recipe says differently from the defaults, and where each value comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bedrock_rft_sim.contract import defaults
+from bedrock_rft_sim.contract.defaults import Default
+from bedrock_rft_sim.recipe.dialects import DIALECTS
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value that is not the default."""
+
+    name: str
+    value: Any
+    default: Any
+    """None where there is no default."""
+    has_default: bool
+    origin: str
+    """stated, override, documented or assumed."""
+    source: str
+
+
+def differences(resolved: Mapping[str, Any]) -> list[Difference]:
+    """Return settings and local values of a resolved recipe that differ from their defaults."""
+    table = _defaults(resolved)
+    found = []
+    for prefix, section in (("", "settings"), ("local.", "local")):
+        for name, entry in (resolved.get(section) or {}).items():
+            default = table.get(prefix + name)
+            value = entry.get("value")
+            unset = default is None and value in (None, {}, [], "")
+            if unset or (default is not None and default.value == value):
+                continue
+            found.append(
+                Difference(
+                    prefix + name,
+                    value,
+                    default.value if default else None,
+                    default is not None,
+                    str(entry.get("origin")),
+                    str(entry.get("source")),
+                )
+            )
+    return found
+
+
+def _defaults(resolved: Mapping[str, Any]) -> dict[str, Default]:
+    dialect = DIALECTS.get(resolved.get("dialect", ""))
+    own: Mapping[str, Default] = dialect.DEFAULTS if dialect is not None else {}
+    local = {f"local.{name}": default for name, default in defaults.LOCAL.items()}
+    return {**defaults.ALGORITHM, **own, **local}

@@ -1,0 +1,240 @@
+"""One self-contained HTML page about a run: the verdict, the curves, the answers, the ledger.
+
+Everything from the run is untrusted text: the template escapes it, the script inserts it as text,
+and the page's policy runs the two scripts that came with it and asks for nothing.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bedrock_rft_sim.contract import ledger
+from bedrock_rft_sim.diagnosis.verdicts import Evidence, Verdict, headline, judge
+from bedrock_rft_sim.report import scripts
+from bedrock_rft_sim.report.answers import VALIDATION, Answers
+from bedrock_rft_sim.report.batches import Batch
+from bedrock_rft_sim.report.differences import differences
+from bedrock_rft_sim.report.graphs import console_graphs
+from bedrock_rft_sim.report.reading import Run, read_run
+from bedrock_rft_sim.report.series import console_series, local_series
+from bedrock_rft_sim.report.visible import visible
+from bedrock_rft_sim.runs import RunFolder, disk
+
+LIVE_EVERY_MS: Final = 2000
+PROVENANCE: Final = ("git_revision", "recipe_hash", "reward_hash", "data_hash", "micro_batch",
+                     "resumed_from_step", "ended")  # fmt: skip
+RECORD_FIELDS: Final = (*PROVENANCE, "error", "started", "versions", "device")
+"""What a run that ended early may lack."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run and what the rules say about it."""
+
+    run: Run
+    headline: str
+    verdicts: list[Verdict]
+    remarks: list[str]
+    """What was found wrong in the folder and mended or left out."""
+    batches: list[Batch]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON-ready data, without the answers."""
+        lines = self.run.lines
+        return {
+            "run": self.run.folder.name,
+            "folder": str(self.run.folder.path),
+            "status": self.run.status,
+            "step": self.run.last_step,
+            "error": self.run.record.get("error"),
+            "headline": self.headline,
+            "verdicts": [verdict.as_json() for verdict in self.verdicts],
+            "remarks": self.remarks,
+            "first": lines[0] if lines else None,
+            "last": lines[-1] if lines else None,
+        }
+
+
+class Page:
+    """The page of one run; written anew, it reads only what is new."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._answers = Answers(folder)
+        self._batches: list[Batch] = []
+
+    def write(self) -> None:
+        """Write report.html into the run folder, which must be open for writing."""
+        self._folder.write_report(self.render())
+
+    def save(self, path: Path) -> Path:
+        """Write the page to any file, whether or not the run goes on.
+
+        Raises:
+            RunFolderError: the disk refuses.
+        """
+        html = self.render().encode()
+        with disk.named_errors(path, "write the report"):
+            disk.replace_file(path, html, durable=False)
+        return path
+
+    def render(self, *, live: bool = False) -> str:
+        """Return the page; a `live` one goes on asking its server for more."""
+        summary = self.summary()
+        run = summary.run
+        context = {
+            "run": run,
+            "record": {**dict.fromkeys(RECORD_FIELDS), **run.record, "status": run.status},
+            "resolved": run.resolved,
+            "provenance": PROVENANCE,
+            "remarks": summary.remarks,
+            "facts": _facts(run),
+            "took": _took(run),
+            "differences": differences(run.resolved),
+            "ledger": ledger.rows_here(
+                run.resolved.get("dialect", ""), run.resolved.get("settings") or {}
+            ),
+            "graphs": _ours(_inline(console_graphs(run.lines))),
+            "data": _ours(scripts.embedded_json(_data(summary, live=live))),
+            "batches": [] if live else summary.batches,
+            "css": _ours(scripts.own("page.css")),
+            "js": _ours(scripts.own("page.js")),
+            "plotly": (scripts.plotly() or ("",))[0],
+            "policy": scripts.policy(live=live),
+            "verdicts": summary.verdicts,
+            "headline": summary.headline,
+        }
+        html = str(_template().render(context))
+        return html.encode("utf-8", "replace").decode()  # half a surrogate pair has no UTF-8
+
+    def data(self) -> dict[str, Any]:
+        """Return what the page's script draws, for a page that follows the run."""
+        summary = self.summary()
+        return _data(summary, live=summary.run.going_on)
+
+    def batch(self, identity: str) -> str | None:
+        """Return one step's packed answers, as of the last time the run was read."""
+        return next((b.packed for b in self._batches if b.id == identity), None)
+
+    def summary(self) -> Summary:
+        """Read the run as it is now and judge it."""
+        run = read_run(self._folder)
+        self._batches, remarks = self._answers.read(run)
+        evidence = evidence_of(run, self._batches)
+        verdicts = judge(evidence)
+        told = headline(evidence, verdicts)
+        return Summary(run, told, verdicts, [*run.remarks, *remarks], self._batches)
+
+
+def write_page(folder: RunFolder) -> None:
+    """Write report.html from what the run folder holds."""
+    Page(folder).write()
+
+
+def render(folder: RunFolder) -> str:
+    """Return the page as HTML."""
+    return Page(folder).render()
+
+
+def evidence_of(run: Run, batches: list[Batch]) -> Evidence:
+    """Return what the rules look at."""
+    trained = [batch for batch in batches if batch.kind != VALIDATION and batch.answers]
+    components = frozenset().union(*(batch.components for batch in trained))
+    return Evidence(
+        lines=run.lines,
+        looping={batch.step: batch.looping for batch in trained},
+        reward_components=components if trained else None,
+        timeout_s=run.local("lambda.timeout"),
+        inference_max_tokens=run.setting("inference_max_tokens"),
+    )
+
+
+def _data(summary: Summary, *, live: bool) -> dict[str, Any]:
+    run = summary.run
+    return {
+        "name": visible(run.folder.name),
+        "status": visible(run.status),
+        "live": live,
+        "every_ms": LIVE_EVERY_MS,
+        "step": run.last_step,
+        "total": (run.record.get("steps") or {}).get("total") or run.last_step,
+        "per_event": run.local("lambda.batchSize"),
+        "headline": summary.headline,
+        "verdicts": [{**v.as_json(), "says": visible(v.says)} for v in summary.verdicts],
+        "graphs": [
+            {**asdict(graph), "sparse": graph.sparse}
+            for graph in (*console_series(run.lines), *local_series(run.lines))
+        ],
+        "batches": [
+            {"id": b.id, "kind": b.kind, "step": b.step, "answers": b.answers, "kept": b.kept}
+            for b in summary.batches
+        ],
+    }
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    """Return what stands under the title: name and value."""
+    device = (run.record.get("device") or {}).get("type")
+    steps = run.record.get("steps") or {}
+    data = run.record.get("data") or {}
+    facts = [
+        ("step", f"{run.last_step} of {steps['total']}" if "total" in steps else None),
+        ("model", run.local("model")),
+        ("stands in for", _base_model(run)),
+        ("device", device),
+        ("seed", run.record.get("seed")),
+        ("training prompts", data.get("train_prompts")),
+        ("validation prompts", data.get("validation_prompts")),
+    ]
+    return [(name, visible(value)) for name, value in facts if value is not None]
+
+
+def _base_model(run: Run) -> str | None:
+    request = run.resolved.get("request") or {}
+    found = request.get("baseModelIdentifier") or request.get("model")
+    return None if found is None else str(found)
+
+
+def _took(run: Run) -> str | None:
+    """Return how long the run took; None where a time is missing or foreign."""
+    try:
+        started, ended = (
+            datetime.datetime.fromisoformat(str(run.record.get(key)))
+            for key in ("started", "ended")
+        )
+        seconds = round((ended - started).total_seconds())
+    except (ValueError, TypeError):
+        return None
+    hours, minutes = divmod(seconds // 60, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds % 60:02d} s" if minutes else f"{seconds} s"
+
+
+def _template() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bedrock_rft_sim.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["visible"] = visible
+    return environment.get_template("page.html.jinja")
+
+
+def _ours(text: str) -> Any:
+    """Mark as not to be escaped: our own files, our own drawing, JSON that escaped itself."""
+    import markupsafe
+
+    return markupsafe.Markup(text)  # noqa: S704
+
+
+def _inline(svg: str) -> str:
+    """Drop the XML declaration and doctype, which do not belong inside HTML."""
+    return svg[svg.index("<svg") :]

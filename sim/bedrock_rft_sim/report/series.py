@@ -1,0 +1,127 @@
+"""Which graphs a report has: the console's six under its titles, then the local ones.
+
+A graph holds series of (step, value); a step without a value leaves a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bedrock_rft_sim.contract.metrics import METRICS, metric
+from bedrock_rft_sim.diagnosis.verdicts.evidence import is_number
+
+Lines = Sequence[Mapping[str, Any]]
+
+CONSOLE_ORDER: Final = (
+    "Training rewards",
+    "Validation rewards",
+    "Training episode lengths",
+    "Validation episode lengths",
+    "Policy entropy",
+    "Gradient norm",
+)
+# Title -> metrics, by inner name; a metric that is a table gives one series per entry.
+LOCAL_GRAPHS: Final = (
+    ("Groups by grades", ("local_groups_mixed", "local_groups_all_right",
+                          "local_groups_all_wrong")),
+    ("Answers", ("local_positive_share", "local_truncated_share", "local_parse_failures")),
+    ("Reward components", ("local_reward_components",)),
+    ("Divergence from the reference", ("local_kl",)),
+    ("Policy loss and advantages", ("actor_pg_loss", "critic_advantages_mean")),
+    ("Grader latency", ("local_grader_latency_p50_s", "local_grader_latency_p95_s",
+                        "local_grader_latency_max_s")),
+    ("Time per step", ("local_seconds",)),
+    ("Speed", ("local_tokens_per_second",)),
+    ("Memory", ("local_peak_memory_mb",)),
+)  # fmt: skip
+SHORT_NAMES: Final = {
+    "local_groups_mixed": "mixed",
+    "local_groups_all_right": "all right",
+    "local_groups_all_wrong": "all wrong",
+    "local_positive_share": "graded above 0",
+    "local_truncated_share": "truncated",
+    "local_parse_failures": "no answer found",
+    "actor_pg_loss": "policy loss",
+    "critic_advantages_mean": "mean advantage",
+    "local_grader_latency_p50_s": "median",
+    "local_grader_latency_p95_s": "95th percentile",
+    "local_grader_latency_max_s": "longest",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a graph."""
+
+    name: str
+    steps: list[int]
+    values: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """One graph: a title, a unit, and its lines."""
+
+    title: str
+    unit: str
+    """Empty where the number has none."""
+    definition: str
+    console: bool
+    """Whether Bedrock's console has it too."""
+    series: list[Series]
+
+    @property
+    def sparse(self) -> bool:
+        """Whether it is measured only now and then, so that its points should be marked."""
+        return self.title.startswith("Validation")
+
+
+def console_series(lines: Lines) -> list[Graph]:
+    """Return the console's graphs, in its order, empty ones included."""
+    by_title = {entry.console_title: entry for entry in METRICS if entry.console_title}
+    found = []
+    for title in CONSOLE_ORDER:
+        entry = by_title[title]
+        series = _series(lines, entry.inner, title)
+        found.append(Graph(title, _unit(entry.unit), entry.definition, True, series))
+    return found
+
+
+def local_series(lines: Lines) -> list[Graph]:
+    """Return the local graphs that have any value."""
+    found = []
+    for title, names in LOCAL_GRAPHS:
+        series = [one for name in names for one in _series(lines, name, SHORT_NAMES.get(name))]
+        definition = "; ".join(_definition(name) for name in names)
+        if series:
+            unit = _unit(metric(names[0]).unit)
+            found.append(Graph(title, unit, definition, False, series))
+    return found
+
+
+def _definition(name: str) -> str:
+    short = SHORT_NAMES.get(name)
+    return f"{short}: {metric(name).definition}" if short else metric(name).definition
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else unit
+
+
+def _series(lines: Lines, name: str, title: str | None) -> list[Series]:
+    tables: dict[str, Series] = {}
+    for line in lines:
+        for label, value in _entries(line.get(name), title or metric(name).definition):
+            series = tables.setdefault(label, Series(label, [], []))
+            series.steps.append(line["step"])
+            series.values.append(value)
+    return list(tables.values())
+
+
+def _entries(value: object, title: str) -> Iterable[tuple[str, float]]:
+    if isinstance(value, dict):
+        yield from ((str(name), float(v)) for name, v in value.items() if is_number(v))
+    elif is_number(value):
+        yield title, float(value)

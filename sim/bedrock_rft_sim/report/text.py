@@ -1,0 +1,58 @@
+"""The report for a terminal: headline, rows of blocks, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bedrock_rft_sim.diagnosis.verdicts import Verdict
+from bedrock_rft_sim.report.reading import Run
+from bedrock_rft_sim.report.series import Graph, Series, console_series, local_series
+from bedrock_rft_sim.report.spark import SPARK_WIDTH, condensed, sparkline
+from bedrock_rft_sim.report.visible import visible
+
+ALSO_SHOWN = ("Groups by grades", "Answers")
+
+
+def text_lines(
+    run: Run, headline: str, verdicts: Sequence[Verdict], remarks: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield (style, line), without control characters; a style is a rule's severity or empty."""
+    total = (run.record.get("steps") or {}).get("total")
+    of = f" of {total}" if total else ""
+    yield "", f"{visible(run.folder.name)}: {visible(run.status)}, step {run.last_step}{of}"
+    yield "", headline
+    for line in str(run.record.get("error") or "").splitlines():
+        yield "problem", f"  {visible(line)}"
+    for remark in remarks:
+        yield "warning", f"note on this folder: {visible(remark)}"
+    yield "", ""
+    yield from (("", line) for line in _graphs([*console_series(run.lines), *_groups(run)]))
+    for verdict in verdicts:
+        if verdict.speaks:
+            yield "", ""
+            yield verdict.severity, f"{verdict.severity}: {verdict.rule}"
+            yield "", f"  {visible(verdict.says)}"
+            yield "", f"  next: {verdict.remedy}"
+
+
+def _groups(run: Run) -> list[Graph]:
+    return [graph for graph in local_series(run.lines) if graph.title in ALSO_SHOWN]
+
+
+def _graphs(graphs: Sequence[Graph]) -> Iterator[str]:
+    rows = [
+        (_name(graph, series), graph.unit, series) for graph in graphs for series in graph.series
+    ]
+    width = max((len(name) for name, _, _ in rows), default=0)
+    for name, unit, series in rows:
+        row = sparkline(condensed(series.values))
+        ends = f"{_number(series.values[0])} → {_number(series.values[-1])} {unit}"
+        yield f"{name:{width}}  {row:{SPARK_WIDTH}}  {ends}".rstrip()
+
+
+def _name(graph: Graph, series: Series) -> str:
+    return graph.title if len(graph.series) == 1 else f"{graph.title}, {visible(series.name)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"

@@ -1,0 +1,16 @@
+"""The run folder: the only room that knows file names on disk."""
+
+from __future__ import annotations
+
+from bedrock_rft_sim.runs.find import find_run, or_under_runs
+from bedrock_rft_sim.runs.folder import SCHEMA_VERSION, RunFolder, is_locked, is_run, remove_unbegun
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "RunFolder",
+    "find_run",
+    "is_locked",
+    "is_run",
+    "or_under_runs",
+    "remove_unbegun",
+]

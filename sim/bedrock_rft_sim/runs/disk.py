@@ -1,0 +1,199 @@
+"""Append whole lines and replace whole files, so that a kill or a full disk leaves no half-truth.
+
+It knows no file name and no step; `bedrock_rft_sim.runs.folder` does. An append reaches the operating
+system at once but is not synced: it survives the death of the process, not that of the machine.
+
+Sources: POSIX (`O_APPEND`, `rename`, `flock`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from bedrock_rft_sim.errors import RunFolderError
+
+_NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+
+
+@contextlib.contextmanager
+def named_errors(path: Path, doing: str, *, step: int | None = None) -> Iterator[None]:
+    """Turn an OSError in the block into a RunFolderError naming file, step and what to do next."""
+    try:
+        yield
+    except RunFolderError:
+        raise
+    except OSError as error:
+        raise RunFolderError(
+            f"can't {doing}",
+            where=str(path),
+            found=(error.strerror or str(error)) + (f", at step {step}" if step else ""),
+            hint=_hint(error.errno),
+        ) from error
+
+
+def _hint(number: int | None) -> str:
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space, then go on with --resume; everything written before is kept"
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "make the folder writable, or choose another one with --out"
+    return "check the disk and the path, then go on with --resume; what was written before is kept"
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append the line and its newline, whole or not at all."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        size = os.fstat(descriptor).st_size
+        try:
+            _write_all(descriptor, (line + "\n").encode())
+        except OSError:
+            with contextlib.suppress(OSError):  # a device such as /dev/full can't be cut
+                os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def replace_file(path: Path, data: bytes, *, durable: bool = True, mode: int = 0o666) -> None:
+    """Put `data` in the file's place in one instant; `durable` also outlives a power cut.
+
+    `mode` is that of a new file, before the umask.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb", opener=partial(os.open, mode=mode)) as file:
+            file.write(data)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if sys.platform == "win32":  # a folder can't be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def dump(value: Mapping[str, Any], *, indent: int | None = None) -> str:
+    """Return JSON; a non-finite number is our own mistake by now and raises ValueError."""
+    separators = (",", ":") if indent is None else (",", ": ")
+    return json.dumps(value, allow_nan=False, indent=indent, separators=separators)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in the file.
+
+    Raises:
+        RunFolderError: the file can't be read or holds no JSON object.
+    """
+    with named_errors(path, "read the file"):
+        text = path.read_bytes()
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise _damaged(path, None, str(error)) from error
+    if not isinstance(value, dict):
+        raise _damaged(path, None, type(value).__name__)
+    return value
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of the file; a torn last line is left out, no file means no lines."""
+    with named_errors(path, "read the file"):
+        if not path.exists():
+            return []
+        lines = path.read_bytes().splitlines()
+    values = []
+    for number, line in enumerate(lines, start=1):
+        value = _parse(line)
+        if value is not None:
+            values.append(value)
+        elif number < len(lines):
+            raise _damaged(path, number, repr(line[:60]))
+    return values
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _damaged(path: Path, line: int | None, found: str) -> RunFolderError:
+    return RunFolderError(
+        "the file is damaged",
+        where=str(path) if line is None else f"{path}:{line}",
+        expected="one JSON object" + ("" if line is None else " per line"),
+        found=found,
+        hint="start the run anew under another name; this folder was changed by something else",
+    )
+
+
+def keep_lines(path: Path, keep: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Rewrite a JSON-lines file with the objects to keep, and return them."""
+    if not path.exists():
+        return []
+    kept = [value for value in read_json_lines(path) if keep(value)]
+    replace_file(path, "".join(dump(value) + "\n" for value in kept).encode())
+    return kept
+
+
+BUSY: Final = PermissionError if sys.platform == "win32" else BlockingIOError
+"""What a lock held by another process raises."""
+
+
+class Lock:
+    """A lock on a file that ends with the process, however the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _lock(self._descriptor)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS_HERE:  # some network disks know no locks
+                self.release()
+                raise
+
+    def release(self) -> None:
+        """Give the lock back; a second time does nothing."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

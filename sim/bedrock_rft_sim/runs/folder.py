@@ -1,0 +1,494 @@
+"""One run's folder: create it, append to it, cut it back for a resume, read it.
+
+It computes nothing and keeps no time: what is written comes from its caller. A file is appended
+line by line or replaced whole, so the folder can be read, and the run killed, at any instant.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bedrock_rft_sim.contract.statuses import IN_PROGRESS, STOPPING
+from bedrock_rft_sim.data import Row
+from bedrock_rft_sim.errors import RunFolderError
+from bedrock_rft_sim.runs.metrics.translate import nova_csv_row
+from bedrock_rft_sim.runs.rollouts import Rollout, from_line, to_line
+from bedrock_rft_sim.runs import disk
+from bedrock_rft_sim.runs.prompts import from_lines, to_lines
+
+SCHEMA_VERSION = 1
+"""Of run.json and of the folder as a whole."""
+
+RECORD = "run.json"
+LOCK = ".lock"
+LATEST = "latest"
+"""A link beside the runs, to the one that was started last."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_STEP = re.compile(r"step-(\d+)(?:\.jsonl)?")
+
+
+class RunFolder:
+    """A run's files; holds the lock from `create` or `open(write=True)` until `close`."""
+
+    def __init__(self, path: Path, lock: disk.Lock | None) -> None:
+        self.path = path
+        self._lock = lock
+
+    @classmethod
+    def create(cls, parent: str | Path, name: str) -> RunFolder:
+        """Make `parent/name` and lock it.
+
+        Raises:
+            RunFolderError: the name is taken or can't be a folder's, or the disk refuses.
+        """
+        path = Path(parent) / _checked(name)
+        with disk.named_errors(path, "create the run folder"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir()
+            except FileExistsError:
+                raise _taken(path) from None
+            folder = cls(path, disk.Lock(path / LOCK))
+        folder._begin()
+        return folder
+
+    @classmethod
+    def open(cls, path: str | Path, *, write: bool = False) -> RunFolder:
+        """Open an existing run to read it, or with `write` to go on with it, locked.
+
+        Raises:
+            RunFolderError: it is no run folder, or another process is writing to it.
+        """
+        folder = cls(Path(path), None)
+        if not is_run(folder.path):
+            raise _no_run(folder.path)
+        folder.read_record()
+        if write:
+            folder._lock = _locked(folder.path)
+            folder._become_latest()
+        return folder
+
+    def close(self) -> None:
+        """Give the lock back; reading stays possible."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Where things are
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def record(self) -> Path:
+        """What ran, on what, and how it ended."""
+        return self.path / RECORD
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe as written."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def resolved(self) -> Path:
+        """The recipe as understood, with assumed marks."""
+        return self.path / "recipe.resolved.json"
+
+    @property
+    def request(self) -> Path:
+        """The payload for Bedrock, or why there is none."""
+        return self.path / "request.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One line per step under the inner names."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def events(self) -> Path:
+        """Job events exactly as bedrock-mantle sends them."""
+        return self.path / "events.jsonl"
+
+    @property
+    def nova_csv(self) -> Path:
+        """The training metrics in Nova's columns."""
+        return self.path / "step_wise_training_metrics.csv"
+
+    @property
+    def trainer_log(self) -> Path:
+        """TRL's own log, untouched."""
+        return self.path / "trainer.jsonl"
+
+    @property
+    def grader_log(self) -> Path:
+        """What the handler printed, and REPORT lines."""
+        return self.path / "grader.log"
+
+    @property
+    def prompts(self) -> Path:
+        """The prompts and references, as graded."""
+        return self.path / "prompts.jsonl"
+
+    @property
+    def model(self) -> Path:
+        """The trained model."""
+        return self.path / "model"
+
+    @property
+    def report(self) -> Path:
+        """The run on one page."""
+        return self.path / "report.html"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / "checkpoints"
+
+    def checkpoint(self, step: int) -> Path:
+        """Return the folder of one step's checkpoint."""
+        return self.checkpoints / f"step-{step:06d}"
+
+    def rollouts(self, step: int) -> Path:
+        """Return the file of one training step's rollouts."""
+        return self.path / "rollouts" / f"step-{step:06d}.jsonl"
+
+    def validation(self, step: int) -> Path:
+        """Return the file of the rollouts validated after this many steps."""
+        return self.path / "validation" / f"step-{step:06d}.jsonl"
+
+    # Writing
+
+    def write_record(self, **fields: object) -> None:
+        """Set fields of run.json; the others stay."""
+        self._assert_ours()
+        known = disk.read_json(self.record) if self.record.exists() else {}
+        text = disk.dump({**known, **fields}, indent=2) + "\n"
+        with disk.named_errors(self.record, "write the run record"):
+            disk.replace_file(self.record, text.encode())
+
+    def write_recipe(
+        self, text: str, *, resolved: Mapping[str, Any], request: Mapping[str, Any]
+    ) -> None:
+        """Keep the recipe as written, as understood, and as Bedrock would get it."""
+        self._assert_ours()
+        for path, content in (
+            (self.recipe, text),
+            (self.resolved, disk.dump(resolved, indent=2) + "\n"),
+            (self.request, disk.dump(request, indent=2) + "\n"),
+        ):
+            with disk.named_errors(path, "write the file"):
+                disk.replace_file(path, content.encode())
+
+    def write_report(self, html: str) -> None:
+        """Write the page about the run."""
+        self._assert_ours()
+        with disk.named_errors(self.report, "write the report"):
+            disk.replace_file(self.report, html.encode())
+
+    def write_prompts(self, train: Iterable[Row], validation: Iterable[Row]) -> None:
+        """Keep what the run trains on and validates with; the same rows give the same bytes."""
+        self._assert_ours()
+        parts = [*to_lines("train", train), *to_lines("validation", validation)]
+        with disk.named_errors(self.prompts, "write the prompts"):
+            disk.replace_file(self.prompts, "".join(parts).encode(), durable=False)
+
+    def append_metrics(self, values: Mapping[str, Any]) -> None:
+        """Append a step's metrics; once the line is there, the step is complete."""
+        self._append(self.metrics, disk.dump(values), step=values.get("step"))
+
+    def append_csv(self, row: Mapping[str, Any]) -> None:
+        """Append a training step to Nova's CSV, under a header if it is the first."""
+        text = _csv([row], header=not self.nova_csv.exists())
+        self._append(self.nova_csv, text, step=row.get("step_number"))
+
+    def append_event(self, event: Mapping[str, Any]) -> None:
+        """Append a job event."""
+        self._append(self.events, disk.dump(event), step=_step_of(event))
+
+    def append_trainer_log(self, values: Mapping[str, Any]) -> None:
+        """Append what TRL logged; give it a `step` so that a resume can cut it back."""
+        self._append(self.trainer_log, disk.dump(values), step=values.get("step"))
+
+    def write_rollouts(self, step: int, rollouts: Iterable[Rollout]) -> None:
+        """Write a training step's rollouts, all or none."""
+        self._write_rollouts(self.rollouts(step), rollouts, step=step)
+
+    def write_validation(self, step: int, rollouts: Iterable[Rollout]) -> None:
+        """Write the rollouts validated after this many steps, all or none."""
+        self._write_rollouts(self.validation(step), rollouts, step=step)
+
+    def unfinished_checkpoint(self, step: int) -> Path:
+        """Return where the trainer writes a checkpoint before it is accepted."""
+        return self.checkpoints / f"checkpoint-{step}"
+
+    def accept_checkpoint(self, step: int) -> None:
+        """Give a completely written checkpoint its name; one without it is never resumed from."""
+        self._assert_ours()
+        with disk.named_errors(self.checkpoint(step), "accept the checkpoint", step=step):
+            self.unfinished_checkpoint(step).replace(self.checkpoint(step))
+
+    def drop_unfinished_checkpoints(self) -> None:
+        """Remove what a kill left half written."""
+        self._assert_ours()
+        with disk.named_errors(self.checkpoints, "remove unfinished checkpoints"):
+            for left in self.checkpoints.glob("checkpoint-*"):
+                shutil.rmtree(left)
+
+    def truncate_after(self, step: int) -> None:
+        """Forget every step after this one, and lines torn by a kill, so that a resume goes on."""
+        self._assert_ours()
+        with disk.named_errors(self.path, "cut the run back", step=step):
+            for path in (self.events, self.trainer_log):
+                disk.keep_lines(path, lambda value: _happened_by(step, value))
+            kept = disk.keep_lines(self.metrics, lambda value: _happened_by(step, value))
+            self._rewrite_csv(kept)
+            for room in ("rollouts", "validation", "checkpoints"):
+                _remove_after(self.path / room, step)
+
+    # Reading
+
+    def read_record(self) -> dict[str, Any]:
+        """Return run.json.
+
+        Raises:
+            RunFolderError: it is damaged, or a later version wrote it.
+        """
+        record = disk.read_json(self.record)
+        if record.get("schema_version") != SCHEMA_VERSION:
+            raise RunFolderError(
+                "the run was written by another version",
+                where=str(self.record),
+                expected=f"schema_version {SCHEMA_VERSION}",
+                found=repr(record.get("schema_version")),
+                hint="read it with the version of bedrock-rft-sim that wrote it",
+            )
+        return record
+
+    def read_resolved(self) -> dict[str, Any]:
+        """Return the recipe as understood."""
+        return disk.read_json(self.resolved)
+
+    def read_prompts(self) -> dict[tuple[str, str], Row]:
+        """Return the rows by set (train or validation) and id; none if none were kept.
+
+        Raises:
+            RunFolderError: the file is damaged.
+        """
+        return from_lines(disk.read_json_lines(self.prompts), source=self.prompts)
+
+    def is_being_written(self) -> bool:
+        """Whether a process is still at work on the run; False for a copy, which has no lock."""
+        goes_on = self.read_record().get("status") in (IN_PROGRESS, STOPPING)
+        return goes_on and is_locked(self.path)
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """Return the metric lines; a torn last one is left out."""
+        return disk.read_json_lines(self.metrics)
+
+    def read_events(self) -> list[dict[str, Any]]:
+        """Return the job events; a torn last one is left out."""
+        return disk.read_json_lines(self.events)
+
+    def read_trainer_log(self) -> list[dict[str, Any]]:
+        """Return TRL's own log lines; a torn last one is left out."""
+        return disk.read_json_lines(self.trainer_log)
+
+    def read_rollouts(self, step: int) -> list[Rollout]:
+        """Return a training step's rollouts."""
+        return _read_rollouts(self.rollouts(step))
+
+    def read_validation(self, step: int) -> list[Rollout]:
+        """Return the rollouts validated after this many steps."""
+        return _read_rollouts(self.validation(step))
+
+    def rollout_steps(self) -> list[int]:
+        """Return the training steps whose rollouts are there, in order."""
+        return sorted(_steps_in(self.path / "rollouts"))
+
+    def validation_steps(self) -> list[int]:
+        """Return the steps after which a validation is there, in order."""
+        return sorted(_steps_in(self.path / "validation"))
+
+    def checkpoint_steps(self) -> list[int]:
+        """Return the steps that have a complete checkpoint, in order."""
+        return sorted(_steps_in(self.checkpoints))
+
+    # How
+
+    def _begin(self) -> None:
+        try:
+            self.write_record(schema_version=SCHEMA_VERSION, name=self.name, status=IN_PROGRESS)
+        except RunFolderError:  # nothing ran yet, so leave no name taken by nothing
+            self.close()
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
+        self._become_latest()
+
+    def _assert_ours(self) -> None:
+        assert self._lock is not None, "opened to read only"
+
+    def _append(self, path: Path, line: str, *, step: int | None) -> None:
+        self._assert_ours()
+        with disk.named_errors(path, "append to the file", step=step):
+            disk.append_line(path, line)
+
+    def _write_rollouts(self, path: Path, rollouts: Iterable[Rollout], *, step: int) -> None:
+        self._assert_ours()
+        text = "".join(to_line(rollout) + "\n" for rollout in rollouts)
+        with disk.named_errors(path, "write the rollouts", step=step):
+            path.parent.mkdir(exist_ok=True)
+            disk.replace_file(path, text.encode(), durable=False)
+
+    def _rewrite_csv(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        # A line without a training reward is the validation before the first step.
+        trained = [line for line in lines if "critic_rewards_mean" in line]
+        if trained:
+            text = _csv([nova_csv_row(line) for line in trained], header=True) + "\n"
+            disk.replace_file(self.nova_csv, text.encode())
+        else:
+            self.nova_csv.unlink(missing_ok=True)
+
+    def _become_latest(self) -> None:
+        link = self.path.parent / LATEST
+        if link.exists() and not link.is_symlink():
+            return  # something of the user's
+        temporary = link.with_name(f".{LATEST}.{self.name}")
+        # A convenience only: some disks and systems know no links.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(self.name, target_is_directory=True)
+            temporary.replace(link)
+
+
+def is_run(path: Path) -> bool:
+    """Whether a run lies there."""
+    return (path / RECORD).is_file()
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of the run that lies there."""
+    lock = path / LOCK
+    if not lock.exists():
+        return False
+    try:
+        disk.Lock(lock).release()
+    except disk.BUSY:
+        return True
+    except OSError:
+        return False  # whoever writes there next will say what is wrong
+    return False
+
+
+def remove_unbegun(path: Path) -> None:
+    """Remove what a kill left of a run before its record was written; anything else stays."""
+    if path.is_dir() and {each.name for each in path.iterdir()} <= {LOCK, f".{RECORD}.tmp"}:
+        shutil.rmtree(path)
+
+
+def _checked(name: str) -> str:
+    if _NAME.fullmatch(name) and name != LATEST:
+        return name
+    raise RunFolderError(
+        "the run's name can't be a folder's name",
+        expected="letters, digits, '.', '_' and '-', starting with a letter or digit; not 'latest'",
+        found=repr(name),
+        hint="choose another name",
+    )
+
+
+def _taken(path: Path) -> RunFolderError:
+    found_run = is_run(path)
+    return RunFolderError(
+        "a run of this name is already there" if found_run else "something else has the run's name",
+        where=str(path),
+        hint=("go on with it by --resume, or " if found_run else "move it away, or ")
+        + "choose another name or another --out",
+    )
+
+
+def _no_run(path: Path) -> RunFolderError:
+    return RunFolderError(
+        "there is no run here",
+        where=str(path),
+        expected="a run folder with run.json",
+        found="a folder without run.json" if path.is_dir() else "no such folder",
+        hint="check the path, or start a new run without --resume",
+    )
+
+
+def _locked(path: Path) -> disk.Lock:
+    try:
+        return disk.Lock(path / LOCK)
+    except (BlockingIOError, PermissionError) as error:
+        raise RunFolderError(
+            "another process is writing to this run",
+            where=str(path),
+            hint="wait until it ends or stop it, then use --resume",
+        ) from error
+
+
+def _step_of(value: Mapping[str, Any]) -> int | None:
+    data = value.get("data")
+    inside = data.get("step") if isinstance(data, Mapping) else None
+    step = value.get("step", inside)
+    return step if isinstance(step, int) else None
+
+
+def _happened_by(step: int, value: Mapping[str, Any]) -> bool:
+    found = _step_of(value)
+    return found is None or found <= step  # a line of no step, such as "Job started", stays
+
+
+def _csv(rows: Sequence[Mapping[str, Any]], *, header: bool) -> str:
+    """Return CSV text without the last newline; an unknown value is an empty cell."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().removesuffix("\n")
+
+
+def _read_rollouts(path: Path) -> list[Rollout]:
+    with disk.named_errors(path, "read the rollouts"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+    return [from_line(line, where=f"{path}:{n}") for n, line in enumerate(lines, start=1)]
+
+
+def _steps_in(folder: Path) -> dict[int, Path]:
+    if not folder.is_dir():
+        return {}
+    found = ((_STEP.fullmatch(path.name), path) for path in folder.iterdir())
+    return {int(match[1]): path for match, path in found if match}
+
+
+def _remove_after(folder: Path, step: int) -> None:
+    for found, path in _steps_in(folder).items():
+        if found <= step:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

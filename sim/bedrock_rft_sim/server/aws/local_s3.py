@@ -1,0 +1,179 @@
+"""The local S3: moto's in memory, and a copy of every object on disk that outlives a restart.
+
+What survives is buckets, keys, contents and content types; versions, policies and tags do not.
+A key never becomes a path: files are named by the hash of bucket and key.
+Sources: Amazon S3 API reference (GetObject, PutObject, CreateBucket).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import parse_qs, quote, unquote
+from xml.etree.ElementTree import fromstring
+
+from bedrock_rft_sim.errors import RehearsalError
+from bedrock_rft_sim.runs.disk import dump, named_errors, read_json, replace_file
+from bedrock_rft_sim.server.aws.answers import Answer
+from bedrock_rft_sim.server.aws.moto_app import REFUSED, MotoApp
+
+MISSING = 404
+
+
+class S3Error(RehearsalError, LookupError):
+    """The local S3 has no such bucket or object, or refuses."""
+
+
+def parse_uri(uri: str) -> tuple[str, str]:
+    """Split `s3://bucket/key`.
+
+    Raises:
+        S3Error: it is none.
+    """
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise S3Error("not an S3 URI", expected="s3://bucket/key", found=repr(uri))
+    return bucket, key
+
+
+class LocalS3:
+    """Objects by bucket and key."""
+
+    def __init__(self, folder: Path, moto: MotoApp | None = None) -> None:
+        self._folder = folder
+        self.moto = moto or MotoApp()
+        self._lock = threading.RLock()
+        self._is_loaded = False
+        with named_errors(folder, "create the folder"):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, uri: str) -> bytes:
+        """Return an object.
+
+        Raises:
+            S3Error: the bucket or the object is not there.
+        """
+        bucket, key = parse_uri(uri)
+        answer = self.call("GET", _path(bucket, key))
+        if answer.status >= REFUSED:
+            raise _missing(answer, bucket, uri)
+        return answer.body
+
+    def has_bucket(self, bucket: str) -> bool:
+        """Whether there is a bucket of this name."""
+        return self.call("HEAD", _path(bucket)).status < REFUSED
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        """Write an object.
+
+        Raises:
+            S3Error: the bucket is not there.
+        """
+        answer = self.call("PUT", _path(bucket, key), body=content)
+        if answer.status >= REFUSED:
+            raise _missing(answer, bucket, f"s3://{bucket}/{key}")
+
+    def call(
+        self,
+        method: str,
+        raw_path: str,
+        *,
+        query: str = "",
+        headers: dict[str, str] | None = None,
+        body: BinaryIO | bytes = b"",
+    ) -> Answer:
+        """Answer one S3 request, and keep on disk what it changed."""
+        self.load()
+        answer = self.moto.call("s3", method, raw_path, query=query, headers=headers, body=body)
+        if method in ("PUT", "POST", "DELETE") and answer.status < REFUSED:
+            with self._lock:
+                self._keep(method, raw_path, query)
+        return answer
+
+    def warm(self) -> None:
+        """Load moto and what was kept, so that the first client need not wait."""
+        self.has_bucket("warm")
+
+    def load(self) -> None:
+        """Fill moto's S3 from the disk, once."""
+        with self._lock:
+            if self._is_loaded:
+                return
+            records = [read_json(path) for path in self._folder.glob("*.json")]
+            for record in sorted(records, key=lambda one: one["key"] is not None):
+                self._put_back(record)
+            self._is_loaded = True
+
+    def _put_back(self, record: dict[str, Any]) -> None:
+        bucket, key = record["bucket"], record["key"]
+        if key is None:
+            self.moto.call("s3", "PUT", _path(bucket))
+            return
+        content = self._file(bucket, key, "object")
+        if content.is_file():
+            headers = {"content-type": record["contentType"]}
+            with content.open("rb") as file:
+                self.moto.call("s3", "PUT", _path(bucket, key), headers=headers, body=file)
+
+    def _keep(self, method: str, raw_path: str, query: str) -> None:
+        bucket, _, key = unquote(raw_path.lstrip("/")).partition("/")
+        is_many = method == "POST" and "delete" in parse_qs(query, keep_blank_values=True)
+        if is_many:
+            self._forget_missing(bucket)
+        elif key:
+            self._keep_object(bucket, key)
+        elif bucket:
+            self._keep_bucket(bucket)
+
+    def _keep_bucket(self, bucket: str) -> None:
+        record = self._file(bucket, None, "json")
+        if self.moto.call("s3", "HEAD", _path(bucket)).status >= REFUSED:
+            record.unlink(missing_ok=True)
+        elif not record.exists():
+            self._write(record, {"bucket": bucket, "key": None})
+
+    def _keep_object(self, bucket: str, key: str) -> None:
+        content, record = self._file(bucket, key, "object"), self._file(bucket, key, "json")
+        answer = self.moto.call("s3", "GET", _path(bucket, key))
+        if answer.status >= REFUSED:
+            record.unlink(missing_ok=True)
+            content.unlink(missing_ok=True)
+            return
+        kinds = {name.lower(): value for name, value in answer.headers}
+        kind = kinds.get("content-type", "binary/octet-stream")
+        with named_errors(content, "keep the object"):
+            replace_file(content, answer.body)
+        self._write(record, {"bucket": bucket, "key": key, "contentType": kind})
+
+    def _forget_missing(self, bucket: str) -> None:
+        for path in self._folder.glob("*.json"):
+            record = read_json(path)
+            if record["bucket"] == bucket and record["key"] is not None:
+                head = self.moto.call("s3", "HEAD", _path(bucket, record["key"]))
+                if head.status == MISSING:
+                    path.unlink(missing_ok=True)
+                    self._file(bucket, record["key"], "object").unlink(missing_ok=True)
+
+    def _file(self, bucket: str, key: str | None, suffix: str) -> Path:
+        name = bucket if key is None else f"{bucket}/{key}"
+        return self._folder / f"{hashlib.sha256(name.encode()).hexdigest()}.{suffix}"
+
+    def _write(self, path: Path, record: dict[str, Any]) -> None:
+        with named_errors(path, "keep the object's name"):
+            replace_file(path, dump(record).encode())
+
+
+def _path(bucket: str, key: str = "") -> str:
+    return f"/{quote(bucket, safe='')}" + (f"/{quote(key)}" if key else "")
+
+
+def _missing(answer: Answer, bucket: str, uri: str) -> S3Error:
+    code = ""
+    if answer.body.startswith(b"<"):
+        code = fromstring(answer.body).findtext("Code") or ""  # noqa: S314 - moto's own answer
+    if code == "NoSuchBucket":
+        return S3Error(f"there is no bucket {bucket!r} in the local S3", where=uri)
+    return S3Error(f"the local S3 has no object at {uri}", found=code or None)

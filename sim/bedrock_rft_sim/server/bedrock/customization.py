@@ -1,0 +1,222 @@
+"""Create, read, list and stop customization jobs.
+
+A request that Bedrock would refuse is refused, with what it breaks and who says so.
+Bedrock's API has no job events, so what the rehearsal does differently is told in a header of
+Create's and Get's answers: `ResponseMetadata.HTTPHeaders` in boto3.
+Assumed: a job's and a model's name in use is a conflict; data out of its limits is refused at once,
+where Bedrock would fail the job in its first phase.
+Sources: botocore service model bedrock/2023-04-20; Amazon Bedrock user guide, rft-submit-job and
+model-customization-monitor.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS
+from bedrock_rft_sim.contract.statuses import PHASES
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.jobs import Job, Phase
+from bedrock_rft_sim.recipe import parse_recipe
+from bedrock_rft_sim.recipe.dialects import bedrock
+from bedrock_rft_sim.server.bedrock.filters import is_ascending, within
+from bedrock_rft_sim.server.bedrock.inputs import prepare
+from bedrock_rft_sim.server.bedrock.names import base_model_arn, find_job, job_arn, model_arn
+from bedrock_rft_sim.server.errors import conflict, invalid, not_found
+from bedrock_rft_sim.server.pages import page
+from bedrock_rft_sim.server.rest import Call, Told
+
+if TYPE_CHECKING:
+    from bedrock_rft_sim.server.state import ServerState
+
+STATUS: Final = {
+    "queued": "InProgress",
+    "validating": "InProgress",
+    "running": "InProgress",
+    "stopping": "Stopping",
+    "stopped": "Stopped",
+    "failed": "Failed",
+    "completed": "Completed",
+}
+_TYPE: Final = "REINFORCEMENT_FINE_TUNING"
+_ECHOED: Final = (
+    "clientRequestToken",
+    "roleArn",
+    "hyperParameters",
+    "trainingDataConfig",
+    "validationDataConfig",
+    "outputDataConfig",
+    "customizationType",
+    "vpcConfig",
+    "customizationConfig",
+)
+_PAGE: Final = 100
+REHEARSAL: Final = "x-rft-rehearsal"
+"""The header; its value is ASCII, each remark ends with a full stop."""
+
+
+class CustomizationJobs:
+    """The operations on customization jobs."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        self._jobs = state.jobs
+        self._creating = threading.Lock()
+
+    def create(self, call: Call) -> Told:
+        """CreateModelCustomizationJob."""
+        request = call.params
+        token = request.get("clientRequestToken")
+        with self._creating:
+            known = self._jobs.with_token("bedrock", token) if token else None
+            if known is not None:
+                return Told({"jobArn": job_arn(known)}, _remarks(known))
+            _check(request, call.region)
+            self._refuse_names_in_use(request)
+            local, code = prepare(self._state, request)
+            stand_in = self._state.mapping.stand_in(bedrock.model_id(request))
+            recipe = {**request, "local": {**stand_in.local("bedrock", request), **local}}
+            self._refuse_unrehearsable(recipe)
+            extra = {
+                "region": call.region,
+                "remarks": stand_in.remarks("bedrock", request),
+                "function": code,
+                "job_tags": request.get("jobTags", []),
+                "model_tags": request.get("customModelTags", []),
+            }
+            name = request["jobName"]
+            job = self._jobs.create(
+                "bedrock", recipe, name=name, request=request, token=token, extra=extra
+            )
+        return Told({"jobArn": job_arn(job)}, _remarks(job))
+
+    def get(self, call: Call) -> Told:
+        """GetModelCustomizationJob."""
+        job = self._found(call)
+        is_done = job.status == "completed"
+        output = {
+            "jobArn": job_arn(job),
+            "jobName": job.name,
+            "outputModelName": job.request["customModelName"],
+            "outputModelArn": model_arn(job) if is_done else None,
+            "status": STATUS[job.status],
+            "statusDetails": _details(job),
+            "failureMessage": job.failure,
+            "creationTime": job.created,
+            "lastModifiedTime": job.modified,
+            "endTime": job.ended,
+            "baseModelArn": base_model_arn(job),
+            "outputModelKmsKeyArn": job.request.get("customModelKmsKeyId"),
+            **{name: job.request.get(name) for name in _ECHOED},
+        }
+        return Told(output, _remarks(job))
+
+    def list(self, call: Call) -> dict[str, Any]:
+        """ListModelCustomizationJobs."""
+        params = call.params
+
+        def is_wanted(job: Job) -> bool:
+            status = STATUS[job.status]
+            is_named = params.get("nameContains", "") in job.name
+            is_so = params.get("statusEquals", status) == status
+            return is_named and is_so and within(job.created, params)
+
+        shown, following = page(
+            self._jobs.list("bedrock"),
+            key=lambda job: (job.created, job.id),
+            is_ascending=is_ascending(params),
+            keep=is_wanted,
+            size=params.get("maxResults", _PAGE),
+            token=params.get("nextToken"),
+        )
+        return {
+            "modelCustomizationJobSummaries": [_summary(job) for job in shown],
+            "nextToken": following,
+        }
+
+    def stop(self, call: Call) -> dict[str, Any]:
+        """StopModelCustomizationJob."""
+        job = self._found(call)
+        if job.has_ended:
+            words = f"the job {job.name} is {STATUS[job.status]} and can't be stopped"
+            raise conflict(words)
+        self._jobs.stop(job.id)
+        return {}
+
+    def _found(self, call: Call) -> Job:
+        identifier = call.params["jobIdentifier"]
+        job = find_job(self._jobs, identifier)
+        if job is None:
+            raise not_found(f"Could not find model customization job {identifier!r}")
+        return job
+
+    def _refuse_names_in_use(self, request: dict[str, Any]) -> None:
+        name, model = request["jobName"], request["customModelName"]
+        for job in self._jobs.list("bedrock"):
+            if job.name == name:
+                raise conflict(f"a model customization job named {name!r} already exists")
+            is_gone = job.status in ("failed", "stopped") or job.extra.get("model_deleted")
+            if job.request["customModelName"] == model and not is_gone:
+                raise conflict(f"a custom model named {model!r} already exists or is being made")
+
+    def _refuse_unrehearsable(self, recipe: dict[str, Any]) -> None:
+        """Refuse at once what would end the job in its first second, such as a bad override."""
+        path = self._state.root / "recipes" / "job.yaml"
+        try:
+            parse_recipe(json.dumps(recipe), name="the job", path=path)
+        except RecipeError as error:
+            raise invalid(str(error)) from None
+
+
+def _check(request: dict[str, Any], region: str) -> None:
+    kind = request.get("customizationType")
+    if kind is not None and kind != _TYPE:
+        raise invalid(f"customizationType {kind} is not simulated; {_TYPE} is")
+    findings = bedrock.check(request)
+    if findings:
+        errors = "error" if len(findings) == 1 else "errors"
+        words = "; ".join(str(finding) for finding in findings)
+        raise invalid(f"{len(findings)} validation {errors} detected: {words}")
+    base = bedrock.model_id(request)
+    if region not in NOVA_RFT_MODELS[base]:
+        offered = ", ".join(NOVA_RFT_MODELS[base])
+        raise invalid(f"{base} is offered for {_TYPE} in {offered}, not in {region}")
+
+
+def _remarks(job: Job) -> dict[str, str]:
+    """Say in a header what differs from the request; what a header can't hold is escaped."""
+    remarks = job.extra.get("remarks", [])
+    words = " ".join(f"{remark.removeprefix('rehearsal: ')}." for remark in remarks)
+    return {REHEARSAL: words.encode("unicode_escape").decode("ascii")} if words else {}
+
+
+def _details(job: Job) -> dict[str, Any]:
+    phases = (job.phases.validation, job.phases.data_processing, job.phases.training)
+    return {name: _phase(phase) for name, phase in zip(PHASES, phases, strict=True)}
+
+
+def _phase(phase: Phase) -> dict[str, Any]:
+    return {
+        "status": phase.status,
+        "creationTime": phase.created,
+        "lastModifiedTime": phase.modified,
+    }
+
+
+def _summary(job: Job) -> dict[str, Any]:
+    is_done = job.status == "completed"
+    return {
+        "jobArn": job_arn(job),
+        "baseModelArn": base_model_arn(job),
+        "jobName": job.name,
+        "status": STATUS[job.status],
+        "statusDetails": _details(job),
+        "creationTime": job.created,
+        "lastModifiedTime": job.modified,
+        "endTime": job.ended,
+        "customModelArn": model_arn(job) if is_done else None,
+        "customModelName": job.request["customModelName"] if is_done else None,
+        "customizationType": job.request["customizationType"],
+    }

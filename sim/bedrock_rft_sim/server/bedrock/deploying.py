@@ -1,0 +1,124 @@
+"""Create, read, list and delete deployments of custom models.
+
+A deployment is active at once: the model is loaded when it is first asked.
+Assumed: a name in use is a ValidationException, since Create lists no ConflictException.
+Sources: botocore service model bedrock/2023-04-20.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from bedrock_rft_sim.server.bedrock.filters import is_ascending, within
+from bedrock_rft_sim.server.bedrock.names import (
+    ACCOUNT,
+    DEPLOYMENT,
+    ID_LENGTH,
+    find_deployment,
+    find_model,
+    model_arn,
+)
+from bedrock_rft_sim.server.errors import invalid, not_found
+from bedrock_rft_sim.server.pages import page
+from bedrock_rft_sim.server.rest import Call
+
+if TYPE_CHECKING:
+    from bedrock_rft_sim.server.state import ServerState
+
+_PAGE: Final = 100
+_LETTERS: Final = string.ascii_lowercase + string.digits
+
+
+class DeploymentOperations:
+    """The operations on deployments."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._jobs = state.jobs
+        self._store = state.deployments
+        self._creating = threading.Lock()
+
+    def create(self, call: Call) -> dict[str, Any]:
+        """CreateCustomModelDeployment."""
+        params = call.params
+        token = params.get("clientRequestToken")
+        with self._creating:
+            for known in self._store.all():
+                if token is not None and known["token"] == token:
+                    return {"customModelDeploymentArn": known["arn"]}
+                if known["modelDeploymentName"] == params["modelDeploymentName"]:
+                    name = known["modelDeploymentName"]
+                    raise invalid(f"a custom model deployment named {name!r} already exists")
+            job = find_model(self._jobs, params["modelArn"])
+            if job is None:
+                raise not_found(f"Could not find custom model {params['modelArn']!r}")
+            own = "".join(secrets.choice(_LETTERS) for _ in range(ID_LENGTH))
+            arn = f"arn:aws:bedrock:{call.region}:{ACCOUNT}{DEPLOYMENT}{own}"
+            deployment = {"id": own, "arn": arn, "token": token, "createdAt": time.time()}
+            deployment |= {"modelArn": model_arn(job), "tags": params.get("tags", [])}
+            deployment["modelDeploymentName"] = params["modelDeploymentName"]
+            deployment["description"] = params.get("description")
+            self._store.put(deployment)
+        return {"customModelDeploymentArn": arn}
+
+    def get(self, call: Call) -> dict[str, Any]:
+        """GetCustomModelDeployment."""
+        found = self._found(call)
+        return {
+            "customModelDeploymentArn": found["arn"],
+            "modelDeploymentName": found["modelDeploymentName"],
+            "modelArn": found["modelArn"],
+            "createdAt": found["createdAt"],
+            "status": "Active",
+            "description": found["description"],
+            "lastUpdatedAt": found["createdAt"],
+        }
+
+    def list(self, call: Call) -> dict[str, Any]:
+        """ListCustomModelDeployments."""
+        params = call.params
+
+        def is_wanted(one: dict[str, Any]) -> bool:
+            return (
+                within(one["createdAt"], params, after="createdAfter", before="createdBefore")
+                and params.get("nameContains", "") in one["modelDeploymentName"]
+                and params.get("statusEquals", "Active") == "Active"
+                and params.get("modelArnEquals", one["modelArn"]) == one["modelArn"]
+            )
+
+        shown, following = page(
+            self._store.all(),
+            key=lambda one: (one["createdAt"], one["id"]),
+            is_ascending=is_ascending(params),
+            keep=is_wanted,
+            size=params.get("maxResults", _PAGE),
+            token=params.get("nextToken"),
+        )
+        summaries = [_summary(one) for one in shown]
+        return {"modelDeploymentSummaries": summaries, "nextToken": following}
+
+    def delete(self, call: Call) -> dict[str, Any]:
+        """DeleteCustomModelDeployment."""
+        self._store.remove(self._found(call)["id"])
+        return {}
+
+    def _found(self, call: Call) -> dict[str, Any]:
+        identifier = call.params["customModelDeploymentIdentifier"]
+        found = find_deployment(self._store, identifier)
+        if found is None:
+            raise not_found(f"Could not find custom model deployment {identifier!r}")
+        return found
+
+
+def _summary(one: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "customModelDeploymentArn": one["arn"],
+        "customModelDeploymentName": one["modelDeploymentName"],
+        "modelArn": one["modelArn"],
+        "createdAt": one["createdAt"],
+        "status": "Active",
+        "lastUpdatedAt": one["createdAt"],
+    }

@@ -1,0 +1,44 @@
+"""The custom-model deployments, one small file each.
+
+Deliberately loads no model: the one who answers does, when it is asked.
+Sources: none of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.runs.disk import dump, named_errors, read_json, replace_file
+
+
+class Deployments:
+    """Deployments by id, as plain data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        with named_errors(folder, "create the folder"):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._known = {path.stem: read_json(path) for path in folder.glob("*.json")}
+
+    def all(self) -> list[dict[str, Any]]:
+        """Return the deployments, newest first."""
+        with self._lock:
+            found = [dict(one) for one in self._known.values()]
+        return sorted(found, key=lambda one: float(one["createdAt"]), reverse=True)
+
+    def put(self, deployment: dict[str, Any]) -> None:
+        """Keep a deployment; its `id` is made here, never by a client."""
+        path = self._folder / f"{deployment['id']}.json"
+        with self._lock, named_errors(path, "write the deployment"):
+            replace_file(path, dump(deployment, indent=2).encode())
+            self._known[deployment["id"]] = dict(deployment)
+
+    def remove(self, deployment_id: str) -> None:
+        """Forget a deployment."""
+        path = self._folder / f"{deployment_id}.json"
+        with self._lock, named_errors(path, "remove the deployment"):
+            path.unlink(missing_ok=True)
+            self._known.pop(deployment_id, None)

@@ -1,0 +1,103 @@
+"""Bring what a request names into a folder of its own: data from the local S3, the function's code.
+
+Client names never become paths: the files are called `train.jsonl` and `validation.jsonl`.
+Sources: limits in `bedrock_rft_sim.contract.limits`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_rft_sim.contract.limits import RECORDS_MAX, RECORDS_MIN
+from bedrock_rft_sim.recipe.dialects import bedrock
+from bedrock_rft_sim.runs.disk import named_errors, replace_file
+from bedrock_rft_sim.server.aws.local_s3 import S3Error, parse_uri
+from bedrock_rft_sim.server.errors import AwsError, invalid
+from bedrock_rft_sim.server.lambda_.store import Functions
+
+if TYPE_CHECKING:
+    from bedrock_rft_sim.server.state import ServerState
+
+Local = dict[str, Any]
+
+
+def prepare(state: ServerState, request: dict[str, Any]) -> tuple[Local, str]:
+    """Return the part of `local:` that names data and reward, and the function's ARN.
+
+    Raises:
+        AwsError: something the request names is not there or out of its limits.
+    """
+    reward, arn = function_local(state.functions, bedrock.grader_arn(request))
+    folder = state.root / "inputs" / uuid.uuid4().hex
+    train = _object(state, request["trainingDataConfig"], "trainingDataConfig")
+    count = _records(train)
+    if not RECORDS_MIN <= count <= RECORDS_MAX:
+        words = f"expected: {RECORDS_MIN:,} to {RECORDS_MAX:,} records, found {count:,}"
+        raise invalid(f"1 validation error detected: trainingDataConfig.s3Uri, {words}")
+    validators = request.get("validationDataConfig", {}).get("validators", [])
+    validation = [
+        _object(state, one, f"validationDataConfig.validators.{number}")
+        for number, one in enumerate(validators)
+    ]
+    _refuse_missing_bucket(state, request["outputDataConfig"]["s3Uri"])
+    local = {"trainingData": str(_write(folder / "train.jsonl", train)), **reward}
+    if validation:
+        content = b"\n".join(part.rstrip(b"\n") for part in validation) + b"\n"
+        local["validationData"] = str(_write(folder / "validation.jsonl", content))
+    return local, arn
+
+
+def function_local(functions: Functions, arn: str) -> tuple[Local, str]:
+    """Return the reward's part of `local:` for a function's ARN, version or alias, and the ARN.
+
+    Raises:
+        AwsError: there is no such function here.
+    """
+    try:
+        found = functions.resolve(arn)
+    except AwsError:
+        words = f"there is no Lambda function {arn} at the local endpoint; create it first"
+        raise invalid(words) from None
+    settings = found.configuration
+    variables = settings.get("Environment", {}).get("Variables", {})
+    function: dict[str, Any] = {
+        "timeout": settings["Timeout"],
+        "memorySize": settings["MemorySize"],
+    }
+    if variables:
+        function["environment"] = variables
+    local = {"reward": str(found.code), "handler": settings["Handler"], "lambda": function}
+    return local, found.arn
+
+
+def _object(state: ServerState, config: dict[str, Any], where: str) -> bytes:
+    uri = config.get("s3Uri")
+    if uri is None:
+        raise invalid(f"{where}: invocation logs are not simulated; give s3Uri")
+    try:
+        return state.s3.get(uri)
+    except S3Error as error:
+        raise invalid(f"{where}.s3Uri {uri}: {error.what}") from None
+
+
+def _refuse_missing_bucket(state: ServerState, uri: str) -> None:
+    try:
+        bucket, _ = parse_uri(uri)
+    except S3Error as error:
+        raise invalid(f"outputDataConfig.s3Uri {uri}: {error.what}") from None
+    if not state.s3.has_bucket(bucket):
+        words = f"there is no bucket {bucket!r} in the local S3"
+        raise invalid(f"outputDataConfig.s3Uri {uri}: {words}")
+
+
+def _records(content: bytes) -> int:
+    return sum(1 for line in content.splitlines() if line.strip())
+
+
+def _write(path: Path, content: bytes) -> Path:
+    with named_errors(path, "write the data"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content)
+    return path

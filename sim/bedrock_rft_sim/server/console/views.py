@@ -1,0 +1,221 @@
+"""A job as the console shows it: plain data, told from the list of jobs and the run folder.
+
+Texts are handed on as they are; the page's script shows them as text and makes hidden characters
+visible.
+Sources: none of its own; statuses and names are those of the two doors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from bedrock_rft_sim.diagnosis.verdicts.evidence import is_number
+from bedrock_rft_sim.errors import RehearsalError
+from bedrock_rft_sim.jobs import Job
+from bedrock_rft_sim.recipe.dialects import DIALECTS
+from bedrock_rft_sim.report import read_run
+from bedrock_rft_sim.report.reading import Run
+from bedrock_rft_sim.report.series import console_series
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.server.bedrock.customization import STATUS as BEDROCK_STATUS
+from bedrock_rft_sim.server.bedrock.names import has_model, job_arn, model_arn
+from bedrock_rft_sim.server.console.standing import base_model, models_of_job
+from bedrock_rft_sim.server.mantle.jobs import REMARKS, STATUSES
+from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
+from bedrock_rft_sim.server.state import ServerState
+
+EVENTS_SHOWN: Final = 200
+EXAMPLES_SHOWN: Final = 20
+_PHASES: Final = (
+    ("Validation", "validation"),
+    ("Data processing", "data_processing"),
+    ("Training", "training"),
+)
+
+
+def summary(job: Job) -> dict[str, Any]:
+    """Return what the list shows."""
+    words: Mapping[Any, str] = BEDROCK_STATUS if job.kind == "bedrock" else STATUSES
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "name": job.name,
+        "base": _base(job),
+        "state": job.status,
+        "status": words[job.status],
+        "has_ended": job.has_ended,
+        "created": job.created,
+        "started": job.started,
+        "ended": job.ended,
+    }
+
+
+def mark(state: ServerState, job: Job) -> str:
+    """Return a word that changes whenever `detail` would, cheaply."""
+    folder = RunFolder(job.folder, None)
+    files = (folder.record, folder.resolved, folder.metrics, folder.events, folder.report)
+    stats = [_stat(path) for path in (*files, folder.checkpoints, folder.model)]
+    words = repr((job.id, job.status, job.modified, stats, base_model(state, job, None)))
+    return hashlib.sha256(words.encode()).hexdigest()[:32]
+
+
+def detail(state: ServerState, job: Job) -> dict[str, Any]:
+    """Return everything about one job; what the run folder does not hold yet is empty."""
+    folder = RunFolder(job.folder, None)
+    run, trouble = _run(folder)
+    lines = run.lines if run is not None else []
+    steps = (run.record.get("steps") or {}) if run is not None else {}
+    events = _events(job, folder)
+    tuned = _tuned_name(job)
+    phases = [(title, getattr(job.phases, name).status) for title, name in _PHASES]
+    limit = run.setting("inference_max_tokens") if run is not None else None
+    return {
+        **summary(job),
+        "shown_id": job_arn(job) if job.kind == "bedrock" else job_id(job.id),
+        "failure": job.failure,
+        "phases": [{"title": title, "status": status} for title, status in phases],
+        "remarks": _remarks(job),
+        "trouble": trouble,
+        "stand_in": base_model(state, job, run),
+        "step": run.last_step if run is not None else 0,
+        "total": steps.get("total"),
+        "planned": steps.get("planned"),
+        "graphs": [asdict(graph) | {"sparse": graph.sparse} for graph in console_series(lines)],
+        "events": events[:EVENTS_SHOWN],
+        "events_left": max(0, len(events) - EVENTS_SHOWN),
+        "checkpoints": _checkpoints(job, folder, lines),
+        "model": tuned,
+        "models": models_of_job(job),
+        "max_tokens": limit if isinstance(limit, int) else None,
+        "has_report": folder.report.is_file(),
+    }
+
+
+def examples(job: Job) -> list[dict[str, str | None]]:
+    """Return a few of the run's prompts that the playground can ask: one question each.
+
+    Validation prompts come first, because the model was not trained on them.
+
+    Raises:
+        RunFolderError: the file of the prompts is damaged.
+    """
+    rows = RunFolder(job.folder, None).read_prompts()
+    found = []
+    for (kind, _), row in sorted(rows.items(), key=lambda item: item[0][0] != "validation"):
+        messages = {message.get("role"): message.get("content") for message in row.messages}
+        prompt, system = messages.get("user"), messages.get("system", "")
+        is_plain = isinstance(prompt, str) and isinstance(system, str)
+        if not is_plain or len(row.messages) != 1 + bool(system):
+            continue
+        found.append(
+            {
+                "set": kind,
+                "system": system,
+                "prompt": prompt,
+                "reference": _reference(row.reference_answer),
+            }
+        )
+        if len(found) == EXAMPLES_SHOWN:
+            break
+    return found
+
+
+def _base(job: Job) -> str:
+    return str(DIALECTS[job.kind].model_id(dict(job.request)))
+
+
+def _run(folder: RunFolder) -> tuple[Run | None, str | None]:
+    """Return the run, or why it can't be shown; neither before it has begun."""
+    if not folder.record.is_file():
+        return None, None
+    try:
+        return read_run(folder), None
+    except RehearsalError as error:
+        return None, str(error)
+
+
+def _remarks(job: Job) -> list[str]:
+    """Return what the rehearsal does differently from the request, in the door's own words."""
+    if job.kind == "bedrock":
+        words = job.extra.get("remarks", [])
+    else:
+        words = [event["message"] for event in job.extra.get(REMARKS, [])]
+    return [str(word).removeprefix("rehearsal: ") for word in words]
+
+
+def _events(job: Job, folder: RunFolder) -> list[dict[str, Any]]:
+    """Return the events, newest first."""
+    try:
+        written = folder.read_events()
+    except RehearsalError:  # `detail` says so already: a damaged folder is damaged throughout
+        written = []
+    found = [*job.extra.get(REMARKS, []), *written]
+    return [
+        {
+            "at": event.get("created_at"),
+            "level": str(event.get("level")),
+            "message": str(event.get("message")),
+            "reward": _reward(event.get("data")),
+        }
+        for event in reversed(found)
+        if isinstance(event, dict)
+    ]
+
+
+def _checkpoints(
+    job: Job, folder: RunFolder, lines: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the checkpoints, newest first, with what was last validated by then."""
+    found = []
+    for step, at in _saved(folder):
+        line = next((line for line in lines if line["step"] == step), {})
+        found.append(
+            {
+                "step": step,
+                "at": at,
+                "reward": line.get("critic_rewards_mean"),
+                "validation": line.get("validation_rewards_mean"),
+                "model": tuned_model(_base(job), job.id, step=step)
+                if job.kind == "openai"
+                else None,
+            }
+        )
+    return found[::-1]
+
+
+def _saved(folder: RunFolder) -> Iterator[tuple[int, float]]:
+    for step in folder.checkpoint_steps():
+        status = _stat(folder.checkpoint(step))
+        if status is not None:
+            yield step, status[0] / 1e9
+
+
+def _reward(data: object) -> float | None:
+    value = data.get("critic_rewards_mean") if isinstance(data, dict) else None
+    return value if is_number(value) else None
+
+
+def _tuned_name(job: Job) -> str | None:
+    """Return what a client calls the finished model."""
+    if not has_model(job):
+        return None
+    return model_arn(job) if job.kind == "bedrock" else tuned_model(_base(job), job.id)
+
+
+def _stat(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _reference(reference: str | dict[str, Any] | None) -> str | None:
+    if isinstance(reference, dict):
+        final = reference.get("final_answer", reference.get("text"))
+        return None if final is None else str(final)
+    return reference

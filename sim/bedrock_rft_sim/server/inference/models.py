@@ -1,0 +1,282 @@
+"""The server's side: ask the model process, hand on its pieces, start it again after a death.
+
+One process answers one ask after the other, whichever door they came through; it is started by the
+first ask, so that a server that only trains never loads a model.
+Sources: `bedrock_rft_sim.server.inference.protocol`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bedrock_rft_sim.errors import RehearsalError
+from bedrock_rft_sim.jobs.child import child_environment
+from bedrock_rft_sim.server.inference import protocol
+
+COMMAND = (sys.executable, "-P", "-m", "bedrock_rft_sim.server.inference")
+LOG_KEPT_BYTES = 1024 * 1024
+WAITING_MAX = 64
+"""So many asks wait at most: answered one by one, a longer queue outlasts its clients' patience."""
+
+
+class ModelError(RehearsalError, RuntimeError):
+    """The model can't answer: not loadable, out of memory, its process died."""
+
+
+class Busy(ModelError):  # noqa: N818 - what happened, not who erred
+    """Too many asks wait already; asked again later, it will be answered."""
+
+
+class Refused(RehearsalError, ValueError):  # noqa: N818 - what happened, not who erred
+    """The ask can't be answered by this model: its template refuses it, or it is too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One conversation to go on with."""
+
+    model: str
+    """`tiny`, a folder, or a Hub id: never a client's own words."""
+    messages: Sequence[Mapping[str, Any]]
+    """`role` and `content`, text only."""
+    max_tokens: int | None = None
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    template: Mapping[str, Any] = field(default_factory=dict)
+    """Handed to the chat template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some more text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; the last thing that a stream gives."""
+
+    text: str
+    stop_reason: str
+    """`stop`, `length` or `stop_sequence`."""
+    stop_sequence: str | None
+    prompt_tokens: int
+    completion_tokens: int
+
+
+Told = AsyncGenerator[Piece | Answer, None]
+"""Pieces as they are written, and the answer last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mailbox:
+    """Where an ask waits, in the event loop it came from."""
+
+    process: subprocess.Popen[bytes]
+    loop: asyncio.AbstractEventLoop
+    queue: asyncio.Queue[dict[str, Any]]
+
+    def put(self, message: dict[str, Any]) -> None:
+        """Put a message in, from another thread; a loop that is closed waits for nothing."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(self.queue.put_nowait, message)
+
+
+class Models:
+    """The model process, as long as the server lives; of no event loop in particular."""
+
+    def __init__(self, *, log: Path | None = None, command: Sequence[str] = COMMAND) -> None:
+        """Prepare; `log` gets what the process prints."""
+        self._command = command
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, _Mailbox] = {}
+
+    async def answer(self, ask: Ask) -> Answer:
+        """Return the whole answer.
+
+        Raises:
+            Refused: the ask is at fault.
+            Busy: too many wait.
+            ModelError: the model is at fault.
+        """
+        async with contextlib.aclosing(self.stream(ask)) as told:
+            async for each in told:
+                if isinstance(each, Answer):
+                    return each
+        raise _died()
+
+    async def stream(self, ask: Ask) -> Told:
+        """Yield pieces as they are written, and the answer; one that is left early is stopped.
+
+        Raises:
+            Refused: the ask is at fault.
+            Busy: too many wait.
+            ModelError: the model is at fault.
+        """
+        loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        number = next(self._numbers)
+        is_over = False
+        sending = asyncio.create_task(asyncio.to_thread(self._send, number, ask, loop, queue))
+        try:
+            await asyncio.shield(sending)  # a thread can't be called off midway
+            while not is_over:
+                message = await queue.get()
+                is_over = "piece" not in message
+                if "answered" in message:
+                    yield Answer(**message["answered"])
+                elif is_over:
+                    raise _error(message)
+                else:
+                    yield Piece(message["piece"])
+        finally:
+            if sending.done():
+                self._forget(number, is_over=is_over)
+            else:
+                sending.add_done_callback(lambda _: self._forget(number, is_over=False))
+
+    def close(self) -> None:
+        """End the process; whoever still waits is told that it died."""
+        with self._lock:
+            process, reader = self._process, self._reader
+            self._process = self._reader = None
+        if process is not None and reader is not None:
+            process.kill()
+            reader.join()
+
+    def _forget(self, number: int, *, is_over: bool) -> None:
+        mailbox = self._waiting.pop(number, None)
+        if mailbox is not None and not is_over:  # whoever listened has gone
+            _write(mailbox.process, {"unwanted": number})
+
+    # In other threads
+
+    def _send(
+        self,
+        number: int,
+        ask: Ask,
+        loop: asyncio.AbstractEventLoop,
+        queue: asyncio.Queue[dict[str, Any]],
+    ) -> None:
+        with self._lock:
+            if len(self._waiting) >= WAITING_MAX:
+                raise Busy(
+                    "too many answers are being waited for",
+                    expected=f"at most {WAITING_MAX}; they are given one by one",
+                    hint="ask again later",
+                )
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+            assert self._process is not None
+            self._waiting[number] = _Mailbox(self._process, loop, queue)
+            if not _write(self._process, {"ask": number, **_as_message(ask)}):
+                raise _died()
+
+    def _start(self) -> None:
+        if self._reader is not None:
+            self._reader.join()
+        with contextlib.ExitStack() as files:
+            errors: Any = subprocess.DEVNULL
+            if self._log is not None:
+                self._log.parent.mkdir(parents=True, exist_ok=True)
+                is_long = self._log.exists() and self._log.stat().st_size > LOG_KEPT_BYTES
+                errors = files.enter_context(self._log.open("wb" if is_long else "ab"))
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=child_environment(os.environ),
+                start_new_session=True,
+            )
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
+
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        """Hand each line to whoever asked; at the end tell all that still wait."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for line in process.stdout:
+            if not line.endswith(b"\n"):
+                break  # torn by its death
+            message = protocol.decode(line)
+            mailbox = self._waiting.get(message["ask"])
+            if mailbox is not None:
+                mailbox.put(message)
+        process.wait()
+        process.stdout.close()
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        for mailbox in list(self._waiting.values()):
+            if mailbox.process is process:
+                mailbox.put({"died": True})
+
+
+def _write(process: subprocess.Popen[bytes], message: Mapping[str, Any]) -> bool:
+    """Write one line at once; return whether the process could take it."""
+    assert process.stdin is not None
+    try:
+        process.stdin.write(protocol.encode(message))
+        process.stdin.flush()
+    except (OSError, ValueError):  # ValueError: closed already
+        return False
+    return True
+
+
+def _as_message(ask: Ask) -> dict[str, Any]:
+    values = asdict(ask)
+    own = {name: values.pop(name) for name in ("model", "messages", "template")}
+    return {**own, "sampling": values}
+
+
+def _error(message: Mapping[str, Any]) -> RehearsalError:
+    if "refused" in message:
+        return Refused(message["refused"])
+    return ModelError(message["failed"]) if "failed" in message else _died()
+
+
+def _died() -> ModelError:
+    return ModelError(
+        "the process of the model died",
+        hint="ask again; if it dies again, the model may be too large for this machine",
+    )
+
+
+async def begun(models: Models, ask: Ask) -> Told:
+    """Return the stream of an ask once its first word is there, so that refusals have a status.
+
+    Raises:
+        Refused: the ask is at fault.
+        Busy: too many wait.
+        ModelError: the model is at fault.
+    """
+    told = models.stream(ask)
+    first = await anext(told)
+
+    async def all_of_it() -> Told:
+        try:
+            yield first
+            async for each in told:
+                yield each
+        finally:
+            await told.aclose()
+
+    return all_of_it()

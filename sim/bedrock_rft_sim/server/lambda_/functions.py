@@ -1,0 +1,282 @@
+"""Create, read, change, list and delete functions.
+
+Kept and returned but without effect: role, layers, VPC, tracing, architecture, storage; runtimes
+other than Python are refused, and Python's own version is the one the endpoint runs on.
+Sources: AWS Lambda API reference; quotas of the developer guide.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from typing import TYPE_CHECKING, Any, Final
+
+from bedrock_rft_sim.contract.limits import LAMBDA_MEMORY_MB_MIN, LAMBDA_TIMEOUT_S_DEFAULT
+from bedrock_rft_sim.server.aws.local_s3 import S3Error
+from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function, new_function
+from bedrock_rft_sim.server.lambda_.store import LATEST, Resolved, now, revision
+from bedrock_rft_sim.server.pages import page
+from bedrock_rft_sim.server.rest import Call
+
+if TYPE_CHECKING:
+    from bedrock_rft_sim.server.state import ServerState
+
+_SETTINGS: Final = (
+    "Role",
+    "Handler",
+    "Runtime",
+    "Description",
+    "Timeout",
+    "MemorySize",
+    "Environment",
+    "Architectures",
+    "EphemeralStorage",
+    "TracingConfig",
+    "DeadLetterConfig",
+    "KMSKeyArn",
+    "LoggingConfig",
+    "VpcConfig",
+)
+_PAGE: Final = 50
+_INVALID: Final = "InvalidParameterValueException"
+
+
+class FunctionOperations:
+    """The operations on functions."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        self._store = state.functions
+
+    def create(self, call: Call) -> dict[str, Any]:
+        """CreateFunction."""
+        params = call.params
+        function = new_function(params["FunctionName"], region=call.region)
+        self._refuse_known(function)
+        if params.get("PackageType", "Zip") != "Zip":
+            raise AwsError(_INVALID, "container images are not simulated; give a zip")
+        if not str(params.get("Handler", "")) or not str(params.get("Runtime", "")):
+            raise AwsError(_INVALID, "Runtime and Handler are mandatory parameters for functions")
+        record = _new_record(function, params, self._code(params["Code"]))
+        version = publish(record, description=None) if params.get("Publish") else None
+        with self._store.changing:
+            self._refuse_known(function)
+            self._store.save(function, record)
+        return self._configuration(function, version)
+
+    def get(self, call: Call) -> dict[str, Any]:
+        """GetFunction; the code is not offered for download."""
+        found = self._found(call)
+        location = {"RepositoryType": "S3", "Location": found.code.as_uri()}
+        tags = self._store.record(found.id)["tags"] or None
+        return {"Configuration": configuration(found), "Code": location, "Tags": tags}
+
+    def get_configuration(self, call: Call) -> dict[str, Any]:
+        """GetFunctionConfiguration."""
+        return configuration(self._found(call))
+
+    def update_code(self, call: Call) -> dict[str, Any]:
+        """UpdateFunctionCode."""
+        params = call.params
+        function = self._unqualified(call)
+        _check_revision(self._store.record(function), params)
+        code = self._code(params)
+        if params.get("DryRun"):
+            return self._configuration(function, None)
+        with self._store.changing:
+            record = self._store.record(function)
+            _check_revision(record, params)
+            _change(record, code)
+            version = publish(record, description=None) if params.get("Publish") else None
+            self._store.save(function, record)
+        return self._configuration(function, version)
+
+    def update_configuration(self, call: Call) -> dict[str, Any]:
+        """UpdateFunctionConfiguration."""
+        function = self._unqualified(call)
+        record = self._store.record(function)
+        _check_revision(record, call.params)
+        _change(record, _settings(call.params))
+        self._store.save(function, record)
+        return self._configuration(function, None)
+
+    def list(self, call: Call) -> dict[str, Any]:
+        """ListFunctions, of the call's Region."""
+        found: list[dict[str, Any]] = []
+        for function in self._store.ids(call.region):
+            versions = self._store.record(function)["versions"]
+            wanted = versions if call.params.get("FunctionVersion") == "ALL" else (None,)
+            found += [self._configuration(function, version) for version in wanted]
+        params = call.params
+        size = params.get("MaxItems", _PAGE)
+        shown, following = page(
+            found,
+            key=lambda one: (one["FunctionName"], version_number(one), one["FunctionArn"]),
+            size=size,
+            token=params.get("Marker"),
+            invalid=_INVALID,
+            name="Marker",
+        )
+        return {"Functions": shown, "NextMarker": following}
+
+    def delete(self, call: Call) -> dict[str, Any]:
+        """DeleteFunction, or one version of it."""
+        function, own = find_function(call.params["FunctionName"], region=call.region)
+        version = call.params.get("Qualifier") or own
+        record = self._store.record(function)
+        if version is None:
+            self._store.remove(function)
+        elif version == LATEST or version in record["aliases"]:
+            raise AwsError(_INVALID, "$LATEST version cannot be deleted without the function")
+        elif any(alias["FunctionVersion"] == version for alias in record["aliases"].values()):
+            raise AwsError("ResourceConflictException", f"an alias points to version {version}")
+        elif version in record["versions"]:
+            del record["versions"][version]
+            self._store.save(function, record)
+        return {}
+
+    def list_tags(self, call: Call) -> dict[str, Any]:
+        """ListTags."""
+        return {"Tags": self._tagged(call)[1]["tags"]}
+
+    def tag(self, call: Call) -> dict[str, Any]:
+        """TagResource."""
+        function, record = self._tagged(call)
+        record["tags"] = {**record["tags"], **call.params["Tags"]}
+        self._store.save(function, record)
+        return {}
+
+    def untag(self, call: Call) -> dict[str, Any]:
+        """UntagResource."""
+        function, record = self._tagged(call)
+        gone = call.params["TagKeys"]
+        record["tags"] = {key: text for key, text in record["tags"].items() if key not in gone}
+        self._store.save(function, record)
+        return {}
+
+    def add_permission(self, call: Call) -> dict[str, Any]:
+        """AddPermission: accepted, since nothing here is refused for want of a permission."""
+        found = self._store.resolve(call.params["FunctionName"], region=call.region)
+        principal = call.params["Principal"]
+        is_service = principal.endswith(".amazonaws.com")
+        statement = {
+            "Sid": call.params["StatementId"],
+            "Effect": "Allow",
+            "Principal": {"Service": principal} if is_service else {"AWS": principal},
+            "Action": call.params["Action"],
+            "Resource": found.arn,
+        }
+        return {"Statement": json.dumps(statement)}
+
+    def _found(self, call: Call) -> Resolved:
+        params = call.params
+        return self._store.resolve(
+            params["FunctionName"], params.get("Qualifier"), region=call.region
+        )
+
+    def _unqualified(self, call: Call) -> FunctionId:
+        return self._store.resolve(call.params["FunctionName"], region=call.region).id
+
+    def _configuration(self, function: FunctionId, version: str | None) -> dict[str, Any]:
+        return configuration(self._store.resolve(function.arn, version))
+
+    def _refuse_known(self, function: FunctionId) -> None:
+        if self._store.has(function):
+            raise AwsError("ResourceConflictException", f"Function already exist: {function.name}")
+
+    def _tagged(self, call: Call) -> tuple[FunctionId, dict[str, Any]]:
+        function, _ = find_function(call.params["Resource"], region=call.region)
+        return function, self._store.record(function)
+
+    def _code(self, code: dict[str, Any]) -> dict[str, Any]:
+        """Unpack what a request brings or names; long, and thus never under a lock."""
+        content: bytes | None = code.get("ZipFile")
+        if content is not None:
+            return self._store.code.keep_upload(content)
+        if "S3Bucket" not in code or "S3Key" not in code:
+            raise AwsError(_INVALID, "Please provide a source for function code: a zip, or S3")
+        try:
+            content = self._state.s3.get(f"s3://{code['S3Bucket']}/{code['S3Key']}")
+        except S3Error as error:
+            words = f"Error occurred while GetObject. {error.what}"
+            raise AwsError(_INVALID, words) from None
+        return self._store.code.keep(content)
+
+
+def _new_record(
+    function: FunctionId, params: dict[str, Any], code: dict[str, Any]
+) -> dict[str, Any]:
+    base = {"Timeout": LAMBDA_TIMEOUT_S_DEFAULT, "MemorySize": LAMBDA_MEMORY_MB_MIN}
+    latest = {**base, "Description": "", **_settings(params), **code}
+    latest |= {"LastModified": now(), "RevisionId": revision(), "Version": LATEST}
+    return {
+        "arn": function.arn,
+        "versions": {LATEST: latest},
+        "aliases": {},
+        "next": 1,
+        "tags": params.get("Tags", {}),
+    }
+
+
+def _change(record: dict[str, Any], values: dict[str, Any]) -> None:
+    latest = {**record["versions"][LATEST], **values}
+    record["versions"][LATEST] = latest | {"LastModified": now(), "RevisionId": revision()}
+
+
+def publish(record: dict[str, Any], *, description: str | None) -> str:
+    """Make a version of what is $LATEST now; the same code and settings again make none."""
+    latest = record["versions"][LATEST]
+    newest = str(record["next"] - 1)
+    moving = ("Version", "RevisionId", "LastModified", "Description")
+    known = record["versions"].get(newest)
+    if known and all(known.get(k) == v for k, v in latest.items() if k not in moving):
+        return newest
+    number = str(record["next"])
+    own = {} if description is None else {"Description": description}
+    record["versions"][number] = {**latest, **own, "Version": number, "RevisionId": revision()}
+    record["next"] += 1
+    return number
+
+
+def configuration(found: Resolved) -> dict[str, Any]:
+    """Return a FunctionConfiguration; a function here is active as soon as it is there."""
+    own = {name: value for name, value in found.configuration.items() if name != "codeFolder"}
+    environment = own.pop("Environment", None)
+    return {
+        "FunctionName": found.name,
+        "FunctionArn": found.arn,
+        **own,
+        "Environment": environment,
+        "PackageType": "Zip",
+        "Architectures": own.get("Architectures", [_architecture()]),
+        "EphemeralStorage": own.get("EphemeralStorage", {"Size": 512}),
+        "TracingConfig": own.get("TracingConfig", {"Mode": "PassThrough"}),
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+    }
+
+
+def version_number(one: dict[str, Any]) -> int:
+    """Return the number that versions are listed by; $LATEST comes first."""
+    return 0 if one["Version"] == LATEST else int(one["Version"])
+
+
+def _settings(params: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {name: params[name] for name in _SETTINGS if name in params}
+    runtime = str(found.get("Runtime", "python"))
+    if not runtime.startswith("python"):
+        raise AwsError(_INVALID, f"the runtime {runtime} is not simulated; only Python is")
+    return found
+
+
+def _check_revision(record: dict[str, Any], params: dict[str, Any]) -> None:
+    asked = params.get("RevisionId")
+    if asked is not None and asked != record["versions"][LATEST]["RevisionId"]:
+        raise AwsError(
+            "PreconditionFailedException", "The RevisionId provided does not match the latest one"
+        )
+
+
+def _architecture() -> str:
+    return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"

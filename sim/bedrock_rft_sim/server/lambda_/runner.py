@@ -1,0 +1,177 @@
+"""Invoke functions: warm containers of the grader's own runtime.
+
+One container per function and version stays warm; invocations of one function wait for each other.
+The oldest containers are ended when there are too many, as Lambda ends idle ones; one that somebody
+runs or waits for is never among them.
+Sources: AWS Lambda developer guide, "Lambda execution environment".
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bedrock_rft_sim.errors import RehearsalError
+from bedrock_rft_sim.grader.container import Container, Fault, Function, Outcome
+from bedrock_rft_sim.grader.environment import lambda_environment, link_runtime
+
+WARM_MAX = 8
+INIT_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What to run, and how far it may go."""
+
+    arn: str
+    code: Path
+    handler: str
+    timeout_s: int
+    memory_mb: int
+    environment: Mapping[str, str]
+    revision: str
+    """Another one means another container."""
+
+
+class Closing(RehearsalError, RuntimeError):  # noqa: N818 - what happens, not who erred
+    """The server ends, and no function is run any more."""
+
+
+class _Warm:
+    """One function's container and the folder it lives in."""
+
+    def __init__(self, deployed: Deployed) -> None:
+        self.users = 0
+        """Who runs it or waits for it; the runner's to count."""
+        self._lock = threading.Lock()
+        self._scratch = tempfile.TemporaryDirectory(prefix="function-")
+        self._function = _describe(deployed, Path(self._scratch.name))
+        self._container: Container | None = None
+        self._is_killed = False
+
+    def invoke(self, event: bytes) -> Outcome:
+        """Run one event, after those that came before it.
+
+        Raises:
+            Closing: it has been killed.
+        """
+        with self._lock:
+            if self._is_killed:
+                raise closing()
+            if self._container is not None and not self._container.usable:
+                self._container.close()
+                self._container = None
+            if self._container is None:
+                self._container = Container(self._function)
+            if self._is_killed:  # while the container started
+                self._container.kill()
+            outcome = self._container.invoke(event)
+        if self._is_killed and isinstance(outcome.answer, Fault):
+            raise closing()
+        return outcome
+
+    def kill(self) -> None:
+        """End what runs, without waiting for it."""
+        self._is_killed = True
+        container = self._container
+        if container is not None:
+            container.kill()
+
+    def close(self) -> None:
+        """Leave nothing behind; only for one without users."""
+        if self._container is not None:
+            self._container.close()
+        self._scratch.cleanup()
+
+
+class Runner:
+    """Warm functions, the one used last kept longest."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._warm: OrderedDict[tuple[str, str], _Warm] = OrderedDict()
+        self._is_closing = False
+
+    def invoke(self, deployed: Deployed, event: bytes) -> Outcome:
+        """Run one event and wait for its outcome.
+
+        Raises:
+            HandlerError: the function's own environment can't be made.
+            Closing: the server ends.
+        """
+        warm = self._take(deployed)
+        try:
+            return warm.invoke(event)
+        finally:
+            self._give_back(warm)
+
+    def close(self) -> None:
+        """Kill all containers and start none any more; whoever waits for an answer is told."""
+        with self._lock:
+            self._is_closing = True
+            found = list(self._warm.values())
+            idle = self._superfluous()
+        for warm in found:
+            warm.kill()
+        for warm in idle:
+            warm.close()
+
+    def _take(self, deployed: Deployed) -> _Warm:
+        key = (deployed.arn, deployed.revision)
+        with self._lock:
+            if self._is_closing:
+                raise closing()
+            if key not in self._warm:
+                self._warm[key] = _Warm(deployed)
+            self._warm.move_to_end(key)
+            self._warm[key].users += 1
+            return self._warm[key]
+
+    def _give_back(self, warm: _Warm) -> None:
+        with self._lock:
+            warm.users -= 1
+            gone = self._superfluous()
+        for each in gone:
+            each.close()
+
+    def _superfluous(self) -> list[_Warm]:
+        """Take out the oldest that nobody uses, as many as are too many."""
+        most = 0 if self._is_closing else WARM_MAX
+        idle = [key for key, warm in self._warm.items() if warm.users == 0]
+        return [self._warm.pop(key) for key in idle[: max(0, len(self._warm) - most)]]
+
+
+def closing() -> Closing:
+    """Return why no function is run any more."""
+    return Closing("the endpoint is ending", hint="invoke the function again once it is back")
+
+
+def _describe(deployed: Deployed, scratch: Path) -> Function:
+    home, runtime_dir = scratch / "home", scratch / "runtime"
+    home.mkdir()
+    client = link_runtime(runtime_dir)
+    environment = lambda_environment(
+        function_arn=deployed.arn,
+        memory_mb=deployed.memory_mb,
+        handler=deployed.handler,
+        task_root=deployed.code,
+        runtime_dir=runtime_dir,
+        home=home,
+        own=deployed.environment,
+        pass_aws_credentials=False,
+    )
+    return Function(
+        client=client,
+        runtime_dir=runtime_dir,
+        task_root=deployed.code,
+        handler=deployed.handler,
+        function_arn=deployed.arn,
+        environment=environment,
+        timeout_s=deployed.timeout_s,
+        init_timeout_s=INIT_TIMEOUT_S,
+        memory_mb=deployed.memory_mb,
+    )

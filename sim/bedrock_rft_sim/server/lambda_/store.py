@@ -1,0 +1,168 @@
+"""The functions: configuration, code, versions and aliases, on disk.
+
+    functions/<name>@<region>/function.json    $LATEST, the versions, the aliases, the tags
+    functions/.code/<sha256>/                  what a zip held; see
+    `bedrock_rft_sim.server.lambda_.code`
+
+A function's environment may hold secrets, so its file is for its owner alone.
+Deliberately runs nothing; `bedrock_rft_sim.server.lambda_.runner` does.
+Sources: AWS Lambda API reference.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import shutil
+import threading
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bedrock_rft_sim.runs.disk import dump, named_errors, read_json, replace_file
+from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.lambda_.code import CodeStore
+from bedrock_rft_sim.server.lambda_.events import Events
+from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function
+from bedrock_rft_sim.server.lambda_.runner import Runner
+
+LATEST: Final = "$LATEST"
+_FILE: Final = "function.json"
+_AT: Final = "@"
+"""Between name and Region in a folder's name; neither can hold it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A function as one version or alias names it."""
+
+    id: FunctionId
+    version: str
+    arn: str
+    """With the qualifier that was asked for, if any."""
+    configuration: dict[str, Any]
+    code: Path
+    """The unpacked zip."""
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return self.id.name
+
+
+class Functions:
+    """Functions of all Regions."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self.changing = threading.RLock()
+        """Held by whoever reads a record, changes it and saves it; readers never wait for it."""
+        self.code = CodeStore(folder / ".code")
+        self.runner = Runner()
+        self.events = Events(self.runner)
+        with named_errors(folder, "read the functions"):
+            self._known = self._read()
+
+    def close(self) -> None:
+        """Kill what runs and run nothing any more."""
+        self.events.close()
+        self.runner.close()
+
+    def ids(self, region: str) -> list[FunctionId]:
+        """Return the functions of a Region, by name."""
+        with self._lock:
+            return sorted(one for one in self._known if one.region == region)
+
+    def regions_with(self, name: str) -> list[str]:
+        """Return the Regions that have a function of this name."""
+        with self._lock:
+            return sorted(one.region for one in self._known if one.name == name)
+
+    def has(self, function: FunctionId) -> bool:
+        """Whether there is such a function."""
+        with self._lock:
+            return function in self._known
+
+    def record(self, function: FunctionId) -> dict[str, Any]:
+        """Return a copy of everything about a function, to read or to change and `save`.
+
+        Raises:
+            AwsError: there is none.
+        """
+        return copy.deepcopy(self._found(function))
+
+    def save(self, function: FunctionId, record: dict[str, Any]) -> None:
+        """Keep a function; its name and Region have been checked."""
+        self._write(function, record)
+        with self._lock:
+            self._known[function] = record
+
+    def remove(self, function: FunctionId) -> None:
+        """Forget a function; code that a job may still use stays."""
+        self._found(function)
+        folder = self._path(function).parent
+        with named_errors(folder, "remove the function"):
+            shutil.rmtree(folder)
+        with self._lock:
+            del self._known[function]
+
+    def resolve(
+        self, reference: str, qualifier: str | None = None, *, region: str | None = None
+    ) -> Resolved:
+        """Return the version that a name, an ARN, a version or an alias means.
+
+        `region` is that of the call; without one the reference must be an ARN.
+
+        Raises:
+            AwsError: there is no such function, version or alias.
+        """
+        function, own = find_function(reference, region=region)
+        asked = qualifier or own
+        record = self._found(function)
+        alias = record["aliases"].get(asked)
+        version = alias["FunctionVersion"] if alias else asked or LATEST
+        configuration = record["versions"].get(version)
+        arn = function.arn + (f":{asked}" if asked else "")
+        if configuration is None:
+            raise _not_found(arn)
+        code = self.code.path(configuration["codeFolder"])
+        return Resolved(function, version, arn, configuration, code)
+
+    def _found(self, function: FunctionId) -> dict[str, Any]:
+        with self._lock:
+            if function not in self._known:
+                raise _not_found(function.arn)
+            return self._known[function]
+
+    def _path(self, function: FunctionId) -> Path:
+        return self._folder / f"{function.name}{_AT}{function.region}" / _FILE
+
+    def _write(self, function: FunctionId, record: dict[str, Any]) -> None:
+        path = self._path(function)
+        with named_errors(path, "write the function"):
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            replace_file(path, dump(record, indent=2).encode(), mode=0o600)
+
+    def _read(self) -> dict[FunctionId, dict[str, Any]]:
+        found = {}
+        for path in sorted(self._folder.glob(f"*{_AT}*/{_FILE}")):
+            name, _, region = path.parent.name.partition(_AT)
+            found[FunctionId(region, name)] = read_json(path)
+        return found
+
+
+def _not_found(arn: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Function not found: {arn}")
+
+
+def now() -> str:
+    """Return the time as Lambda writes `LastModified`."""
+    moment = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    return moment.replace("+00:00", "+0000")
+
+
+def revision() -> str:
+    """Return a new `RevisionId`."""
+    return str(uuid.uuid4())

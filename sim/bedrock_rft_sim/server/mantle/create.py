@@ -1,0 +1,115 @@
+"""From a request for a job to the recipe that rehearses it.
+
+Everything that Bedrock would refuse is refused, whether or not a laptop could train with it.
+Sources: `bedrock_rft_sim.recipe.dialects.openai`; `bedrock_rft_sim.contract.limits` (records).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bedrock_rft_sim.contract.limits import RECORDS_MAX, RECORDS_MIN
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.recipe import parse_recipe
+from bedrock_rft_sim.recipe.dialects import Finding, openai
+from bedrock_rft_sim.server.bedrock.inputs import function_local
+from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.lambda_.references import find_function
+from bedrock_rft_sim.server.lambda_.store import Functions, Resolved
+from bedrock_rft_sim.server.mantle.errors import OpenAIError
+from bedrock_rft_sim.server.mantle.files import Files
+from bedrock_rft_sim.server.state import ServerState
+
+
+def checked_request(body: Mapping[str, Any], *, known: Sequence[str]) -> dict[str, Any]:
+    """Return the request without nulls; `known` are models that the mapping adds.
+
+    Raises:
+        OpenAIError: Bedrock would refuse it.
+    """
+    request = {name: value for name, value in body.items() if value is not None}
+    for finding in openai.check(request):
+        if finding.path != "model" or request["model"] not in known:
+            raise _refusal(finding)
+    return request
+
+
+def _refusal(finding: Finding) -> OpenAIError:
+    problem, hint = finding.problem, finding.hint or ""
+    codes = {
+        "unknown key": "unknown_parameter",
+        "missing key": "missing_required_parameter",
+        "not documented for Bedrock": "unsupported_parameter",
+        "not offered for reinforcement fine-tuning": "model_not_available",
+    }
+    return OpenAIError(
+        f"{problem[:1].upper()}{problem[1:]}: {finding}. {hint[:1].upper()}{hint[1:]}".rstrip(),
+        param=finding.path,
+        code=codes.get(problem, "invalid_value"),
+    )
+
+
+def recipe_of(state: ServerState, files: Files, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the recipe of a checked request, itself checked.
+
+    Raises:
+        OpenAIError: the file or the function is not there, or the recipe can't be rehearsed.
+    """
+    _demand_records(files, request["training_file"])
+    base, arn = openai.model_id(request), openai.grader_arn(request)
+    resolved(state.functions, arn)
+    reward, _ = function_local(state.functions, arn)
+    recipe = {
+        **request,
+        "local": {
+            **state.mapping.stand_in(base).local("openai", request),
+            "trainingData": str(files.content(request["training_file"])),
+            **reward,
+        },
+    }
+    try:
+        parse_recipe(json.dumps(recipe), name="the job", path=state.root / "recipes" / "job.yaml")
+    except RecipeError as error:
+        raise OpenAIError(str(error), code="not_rehearsable") from error
+    return recipe
+
+
+def _demand_records(files: Files, file_id: str) -> None:
+    try:
+        found = files.records(file_id)
+    except OpenAIError as error:
+        raise OpenAIError(error.message, param="training_file", code="file_not_found") from error
+    if not RECORDS_MIN <= found <= RECORDS_MAX:
+        raise OpenAIError(
+            f"The training file has {found:,} records, expected {RECORDS_MIN:,} to "
+            f"{RECORDS_MAX:,} (Bedrock user guide, rft-prepare-data-open-weight).",
+            param="training_file",
+            code="invalid_n_examples",
+        )
+
+
+def resolved(functions: Functions, arn: str) -> Resolved:
+    """Return the function behind the grader's ARN.
+
+    Raises:
+        OpenAIError: there is none.
+    """
+    try:
+        return functions.resolve(arn)
+    except AwsError as error:
+        is_missing = error.code == "ResourceNotFoundException"
+        raise OpenAIError(
+            f"{error.message}. Create it with the Lambda API of this endpoint first"
+            f"{_elsewhere(functions, arn) if is_missing else ''}.",
+            param=openai.LAMBDA_PATH,
+            code="grader_not_found",
+        ) from error
+
+
+def _elsewhere(functions: Functions, arn: str) -> str:
+    """Return a hint where another Region has a function of that name."""
+    function, _ = find_function(arn, region=None)
+    others = [each for each in functions.regions_with(function.name) if each != function.region]
+    return f", in {function.region}; there is one in {', '.join(others)}" if others else ""

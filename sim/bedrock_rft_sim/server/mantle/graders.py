@@ -1,0 +1,158 @@
+"""Try a grader before a job uses it: run it on one answer, or only see that it is there.
+
+The errors are OpenAI's eleven flags and three details; a Lambda's fault is the one of a Python
+grader. A grader that failed has no reward: null, never 0.
+Sources: openai Python library, types of fine_tuning.alpha.graders; Bedrock user guide,
+fine-tuning-openai-job-create (the lambda grader).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from bedrock_rft_sim.data import row_from_record
+from bedrock_rft_sim.errors import DataError, GraderError, HandlerError, ResponseError
+from bedrock_rft_sim.grader import Grade, Grader, LambdaLimits, Sample
+from bedrock_rft_sim.recipe.dialects import openai
+from bedrock_rft_sim.recipe.dialects.fields import Field, check_fields
+from bedrock_rft_sim.recipe.local import OpenAILocal
+from bedrock_rft_sim.server.lambda_.store import Resolved
+from bedrock_rft_sim.server.mantle.create import resolved
+from bedrock_rft_sim.server.mantle.errors import OpenAIError, missing, unsupported, wrong
+from bedrock_rft_sim.server.mantle.http import read_body
+from bedrock_rft_sim.server.state import ServerState
+
+FLAGS: Final = (
+    "formula_parse_error",
+    "invalid_variable_error",
+    "model_grader_parse_error",
+    "model_grader_refusal_error",
+    "model_grader_server_error",
+    "other_error",
+    "python_grader_runtime_error",
+    "python_grader_server_error",
+    "sample_parse_error",
+    "truncated_observation_error",
+    "unresponsive_reward_error",
+)
+DETAILS: Final = (
+    "model_grader_server_error_details",
+    "python_grader_runtime_error_details",
+    "python_grader_server_error_type",
+)
+_WRAP: Final = OpenAILocal.model_fields["wrapStringAsText"].default
+
+
+class Graders:
+    """Endpoints that try graders."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+
+    async def run(self, request: Request) -> Response:
+        """Answer `POST /v1/fine_tuning/alpha/graders/run`."""
+        body = await read_body(request)
+        for name in body:
+            if name not in ("grader", "model_sample", "item"):
+                raise unsupported(name, "The local endpoint does not simulate it.")
+        function = await run_in_threadpool(self._function, body)
+        sample = _sample(body)
+        return JSONResponse(await run_in_threadpool(_run, function, sample))
+
+    async def validate(self, request: Request) -> Response:
+        """Answer `POST /v1/fine_tuning/alpha/graders/validate`."""
+        body = await read_body(request)
+        await run_in_threadpool(self._function, body)
+        return JSONResponse({"grader": body["grader"]})
+
+    def _function(self, body: Mapping[str, Any]) -> Resolved:
+        grader = body.get("grader")
+        if grader is None:
+            raise missing("grader")
+        if not isinstance(grader, dict):
+            raise wrong("grader", "expected an object.")
+        for finding in check_fields(_grader_fields(), grader, keys=("grader",)):
+            raise OpenAIError(str(finding), param=finding.path, code="invalid_grader")
+        return resolved(self._state.functions, grader["lambda"]["function"])
+
+
+def _grader_fields() -> Mapping[str, Field]:
+    """Return what a request for a job may say about its grader."""
+    fields: Mapping[str, Field] = openai.FIELDS
+    for name in ("method", "reinforcement", "grader"):
+        fields = fields[name].members or {}
+    return fields
+
+
+def _sample(body: Mapping[str, Any]) -> Sample:
+    answer = body.get("model_sample")
+    if not isinstance(answer, str):
+        raise wrong("model_sample", "expected the text of an answer.")
+    item = body.get("item")
+    if not isinstance(item, dict):
+        raise wrong("item", "expected a record of the training file.")
+    try:
+        row = row_from_record(item, source="item", line=1)
+    except DataError as error:
+        raise OpenAIError(str(error), param="item", code="invalid_item") from error
+    turn = {"role": "assistant", "content": answer}
+    return Sample(row.id, [*row.messages, turn], row.reference_answer, row.extra)
+
+
+def _run(function: Resolved, sample: Sample) -> dict[str, Any]:
+    began = time.perf_counter()
+    configuration = function.configuration
+    grade, errors = None, {**dict.fromkeys(FLAGS, False), **dict.fromkeys(DETAILS)}
+    try:
+        with Grader(
+            function.code,
+            handler=configuration["Handler"],
+            limits=LambdaLimits(
+                timeout_s=configuration["Timeout"],
+                memory_mb=configuration["MemorySize"],
+                retries=0,
+            ),
+            wrap_string_as_text=_WRAP,
+            function_arn=function.arn,
+            environment=(configuration.get("Environment") or {}).get("Variables", {}),
+        ) as grader:
+            [grade] = grader.grade([sample]).grades
+    except GraderError as error:
+        errors |= _flags(error)
+    return _result(function, grade, errors, time.perf_counter() - began)
+
+
+def _flags(error: GraderError) -> dict[str, Any]:
+    if isinstance(error, HandlerError):
+        return {
+            "python_grader_runtime_error": True,
+            "python_grader_runtime_error_details": str(error),
+        }
+    flag = "unresponsive_reward_error" if isinstance(error, ResponseError) else "other_error"
+    return {flag: True, "python_grader_runtime_error_details": str(error)}
+
+
+def _result(
+    function: Resolved, grade: Grade | None, errors: Mapping[str, Any], seconds: float
+) -> dict[str, Any]:
+    parts = {} if grade is None else {part.name: part.value for part in grade.components}
+    return {
+        "reward": None if grade is None else grade.score,
+        "sub_rewards": parts,
+        "metadata": {
+            "name": function.name,
+            "type": "lambda",
+            "errors": errors,
+            "execution_time": seconds,
+            "scores": parts,
+            "token_usage": None,
+            "sampled_model_name": None,
+        },
+        "model_grader_token_usage_per_model": {},
+    }

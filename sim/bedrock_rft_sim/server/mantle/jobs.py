@@ -1,0 +1,121 @@
+"""fine_tuning.job, its events and its checkpoints, told from the list of jobs and the run folder.
+
+Events come from the run folder exactly as they stand there, after those in which the endpoint says
+what it does differently from the request.
+What Bedrock's documents leave open is null: `trained_tokens` (what is billed is not defined),
+`estimated_finish`, `result_files` (none are documented).
+Sources: openai Python library, type definitions of fine_tuning.jobs; Bedrock user guide,
+fine-tuning-openai-job-create; `bedrock_rft_sim.contract.statuses`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from bedrock_rft_sim.contract.events import message_event
+from bedrock_rft_sim.contract.statuses import OpenAIStatus
+from bedrock_rft_sim.jobs import Job, Status
+from bedrock_rft_sim.recipe.dialects import openai
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
+
+STATUSES: Final[dict[Status, OpenAIStatus]] = {
+    "queued": "queued",
+    "validating": "validating_files",
+    "running": "running",
+    "stopping": "running",
+    "stopped": "cancelled",
+    "failed": "failed",
+    "completed": "succeeded",
+}
+REMARKS: Final = "remark_events"
+"""Where a job's `extra` keeps them."""
+_AUTO: Final = "auto"
+
+
+def as_job(job: Job, *, account: str, seed: int) -> dict[str, Any]:
+    """Return the fine_tuning.job object."""
+    request = job.request
+    base = openai.model_id(request)
+    return {
+        "id": job_id(job.id),
+        "object": "fine_tuning.job",
+        "created_at": int(job.created),
+        "finished_at": None if job.ended is None else int(job.ended),
+        "model": base,
+        "fine_tuned_model": tuned_model(base, job.id) if job.status == "completed" else None,
+        "organization_id": f"org-{account}",
+        "status": STATUSES[job.status],
+        "hyperparameters": _hyperparameters(request),
+        "training_file": request["training_file"],
+        "validation_file": None,
+        "result_files": [],
+        "trained_tokens": None,
+        "error": _error(job),
+        "seed": seed,
+        "estimated_finish": None,
+        "integrations": [],
+        "metadata": None,
+        "method": request["method"],
+    }
+
+
+def _hyperparameters(request: Mapping[str, Any]) -> dict[str, Any]:
+    stated = request["method"]["reinforcement"].get("hyperparameters", {})
+    names = ("n_epochs", "batch_size", openai.MULTIPLIER)
+    return {name: stated.get(name, _AUTO) for name in names}
+
+
+def _error(job: Job) -> dict[str, str | None] | None:
+    if job.status != "failed":
+        return None
+    words = job.failure or "the training failed"
+    return {"code": "training_failed", "message": words, "param": None}
+
+
+def remark_events(remarks: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the events that say, before any other, what the rehearsal does differently."""
+    return [message_event(remark, level="warn") for remark in remarks]
+
+
+def events_of(job: Job) -> list[dict[str, Any]]:
+    """Return the events, newest first as OpenAI lists them: the run folder's, then the remarks."""
+    folder = RunFolder(job.folder, None)
+    return list(reversed([*job.extra[REMARKS], *folder.read_events()]))
+
+
+def checkpoints_of(job: Job) -> list[dict[str, Any]]:
+    """Return the checkpoints, newest first; `metrics` under the names of the job's events."""
+    folder = RunFolder(job.folder, None)
+    metrics = {line["step"]: line for line in folder.read_metrics() if "step" in line}
+    base = openai.model_id(job.request)
+    return [
+        {
+            "id": f"ftckpt-{uuid.uuid5(uuid.UUID(job.id), str(step))}",
+            "object": "fine_tuning.job.checkpoint",
+            "created_at": int(folder.checkpoint(step).stat().st_mtime),
+            "fine_tuning_job_id": job_id(job.id),
+            "fine_tuned_model_checkpoint": tuned_model(base, job.id, step=step),
+            "step_number": step,
+            "metrics": _checkpoint_metrics(step, metrics.get(step, {})),
+        }
+        for step in reversed(folder.checkpoint_steps())
+    ]
+
+
+def _checkpoint_metrics(step: int, line: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was measured at the step.
+
+    OpenAI's losses and token accuracies are null: GRPO on rewards has neither.
+    """
+    known = {name: value for name, value in line.items() if not name.startswith("local_")}
+    known.pop("total_steps", None)
+    losses = ("train_loss", "valid_loss", "full_valid_loss")
+    accuracies = (
+        "train_mean_token_accuracy",
+        "valid_mean_token_accuracy",
+        "full_valid_mean_token_accuracy",
+    )
+    return {**dict.fromkeys((*losses, *accuracies)), **known, "step": step}

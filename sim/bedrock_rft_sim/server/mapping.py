@@ -1,0 +1,170 @@
+"""Which local model and which limits stand behind each Bedrock model id.
+
+One YAML, for example:
+
+    default: {model: tiny, maxSteps: 60}
+    models:
+      openai.gpt-oss-20b:
+        model: Qwen/Qwen3-0.6B
+        maxSteps: 200
+        limits: {inferenceMaxTokens: 256}
+        overrides: {learningRate: 1e-5}
+
+A limit holds where the request asks for more or leaves it open; an override always does.
+Overrides are checked when the file is read: those of a model by its API's names, the default's by
+those of either API.
+Whatever differs from the request is said by `remarks`, and stands in the run's report.
+Sources: this project's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
+from bedrock_rft_sim.recipe.dialects.finding import Keys
+from bedrock_rft_sim.recipe.local import BedrockOverrides, OpenAIOverrides, PayloadProfile, Section
+from bedrock_rft_sim.recipe.reader import Document, read_document
+from bedrock_rft_sim.recipe.shipped import is_bare
+
+S = TypeVar("S", bound=Section)
+BASE_MODELS: Final = (*NOVA_RFT_MODELS, *OPEN_WEIGHT_RFT_MODELS)
+_LIMITED: Final = {
+    "maxPromptLength": "max_prompt_length",
+    "inferenceMaxTokens": "inference_max_tokens",
+    "trainingSamplePerPrompt": "samples_per_prompt",
+}
+_TINY_LIMITS: Final = {"maxPromptLength": 128, "inferenceMaxTokens": 96}
+
+
+class Limits(Section):
+    """Upper ends that this machine sets."""
+
+    maxPromptLength: int | None = Field(default=None, ge=1)
+    """Tokens."""
+    inferenceMaxTokens: int | None = Field(default=None, ge=1)
+    """Tokens."""
+    trainingSamplePerPrompt: int | None = Field(default=None, ge=2)
+    """Rollouts per prompt."""
+
+
+class StandIn(Section):
+    """What stands behind one model id."""
+
+    model: str = Field(default="tiny", min_length=1)
+    """`tiny`, a folder, or a Hub id."""
+    maxSteps: int | None = Field(default=60, ge=1)
+    """Ends a job early; null lets it go to its last step."""
+    limits: Limits = Limits(**_TINY_LIMITS)
+    """Where the request asks for more, or leaves it open."""
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    """Hyperparameters by the request's own names, whatever the request says."""
+    seed: int = Field(default=0, ge=0)
+    """Of the run."""
+    device: Literal["auto", "cpu", "mps", "cuda"] = "auto"
+    """Where the model trains."""
+    payloadProfile: PayloadProfile = "both"
+    """Where the event for the grader carries the reference answer."""
+
+    def local(self, dialect: DialectName, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the part of `local:` that this mapping decides, for a checked request."""
+        overrides = {**self._limited(dialect, request), **self.overrides}
+        values: dict[str, Any] = {"model": self.model, "seed": self.seed, "device": self.device}
+        values["payloadProfile"] = self.payloadProfile
+        if self.maxSteps is not None:
+            values["maxSteps"] = self.maxSteps
+        return values | ({"overrides": overrides} if overrides else {})
+
+    def remarks(self, dialect: DialectName, request: Mapping[str, Any]) -> list[str]:
+        """Say in words what this rehearsal does differently from the request."""
+        base = DIALECTS[dialect].model_id(dict(request))
+        words = [f"rehearsal: the local model {self.model!r} stands in for {base}"]
+        if self.maxSteps is not None:
+            words.append(f"rehearsal: training ends after {self.maxSteps} steps at the latest")
+        changed = {**self._limited(dialect, request), **self.overrides}
+        return words + [f"rehearsal: {name} is {value} here" for name, value in changed.items()]
+
+    def _limited(self, dialect: DialectName, request: Mapping[str, Any]) -> dict[str, int]:
+        speaker = DIALECTS[dialect]
+        stated = speaker.translate(speaker.hyperparameters(dict(request)), {})
+        found = {}
+        for name, inner in _LIMITED.items():
+            limit = getattr(self.limits, name)
+            asked = stated[inner][0] if inner in stated else speaker.DEFAULTS[inner].value
+            if limit is not None and (asked is None or asked > limit):
+                found[name] = limit
+        return found
+
+
+class _EitherOverrides(BedrockOverrides, OpenAIOverrides):
+    """Of the default, which stands for the models of both APIs."""
+
+
+class _File(Section):
+    default: StandIn = StandIn()
+    models: dict[str, StandIn] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMapping:
+    """From Bedrock model ids to stand-ins."""
+
+    default: StandIn = field(default_factory=StandIn)
+    models: Mapping[str, StandIn] | None = None
+
+    def stand_in(self, model_id: str) -> StandIn:
+        """Return what stands behind a base model id."""
+        return (self.models or {}).get(model_id, self.default)
+
+
+def read_mapping(path: Path) -> ModelMapping:
+    """Read the YAML; a model folder is relative to it.
+
+    Raises:
+        RecipeError: it can't be read or says something unknown.
+    """
+    try:
+        document = read_document(path.read_text(encoding="utf-8"), name=str(path))
+    except OSError as error:
+        raise RecipeError(
+            "can't read the mapping", where=str(path), expected="a YAML file", found=error.strerror
+        ) from error
+    read = _checked(_File, document.data or {}, (), document=document, path=path)
+    _check_overrides(read, document=document, path=path)
+    models = {name: _placed(one, path) for name, one in read.models.items()}
+    return ModelMapping(_placed(read.default, path), models)
+
+
+def _check_overrides(read: _File, *, document: Document, path: Path) -> None:
+    where: Any = {"document": document, "path": path}
+    _checked(_EitherOverrides, read.default.overrides, ("default", "overrides"), **where)
+    for name, one in read.models.items():
+        kind = BedrockOverrides if name in NOVA_RFT_MODELS else OpenAIOverrides
+        _checked(kind, one.overrides, ("models", name, "overrides"), **where)
+
+
+def _checked(kind: type[S], data: Any, at: Keys, *, document: Document, path: Path) -> S:
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        keys = (*at, *first["loc"])
+        raise RecipeError(
+            f"can't use {'.'.join(map(str, keys))}",
+            where=f"{path}:{document.line(keys)}",
+            expected=first["msg"],
+            found=repr(first["input"])[:200],
+        ) from error
+
+
+def _placed(stand_in: StandIn, path: Path) -> StandIn:
+    folder = (path.parent / Path(stand_in.model).expanduser()).resolve()
+    is_folder = not is_bare(stand_in.model) and folder.is_dir()
+    return stand_in.model_copy(update={"model": str(folder)}) if is_folder else stand_in

@@ -1,0 +1,66 @@
+"""InvokeModel's body for Nova models: the messages format, in and out.
+
+Honoured: `system`, `messages` (text), `inferenceConfig` with `maxTokens` (also `max_new_tokens`),
+`temperature`, `topP`, `topK`, `stopSequences`; `reasoningConfig`, handed to the chat template.
+Anything else is refused.
+Sources: Amazon Nova 2 user guide, request and response schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from bedrock_rft_sim.server.errors import NOT_SIMULATED, invalid
+from bedrock_rft_sim.server.inference import Answer, Ask, Piece
+from bedrock_rft_sim.server.runtime.converse import STOP_REASONS, as_events, read_converse, usage_of
+
+SCHEMA_VERSION: Final = "messages-v1"
+_EXTRA: Final = ("topK", "reasoningConfig")
+_KEYS: Final = frozenset({"schemaVersion", "system", "messages", "inferenceConfig", *_EXTRA})
+
+
+def read_nova(body: Mapping[str, Any], *, local_model: str) -> Ask:
+    """Check a body of the messages format.
+
+    Raises:
+        AwsError: it says something wrong, or asks for what is not simulated.
+    """
+    for name in body:
+        if name not in _KEYS:
+            raise invalid(f"{name} is {NOT_SIMULATED}; expected one of {', '.join(sorted(_KEYS))}")
+    version = body.get("schemaVersion", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise invalid(f"schemaVersion: expected {SCHEMA_VERSION}, got {version!r:.60}")
+    config = body.get("inferenceConfig", {})
+    if not isinstance(config, dict):
+        raise invalid("inferenceConfig: expected an object")
+    config = dict(config)
+    if "max_new_tokens" in config:
+        config.setdefault("maxTokens", config.pop("max_new_tokens"))
+    extra = {name: config.pop(name) for name in _EXTRA if name in config}
+    extra |= {name: body[name] for name in _EXTRA if name in body}
+    asked = {name: body[name] for name in ("system", "messages") if name in body}
+    return read_converse(
+        {**asked, "inferenceConfig": config, "additionalModelRequestFields": extra},
+        local_model=local_model,
+        is_nova=True,
+    )
+
+
+def as_nova(answer: Answer) -> dict[str, Any]:
+    """Return the body of the answer."""
+    message = {"content": [{"text": answer.text}], "role": "assistant"}
+    return {
+        "output": {"message": message},
+        "stopReason": STOP_REASONS[answer.stop_reason],
+        "usage": usage_of(answer),
+    }
+
+
+async def as_nova_chunks(
+    told: AsyncIterator[Piece | Answer], *, began: float
+) -> AsyncIterator[dict[str, Any]]:
+    """Yield the chunks of a streamed answer: ConverseStream's events, each under its name."""
+    async for name, value in as_events(told, began=began):
+        yield {name: value}

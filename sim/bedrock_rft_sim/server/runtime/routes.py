@@ -1,0 +1,221 @@
+"""bedrock-runtime's four operations; the app says of all others that they are not simulated.
+
+A Nova model, and whatever was trained here under a Nova id, speaks the messages format in
+InvokeModel; gpt-oss, Qwen and models that the mapping adds speak OpenAI's chat completions.
+Ignored headers: trace, latency, service tier, request metadata. Guardrails are refused.
+Sources: botocore service model bedrock-runtime/2023-09-30; Bedrock user guide, model-parameters.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from bedrock_rft_sim.errors import RehearsalError
+from bedrock_rft_sim.server.errors import (
+    NOT_SIMULATED,
+    AwsError,
+    aws_error,
+    invalid,
+    log_failure,
+    not_found,
+)
+from bedrock_rft_sim.server.inference import (
+    Ask,
+    Busy,
+    ModelError,
+    Refused,
+    begun,
+    models_of,
+    while_there,
+)
+from bedrock_rft_sim.server.json_body import parse_json
+from bedrock_rft_sim.server.mantle import chat
+from bedrock_rft_sim.server.mantle.errors import OpenAIError
+from bedrock_rft_sim.server.mapping import BASE_MODELS
+from bedrock_rft_sim.server.runtime import eventstream
+from bedrock_rft_sim.server.runtime.converse import (
+    as_events,
+    as_reply,
+    milliseconds_since,
+    read_converse,
+)
+from bedrock_rft_sim.server.runtime.deployed import callable_model
+from bedrock_rft_sim.server.runtime.nova import as_nova, as_nova_chunks, read_nova
+from bedrock_rft_sim.server.state import ServerState, UnknownModelError
+
+OPERATIONS: Final = {
+    "Converse": "converse",
+    "ConverseStream": "converse-stream",
+    "InvokeModel": "invoke",
+    "InvokeModelWithResponseStream": "invoke-with-response-stream",
+}
+"""By AWS's names: the last part of their paths."""
+MODEL_ERROR_STATUS: Final = 424
+_GUARDRAIL: Final = "x-amzn-bedrock-guardrailidentifier"
+Chunks = AsyncIterator[Mapping[str, Any]]
+
+
+def routes(state: ServerState) -> list[BaseRoute]:
+    """Return the routes; their paths begin with /model/."""
+    runtime = _Runtime(state)
+    endpoints = (
+        runtime.converse,
+        runtime.converse_stream,
+        runtime.invoke,
+        runtime.invoke_stream,
+    )
+    return [
+        Route(f"/model/{{model:path}}/{path}", _refusing(endpoint), methods=["POST"])
+        for path, endpoint in zip(OPERATIONS.values(), endpoints, strict=True)
+    ]
+
+
+def _refusing(
+    endpoint: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint with every refusal in AWS's form."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except AwsError as error:
+            return error.response()
+        except (OpenAIError, Refused) as error:
+            return aws_error("ValidationException", str(error))
+        except Busy as error:
+            return aws_error("ThrottlingException", str(error))
+        except ModelError as error:
+            return aws_error("ModelErrorException", str(error), status=MODEL_ERROR_STATUS)
+        except RehearsalError as error:
+            log_failure(error)
+            return aws_error("InternalServerException", str(error))
+
+    return answer
+
+
+class _Runtime:
+    """The four operations."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+
+    async def converse(self, request: Request) -> Response:
+        """Converse."""
+        began = time.perf_counter()
+        ask = await self._converse_ask(request)
+        answer = await while_there(request, models_of(self._state).answer(ask))
+        return JSONResponse(as_reply(answer, latency_ms=milliseconds_since(began)))
+
+    async def converse_stream(self, request: Request) -> Response:
+        """ConverseStream."""
+        began = time.perf_counter()
+        ask = await self._converse_ask(request)
+        told = await while_there(request, begun(models_of(self._state), ask))
+
+        async def frames() -> AsyncIterator[bytes]:
+            async for name, value in as_events(told, began=began):
+                yield eventstream.event(name, value)
+
+        return _stream(frames())
+
+    async def _converse_ask(self, request: Request) -> Ask:
+        name, local = await self._model(request)
+        body = await _body(request)
+        return read_converse(body, local_model=local, is_nova=self._is_nova(name))
+
+    async def invoke(self, request: Request) -> Response:
+        """InvokeModel."""
+        began = time.perf_counter()
+        ask, asked = await self._invoke_ask(request, streams=False)
+        answer = await while_there(request, models_of(self._state).answer(ask))
+        body = as_nova(answer) if asked is None else chat.as_completion(asked, answer)
+        headers = {
+            "x-amzn-bedrock-invocation-latency": str(milliseconds_since(began)),
+            "x-amzn-bedrock-input-token-count": str(answer.prompt_tokens),
+            "x-amzn-bedrock-output-token-count": str(answer.completion_tokens),
+        }
+        return JSONResponse(body, headers=headers)
+
+    async def invoke_stream(self, request: Request) -> Response:
+        """InvokeModelWithResponseStream."""
+        began = time.perf_counter()
+        ask, asked = await self._invoke_ask(request, streams=True)
+        told = await while_there(request, begun(models_of(self._state), ask))
+        chunks: Chunks = as_nova_chunks(told, began=began)
+        if asked is not None:
+            chunks = chat.as_chunks(asked, told)
+
+        async def frames() -> AsyncIterator[bytes]:
+            async for chunk in chunks:
+                content = base64.b64encode(json.dumps(chunk).encode()).decode()
+                yield eventstream.event("chunk", {"bytes": content})
+
+        return _stream(frames())
+
+    async def _invoke_ask(
+        self, request: Request, *, streams: bool
+    ) -> tuple[Ask, chat.ChatRequest | None]:
+        """Return what to ask, and the chat request where the model speaks chat completions."""
+        if _GUARDRAIL in request.headers:
+            raise invalid(f"guardrails are {NOT_SIMULATED} by the local endpoint")
+        name, local = await self._model(request)
+        body = await _body(request)
+        if self._is_nova(name):
+            return read_nova(body, local_model=local), None
+        if body.pop("stream", streams) is not streams:
+            raise invalid("stream: the operation decides whether the answer is streamed")
+        if body.pop("model", name) != name:
+            raise invalid("model: expected the model of the path, or none")
+        asked = chat.read_chat(body, model=name, local_model=local)
+        return asked.ask, asked
+
+    def _is_nova(self, name: str) -> bool:
+        """Whether the model speaks the messages format: Nova, and what was trained from it."""
+        base = name.rpartition(":foundation-model/")[2]
+        is_base = base in BASE_MODELS or base in (self._state.mapping.models or {})
+        return not is_base or base.startswith("amazon.")
+
+    async def _model(self, request: Request) -> tuple[str, str]:
+        """Return the model as the client calls it, and the local one."""
+        name = request.path_params["model"]
+        try:
+            return name, await run_in_threadpool(callable_model, self._state, name)
+        except UnknownModelError:
+            if name.startswith("arn:"):
+                raise not_found(
+                    f"Could not resolve the foundation model from {name[:300]}"
+                ) from None
+            raise invalid("The provided model identifier is invalid.") from None
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    try:
+        body = await run_in_threadpool(parse_json, await request.body() or b"{}")
+    except ValueError as error:
+        raise invalid(f"Malformed input request: {error}") from error
+    if not isinstance(body, dict):
+        raise invalid("Malformed input request: expected a JSON object")
+    return body
+
+
+def _stream(frames: AsyncIterator[bytes]) -> Response:
+    """Return the frames as a response; a model that fails midway ends it with an exception."""
+
+    async def all_frames() -> AsyncIterator[bytes]:
+        try:
+            async for each in frames:
+                yield each
+        except ModelError as error:
+            yield eventstream.exception("modelStreamErrorException", str(error))
+
+    headers = {"x-amzn-bedrock-content-type": "application/json"}
+    return StreamingResponse(all_frames(), media_type=eventstream.CONTENT_TYPE, headers=headers)

@@ -1,0 +1,150 @@
+"""What each axis does, level by level and in words: its direction, where it collapses, where flat.
+
+Each step from one value to the next is judged by itself, by the interval that stands beside it: an
+allowance for several would contradict that interval, so its absence is said instead.
+For a search, whose trials differ in everything at once, only the order of the values is held
+against the order of the results.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bedrock_rft_sim.recipe.dialects.finding import Plain
+from bedrock_rft_sim.sweep.behaviour import Behaviour, behaviour
+from bedrock_rft_sim.sweep.effects import Effect, Row, at_level, level_effect, p_words
+from bedrock_rft_sim.sweep.file import Axis
+from bedrock_rft_sim.sweep.settings import plain
+
+LEAST_TRIALS = 5
+"""Assumed: with fewer finished trials a rank correlation says nothing."""
+ALPHA = 0.05
+UNADJUSTED = "each step is judged by itself, with no allowance for several"
+ADAPTIVE = "a guide only: the search chose its points by earlier results"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One value of an axis."""
+
+    value: Plain
+    is_base: bool
+    """Whether the base recipe has this value."""
+    effect: Effect | None
+    """Against the base recipe's value, or the first listed one where that was not run."""
+    behaviour: Behaviour
+
+
+@dataclass(frozen=True, slots=True)
+class AxisFinding:
+    """One axis."""
+
+    path: str
+    name: str
+    levels: tuple[Level, ...]
+    """Empty for a search."""
+    words: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON-ready data."""
+        return {
+            "path": self.path,
+            "levels": [
+                {
+                    "value": level.value,
+                    "is_base": level.is_base,
+                    "effect": level.effect and level.effect.as_json(),
+                    "behaviour": level.behaviour.kind,
+                    "says": level.behaviour.words,
+                }
+                for level in self.levels
+            ],
+            "words": list(self.words),
+        }
+
+
+def find_axis(axis: Axis, rows: Sequence[Row], base: Mapping[str, Plain]) -> AxisFinding:
+    """Return what the levels of an axis do, where settings differ by single levels."""
+    values = _levels(axis, rows, base)
+    there = [value for value in values if at_level(rows, axis.path, value, base=base)]
+    own = base.get(axis.path)
+    reference = own if own in there else (there[0] if there else None)
+    levels = tuple(
+        Level(
+            value,
+            is_base=value == own,
+            effect=None
+            if value == reference
+            else level_effect(rows, axis.path, value, reference, base=base),
+            behaviour=behaviour(at_level(rows, axis.path, value, base=base)),
+        )
+        for value in there
+    )
+    words = [
+        f"{named(level)}: {level.behaviour.kind} ({level.behaviour.words})" for level in levels
+    ]
+    steps = list(itertools.pairwise(there))
+    found = [level_effect(rows, axis.path, high, low, base=base) for low, high in steps]
+    for (low, high), step in zip(steps, found, strict=True):
+        words.append(f"from {plain(low)} to {plain(high)}: {direction(step)}")
+    if any(step is not None and step.low is not None for step in found):
+        words.append(UNADJUSTED)
+    return AxisFinding(axis.path, axis.name, levels, tuple(words))
+
+
+def named(level: Level) -> str:
+    """Write a level's value, and whether it is the base recipe's."""
+    value = "left out" if level.value is None else plain(level.value)
+    return f"{value} (base)" if level.is_base else value
+
+
+def direction(found: Effect | None) -> str:
+    """Say whether an effect helps, hurts, or can't be told."""
+    if found is None:
+        return "cannot tell, no seed was completed on both sides"
+    if found.low is None:
+        return f"{found.told}, and with one seed nobody can tell how sure that is"
+    if found.is_above:
+        return f"helps, {found.told}"
+    if found.is_below:
+        return f"hurts, {found.told}"
+    return f"cannot tell, {found.told}; higher in {found.higher} of {found.seeds} seeds"
+
+
+def find_search_axis(axis: Axis, rows: Sequence[Row], base: Mapping[str, Plain]) -> AxisFinding:
+    """Return how the results of a search's trials go with the values of an axis."""
+    pairs: list[tuple[float, float]] = []
+    for row in rows:
+        value = row.changes.get(axis.path, base.get(axis.path))
+        if row.mean is not None and value is not None and _is_number(value):
+            pairs.append((float(value), row.mean))
+    return AxisFinding(axis.path, axis.name, (), (_correlation(pairs),))
+
+
+def _correlation(pairs: Sequence[tuple[float, float]]) -> str:
+    if len(pairs) < LEAST_TRIALS:
+        return f"cannot tell: {len(pairs)} finished trials with a number, {LEAST_TRIALS} are needed"
+    from bedrock_rft_sim.sweep.permutation import rank_correlation
+
+    rho, p_value = rank_correlation(pairs)
+    told = f"rank correlation {rho:+.2f} over {len(pairs)} settings, {p_words(p_value)}, {ADAPTIVE}"
+    if p_value >= ALPHA:
+        return f"cannot tell which direction helps ({told})"
+    return f"{'higher' if rho > 0 else 'lower'} values did better ({told})"
+
+
+def _levels(axis: Axis, rows: Sequence[Row], base: Mapping[str, Plain]) -> list[Plain]:
+    own = base.get(axis.path)
+    values = list(axis.ends)
+    if own not in values and at_level(rows, axis.path, own, base=base):
+        values.append(own)
+    if all(_is_number(value) for value in values):
+        values.sort()
+    return values
+
+
+def _is_number(value: Plain) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

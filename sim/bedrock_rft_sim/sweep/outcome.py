@@ -1,0 +1,135 @@
+"""What came of one point, read from its run folder.
+
+The gain is held against the noise of the validation set itself: the same prompts are answered
+before the first step and after the last, so the standard error is that of the mean over prompts of
+the difference in grade. A value that is not there stays None.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from bedrock_rft_sim.diagnosis.verdicts import judge, spoken
+from bedrock_rft_sim.diagnosis.verdicts.evidence import ends, is_number
+from bedrock_rft_sim.report.page import evidence_of
+from bedrock_rft_sim.report.reading import read_run
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs.rollouts import Rollout
+from bedrock_rft_sim.sweep.file import Metric
+from bedrock_rft_sim.sweep.settings import Changes
+
+Status = Literal["completed", "failed", "pruned"]
+VALIDATION: Final = "validation_rewards_mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run of a sweep."""
+
+    name: str
+    changes: Changes
+    seed: int
+    status: Status
+    value: float | None = None
+    """The sweep's metric; None unless the run completed."""
+    base: float | None = None
+    """Validation reward before the first step."""
+    gain: float | None = None
+    """Validation reward after the last step minus before the first."""
+    noise: float | None = None
+    """Standard error of the gain over the validation prompts."""
+    resolution: float | None = None
+    """What one validation prompt weighs."""
+    problems: tuple[str, ...] = ()
+    """Rules of `rft report` that spoke of a problem or a warning."""
+    why: str | None = None
+    """Why it failed or was pruned."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON-ready data."""
+        return {
+            "name": self.name,
+            "changes": self.changes,
+            "seed": self.seed,
+            "status": self.status,
+            "value": self.value,
+            "validation_before": self.base,
+            "gain": self.gain,
+            "noise": self.noise,
+            "problems": list(self.problems),
+            "why": self.why,
+        }
+
+
+def each_once(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Keep one outcome of each run, in order of first appearance; a completed one is preferred."""
+    found: dict[str, Outcome] = {}
+    for one in outcomes:
+        known = found.get(one.name)
+        if known is None or (known.status != "completed" and one.status == "completed"):
+            found[one.name] = one
+    return list(found.values())
+
+
+def read_outcome(path: Path, changes: Changes, seed: int, metric: Metric) -> Outcome:
+    """Read a completed run.
+
+    Raises:
+        RunFolderError: it is damaged.
+    """
+    folder = RunFolder.open(path)
+    run = read_run(folder)
+    validations = [line for line in run.lines if is_number(line.get(VALIDATION))]
+    before, after = (validations[0], validations[-1]) if len(validations) > 1 else (None, None)
+    graded = _graded(folder, before, after)
+    value = value_of(run.lines, metric)
+    verdicts = spoken(judge(evidence_of(run, [])))
+    return Outcome(
+        name=folder.name,
+        changes=changes,
+        seed=seed,
+        status="completed" if value is not None else "failed",
+        value=value,
+        base=before[VALIDATION] if before else None,
+        gain=after[VALIDATION] - before[VALIDATION] if before and after else None,
+        noise=_noise(graded),
+        resolution=1 / len(graded) if graded else None,
+        problems=tuple(v.rule for v in verdicts if v.severity in ("problem", "warning")),
+        why=None if value is not None else f"the run recorded no {metric}",
+    )
+
+
+def value_of(lines: Sequence[Mapping[str, Any]], metric: Metric) -> float | None:
+    """Return the metric at the end of a run; None where it was never recorded."""
+    values = [float(line[metric]) for line in lines if is_number(line.get(metric))]
+    if not values:
+        return None
+    return values[-1] if metric == VALIDATION else statistics.fmean(ends(values)[1])
+
+
+def _graded(
+    folder: RunFolder, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> list[float]:
+    """Return the difference in grade of every prompt validated both times."""
+    if before is None or after is None:
+        return []
+    first, last = (_grades(folder, int(line["step"])) for line in (before, after))
+    return [last[prompt] - grade for prompt, grade in first.items() if prompt in last]
+
+
+def _grades(folder: RunFolder, step: int) -> dict[str, float]:
+    if step not in folder.validation_steps():
+        return {}
+    rollouts: list[Rollout] = folder.read_validation(step)
+    return {rollout.prompt_id: rollout.grade for rollout in rollouts}
+
+
+def _noise(differences: Sequence[float]) -> float | None:
+    if len(differences) < 2:  # noqa: PLR2004  a spread needs two
+        return None
+    return statistics.stdev(differences) / math.sqrt(len(differences))

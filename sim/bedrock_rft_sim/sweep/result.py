@@ -1,0 +1,162 @@
+"""What a sweep found, as data: settings, axes, ranking; and the best recipe as a file.
+
+It holds no time and no count of attempts, so a sweep that was killed and went on gives the same
+result as one that never was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bedrock_rft_sim.recipe import parse_recipe
+from bedrock_rft_sim.recipe.dialects.finding import shown
+from bedrock_rft_sim.runs import disk
+from bedrock_rft_sim.sweep.axes import AxisFinding, find_axis, find_search_axis
+from bedrock_rft_sim.sweep.behaviour import behaviour
+from bedrock_rft_sim.sweep.confirmation import Confirmation
+from bedrock_rft_sim.sweep.effects import Row, between, over_seeds, rows_of
+from bedrock_rft_sim.sweep.outcome import Outcome
+from bedrock_rft_sim.sweep.ranking import Ranking, rank
+from bedrock_rft_sim.sweep.settings import Plan, described_changes
+
+SCHEMA_VERSION: Final = 2
+RESULT: Final = "sweep.json"
+BEST: Final = "best.yaml"
+WRITTEN: Final = "sweep.yaml"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished sweep."""
+
+    plan: Plan
+    out: Path
+    rows: tuple[Row, ...]
+    """The settings, the centre first."""
+    axes: tuple[AxisFinding, ...]
+    ranking: Ranking | None
+    """None where no run completed, or Bedrock would refuse every setting that did."""
+    refusals: tuple[tuple[str, ...], ...]
+    """By setting, what Bedrock would refuse."""
+    confirmation: Confirmation | None = None
+    """None where none was asked for."""
+
+    @property
+    def words(self) -> list[str]:
+        """How sure the best is, line by line, or why there is none."""
+        if self.ranking is not None:
+            ranked = list(self.ranking.words)
+        elif any(row.values for row in self.rows):
+            ranked = ["Bedrock would refuse every setting that completed, so none is the best."]
+        else:
+            ranked = ["No run completed, so nothing can be ranked."]
+        if self.confirmation is not None:
+            return [*ranked, *self.confirmation.words]
+        if self.ranking is not None and not self.ranking.is_centre:
+            ranked.append("Fresh seeds under confirm: in the sweep file would tell if that holds.")
+        return ranked
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """Every run behind the ranking, setting by setting."""
+        return [one for row in self.rows for one in row.outcomes]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        """The runs that failed, fresh seeds included; none of them counts as a number."""
+        fresh = self.confirmation.outcomes if self.confirmation else []
+        return [one for one in [*self.outcomes, *fresh] if one.status == "failed"]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON-ready data."""
+        sweep = self.plan.sweep
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "recipe": str(sweep.recipe if isinstance(sweep.recipe, str) else sweep.recipe.name),
+            "mode": sweep.mode,
+            "metric": sweep.metric,
+            "seeds": list(self.plan.seeds),
+            "settings": [
+                {**self._row(row), "refused_by_bedrock": list(refused)}
+                for row, refused in zip(self.rows, self.refusals, strict=True)
+            ],
+            "axes": [axis.as_json() for axis in self.axes],
+            "ranking": self.ranking.as_json() if self.ranking else None,
+            "confirmation": self.confirmation.as_json() if self.confirmation else None,
+            "best": BEST if self.ranking else None,
+        }
+
+    def _row(self, row: Row) -> dict[str, Any]:
+        centre = self.rows[0]
+        mean, effect = over_seeds(row), between(row, centre) if row.changes else None
+        found = behaviour([row])
+        return {
+            "setting": described_changes(row.changes),
+            "changes": row.changes,
+            "mean": mean and mean.as_json(),
+            "effect": effect and effect.as_json(),
+            "behaviour": found.kind,
+            "says": found.words,
+            "runs": [one.as_json() for one in row.outcomes],
+        }
+
+
+def result_of(plan: Plan, out: Path, outcomes: Sequence[Outcome]) -> Result:
+    """Make sense of the outcomes."""
+    rows = rows_of(outcomes)
+    base = {axis.path: plan.base_value(axis.path) for axis in plan.sweep.axes}
+    find = find_search_axis if plan.sweep.mode == "search" else find_axis
+    refusals = {id(row): _refusals(plan, row) for row in rows}
+    return Result(
+        plan=plan,
+        out=out,
+        rows=tuple(rows),
+        axes=tuple(find(axis, rows, base) for axis in plan.sweep.axes),
+        ranking=rank(rows, is_legal=lambda row: not refusals[id(row)], seeds=len(plan.seeds)),
+        refusals=tuple(refusals[id(row)] for row in rows),
+    )
+
+
+def write_result(result: Result) -> list[Path]:
+    """Write sweep.json, the sweep as written and, where a run completed, best.yaml.
+
+    Raises:
+        RunFolderError: the disk refuses.
+    """
+    text = disk.dump(result.as_json(), indent=2) + "\n"
+    files = {result.out / RESULT: text, result.out / WRITTEN: result.plan.sweep.text}
+    if result.ranking is not None:
+        files[result.out / BEST] = best_recipe(result, result.ranking)
+    for path, content in files.items():
+        with disk.named_errors(path, "write the result"):
+            disk.replace_file(path, content.encode())
+    return list(files)
+
+
+def best_recipe(result: Result, ranking: Ranking) -> str:
+    """Return the best setting as an ordinary recipe, with where it comes from in comments."""
+    plan = result.plan
+    text = plan.recipe_text(ranking.best.changes, folder=result.out)
+    source = plan.sweep.recipe if isinstance(plan.sweep.recipe, str) else plan.sweep.recipe.name
+    changed = [
+        f"#   {path}: {shown(value)} (was {shown(plan.base_value(path))})"
+        for path, value in ranking.best.changes.items()
+    ]
+    head = [
+        f"# The best of {len(result.rows)} settings of {source}, by {plan.sweep.metric}.",
+        f"# rft run {result.out / BEST}",
+        f"# From the sweep {plan.sweep.path.name}, seeds {', '.join(map(str, plan.seeds))}:",
+        *(changed or ["#   no change"]),
+        *(f"#   {path}: {shown(value)} (in all of them)" for path, value in plan.sweep.set),
+        *(f"# {line}" for line in result.words),
+    ]
+    return "\n".join([*head, text])
+
+
+def _refusals(plan: Plan, row: Row) -> tuple[str, ...]:
+    text = plan.recipe_text(row.changes, folder=Path())
+    recipe = parse_recipe(text, name="point", path=Path("point"))
+    return tuple(str(finding) for finding in recipe.refusals)

@@ -1,0 +1,220 @@
+"""Watch the trainer and write each step into the run folder.
+
+A step is complete when its line stands in metrics.jsonl, which is written last; everything before
+it (rollouts, events, CSV row) is rewritten if the run is killed in between and resumed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bedrock_rft_sim.contract.events import message_event
+from bedrock_rft_sim.data import Row
+from bedrock_rft_sim.data.plan import Steps
+from bedrock_rft_sim.engine.device import peak_memory_bytes
+from bedrock_rft_sim.errors import TrainingError
+from bedrock_rft_sim.grader import GradedBatch, Invocation
+from bedrock_rft_sim.recipe.local import EarlyStopping
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs.metrics import drop_non_finite, mantle_event, nova_csv_row, step_metrics
+from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
+from bedrock_rft_sim.train.clock import Clock
+from bedrock_rft_sim.train.early_stopping import EarlyStop, early_stop
+
+
+@dataclass
+class PendingStep:
+    """What is known of a step while it is still running."""
+
+    rollouts: list[Rollout]
+    invocations: Sequence[Invocation]
+    seen: dict[int, dict[str, float]] = field(default_factory=dict)
+    """What the loss pass saw of each rollout: entropy, logprob, kl."""
+
+    def complete(self, step: int) -> list[Rollout]:
+        """Return the rollouts with what the loss pass saw of them."""
+        return [
+            replace(
+                rollout,
+                step=step,
+                entropy=self._seen(index, "entropy"),
+                logprob=self._seen(index, "logprob"),
+                kl=self._seen(index, "kl"),
+            )
+            for index, rollout in enumerate(self.rollouts)
+        ]
+
+    def _seen(self, index: int, name: str) -> float | None:
+        return self.seen.get(index, {}).get(name)
+
+
+class StepRecorder:
+    """Collects one step at a time and appends it to the run folder."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        steps: Steps,
+        *,
+        group_size: int,
+        stop_requested: Callable[[], bool],
+        early_stopping: EarlyStopping | None = None,
+        show: Callable[[Mapping[str, Any]], None],
+        device_type: str,
+    ) -> None:
+        self.clock = Clock()
+        self.checkpoint_steps = frozenset(steps.checkpoints)
+        self.stop_requested = stop_requested
+        self.end_tokens: set[int] = set()
+        self.validate: Callable[[int], list[Rollout]] | None = None
+        self.early_stop: EarlyStop | None = None
+        self._early_stopping = early_stopping
+        self._folder = folder
+        self._steps = steps
+        self._group_size = group_size
+        self._show = show
+        self._device_type = device_type
+        self._pending: PendingStep | None = None
+
+    def graded(
+        self,
+        rows: Sequence[Row],
+        samples: Sequence[int],
+        texts: Sequence[str],
+        tokens: Sequence[Sequence[int]],
+        batch: GradedBatch,
+    ) -> None:
+        """Take one step's graded answers, P groups of G in a row."""
+        scores = [grade.score for grade in batch.grades]
+        size = self._group_size
+        rewards_P_G = [scores[start : start + size] for start in range(0, len(scores), size)]
+        advantages = [a for group_G in group_advantages(rewards_P_G) for a in group_G]
+        rollouts = [
+            Rollout(
+                step=0,
+                prompt_id=row.id,
+                sample=sample,
+                text=text,
+                tokens=list(ids),
+                stop_reason="stop" if ids[-1] in self.end_tokens else "length",
+                grade=grade.score,
+                components=[vars(component) for component in grade.components],
+                advantage=advantage,
+            )
+            for row, sample, text, ids, grade, advantage in zip(
+                rows, samples, texts, tokens, batch.grades, advantages, strict=True
+            )
+        ]
+        self._pending = PendingStep(rollouts, batch.invocations)
+
+    def token_scores(self, index: Sequence[int], scores: Mapping[str, Sequence[float]]) -> None:
+        """Take what the loss pass saw of some rollouts, under the names of their fields (nats)."""
+        assert self._pending is not None
+        for position, rollout in enumerate(index):
+            self._pending.seen[rollout] = {name: v[position] for name, v in scores.items()}
+
+    def logged(self, step: int, log: dict[str, Any]) -> None:
+        """Write the step that TRL has just logged.
+
+        Raises:
+            TrainingError: the loss or the gradient is no longer a finite number.
+        """
+        self._folder.append_trainer_log(_finite(log))
+        if self._pending is None:  # the summary that ends the training loop
+            return
+        _demand_finite(step, log)
+        pending, self._pending = self._pending, None
+        rollouts = pending.complete(step)
+        validation = self._validation(step)
+        with self.clock.phase("record"):
+            self._folder.write_rollouts(step, rollouts)
+        line = step_metrics(
+            rollouts,
+            step=step,
+            total_steps=self._steps.total,
+            epoch=(step - 1) // self._steps.per_epoch + 1,
+            grad_norm=log["grad_norm"],
+            pg_loss=on_policy_pg_loss(rollouts),
+            clip_fraction=log.get("clip_ratio/region_mean"),
+            invocations=pending.invocations,
+            seconds=self.clock.lap(),
+            peak_memory_mb=self._peak_memory_mb(),
+            validation=validation,
+        )
+        self._append(_finite(line))
+        if validation:
+            self._consider_stopping()
+
+    def _consider_stopping(self) -> None:
+        self.early_stop = early_stop(self._folder.read_metrics(), self._early_stopping)
+
+    def start(self) -> None:
+        """Validate the model before training and write the line of step 0."""
+        validation = self._validation(0)
+        line = step_metrics(
+            (),
+            step=0,
+            total_steps=self._steps.total,
+            seconds=self.clock.lap(),
+            peak_memory_mb=self._peak_memory_mb(),
+            validation=validation,
+        )
+        self._folder.append_metrics(line)
+        self._show(line)
+
+    def _validation(self, step: int) -> list[Rollout]:
+        if self.validate is None or step not in self._steps.validations:
+            return []
+        with self.clock.phase("validate"):
+            rollouts = self.validate(step)
+            self._folder.write_validation(step, rollouts)
+        return rollouts
+
+    def _peak_memory_mb(self) -> float | None:
+        peak = peak_memory_bytes(self._device_type)
+        return None if peak is None else peak / 2**20
+
+    def _append(self, line: dict[str, Any]) -> None:
+        self._folder.append_csv(nova_csv_row(line))
+        self._folder.append_event(mantle_event(line))
+        self._folder.append_metrics(line)
+        self._show(line)
+
+    def checkpoint_saved(self, step: int) -> None:
+        """Accept the checkpoint that TRL has just finished writing."""
+        self._folder.accept_checkpoint(step)
+        event = message_event(f"Step {step}/{self._steps.total}: checkpoint saved")
+        self._folder.append_event({**event, "data": {"step": step}})
+
+
+def on_policy_pg_loss(rollouts: Sequence[Rollout]) -> float | None:
+    """Return verl's `actor/pg_loss` of a step with one update: minus the mean token advantage.
+
+    The policy that is updated is the one that sampled, so every probability ratio is 1 and neither
+    clip bites; `bedrock_rft_sim.runs.metrics.actor_pg_loss` with log-ratios of 0 gives the same
+    number.
+    """
+    trained = [(r.advantage, len(r.tokens)) for r in rollouts if r.advantage is not None]
+    tokens = sum(length for _, length in trained)
+    return -math.fsum(a * length for a, length in trained) / tokens if tokens else None
+
+
+def _finite(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values without NaN and infinities, which are named instead of written."""
+    clean, names = drop_non_finite(values)
+    return {**clean, "local_non_finite": list(names)} if names else clean
+
+
+def _demand_finite(step: int, log: Mapping[str, Any]) -> None:
+    bad = [name for name in ("loss", "grad_norm") if not math.isfinite(log[name])]
+    if bad:
+        raise TrainingError(
+            f"the policy's {' and '.join(bad)} left the finite numbers",
+            where=f"step {step}",
+            expected="finite numbers",
+            found=", ".join(f"{name} {log[name]}" for name in bad),
+            hint="lower the learning rate; the last checkpoint is from before this step",
+        )

@@ -1,0 +1,337 @@
+"""One rehearsal from recipe to run folder.
+
+What it is not: it is not Bedrock's trainer (TRL's GRPO stands in), not its model, and not its
+service; `bedrock_rft_sim.contract.ledger` says what differs, knob by knob.
+"""
+
+from __future__ import annotations
+
+import datetime
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bedrock_rft_sim.contract import statuses
+from bedrock_rft_sim.contract.events import message_event
+from bedrock_rft_sim.data import plan
+from bedrock_rft_sim.data.fingerprint import rows_hash
+from bedrock_rft_sim.data.plan import Data, Steps
+from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL
+from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
+from bedrock_rft_sim.engine import quiet
+from bedrock_rft_sim.engine.device import Device, choose_device
+from bedrock_rft_sim.errors import RehearsalError, RunFolderError, TrainingError
+from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.grader.fingerprint import path_hash
+from bedrock_rft_sim.grader.of_recipe import grader_of
+from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.report import PageDuringRun
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs.metrics import Verdict, learning_signal
+from bedrock_rft_sim.train import provenance
+from bedrock_rft_sim.train.early_stopping import demand_validation, early_stop
+from bedrock_rft_sim.train.interrupt import interruptible
+from bedrock_rft_sim.train.preflight import preflight
+from bedrock_rft_sim.train.progress import Progress
+from bedrock_rft_sim.train.record import StepRecorder
+
+if TYPE_CHECKING:
+    from bedrock_rft_sim.train.trainer import RehearsalTrainer
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended."""
+
+    folder: Path
+    status: str
+    """Bedrock's word: `Completed` or `Stopped`."""
+    step: int
+    total_steps: int
+    signal: Verdict
+    """Whether the rewards carried a learning signal, in words."""
+    first: dict[str, Any]
+    """The first metrics line, of step 0."""
+    last: dict[str, Any]
+    """The last metrics line."""
+    early_stopping: str | None = None
+    """Why the run ended before its last step, in words; None where it did not."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the result as JSON-ready data."""
+        return {**asdict(self), "folder": str(self.folder)}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the parts of one run share."""
+
+    recipe: Recipe
+    data: Data
+    steps: Steps
+    folder: RunFolder
+    device: Device
+    progress: Progress
+    page: PageDuringRun
+
+
+def rehearse(
+    recipe: Recipe, *, parent: Path, name: str, resume: bool, progress: Progress
+) -> Result:
+    """Run the recipe into `parent/name`; with `resume`, go on from its last checkpoint.
+
+    Raises:
+        RehearsalError: once the run folder exists, after it has recorded the status `Failed`.
+    """
+    quiet.silence_libraries(offline=_is_local(recipe), device=recipe.local.device)
+    progress.say(f"{name}: reading {recipe.local.trainingData}")
+    data = plan.read_data(recipe, load_chat_tokenizer(recipe.model))
+    steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
+    demand_validation(recipe, validates=bool(data.validation))
+    device = choose_device(recipe.local.device, recipe.local.dtype)
+    identity = _identity(recipe, data, steps, device)
+    with _open_folder(parent, name, identity, resume=resume) as folder:
+        page = PageDuringRun(folder)
+        job = _Job(recipe, data, steps, folder, device, progress, page)
+        last_checkpoint = _prepare(job, identity)
+        with _final_status(folder, page) as finish:
+            finish(_train(job, last_checkpoint))
+        return _result(folder, steps)
+
+
+def _is_local(recipe: Recipe) -> bool:
+    return recipe.model == EMBEDDED_MODEL or Path(recipe.model).is_dir()
+
+
+def _identity(recipe: Recipe, data: Data, steps: Steps, device: Device) -> dict[str, Any]:
+    """Return what makes this run this run; the hashes must agree when it is resumed."""
+    return {
+        "recipe_hash": recipe.recipe_hash,
+        "reward_hash": path_hash(recipe.reward_path),
+        "data_hash": rows_hash([*data.train, *data.validation]),
+        "git_revision": provenance.git_revision(recipe.folder),
+        "versions": provenance.package_versions(),
+        "seed": recipe.settings.seed,
+        "device": asdict(device),
+        "data": {
+            "records": data.records,
+            "train_prompts": len(data.train),
+            "validation_prompts": len(data.validation),
+            "dropped_too_long": [row.id for row in data.too_long],
+        },
+        "steps": asdict(steps),
+    }
+
+
+def _open_folder(parent: Path, name: str, identity: dict[str, Any], *, resume: bool) -> RunFolder:
+    if not resume:
+        return RunFolder.create(parent, name)
+    folder = RunFolder.open(parent / name, write=True)
+    record = folder.read_record()
+    if record.get("status") == statuses.COMPLETED:
+        folder.close()
+        raise RunFolderError(
+            "the run is already complete",
+            where=str(folder.path),
+            hint="leave --resume out and give the new run another --name",
+        )
+    for key in ("recipe_hash", "reward_hash", "data_hash"):
+        if key in record and record[key] != identity[key]:
+            folder.close()
+            raise RunFolderError(
+                f"the {key.removesuffix('_hash')} is not the one the run was started with",
+                where=str(folder.path / "run.json"),
+                expected=f"{key} {record[key]}",
+                found=identity[key],
+                hint="resume with the unchanged recipe, reward and data, or start a new run",
+            )
+    return folder
+
+
+def _prepare(job: _Job, identity: dict[str, Any]) -> int | None:
+    """Write down what will run; return the checkpoint to go on from, None for the beginning."""
+    folder, recipe = job.folder, job.recipe
+    folder.drop_unfinished_checkpoints()
+    last = max(folder.checkpoint_steps(), default=None)
+    folder.truncate_after(-1 if last is None else last)
+    started = folder.read_record().get("started")
+    folder.write_record(
+        **identity,
+        status=statuses.IN_PROGRESS,
+        error=None,
+        started=started or _now(),
+        ended=None,
+        resumed_from_step=last,
+    )
+    folder.write_prompts(job.data.train, job.data.validation)
+    folder.write_recipe(recipe.text, resolved=recipe.resolved(), request=_request(recipe))
+    event = "Job started" if started is None else f"Job resumed after step {last or 0}"
+    folder.append_event(message_event(event))
+    return last
+
+
+def _request(recipe: Recipe) -> dict[str, Any]:
+    payload = recipe.payload()
+    if payload is not None:
+        return payload
+    return {
+        "refused": "Bedrock would refuse this request, so there is none to send",
+        "findings": [str(finding) for finding in recipe.refusals],
+    }
+
+
+@contextmanager
+def _final_status(folder: RunFolder, page: PageDuringRun) -> Iterator[Callable[[str], None]]:
+    """Write how the run ended, whatever ended it."""
+
+    def finish(status: str, error: str | None = None) -> None:
+        verdict = asdict(learning_signal(folder.read_metrics()))
+        folder.write_record(status=status, error=error, ended=_now(), learning_signal=verdict)
+        page.write()
+        level: Any = "error" if status == statuses.FAILED else "info"
+        words = f"Job {status.lower()}" + (f": {error.splitlines()[0]}" if error else "")
+        folder.append_event(message_event(words, level=level))
+
+    try:
+        yield finish
+    except KeyboardInterrupt:
+        finish(statuses.STOPPED)
+        raise
+    except RunFolderError as error:
+        # The disk refuses; what it holds already is the record, so try the status and no more.
+        with suppress(RunFolderError):
+            folder.write_record(status=statuses.FAILED, error=str(error), ended=_now())
+        raise
+    except RehearsalError as error:
+        finish(statuses.FAILED, str(error))
+        raise
+    except Exception:
+        finish(statuses.FAILED, traceback.format_exc())
+        raise
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _train(job: _Job, last_checkpoint: int | None) -> str:
+    """Train to the end or to the user's stop; return the final status."""
+    with (
+        grader_of(job.recipe, log=job.folder.grader_log) as grader,
+        interruptible(job.progress.say) as interrupt,
+    ):
+        remark = preflight(grader, job.data.train)
+        if remark is not None:
+            job.progress.say(f"warning: {remark}")
+        job.progress.say(f"loading {job.recipe.local.model} on {job.device.type}")
+        trainer, recorder = _make_trainer(job, grader, interrupt)
+        if last_checkpoint is None:
+            recorder.start()
+        _run_trainer(trainer, job, last_checkpoint)
+        lines = job.folder.read_metrics()
+        stop = early_stop(lines, job.recipe.local.earlyStopping)
+        if stop is not None and stop.step < job.steps.total:
+            job.folder.write_record(early_stopping=asdict(stop))
+            job.folder.append_event(message_event(f"Job ends by {stop.reason}"))
+            job.progress.say(stop.reason)
+            return statuses.COMPLETED
+        unfinished = lines[-1]["step"] < job.steps.total
+        return statuses.STOPPED if interrupt.requested and unfinished else statuses.COMPLETED
+
+
+def _make_trainer(
+    job: _Job, grader: Grader, stop_requested: Callable[[], bool]
+) -> tuple[RehearsalTrainer, StepRecorder]:
+    from bedrock_rft_sim.train.build import build_trainer, fitting_micro_batch
+
+    # A resumed run keeps its cut, since another one would round differently.
+    micro_batch = job.folder.read_record().get("micro_batch")
+    if micro_batch is None:
+        micro_batch = fitting_micro_batch(job.recipe, job.device)
+        job.folder.write_record(micro_batch=micro_batch)
+    recorder = StepRecorder(
+        job.folder,
+        job.steps,
+        group_size=job.recipe.settings.samples_per_prompt,
+        stop_requested=stop_requested,
+        early_stopping=job.recipe.local.earlyStopping,
+        show=lambda line: _show(job, line),
+        device_type=job.device.type,
+    )
+    trainer = build_trainer(
+        job.recipe,
+        rows=job.data.train,
+        validation=job.data.validation,
+        total_steps=job.steps.total,
+        micro_batch=micro_batch,
+        device=job.device,
+        checkpoints=job.folder.checkpoints,
+        grader=grader,
+        recorder=recorder,
+    )
+    return trainer, recorder
+
+
+def _show(job: _Job, line: Mapping[str, Any]) -> None:
+    job.progress.step(line)
+    job.page.step()
+
+
+def _run_trainer(trainer: RehearsalTrainer, job: _Job, last_checkpoint: int | None) -> None:
+    path = None if last_checkpoint is None else str(job.folder.checkpoint(last_checkpoint))
+    with _named_errors(job):
+        if path is not None and _has_ended(job, last_checkpoint):
+            trainer.load_weights(path)  # killed between the last checkpoint and the end
+        else:
+            trainer.train(resume_from_checkpoint=path)
+        trainer.save_model(str(job.folder.model))
+
+
+def _has_ended(job: _Job, last_checkpoint: int | None) -> bool:
+    """Whether nothing is left to train after the last checkpoint."""
+    stop = early_stop(job.folder.read_metrics(), job.recipe.local.earlyStopping)
+    return last_checkpoint == job.steps.total or stop is not None
+
+
+@contextmanager
+def _named_errors(job: _Job) -> Iterator[None]:
+    """Turn what the machine may refuse during training into one message."""
+    import torch
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except RehearsalError:
+        raise
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            "the device ran out of memory",
+            where=job.device.name,
+            found=str(error).splitlines()[0],
+            hint="lower batchSize, trainingSamplePerPrompt or inferenceMaxTokens "
+            "under local.overrides",
+        ) from error
+    except (OSError, SafetensorError) as error:
+        raise RunFolderError(
+            "a checkpoint or the model can't be written",
+            where=str(job.folder.path),
+            found=str(error),
+            hint="make room on the disk, then go on with --resume",
+        ) from error
+
+
+def _result(folder: RunFolder, steps: Steps) -> Result:
+    lines = folder.read_metrics()
+    return Result(
+        folder=folder.path,
+        status=folder.read_record()["status"],
+        step=lines[-1]["step"],
+        total_steps=steps.total,
+        signal=learning_signal(lines),
+        first=lines[0],
+        last=lines[-1],
+        early_stopping=folder.read_record().get("early_stopping", {}).get("reason"),
+    )

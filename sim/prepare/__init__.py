@@ -1,6 +1,0 @@
-"""Turn raw data into RFT files, row by row: every file written says how it was made.
-
-An operation reads with `sim.prepare.rows.read` and writes through `sim.prepare.output.Output`;
-it holds no file in memory, and the same rows with the same seed give the same bytes.
-Not here: the rules that a finished file must keep (`sim.dataset.rules`).
-"""

@@ -1,5 +1,0 @@
-"""The console: one page about the server's jobs, and what its script asks for."""
-
-from sim.server.console.paths import routes
-
-__all__ = ["routes"]

@@ -1,0 +1,182 @@
+"""The published starting points against recipes whose standing is known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bedrock_rft_sim.data import plan
+from bedrock_rft_sim.data.plan import Data
+from bedrock_rft_sim.data.tokens import load_tokenizer
+from bedrock_rft_sim.diagnosis.guidance import Evidence, Remark, read_evidence, remarks
+from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.recipe import Recipe, load_recipe
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs.rollouts import Rollout
+
+KNOBS = "customizationConfig.rftConfig.hyperParameters"
+
+
+@pytest.fixture
+def quickstart() -> Callable[..., Recipe]:
+    def make(**knobs: object) -> Recipe:
+        return load_recipe("quickstart", sets=[f"{KNOBS}.{k}={v}" for k, v in knobs.items()])
+
+    return make
+
+
+def data_of(recipe: Recipe) -> Data:
+    return plan.read_data(recipe, load_tokenizer(recipe.model))
+
+
+def about(found: tuple[Remark, ...], knob: str) -> Remark:
+    return next(remark for remark in reversed(found) if remark.knob == knob)
+
+
+@pytest.mark.parametrize(
+    ("knob", "value", "follows"),
+    [
+        ("epochCount", 1, True),
+        ("epochCount", 3, False),
+        ("epochCount", 6, True),
+        ("epochCount", 20, False),
+        ("batchSize", 128, True),
+        ("batchSize", 16, True),
+        ("batchSize", 256, False),
+        ("learningRate", 1e-4, True),
+        ("learningRate", 1e-5, False),
+        ("learningRate", 1e-3, False),
+        ("trainingSamplePerPrompt", 4, True),
+        ("trainingSamplePerPrompt", 2, False),
+        ("trainingSamplePerPrompt", 16, False),
+        ("maxPromptLength", 512, True),
+        ("maxPromptLength", 80, False),
+        ("evalInterval", 10, True),
+        ("evalInterval", 40, False),
+    ],
+)
+def test_each_knob_is_held_against_its_starting_point(quickstart, knob, value, follows) -> None:
+    recipe = quickstart(**{knob: value})
+    remark = about(remarks(recipe, data_of(recipe)), knob)
+    assert remark.follows is follows, remark
+    assert remark.found == f"{value:g}"
+    assert remark.source
+
+
+def test_larger_data_takes_fewer_epochs(quickstart) -> None:
+    recipe = quickstart(epochCount=4)
+    data = data_of(recipe)
+    assert about(remarks(recipe, data), "epochCount").follows is False
+    many = replace(data, records=5000)
+    assert about(remarks(recipe, many), "epochCount").follows is True
+
+
+def test_what_this_machine_overrides_is_not_judged(quickstart) -> None:
+    plain = quickstart()
+    small = load_recipe("quickstart", sets=["local.overrides.batchSize=4"])
+    data = data_of(plain)
+    assert remarks(small, data) == remarks(plain, data)
+
+
+def test_the_open_weight_path_is_told_by_its_own_names() -> None:
+    recipe = load_recipe("gsm8k-open-weight")
+    found = remarks(recipe, data_of(recipe))
+    knobs = [remark.knob for remark in found]
+    assert {"n_epochs", "batch_size", "learning_rate_multiplier", "eval_interval"} <= set(knobs)
+    assert "assumed" in about(found, "trainingSamplePerPrompt").found
+
+
+@pytest.mark.parametrize(
+    ("batch", "follows"), [(2, False), (4, True), (16, True), (128, True), (256, False)]
+)
+def test_open_weights_start_from_aws_s_own_batch_of_four(batch: int, follows: bool) -> None:
+    knob = "method.reinforcement.hyperparameters.batch_size"
+    recipe = load_recipe("gsm8k-open-weight", sets=[f"{knob}={batch}"])
+    remark = about(remarks(recipe, data_of(recipe)), "batch_size")
+    assert remark.follows is follows, remark
+    assert "fine-tuning-openai-job-create" in remark.source
+
+
+def test_training_all_weights_is_told_apart_from_bedrock_s_lora(quickstart) -> None:
+    recipe = quickstart()
+    assert about(remarks(recipe, data_of(recipe)), "local.training.method").follows is None
+
+
+def test_a_probe_says_what_it_saw_of_groups_and_lengths(quickstart) -> None:
+    recipe = quickstart(trainingSamplePerPrompt=4, inferenceMaxTokens=96)
+    seen = Evidence(
+        source="probe p.json",
+        answer_tokens_p99=50,
+        cut_share=0.02,
+        limit=96,
+        mixed_groups={4: 0.4, 8: 0.6},
+    )
+    found = remarks(recipe, data_of(recipe), seen)
+    groups = about(found, "trainingSamplePerPrompt").seen
+    assert groups == "in probe p.json 40 % of groups of 4 are mixed, of 8 it would be 60 %"
+    lengths = about(found, "inferenceMaxTokens")
+    assert lengths.follows is False
+    assert "3 x 50 = 150" in lengths.advised
+    assert lengths.seen is not None
+    assert "2 % of the answers were cut at 96" in lengths.seen
+
+
+@pytest.mark.parametrize(
+    ("validation", "epochs", "rate"),
+    [
+        ((0.2, 0.4, 0.6), "still climbed", "went from 0.200 to 0.600"),
+        ((0.2, 0.6, 0.5), "was best after step 10", "went from 0.200 to 0.500"),
+        ((0.5, 0.6, 0.1), "unlikely to help", "a lower rate may prevent"),
+    ],
+)
+def test_a_run_says_how_validation_went(quickstart, validation, epochs, rate) -> None:
+    recipe = quickstart()
+    points = tuple((10 * place, reward) for place, reward in enumerate(validation))
+    found = remarks(recipe, data_of(recipe), Evidence("run r", validation=points))
+    assert epochs in str(about(found, "epochCount").seen)
+    assert rate in str(about(found, "learningRate").seen)
+
+
+def test_evidence_is_read_from_a_run(tmp_path: Path) -> None:
+    settings = {"inference_max_tokens": {"value": 64}, "samples_per_prompt": {"value": 2}}
+    with RunFolder.create(tmp_path, "r") as folder:
+        folder.write_recipe("", resolved={"settings": settings}, request={})
+        folder.append_metrics({"step": 0, "validation_rewards_mean": 0.25})
+        folder.write_rollouts(
+            1,
+            [Rollout(1, "p", g, "x", [1] * length, "stop", 1.0, [], 0.0)
+             for g, length in enumerate((10, 30))],
+        )  # fmt: skip
+        folder.append_metrics(
+            {"step": 1, "local_groups_mixed": 0.5, "local_truncated_share": 0.0}
+            | {"validation_rewards_mean": 0.75}
+        )
+    found = read_evidence(tmp_path / "r")
+    assert found == Evidence(
+        source="run r",
+        answer_tokens_p99=30,
+        cut_share=0.0,
+        limit=64,
+        mixed_groups={2: 0.5},
+        validation=((0, 0.25), (1, 0.75)),
+    )
+
+
+def test_evidence_is_read_from_a_probe_s_result(tmp_path: Path) -> None:
+    share = {"value": 0.5, "low": 0.4, "high": 0.6, "method": "m"}
+    record = {
+        "lengths": {"percentiles": {"99": {**share, "value": 70}}, "cut": share},
+        "max_tokens": 96,
+        "mixed_groups": {"2": share, "16": None},
+    }
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps(record))
+    found = read_evidence(path)
+    assert (found.answer_tokens_p99, found.cut_share, found.limit) == (70, 0.5, 96)
+    assert found.mixed_groups == {2: 0.5}
+    path.write_text("{}")
+    with pytest.raises(DataError, match="no evidence here"):
+        read_evidence(path)

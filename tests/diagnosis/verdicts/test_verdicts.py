@@ -1,0 +1,370 @@
+"""Every rule has a synthetic run that makes it speak and one that nearly does."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from bedrock_rft_sim.diagnosis.verdicts import RULES, Evidence, Verdict, headline, judge, spoken
+from bedrock_rft_sim.diagnosis.verdicts.answers import (
+    length_explosion,
+    parse_failures,
+    truncated_answers,
+)
+from bedrock_rft_sim.diagnosis.verdicts.bend import find_bend
+from bedrock_rft_sim.diagnosis.verdicts.grading import grader_errors, grader_latency
+from bedrock_rft_sim.diagnosis.verdicts.policy import (
+    entropy_collapse,
+    entropy_stuck,
+    gradient_spikes,
+)
+from bedrock_rft_sim.diagnosis.verdicts.reward import (
+    component_dominates,
+    reward_falling,
+    reward_plateau,
+    validation_parts,
+)
+from bedrock_rft_sim.diagnosis.verdicts.signal import (
+    base_model_hopeless,
+    base_model_saturated,
+    no_learning_signal,
+    signal_dried_up,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+STEPS = 50
+Course = Callable[[float], Any]
+"""A metric as a function of the share of the run, 0 to 1."""
+
+
+def noisy(course: Course, size: float = 0.02, seed: int = 0) -> Course:
+    """The course with the same noise each time it is asked for the same place."""
+    return lambda share: course(share) + random.Random(f"{seed} {share}").uniform(-size, size)
+
+
+def line_to(start: float, end: float) -> Course:
+    return lambda share: start + (end - start) * share
+
+
+def up_then_level(level: float, bend: float) -> Course:
+    return lambda share: 0.3 + (level - 0.3) * min(1.0, share / bend)
+
+
+HEALTHY: dict[str, Course] = {
+    "critic_rewards_mean": noisy(line_to(0.3, 0.8)),
+    "critic_rewards_min": lambda _: 0.0,
+    "critic_rewards_max": lambda _: 1.0,
+    "response_length_mean": noisy(line_to(100, 120), 3),
+    "actor_entropy": noisy(line_to(0.6, 0.3)),
+    "actor_grad_norm": noisy(lambda _: 0.3, 0.1),
+    "local_groups_mixed": line_to(0.8, 0.5),
+    "local_groups_all_right": line_to(0.0, 0.4),
+    "local_groups_all_wrong": line_to(0.2, 0.1),
+    "local_positive_share": line_to(0.3, 0.8),
+    "local_truncated_share": lambda _: 0.0,
+    "local_parse_failures": lambda _: 0.01,
+    "local_grader_latency_p50_s": lambda _: 0.01,
+    "local_grader_latency_p95_s": lambda _: 0.02,
+    "local_grader_latency_max_s": lambda _: 0.03,
+    "local_grader_errors": lambda _: {},
+    "local_seconds": lambda _: {"total": 4.0, "grade": 0.1},
+    "local_reward_components": lambda share: {"accuracy": share, "format": share},
+}
+
+
+def evidence(*, steps: int = STEPS, **courses: Any) -> Evidence:
+    """Return a healthy run with some of its metrics replaced; validation at every tenth step."""
+    known = {name: courses.pop(name) for name in list(courses) if name in Evidence.__slots__}
+    validation = courses.pop("validation_rewards_mean", line_to(0.35, 0.85))
+    table = {**HEALTHY, **courses}
+    lines: list[dict[str, Any]] = [{"step": 0, "validation_rewards_mean": validation(0.0)}]
+    for step in range(1, steps + 1):
+        share = (step - 1) / max(1, steps - 1)
+        line = {name: course(share) for name, course in table.items() if course is not None}
+        if step % 10 == 0:
+            line["validation_rewards_mean"] = validation(share)
+        lines.append({"step": step, "total_steps": steps, **line})
+    limits = {"timeout_s": 3.0, "inference_max_tokens": 512}
+    return Evidence(lines, **{**limits, **known})
+
+
+def at(step: int, value: float, usual: float) -> Course:
+    """A metric that has another value at one step."""
+    return lambda share: value if round(share * (STEPS - 1)) + 1 == step else usual
+
+
+# rule, run that makes it speak, severity, words in it, run that nearly does
+PAIRS: dict[str, tuple[Any, Evidence, str, str, Evidence]] = {
+    "no learning signal": (
+        no_learning_signal,
+        evidence(
+            local_groups_mixed=lambda _: 0.0,
+            local_groups_all_wrong=lambda _: 1.0,
+            local_positive_share=lambda _: 0.0,
+            critic_rewards_max=lambda _: 0.0,
+        ),
+        "problem",
+        "every advantage was 0",
+        evidence(local_groups_mixed=lambda _: 0.06),
+    ),
+    "signal dried up": (
+        signal_dried_up,
+        evidence(local_groups_mixed=line_to(0.8, 0.02)),
+        "note",
+        "taught nothing",
+        evidence(local_groups_mixed=line_to(0.8, 0.08)),
+    ),
+    "saturation": (
+        base_model_saturated,
+        evidence(critic_rewards_mean=lambda _: 0.97),
+        "warning",
+        "hardly anything left to learn",
+        evidence(critic_rewards_mean=lambda _: 0.94),
+    ),
+    "hopeless": (
+        base_model_hopeless,
+        evidence(local_positive_share=lambda _: 0.03),
+        "problem",
+        "training struggles",
+        evidence(local_positive_share=lambda _: 0.06),
+    ),
+    "reward falling": (
+        reward_falling,
+        evidence(critic_rewards_mean=noisy(lambda s: 0.8 - abs(s - 0.5))),
+        "problem",
+        "standard errors",
+        evidence(critic_rewards_mean=noisy(lambda s: 0.8 - 0.15 * abs(s - 0.5))),
+    ),
+    "parting": (
+        validation_parts,
+        evidence(critic_rewards_mean=lambda _: 0.81, validation_rewards_mean=lambda _: 0.70),
+        "warning",
+        "a gap of 0.110 (above 0.10)",
+        evidence(critic_rewards_mean=lambda _: 0.79, validation_rewards_mean=lambda _: 0.70),
+    ),
+    "one component": (
+        component_dominates,
+        evidence(
+            local_reward_components=lambda s: {"accuracy": 0.2 + 0.01 * s, "format": 0.2 + 0.7 * s}
+        ),
+        "warning",
+        "format carried",
+        evidence(
+            local_reward_components=lambda s: {"accuracy": 0.2 + 0.1 * s, "format": 0.2 + 0.7 * s}
+        ),
+    ),
+    "entropy collapse": (
+        entropy_collapse,
+        evidence(actor_entropy=lambda s: 0.6 if s < 0.5 else 0.05),
+        "warning",
+        "nearly all alike",
+        evidence(actor_entropy=lambda s: 0.6 if s < 0.5 else 0.07),
+    ),
+    "entropy stuck": (
+        entropy_stuck,
+        evidence(
+            actor_entropy=noisy(lambda _: 0.6, 0.01), critic_rewards_mean=noisy(lambda _: 0.3)
+        ),
+        "warning",
+        "hardly reacts",
+        evidence(actor_entropy=line_to(0.6, 0.55), critic_rewards_mean=noisy(lambda _: 0.3)),
+    ),
+    "gradient spikes": (
+        gradient_spikes,
+        evidence(actor_grad_norm=at(30, 1.6, 0.3)),
+        "warning",
+        "step 30",
+        evidence(actor_grad_norm=at(30, 1.4, 0.3)),
+    ),
+    "length explosion": (
+        length_explosion,
+        evidence(response_length_mean=lambda s: 100 * 3**s),
+        "warning",
+        "grew from",
+        evidence(response_length_mean=lambda s: 100 * 2**s),
+    ),
+    "length jump": (
+        length_explosion,
+        evidence(response_length_mean=at(30, 210, 100)),
+        "warning",
+        "At step 30",
+        evidence(response_length_mean=at(30, 190, 100)),
+    ),
+    "loops": (
+        length_explosion,
+        evidence(looping=dict.fromkeys(range(1, STEPS + 1), 0.06)),
+        "warning",
+        "repeating themselves",
+        evidence(looping=dict.fromkeys(range(1, STEPS + 1), 0.04)),
+    ),
+    "truncation": (
+        truncated_answers,
+        evidence(local_truncated_share=lambda _: 0.06),
+        "warning",
+        "inferenceMaxTokens (512)",
+        evidence(local_truncated_share=lambda _: 0.04),
+    ),
+    "parse failures": (
+        parse_failures,
+        evidence(local_parse_failures=lambda _: 0.5),
+        "problem",
+        "found no answer in 50 %",
+        evidence(local_parse_failures=lambda _: 0.09),
+    ),
+    "grader errors": (
+        grader_errors,
+        evidence(local_grader_errors=lambda s: {"HandlerError": 2} if s == 1.0 else {}),
+        "warning",
+        "2 x HandlerError",
+        evidence(local_grader_errors=lambda _: {}),
+    ),
+    "grader near its timeout": (
+        grader_latency,
+        evidence(local_grader_latency_max_s=lambda _: 1.6),
+        "warning",
+        "53 % of the timeout of 3 s",
+        evidence(local_grader_latency_max_s=lambda _: 1.4),
+    ),
+    "grader holds up the steps": (
+        grader_latency,
+        evidence(local_seconds=lambda _: {"total": 4.0, "grade": 1.1}),
+        "warning",
+        "28 % of the steps' time",
+        evidence(local_seconds=lambda _: {"total": 4.0, "grade": 0.9}),
+    ),
+    "reward plateau": (
+        reward_plateau,
+        evidence(critic_rewards_mean=noisy(up_then_level(0.8, 0.4))),
+        "note",
+        "up to step",
+        evidence(critic_rewards_mean=noisy(up_then_level(0.8, 0.95))),
+    ),
+    "reward stuck low": (
+        reward_plateau,
+        evidence(critic_rewards_mean=noisy(lambda _: 0.1)),
+        "problem",
+        "rethink",
+        evidence(critic_rewards_mean=noisy(line_to(0.1, 0.2))),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PAIRS, ids=str)
+def test_a_rule_speaks_where_it_should_with_numbers_and_a_remedy(case: str) -> None:
+    rule, run, severity, words, _ = PAIRS[case]
+    verdict = rule(run)
+    assert (verdict.severity, words in verdict.says) == (severity, True), verdict
+    assert verdict.remedy
+    assert verdict.numbers
+    assert all(math.isfinite(number) for number in verdict.numbers.values())
+
+
+@pytest.mark.parametrize("case", PAIRS, ids=str)
+def test_a_rule_keeps_quiet_where_it_nearly_spoke(case: str) -> None:
+    rule, *_, nearly = PAIRS[case]
+    assert rule(nearly).severity == "clear", rule(nearly)
+
+
+def test_every_rule_has_its_pair() -> None:
+    assert {pair[0] for pair in PAIRS.values()} == set(RULES)
+
+
+def test_a_healthy_run_has_nothing_to_report() -> None:
+    run = evidence(reward_components=frozenset({"accuracy", "format"}))
+    verdicts = judge(run)
+    assert [verdict.severity for verdict in verdicts] == ["clear"] * len(RULES)
+    assert headline(run, verdicts) == (
+        "Validation reward 0.350 → 0.850. 16 rules looked and found nothing to report."
+    )
+
+
+@pytest.mark.parametrize("lines", [[], [{"step": 0, "total_steps": 3}]], ids=["none", "step 0"])
+def test_a_run_without_a_step_is_not_judged(lines: list[dict[str, Any]]) -> None:
+    verdicts = judge(Evidence(lines))
+    assert {verdict.severity for verdict in verdicts} == {"unknown"}
+    assert headline(Evidence(lines), verdicts).startswith("No training step was recorded.")
+
+
+def test_a_course_needs_ten_steps() -> None:
+    short = judge(evidence(steps=9, critic_rewards_mean=line_to(0.9, 0.1)))
+    assert "reward falling" not in {verdict.rule for verdict in spoken(short)}
+    ten = judge(evidence(steps=10, critic_rewards_mean=line_to(0.9, 0.1)))
+    assert "reward falling" in {verdict.rule for verdict in spoken(ten)}
+
+
+def test_the_gravest_comes_first() -> None:
+    run = evidence(
+        local_parse_failures=lambda _: 0.6,
+        local_truncated_share=lambda _: 0.1,
+        local_groups_mixed=line_to(0.8, 0.02),
+    )
+    assert [verdict.severity for verdict in spoken(judge(run))] == ["problem", "warning", "note"]
+    assert "1 problem, 1 warning, 1 note" in headline(run, judge(run))
+
+
+def test_grades_below_zero_do_not_make_a_base_model_hopeless() -> None:
+    run = evidence(local_positive_share=lambda _: 0.01, critic_rewards_min=lambda _: -1.0)
+    assert base_model_hopeless(run).severity == "unknown"
+
+
+def test_a_hopeless_start_that_rose_is_a_note() -> None:
+    assert base_model_hopeless(evidence(local_positive_share=line_to(0.01, 0.9))).severity == "note"
+
+
+def test_metrics_in_metrics_list_do_not_count_as_parts_of_the_reward() -> None:
+    run = evidence(
+        local_reward_components=lambda s: {"accuracy": 0.2, "answer_found": s},
+        reward_components=frozenset({"accuracy"}),
+    )
+    assert component_dominates(run).severity == "unknown"
+
+
+def test_a_plateau_under_rising_validation_does_not_advise_fewer_steps() -> None:
+    level = noisy(up_then_level(0.8, 0.4))
+    rising = reward_plateau(evidence(critic_rewards_mean=level))
+    assert "judge the length of the run by validation" in rising.remedy
+    still = evidence(critic_rewards_mean=level, validation_rewards_mean=lambda _: 0.8)
+    assert "fewer epochs" in reward_plateau(still).remedy
+
+
+@pytest.mark.parametrize("bend", [0.2, 0.4, 0.6])
+def test_the_bend_is_found_where_it_was_put(bend: float) -> None:
+    course = noisy(up_then_level(0.8, bend), 0.03, seed=1)
+    found = find_bend([course(index / 199) for index in range(200)])
+    assert abs(found.at - bend) < 0.08
+    assert found.low <= found.at <= found.high
+    assert abs(found.level - 0.8) < 0.02
+
+
+def test_noise_around_a_level_is_seldom_called_a_rise() -> None:
+    verdicts = [
+        reward_plateau(evidence(critic_rewards_mean=noisy(lambda _: 0.5, 0.08, seed)))
+        for seed in range(40)
+    ]
+    assert sum(verdict.severity == "warning" for verdict in verdicts) >= 38
+
+
+def test_the_same_numbers_give_the_same_words() -> None:
+    assert judge(evidence()) == judge(evidence())
+
+
+numbers = st.floats(-1e6, 1e6) | st.none() | st.text(max_size=3) | st.booleans()
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(
+        st.fixed_dictionaries({}, optional=dict.fromkeys(HEALTHY, numbers)),
+        max_size=12,
+    )
+)
+def test_no_numbers_at_all_break_a_rule(rows: list[dict[str, Any]]) -> None:
+    lines = [{"step": step, **row} for step, row in enumerate(rows)]
+    for verdict in judge(Evidence(lines)):
+        assert isinstance(verdict, Verdict)
+        json.dumps(verdict.as_json(), allow_nan=False)
