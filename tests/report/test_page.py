@@ -206,14 +206,14 @@ def test_the_heavy_plotting_package_is_never_imported(folder: RunFolder) -> None
 def test_during_a_run_the_page_is_written_at_once_and_then_seldom(folder: RunFolder) -> None:
     now = 0.0
     page = PageDuringRun(folder, clock=lambda: now)
-    page.step()
+    page.step({})
     assert folder.report.is_file()
     folder.report.unlink()
     now = 29.0
-    page.step()
+    page.step({})
     assert not folder.report.exists()
     now = 31.0
-    page.step()
+    page.step({})
     assert folder.report.is_file()
 
 

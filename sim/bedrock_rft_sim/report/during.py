@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from bedrock_rft_sim.report.page import Page
 from bedrock_rft_sim.runs import RunFolder
@@ -16,14 +16,14 @@ PAUSE_FACTOR: Final = 25
 
 
 class PageDuringRun:
-    """The page of a run that is being written; the folder must be open for writing."""
+    """A `RunObserver` that keeps report.html up to date; the folder must be open for writing."""
 
     def __init__(self, folder: RunFolder, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._page = Page(folder)
         self._clock = clock
         self._due: float | None = None  # at once, so that there is a page to open
 
-    def step(self) -> None:
+    def step(self, _line: Mapping[str, Any]) -> None:
         """Write the page if it is time again."""
         now = self._clock()
         if self._due is None or now >= self._due:
@@ -31,6 +31,6 @@ class PageDuringRun:
             done = self._clock()
             self._due = done + max(PAUSE_S, PAUSE_FACTOR * (done - now))
 
-    def write(self) -> None:
+    def ended(self) -> None:
         """Write the page whatever the time."""
         self._page.write()

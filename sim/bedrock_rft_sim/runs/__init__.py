@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from bedrock_rft_sim.runs.find import find_run, or_under_runs
 from bedrock_rft_sim.runs.folder import SCHEMA_VERSION, RunFolder, is_locked, is_run, remove_unbegun
+from bedrock_rft_sim.runs.observer import Observe, RunObserver
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Observe",
     "RunFolder",
+    "RunObserver",
     "find_run",
     "is_locked",
     "is_run",

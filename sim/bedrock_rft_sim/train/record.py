@@ -194,8 +194,7 @@ def on_policy_pg_loss(rollouts: Sequence[Rollout]) -> float | None:
     """Return verl's `actor/pg_loss` of a step with one update: minus the mean token advantage.
 
     The policy that is updated is the one that sampled, so every probability ratio is 1 and neither
-    clip bites; `bedrock_rft_sim.runs.metrics.actor_pg_loss` with log-ratios of 0 gives the same
-    number.
+    clip bites.
     """
     trained = [(r.advantage, len(r.tokens)) for r in rollouts if r.advantage is not None]
     tokens = sum(length for _, length in trained)

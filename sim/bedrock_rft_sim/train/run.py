@@ -190,7 +190,7 @@ def _final_status(folder: RunFolder, page: PageDuringRun) -> Iterator[Callable[[
     def finish(status: str, error: str | None = None) -> None:
         verdict = asdict(learning_signal(folder.read_metrics()))
         folder.write_record(status=status, error=error, ended=_now(), learning_signal=verdict)
-        page.write()
+        page.ended()
         level: Any = "error" if status == statuses.FAILED else "info"
         words = f"Job {status.lower()}" + (f": {error.splitlines()[0]}" if error else "")
         folder.append_event(message_event(words, level=level))
@@ -277,7 +277,7 @@ def _make_trainer(
 
 def _show(job: _Job, line: Mapping[str, Any]) -> None:
     job.progress.step(line)
-    job.page.step()
+    job.page.step(line)
 
 
 def _run_trainer(trainer: RehearsalTrainer, job: _Job, last_checkpoint: int | None) -> None:
