@@ -1,0 +1,26 @@
+"""Who looks on while a run is written, such as the page that is drawn anew as the steps come in.
+
+A run has one observer or none. It may read the folder and write files of its own there; it never
+changes what the run does. What it raises ends the run as an error of the run itself would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from bedrock_rft_sim.runs.folder import RunFolder
+
+
+class RunObserver(Protocol):
+    """What a trainer calls while it writes a run."""
+
+    def step(self, line: Mapping[str, Any]) -> None:
+        """Called after each step; its metric line is in the folder already."""
+
+    def ended(self) -> None:
+        """Called once at the end, whatever the status: run.json holds it already."""
+
+
+Observe = Callable[[RunFolder], RunObserver]
+"""Makes the observer of a run whose folder has just been created, or opened to go on with it."""
