@@ -4,11 +4,10 @@ import math
 import statistics
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.runs.rollouts import Rollout, from_line, group_advantages, groups, to_line
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 rollouts = st.builds(

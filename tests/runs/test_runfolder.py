@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.data import read_rows
 from bedrock_rft_sim.errors import RunFolderError
+from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.metrics import mantle_event, nova_csv_row
 from bedrock_rft_sim.runs.rollouts import Rollout
-from bedrock_rft_sim.runs import RunFolder
 
 
 @pytest.fixture

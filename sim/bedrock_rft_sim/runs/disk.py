@@ -1,6 +1,6 @@
 """Append whole lines and replace whole files, so that a kill or a full disk leaves no half-truth.
 
-It knows no file name and no step; `bedrock_rft_sim.runs.folder` does. An append reaches the operating
+It knows no file name and no step; `runs.folder` does. An append reaches the operating
 system at once but is not synced: it survives the death of the process, not that of the machine.
 
 Sources: POSIX (`O_APPEND`, `rename`, `flock`).

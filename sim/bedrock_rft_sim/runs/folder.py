@@ -19,10 +19,10 @@ from typing import Any, Self
 from bedrock_rft_sim.contract.statuses import IN_PROGRESS, STOPPING
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import RunFolderError
-from bedrock_rft_sim.runs.metrics.translate import nova_csv_row
-from bedrock_rft_sim.runs.rollouts import Rollout, from_line, to_line
 from bedrock_rft_sim.runs import disk
+from bedrock_rft_sim.runs.metrics.translate import nova_csv_row
 from bedrock_rft_sim.runs.prompts import from_lines, to_lines
+from bedrock_rft_sim.runs.rollouts import Rollout, from_line, to_line
 
 SCHEMA_VERSION = 1
 """Of run.json and of the folder as a whole."""

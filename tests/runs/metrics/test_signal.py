@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from bedrock_rft_sim.runs.metrics import learning_signal
 
 
