@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from bedrock_rft_sim.jobs import Job, Jobs
+from bedrock_rft_sim.jobs import BedrockDetails, Job, Jobs
 
 STUB = Path(__file__).with_name("stub_child.py")
 PATIENCE_S = 30.0
+BEDROCK = BedrockDetails(region="us-east-1")
 
 
 def stub_command(

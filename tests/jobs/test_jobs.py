@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.jobs import Job, Jobs, UnknownJobError, rehearsal_command
+from bedrock_rft_sim.jobs import (
+    BedrockDetails,
+    Job,
+    Jobs,
+    OpenAIDetails,
+    UnknownJobError,
+    rehearsal_command,
+)
 from bedrock_rft_sim.jobs.child import child_environment
 
-from tests.jobs.conftest import wait_until
+from tests.jobs.conftest import BEDROCK, wait_until
 
 RECIPE = {"jobName": "a"}
 
 
 def create(jobs: Jobs, name: str = "a", **options: Any) -> Job:
-    return jobs.create(options.pop("kind", "bedrock"), RECIPE, name=name, request={}, **options)
+    return jobs.create(options.pop("details", BEDROCK), RECIPE, name=name, request={}, **options)
 
 
 def ended(jobs: Jobs, job: Job) -> Callable[[], bool]:
@@ -48,7 +58,7 @@ def test_a_job_runs_to_its_end_through_all_phases(open_jobs: Callable[..., Jobs]
 
 def test_ids_have_the_form_of_each_door(open_jobs: Callable[..., Jobs]) -> None:
     jobs = open_jobs()
-    bedrock, openai = create(jobs), create(jobs, kind="openai")
+    bedrock, openai = create(jobs), create(jobs, details=OpenAIDetails(seed=0))
     assert len(bedrock.id) == 12
     assert bedrock.id.isalnum()
     assert bedrock.id == bedrock.id.lower()
@@ -59,28 +69,57 @@ def test_the_same_token_is_the_same_job_within_one_kind(open_jobs: Callable[...,
     jobs = open_jobs()
     first = create(jobs, token="t")
     assert create(jobs, name="b", token="t").id == first.id
-    assert create(jobs, kind="openai", token="t").id != first.id
+    assert create(jobs, details=OpenAIDetails(seed=0), token="t").id != first.id
     assert create(jobs).id != create(jobs).id
 
 
 def test_jobs_are_listed_newest_first_and_by_kind(open_jobs: Callable[..., Jobs]) -> None:
     jobs = open_jobs()
     made = [create(jobs, name=str(number)) for number in range(3)]
-    create(jobs, kind="openai")
+    create(jobs, details=OpenAIDetails(seed=0))
     assert [job.id for job in jobs.list("bedrock")] == [job.id for job in reversed(made)]
 
 
 def test_an_unknown_id_is_a_clear_error(open_jobs: Callable[..., Jobs]) -> None:
     jobs = open_jobs()
-    for look in (jobs.get, jobs.stop, lambda key: jobs.update_extra(key, {})):
+    for look in (jobs.get, jobs.stop, jobs.update_details):
         with pytest.raises(UnknownJobError, match="no job of this id"):
             look("nobody")
 
 
-def test_extra_is_kept_and_changed_key_by_key(open_jobs: Callable[..., Jobs]) -> None:
+def test_details_are_kept_and_changed_field_by_field(open_jobs: Callable[..., Jobs]) -> None:
     jobs = open_jobs()
-    job = create(jobs, extra={"a": 1})
-    assert jobs.update_extra(job.id, {"b": [2]}).extra == {"a": 1, "b": [2]}
+    details = BedrockDetails("us-west-2", remarks=["r"], job_tags=[], model_tags=[])
+    job = create(jobs, details=details)
+    changed = jobs.update_details(job.id, model_deleted=True)
+    assert changed.bedrock == replace(details, model_deleted=True)
+    events = [{"message": "r"}]
+    other = create(jobs, details=OpenAIDetails(7, events))
+    assert jobs.get(other.id).openai == OpenAIDetails(7, events)
+
+
+def test_a_list_of_version_0_1_is_read(open_jobs: Callable[..., Jobs]) -> None:
+    jobs = open_jobs(steps=1)
+    bedrock, openai = create(jobs), create(jobs, details=OpenAIDetails(seed=0))
+    jobs.close()
+    stored = {
+        bedrock.id: {
+            "region": "us-east-1",
+            "remarks": ["r"],
+            "function": "arn:aws:lambda:us-east-1:123456789012:function:f",
+            "job_tags": [{"key": "k", "value": "v"}],
+            "model_tags": [],
+            "model_deleted": True,
+        },
+        openai.id: {"seed": 3, "remark_events": [{"message": "r"}]},
+    }
+    with sqlite3.connect(jobs.root / "jobs.sqlite") as db:
+        for job_id, extra in stored.items():
+            db.execute("UPDATE jobs SET extra = ? WHERE id = ?", (json.dumps(extra), job_id))
+    db.close()
+    again = open_jobs(steps=1)
+    for job_id, extra in stored.items():
+        assert asdict(again.get(job_id).details) == extra
 
 
 def test_one_child_runs_at_a_time_unless_told(open_jobs: Callable[..., Jobs]) -> None:
@@ -176,8 +215,6 @@ def test_two_servers_can_not_hold_the_same_jobs(open_jobs: Callable[..., Jobs]) 
 def test_another_version_of_the_list_is_refused(
     open_jobs: Callable[..., Jobs], tmp_path: Path
 ) -> None:
-    import sqlite3
-
     jobs = open_jobs()
     jobs.close()
     with sqlite3.connect(jobs.root / "jobs.sqlite") as db:

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from bedrock_rft_sim.jobs import Jobs
 
-from tests.jobs.conftest import STUB, wait_until
+from tests.jobs.conftest import BEDROCK, STUB, wait_until
 
 SERVER = """
     import sys, time
     from pathlib import Path
-    from bedrock_rft_sim.jobs import Jobs
+    from bedrock_rft_sim.jobs import BedrockDetails, Jobs
 
     def command(recipe, job, resume):
         parts = [sys.executable, {stub!r}, str(job.folder.parent), job.id, "30", "0.05"]
@@ -27,7 +27,8 @@ SERVER = """
 
     jobs = Jobs(Path({root!r}), start=command)
     for name in ("first", "second"):
-        print(jobs.create("bedrock", {{}}, name=name, request={{}}).id, flush=True)
+        details = BedrockDetails("us-east-1")
+        print(jobs.create(details, {{}}, name=name, request={{}}).id, flush=True)
     time.sleep(60)
 """
 
@@ -95,7 +96,7 @@ def test_a_trainer_killed_under_a_living_server_resumes(
     open_jobs: Callable[..., Jobs],
 ) -> None:
     jobs = open_jobs(steps=30, pause_s=0.05)
-    job = jobs.create("bedrock", {}, name="a", request={})
+    job = jobs.create(BEDROCK, {}, name="a", request={})
     wait_until(lambda: steps(jobs.root, job.id) > 2)
     os.kill(starts(jobs.root, job.id)[0][0], signal.SIGKILL)
     wait_until(all_ended(jobs))
@@ -133,11 +134,11 @@ def _job_left_validating(root: Path) -> str:
 
     registry = Registry(root / "jobs.sqlite", runs=root / "runs")
     now = time.time()
-    values: dict[str, Any] = {"request": {}, "extra": {}, "failure": None, "phases": Phases()}
+    values: dict[str, Any] = {"request": {}, "failure": None, "phases": Phases()}
     times = {"created": now, "started": now, "ended": None, "modified": now}
     folder = root / "runs" / "abcdefghijkl"
     job = Job(
-        id=folder.name, kind="bedrock", name="a", status="queued", folder=folder, **times, **values
+        id=folder.name, details=BEDROCK, name="a", status="queued", folder=folder, **times, **values
     )
     registry.add(job, token=None)
     registry.set(job.id, status="validating")
@@ -227,7 +228,7 @@ def test_a_resumed_job_is_running_again_and_no_phase_goes_back(
     open_jobs: Callable[..., Jobs],
 ) -> None:
     jobs = open_jobs(steps=60, pause_s=0.05)
-    job = jobs.create("bedrock", {}, name="a", request={})
+    job = jobs.create(BEDROCK, {}, name="a", request={})
     wait_until(lambda: steps(jobs.root, job.id) > 2 and jobs.get(job.id).status == "running")
     before = jobs.get(job.id).phases
     jobs.close()

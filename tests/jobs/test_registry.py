@@ -13,7 +13,7 @@ from bedrock_rft_sim.jobs import Job, Jobs
 from bedrock_rft_sim.jobs.job import Phases
 from bedrock_rft_sim.jobs.registry import Registry
 
-from tests.jobs.conftest import wait_until
+from tests.jobs.conftest import BEDROCK, wait_until
 
 PROMPT_S = 0.5
 
@@ -21,10 +21,9 @@ PROMPT_S = 0.5
 def a_job(folder: Path, name: str = "a") -> Job:
     return Job(
         id=name,
-        kind="bedrock",
+        details=BEDROCK,
         name=name,
         request={},
-        extra={},
         status="queued",
         created=1.0,
         started=None,
@@ -79,7 +78,7 @@ def test_polling_does_not_wait_for_a_slow_disk_under_create(
     from bedrock_rft_sim.runs import disk
 
     jobs = open_jobs(steps=1)
-    job = jobs.create("bedrock", {}, name="a", request={})
+    job = jobs.create(BEDROCK, {}, name="a", request={})
     wait_until(lambda: jobs.get(job.id).has_ended)
     is_syncing, go_on = threading.Event(), threading.Event()
 
@@ -89,13 +88,13 @@ def test_polling_does_not_wait_for_a_slow_disk_under_create(
 
     monkeypatch.setattr(disk.os, "fsync", slow)
     create = {"name": "b", "request": {}, "token": "t"}
-    creating = threading.Thread(target=lambda: jobs.create("bedrock", {}, **create))
+    creating = threading.Thread(target=lambda: jobs.create(BEDROCK, {}, **create))
     creating.start()
     assert is_syncing.wait(20)
     began = time.monotonic()
     assert jobs.get(job.id).status == "completed"
     assert [one.id for one in jobs.list("bedrock")] == [job.id]
-    jobs.update_extra(job.id, {"b": 1})
+    jobs.update_details(job.id, model_deleted=True)
     assert time.monotonic() - began < PROMPT_S
     go_on.set()
     creating.join()
@@ -113,7 +112,7 @@ def test_polling_and_stopping_do_not_wait_for_a_child_that_is_slow_to_start(
         return [sys.executable, "-c", ""]
 
     jobs = open_jobs(start=slow)
-    job = jobs.create("bedrock", {}, name="a", request={})
+    job = jobs.create(BEDROCK, {}, name="a", request={})
     assert is_starting.wait(20)
     began = time.monotonic()
     assert jobs.get(job.id).status == "validating"
@@ -131,7 +130,7 @@ def test_two_creates_at_once_with_one_token_make_one_job_and_one_recipe(
     made: list[str] = []
 
     def create() -> None:
-        made.append(jobs.create("bedrock", {}, name="a", request={}, token="t").id)
+        made.append(jobs.create(BEDROCK, {}, name="a", request={}, token="t").id)
 
     threads = [threading.Thread(target=create) for _ in range(8)]
     for thread in threads:

@@ -13,7 +13,7 @@ import pytest
 from bedrock_rft_sim.jobs import Job, Jobs
 from bedrock_rft_sim.jobs.asking import LADDER
 
-from tests.jobs.conftest import STUB, wait_until
+from tests.jobs.conftest import BEDROCK, STUB, wait_until
 
 DEAF = """
 import signal, sys, time
@@ -34,7 +34,7 @@ def deaf(ready: Path, signals: int) -> Callable[[Path, Job, bool], Sequence[str]
 
 def stopped(jobs: Jobs, ready: Path) -> Job:
     """Return a job that was asked to stop once it listened, and has ended."""
-    job = jobs.create("bedrock", {}, name="a", request={})
+    job = jobs.create(BEDROCK, {}, name="a", request={})
     wait_until(ready.exists)
     assert jobs.stop(job.id).status == "stopping"
     wait_until(lambda: jobs.get(job.id).has_ended)
@@ -77,7 +77,7 @@ def test_a_job_that_is_stopped_while_it_is_being_started_stops(
         return [sys.executable, str(STUB), str(job.folder.parent), job.id, "1000", "0.05"]
 
     jobs = open_jobs(start=slow)
-    job = jobs.create("bedrock", {}, name="a", request={})
+    job = jobs.create(BEDROCK, {}, name="a", request={})
     wait_until(lambda: entered != [])
     jobs.stop(job.id)
     wait_until(lambda: jobs.get(job.id).has_ended)

@@ -10,11 +10,11 @@ from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs import Job, Jobs
 from bedrock_rft_sim.jobs.troubles import TRIES_MAX, Troubles
 
-from tests.jobs.conftest import stub_command, wait_until
+from tests.jobs.conftest import BEDROCK, stub_command, wait_until
 
 
 def create(jobs: Jobs, name: str) -> Job:
-    return jobs.create("bedrock", {}, name=name, request={})
+    return jobs.create(BEDROCK, {}, name=name, request={})
 
 
 def test_an_end_that_nothing_can_deliver_is_given_up_and_told(

@@ -1,13 +1,24 @@
 """Jobs: a job is a run folder with a child process, remembered in one SQLite file."""
 
-from bedrock_rft_sim.jobs.job import Job, Kind, Phase, Phases, Status, UnknownJobError
+from bedrock_rft_sim.jobs.job import (
+    BedrockDetails,
+    Job,
+    Kind,
+    OpenAIDetails,
+    Phase,
+    Phases,
+    Status,
+    UnknownJobError,
+)
 from bedrock_rft_sim.jobs.jobs import Jobs, rehearsal_command
 from bedrock_rft_sim.jobs.worker import Start
 
 __all__ = [
+    "BedrockDetails",
     "Job",
     "Jobs",
     "Kind",
+    "OpenAIDetails",
     "Phase",
     "Phases",
     "Start",

@@ -1,14 +1,14 @@
-"""One job as everybody sees it: what was asked, how far it is, where its run folder lies.
+"""One job as everybody sees it: what was requested, how far it is, where its run folder lies.
 
-Deliberately in words of its own; the doors translate them into Bedrock's or OpenAI's.
-Sources: none of its own.
+Statuses are in words of its own; each API translates them into Bedrock's or OpenAI's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from bedrock_rft_sim.errors import RehearsalError
 
@@ -45,17 +45,44 @@ class Phases:
 
 
 @dataclass(frozen=True, slots=True)
+class BedrockDetails:
+    """What only a job of Bedrock's API has."""
+
+    region: str
+    remarks: Sequence[str] = ()
+    """What the rehearsal does differently from the request."""
+    function: str | None = None
+    """The ARN of the reward Lambda, as it was resolved."""
+    job_tags: Sequence[Mapping[str, str]] = ()
+    model_tags: Sequence[Mapping[str, str]] = ()
+    model_deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIDetails:
+    """What only a job of the OpenAI API has."""
+
+    seed: int
+    remark_events: Sequence[Mapping[str, Any]] = ()
+    """Events that say what the rehearsal does differently from the request."""
+
+
+DETAILS: Final[Mapping[Kind, type[BedrockDetails | OpenAIDetails]]] = {
+    "bedrock": BedrockDetails,
+    "openai": OpenAIDetails,
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job; times in seconds since 1970, None where it has not come to that."""
 
     id: str
     """12 lower-case letters and digits for Bedrock, a UUID for OpenAI."""
-    kind: Kind
+    details: BedrockDetails | OpenAIDetails
     name: str
     request: dict[str, Any]
     """What the client sent, word for word."""
-    extra: dict[str, Any]
-    """What the door that made the job wants to remember."""
     status: Status
     created: float
     started: float | None
@@ -66,6 +93,23 @@ class Job:
     folder: Path
     """The run folder; it exists once the child has read recipe and data."""
     phases: Phases
+
+    @property
+    def kind(self) -> Kind:
+        """The API it was created through."""
+        return "bedrock" if isinstance(self.details, BedrockDetails) else "openai"
+
+    @property
+    def bedrock(self) -> BedrockDetails:
+        """The details of a job that is known to be Bedrock's."""
+        assert isinstance(self.details, BedrockDetails)
+        return self.details
+
+    @property
+    def openai(self) -> OpenAIDetails:
+        """The details of a job that is known to be OpenAI's."""
+        assert isinstance(self.details, OpenAIDetails)
+        return self.details
 
     @property
     def has_ended(self) -> bool:

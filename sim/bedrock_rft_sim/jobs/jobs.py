@@ -17,11 +17,12 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.jobs.asking import LADDER, Ladder
-from bedrock_rft_sim.jobs.job import Job, Kind, Phases
+from bedrock_rft_sim.jobs.job import BedrockDetails, Job, Kind, OpenAIDetails, Phases
 from bedrock_rft_sim.jobs.moves import end
 from bedrock_rft_sim.jobs.places import Places
 from bedrock_rft_sim.jobs.registry import Registry, RegistryError
@@ -76,26 +77,25 @@ class Jobs:
 
     def create(
         self,
-        kind: Kind,
+        details: BedrockDetails | OpenAIDetails,
         recipe: Mapping[str, Any],
         *,
         name: str,
         request: dict[str, Any],
         token: str | None = None,
-        extra: dict[str, Any] | None = None,
     ) -> Job:
-        """Queue a job; the same kind and token again returns the job that is already there.
+        """Queue a job; the same API and token again returns the job that is already there.
 
         Relative paths in the recipe start at `root/recipes`.
         """
         now = time.time()
-        job_id = _bedrock_id() if kind == "bedrock" else str(uuid.uuid4())
+        is_bedrock = isinstance(details, BedrockDetails)
+        job_id = _bedrock_id() if is_bedrock else str(uuid.uuid4())
         job = Job(
             id=job_id,
-            kind=kind,
+            details=details,
             name=name,
             request=request,
-            extra=extra or {},
             status="queued",
             created=now,
             started=None,
@@ -105,13 +105,13 @@ class Jobs:
             folder=self._places.runs / job_id,
             phases=Phases(),
         )
-        known = None if token is None else self._registry.with_token(kind, token)
+        known = None if token is None else self._registry.with_token(job.kind, token)
         if known is not None:
             return known
         # Before the transaction, so that nobody waits for the disk; one left over does no harm.
         self._write_recipe(job, recipe)
         with self._registry.transaction():
-            known = None if token is None else self._registry.with_token(kind, token)
+            known = None if token is None else self._registry.with_token(job.kind, token)
             if known is None:
                 self._registry.add(job, token=token)
         if known is not None:
@@ -158,16 +158,16 @@ class Jobs:
         self._worker.wake()
         return self._registry.get(job_id)
 
-    def update_extra(self, job_id: str, values: Mapping[str, Any]) -> Job:
-        """Set keys of `extra`; the others stay.
+    def update_details(self, job_id: str, **values: Any) -> Job:
+        """Set fields of a job's details; the others stay.
 
         Raises:
             UnknownJobError: no job has this id.
         """
         with self._registry.transaction():
             job = self._registry.get(job_id)
-            extra = {**job.extra, **values}
-            self._registry.set(job_id, extra=extra, modified=time.time())
+            details = replace(job.details, **values)
+            self._registry.set(job_id, extra=details, modified=time.time())
         return self._registry.get(job_id)
 
     def log_of(self, job_id: str) -> Path:

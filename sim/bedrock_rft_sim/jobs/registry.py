@@ -11,12 +11,12 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.jobs.job import Job, Kind, Phase, Phases, UnknownJobError
+from bedrock_rft_sim.jobs.job import DETAILS, Job, Kind, Phase, Phases, UnknownJobError
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -99,12 +99,13 @@ class Registry:
 
     def add(self, job: Job, *, token: str | None) -> None:
         """Add a job; within `transaction`, after looking for its token."""
-        asked = (job.id, job.kind, job.name, token, json.dumps(job.request), json.dumps(job.extra))
+        details = json.dumps(asdict(job.details))
+        asked = (job.id, job.kind, job.name, token, json.dumps(job.request))
         begun = (job.status, job.created, job.modified, json.dumps(asdict(job.phases)))
         self._execute(
             "INSERT INTO jobs (id, kind, name, token, request, extra, status, created, modified,"
             " phases) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*asked, *begun),
+            (*asked, details, *begun),
         )
 
     def get(self, job_id: str) -> Job:
@@ -145,11 +146,10 @@ class Registry:
         return self._select(f"WHERE delivered = 0 AND {ended} ORDER BY number", ())
 
     def set(self, job_id: str, **values: Any) -> None:
-        """Set columns of a job; `extra` and `phases` as plain objects."""
-        if "phases" in values:
-            values["phases"] = json.dumps(asdict(values["phases"]))
-        if "extra" in values:
-            values["extra"] = json.dumps(values["extra"])
+        """Set columns of a job; a dataclass is stored as JSON."""
+        for name, value in values.items():
+            if is_dataclass(value) and not isinstance(value, type):
+                values[name] = json.dumps(asdict(value))
         columns = ", ".join(f"{name} = ?" for name in values)
         # Column names come from this package's own keywords, never from a client.
         statement = f"UPDATE jobs SET {columns} WHERE id = ?"  # noqa: S608
@@ -193,10 +193,9 @@ class Registry:
         phases = {name: Phase(**phase) for name, phase in json.loads(row["phases"]).items()}
         return Job(
             id=row["id"],
-            kind=row["kind"],
+            details=DETAILS[row["kind"]](**json.loads(row["extra"])),
             name=row["name"],
             request=json.loads(row["request"]),
-            extra=json.loads(row["extra"]),
             status=row["status"],
             created=row["created"],
             started=row["started"],

@@ -193,7 +193,7 @@ def test_the_recipe_is_the_request_and_what_stands_in(
     assert recipe.settings.inference_max_tokens == 96
     assert recipe.settings.learning_rate == 5e-5
     assert (recipe.reward_path / "lambda_function.py").is_file()
-    remarks = endpoint.state.jobs.get(job_id).extra["remarks"]
+    remarks = endpoint.state.jobs.get(job_id).bedrock.remarks
     assert any("60 steps" in remark for remark in remarks)
     assert any("inferenceMaxTokens is 96" in remark for remark in remarks)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.contract.events import message_event
-from bedrock_rft_sim.jobs import Job
+from bedrock_rft_sim.jobs import BedrockDetails, Job, OpenAIDetails
 from bedrock_rft_sim.report import write_page
 from bedrock_rft_sim.server.inference import Answer, Ask, ModelError, Piece
 from bedrock_rft_sim.server.mantle.jobs import remark_events
@@ -64,11 +64,11 @@ def create(endpoint: Endpoint, name: str) -> Job:
     if name == WAITING:
         method = {"type": "reinforcement", "reinforcement": {"grader": {}}}
         openai: dict[str, Any] = {"model": WAITING, "training_file": "f", "method": method}
-        extra = {"seed": 0, "remark_events": remark_events(REMARKS)}
-        return endpoint.state.jobs.create("openai", {}, name=name, request=openai, extra=extra)
+        details = OpenAIDetails(0, remark_events(REMARKS))
+        return endpoint.state.jobs.create(details, {}, name=name, request=openai)
     request = rft_request(name, bucket="b", function="f")
-    extra = {"region": "us-east-1", "remarks": REMARKS}
-    return endpoint.state.jobs.create("bedrock", {}, name=name, request=request, extra=extra)
+    bedrock = BedrockDetails("us-east-1", REMARKS)
+    return endpoint.state.jobs.create(bedrock, {}, name=name, request=request)
 
 
 @pytest.fixture(scope="package")

@@ -106,7 +106,7 @@ def test_a_job_that_has_not_changed_is_not_told_again(console: Endpoint, finishe
     path = f"/console/jobs/{finished.id}"
     tag = send(console, path)[1]["etag"]
     assert send(console, path, if_none_match=tag)[::2] == (304, b"")
-    console.state.jobs.update_extra(finished.id, {"seen": True})
+    console.state.jobs.update_details(finished.id, job_tags=[{"key": "seen", "value": ""}])
     assert send(console, path, if_none_match=tag)[0] == 200
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS
 from bedrock_rft_sim.contract.statuses import PHASES
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.jobs import Job, Phase
+from bedrock_rft_sim.jobs import BedrockDetails, Job, Phase
 from bedrock_rft_sim.recipe import parse_recipe
 from bedrock_rft_sim.recipe.dialects import bedrock
 from bedrock_rft_sim.server.bedrock.filters import is_ascending, within
@@ -75,21 +75,19 @@ class CustomizationJobs:
                 return Told({"jobArn": job_arn(known)}, _remarks(known))
             _check(request, call.region)
             self._refuse_names_in_use(request)
-            local, code = prepare(self._state, request)
+            local, function = prepare(self._state, request)
             stand_in = self._state.mapping.stand_in(bedrock.model_id(request))
             recipe = {**request, "local": {**stand_in.local("bedrock", request), **local}}
             self._refuse_unrehearsable(recipe)
-            extra = {
-                "region": call.region,
-                "remarks": stand_in.remarks("bedrock", request),
-                "function": code,
-                "job_tags": request.get("jobTags", []),
-                "model_tags": request.get("customModelTags", []),
-            }
-            name = request["jobName"]
-            job = self._jobs.create(
-                "bedrock", recipe, name=name, request=request, token=token, extra=extra
+            details = BedrockDetails(
+                region=call.region,
+                remarks=stand_in.remarks("bedrock", request),
+                function=function,
+                job_tags=request.get("jobTags", []),
+                model_tags=request.get("customModelTags", []),
             )
+            name = request["jobName"]
+            job = self._jobs.create(details, recipe, name=name, request=request, token=token)
         return Told({"jobArn": job_arn(job)}, _remarks(job))
 
     def get(self, call: Call) -> Told:
@@ -157,7 +155,7 @@ class CustomizationJobs:
         for job in self._jobs.list("bedrock"):
             if job.name == name:
                 raise conflict(f"a model customization job named {name!r} already exists")
-            is_gone = job.status in ("failed", "stopped") or job.extra.get("model_deleted")
+            is_gone = job.status in ("failed", "stopped") or job.bedrock.model_deleted
             if job.request["customModelName"] == model and not is_gone:
                 raise conflict(f"a custom model named {model!r} already exists or is being made")
 
@@ -187,8 +185,8 @@ def _check(request: dict[str, Any], region: str) -> None:
 
 def _remarks(job: Job) -> dict[str, str]:
     """Say in a header what differs from the request; what a header can't hold is escaped."""
-    remarks = job.extra.get("remarks", [])
-    words = " ".join(f"{remark.removeprefix('rehearsal: ')}." for remark in remarks)
+    remarks = (remark.removeprefix("rehearsal: ") for remark in job.bedrock.remarks)
+    words = " ".join(f"{remark}." for remark in remarks)
     return {REHEARSAL: words.encode("unicode_escape").decode("ascii")} if words else {}
 
 

@@ -83,7 +83,7 @@ class CustomModels:
             if deployment["modelArn"] == model_arn(job):
                 name = deployment["modelDeploymentName"]
                 raise conflict(f"the model is deployed as {name!r}; delete the deployment first")
-        self._jobs.update_extra(job.id, {"model_deleted": True})
+        self._jobs.update_details(job.id, model_deleted=True)
         return {}
 
     def _found(self, call: Call) -> Job:

@@ -45,8 +45,7 @@ def model_arn(job: Job) -> str:
 
 def region(job: Job) -> str:
     """Return the Region the job was created in."""
-    name: str = job.extra["region"]
-    return name
+    return job.bedrock.region
 
 
 def find_job(jobs: Jobs, identifier: str) -> Job | None:
@@ -62,7 +61,7 @@ def find_job(jobs: Jobs, identifier: str) -> Job | None:
 
 def has_model(job: Job) -> bool:
     """Whether the job made a model which is still there."""
-    return job.status == "completed" and not job.extra.get("model_deleted")
+    return job.status == "completed" and not job.bedrock.model_deleted
 
 
 def find_model(jobs: Jobs, identifier: str) -> Job | None:

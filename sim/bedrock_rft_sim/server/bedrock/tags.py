@@ -62,11 +62,12 @@ class Tags:
         for mark, find, key in ((JOB, find_job, "job_tags"), (MODEL, find_model, "model_tags")):
             job = find(state.jobs, arn) if mark in arn else None
             if job is not None:
-                return job.extra[key], self._keeper(job.id, key)
+                tags = job.bedrock.job_tags if find is find_job else job.bedrock.model_tags
+                return [dict(tag) for tag in tags], self._keeper(job.id, key)
         raise not_found(f"Could not find the resource {arn!r}")
 
     def _keeper(self, job_id: str, key: str) -> Callable[[TagList], None]:
         def keep(tags: TagList) -> None:
-            self._state.jobs.update_extra(job_id, {key: tags})
+            self._state.jobs.update_details(job_id, **{key: tags})
 
         return keep

@@ -24,7 +24,7 @@ from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.bedrock.customization import STATUS as BEDROCK_STATUS
 from bedrock_rft_sim.server.bedrock.names import has_model, job_arn, model_arn
 from bedrock_rft_sim.server.console.standing import base_model, models_of_job
-from bedrock_rft_sim.server.mantle.jobs import REMARKS, STATUSES
+from bedrock_rft_sim.server.mantle.jobs import STATUSES
 from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
 from bedrock_rft_sim.server.state import ServerState
 
@@ -141,10 +141,10 @@ def _run(folder: RunFolder) -> tuple[Run | None, str | None]:
 def _remarks(job: Job) -> list[str]:
     """Return what the rehearsal does differently from the request, in the door's own words."""
     if job.kind == "bedrock":
-        words = job.extra.get("remarks", [])
+        words = job.bedrock.remarks
     else:
-        words = [event["message"] for event in job.extra.get(REMARKS, [])]
-    return [str(word).removeprefix("rehearsal: ") for word in words]
+        words = [event["message"] for event in job.openai.remark_events]
+    return [word.removeprefix("rehearsal: ") for word in words]
 
 
 def _events(job: Job, folder: RunFolder) -> list[dict[str, Any]]:
@@ -153,7 +153,8 @@ def _events(job: Job, folder: RunFolder) -> list[dict[str, Any]]:
         written = folder.read_events()
     except RehearsalError:  # `detail` says so already: a damaged folder is damaged throughout
         written = []
-    found = [*job.extra.get(REMARKS, []), *written]
+    remarks = job.openai.remark_events if job.kind == "openai" else ()
+    found = [*remarks, *written]
     return [
         {
             "at": event.get("created_at"),

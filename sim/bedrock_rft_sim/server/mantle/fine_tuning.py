@@ -17,14 +17,13 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from bedrock_rft_sim.jobs import Job, UnknownJobError
+from bedrock_rft_sim.jobs import Job, OpenAIDetails, UnknownJobError
 from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.server.mantle.create import checked_request, recipe_of
 from bedrock_rft_sim.server.mantle.errors import OpenAIError, missing, unsupported, wrong
 from bedrock_rft_sim.server.mantle.files import PURPOSE, Files
 from bedrock_rft_sim.server.mantle.http import read_body
 from bedrock_rft_sim.server.mantle.jobs import (
-    REMARKS,
     as_job,
     checkpoints_of,
     events_of,
@@ -118,11 +117,10 @@ class FineTuning:
         stand_in = self._state.mapping.stand_in(openai.model_id(asked))
         remarks = stand_in.remarks("openai", asked)
         job = self._state.jobs.create(
-            "openai",
+            OpenAIDetails(recipe["local"]["seed"], remark_events(remarks)),
             recipe,
             name=openai.model_id(asked),
             request=asked,
-            extra={"seed": recipe["local"]["seed"], REMARKS: remark_events(remarks)},
         )
         return self._shown(job)
 
@@ -181,7 +179,7 @@ class FineTuning:
         )
 
     def _shown(self, job: Job) -> dict[str, Any]:
-        return as_job(job, account=self._state.account, seed=job.extra["seed"])
+        return as_job(job, account=self._state.account, seed=job.openai.seed)
 
     # Models
 

@@ -30,8 +30,6 @@ STATUSES: Final[dict[Status, OpenAIStatus]] = {
     "failed": "failed",
     "completed": "succeeded",
 }
-REMARKS: Final = "remark_events"
-"""Where a job's `extra` keeps them."""
 _AUTO: Final = "auto"
 
 
@@ -83,7 +81,7 @@ def remark_events(remarks: Sequence[str]) -> list[dict[str, Any]]:
 def events_of(job: Job) -> list[dict[str, Any]]:
     """Return the events, newest first as OpenAI lists them: the run folder's, then the remarks."""
     folder = RunFolder(job.folder, None)
-    return list(reversed([*job.extra[REMARKS], *folder.read_events()]))
+    return list(reversed([*job.openai.remark_events, *folder.read_events()]))
 
 
 def checkpoints_of(job: Job) -> list[dict[str, Any]]:
