@@ -9,7 +9,7 @@ from bedrock_rft_sim.contract import defaults, limits, statuses
 from bedrock_rft_sim.contract.events import message_event, metrics_event
 from bedrock_rft_sim.contract.metrics import MANTLE_EVENT_KEYS, METRICS, NOVA_CSV_COLUMNS, metric
 from bedrock_rft_sim.recipe import Settings
-from bedrock_rft_sim.recipe.dialects.shapes import input_shape
+from bedrock_rft_sim.recipe.dialects.service_model import input_shape
 
 PUBLISHED = {
     "step": 4,

@@ -4,7 +4,7 @@ import pytest
 from bedrock_rft_sim.contract.ledger import FIDELITIES, LEDGER, covering, rows_for, rows_here
 from bedrock_rft_sim.recipe import Settings
 from bedrock_rft_sim.recipe.dialects import openai
-from bedrock_rft_sim.recipe.dialects.shapes import input_shape
+from bedrock_rft_sim.recipe.dialects.service_model import input_shape
 
 NOT_FOR_RFT = "customizationConfig.distillationConfig"
 

@@ -11,7 +11,7 @@ HYPER = "customizationConfig.rftConfig.hyperParameters"
 def test_what_bedrock_would_refuse_can_be_rehearsed_but_has_no_payload(write, nova):
     recipe = load_recipe(write(nova), sets=[f"{HYPER}.batchSize=4"])
     assert recipe.settings.batch_size == 4
-    assert [finding.path for finding in recipe.refusals] == [f"{HYPER}.batchSize"]
+    assert [refusal.path for refusal in recipe.refusals] == [f"{HYPER}.batchSize"]
     assert recipe.payload() is None
     assert recipe.resolved()["refusals"] == [str(recipe.refusals[0])]
 
@@ -136,7 +136,7 @@ def test_the_name_is_the_job_s_else_the_file_s(write, nova, open_weight):
 def test_a_name_is_safe_as_a_folder_s(write, nova, job_name, folder):
     recipe = load_recipe(write(nova.replace("jobName: a-job", f'jobName: "{job_name}"')))
     assert recipe.name == folder
-    assert [finding.path for finding in recipe.refusals] == ["jobName"]
+    assert [refusal.path for refusal in recipe.refusals] == ["jobName"]
 
 
 def test_paths_start_from_the_recipe_s_own_folder(write, nova, tmp_path):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.recipe.dialects.shapes import quick
+from bedrock_rft_sim.recipe.dialects.service_model import quick
 from bedrock_rft_sim.server import doors, guard
 from bedrock_rft_sim.server.matrix import support_matrix
 from bedrock_rft_sim.server.rest import service_model

@@ -20,7 +20,6 @@ from bedrock_rft_sim.estimate.quantity import Quantity
 from bedrock_rft_sim.estimate.runs_at_hand import finished_run
 from bedrock_rft_sim.estimate.workload import Workload, steps_of, workload
 from bedrock_rft_sim.recipe import Recipe
-from bedrock_rft_sim.recipe.sent import as_sent
 from bedrock_rft_sim.runs.find import RUNS
 
 
@@ -85,7 +84,7 @@ def estimate(
     model per answer, `free` what the micro-batch may fill (default: this machine's), `runs` where a
     finished run is looked for, to be named.
     """
-    sent = as_sent(recipe)
+    sent = recipe.as_sent()
     job = _job(recipe, sent, data, measured, judge_calls=judge_calls)
     size = model_size(recipe.model)
     memory = (

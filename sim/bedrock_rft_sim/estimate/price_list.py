@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bedrock_rft_sim.contract.prices import BILLED, PRICES, Price
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe.dialects.finding import did_you_mean
 from bedrock_rft_sim.recipe.reader import read_document
+from bedrock_rft_sim.recipe.wording import did_you_mean
 
 USER = "given by you"
 

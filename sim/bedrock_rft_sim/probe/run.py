@@ -30,7 +30,6 @@ from bedrock_rft_sim.probe.reply import GivenUpError, Reply, Source
 from bedrock_rft_sim.probe.report import Probed, ProbeReport, summarise
 from bedrock_rft_sim.probe.sample import ProbeSample, SampleFile
 from bedrock_rft_sim.recipe import Recipe
-from bedrock_rft_sim.recipe.sent import as_sent
 from bedrock_rft_sim.runs import disk
 
 PROMPTS = 64
@@ -68,7 +67,7 @@ def plan_probe(
             expected=f"at least 1 prompt and {SAMPLES_MIN} samples",
             found=f"{prompts} and {samples}",
         )
-    recipe = as_sent(recipe) if elsewhere else recipe
+    recipe = recipe.as_sent() if elsewhere else recipe
     data = plan.read_data(recipe, load_tokenizer(recipe.model))
     count = min(prompts, len(data.train))
     chosen = random.Random(f"probe {recipe.settings.seed}").sample(data.train, count)  # noqa: S311

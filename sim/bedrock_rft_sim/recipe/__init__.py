@@ -5,7 +5,7 @@ Sources: the request dialects in `bedrock_rft_sim.recipe.dialects`; the `local:`
 project's own.
 """
 
-from bedrock_rft_sim.recipe.dialects.finding import Finding
+from bedrock_rft_sim.recipe.dialects.dialect import Refusal
 from bedrock_rft_sim.recipe.load import load_recipe, parse_recipe
 from bedrock_rft_sim.recipe.local import Local
 from bedrock_rft_sim.recipe.recipe import ProblemSource, Recipe
@@ -18,10 +18,10 @@ from bedrock_rft_sim.recipe.shipped import (
 )
 
 __all__ = [
-    "Finding",
     "Local",
     "ProblemSource",
     "Recipe",
+    "Refusal",
     "Settings",
     "find_recipe",
     "find_reward",

@@ -16,15 +16,15 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe.complaints import complain
-from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Finding
-from bedrock_rft_sim.recipe.dialects.finding import Keys, Plain, described, did_you_mean, dotted
+from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Refusal
 from bedrock_rft_sim.recipe.local import BedrockLocal, Local, OpenAILocal
+from bedrock_rft_sim.recipe.local_errors import complain
 from bedrock_rft_sim.recipe.reader import SIZE_MAX, Document, read_document
 from bedrock_rft_sim.recipe.recipe import PROBLEMS, Recipe
 from bedrock_rft_sim.recipe.resolve import resolve
-from bedrock_rft_sim.recipe.sets import apply_sets
+from bedrock_rft_sim.recipe.set_options import apply_sets
 from bedrock_rft_sim.recipe.shipped import find_recipe, find_reward, is_bare
+from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean, dotted
 
 _LOCAL: Final = "local"
 _LOCAL_MODELS: Final[dict[DialectName, type[Local]]] = {
@@ -135,31 +135,31 @@ def _tell_dialect(request: dict[str, Any], places: _Places) -> DialectName:
 
 def _check_request(
     dialect: DialectName, request: dict[str, Any], places: _Places
-) -> tuple[Finding, ...]:
-    findings = list(DIALECTS[dialect].check(request))
-    for finding in findings:
-        if not finding.rehearsable:
-            raise _as_error(finding, places)
-    return tuple(findings)
+) -> tuple[Refusal, ...]:
+    refusals = list(DIALECTS[dialect].check(request))
+    for refusal in refusals:
+        if not refusal.rehearsable:
+            raise _as_error(refusal, places)
+    return tuple(refusals)
 
 
-def _as_error(finding: Finding, places: _Places) -> RecipeError:
-    missing = finding.problem == "missing key"
-    hint = finding.hint or _hint(finding)
+def _as_error(refusal: Refusal, places: _Places) -> RecipeError:
+    missing = refusal.problem == "missing key"
+    hint = refusal.hint or _hint(refusal)
     return RecipeError(
-        f"{finding.problem} {finding.path}",
-        where=places.where(finding.keys),
-        expected=f"{finding.rule} ({finding.source})",
-        found="nothing" if missing else described(finding.value),
+        f"{refusal.problem} {refusal.path}",
+        where=places.where(refusal.keys),
+        expected=f"{refusal.rule} ({refusal.source})",
+        found="nothing" if missing else described(refusal.value),
         hint=hint,
     )
 
 
-def _hint(finding: Finding) -> str | None:
-    if finding.problem == "unknown key" and "." not in finding.path:
-        return did_you_mean(finding.path, [_LOCAL])
-    quoted = finding.problem == "wrong type" and isinstance(finding.value, str)
-    return "a number in quotes is a string" if quoted and "number" in finding.rule else None
+def _hint(refusal: Refusal) -> str | None:
+    if refusal.problem == "unknown key" and "." not in refusal.path:
+        return did_you_mean(refusal.path, [_LOCAL])
+    quoted = refusal.problem == "wrong type" and isinstance(refusal.value, str)
+    return "a number in quotes is a string" if quoted and "number" in refusal.rule else None
 
 
 def _check_local(dialect: DialectName, data: Plain, places: _Places) -> Local:

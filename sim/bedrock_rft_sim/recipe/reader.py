@@ -27,7 +27,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe.dialects.finding import Keys, Plain, dotted
+from bedrock_rft_sim.recipe.wording import Keys, Plain, dotted
 
 SIZE_MAX: Final = 1_000_000
 DEPTH_MAX: Final = 50

@@ -1,7 +1,6 @@
 """The recipe as everything else sees it: checked, frozen, resolved.
 
 Deliberately has no setters and reads no data file; `payload` is all that could ever be sent.
-Sources: none of its own.
 """
 
 from __future__ import annotations
@@ -9,15 +8,16 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.contract.defaults import Provenance
 from bedrock_rft_sim.contract.sources import HERE
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Finding, RecordShape
-from bedrock_rft_sim.recipe.local import Local
+from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, RecordShape, Refusal
+from bedrock_rft_sim.recipe.local import Local, SharedOverrides
+from bedrock_rft_sim.recipe.resolve import resolve
 from bedrock_rft_sim.recipe.settings import Settings
 from bedrock_rft_sim.recipe.shipped import find_reward, is_bare
 
@@ -47,7 +47,7 @@ class Recipe:
     """The cloud half, as Bedrock would get it."""
     local: Local
     settings: Settings
-    refusals: tuple[Finding, ...]
+    refusals: tuple[Refusal, ...]
     """What Bedrock would refuse, although it can be rehearsed."""
     provenance: dict[str, Provenance]
     """Where each setting comes from: fields of Settings, and `local.` names."""
@@ -115,6 +115,15 @@ class Recipe:
         meaning = json.dumps(self.resolved(), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(meaning.encode()).hexdigest()
 
+    def as_sent(self) -> Recipe:
+        """Return it as the cloud would run it: no override and no maxSteps applied.
+
+        The rest of `local:`, the data, the reward and the seed stay.
+        """
+        local = self.local.model_copy(update={"overrides": SharedOverrides(), "maxSteps": None})
+        settings, provenance = resolve(self.dialect, self.request, local)
+        return replace(self, local=local, settings=settings, provenance=provenance)
+
     def where(self, path: str) -> str:
         """Name the file for a message about a dotted path."""
         return f"{self.path or self.name}, {path}"
@@ -128,7 +137,7 @@ class Recipe:
             "settings": self._with_origins(asdict(self.settings), prefix=""),
             "local": self._with_origins(self._flat_local(), prefix="local."),
             "overrides": self.overrides,
-            "refusals": [str(finding) for finding in self.refusals],
+            "refusals": [str(refusal) for refusal in self.refusals],
         }
 
     def payload(self) -> dict[str, Any] | None:

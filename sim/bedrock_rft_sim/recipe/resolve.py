@@ -11,7 +11,7 @@ from typing import Any, Final
 from bedrock_rft_sim.contract import defaults
 from bedrock_rft_sim.contract.defaults import Default, Provenance
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
-from bedrock_rft_sim.recipe.dialects.anatomy import Translated
+from bedrock_rft_sim.recipe.dialects.dialect import Translated
 from bedrock_rft_sim.recipe.local import Local
 from bedrock_rft_sim.recipe.settings import Settings
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe.dialects.finding import did_you_mean
+from bedrock_rft_sim.recipe.wording import did_you_mean
 
 
 def is_bare(name: str) -> bool:

@@ -29,10 +29,10 @@ from pydantic import Field, ValidationError
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
-from bedrock_rft_sim.recipe.dialects.finding import Keys
 from bedrock_rft_sim.recipe.local import BedrockOverrides, OpenAIOverrides, PayloadProfile, Section
 from bedrock_rft_sim.recipe.reader import Document, read_document
 from bedrock_rft_sim.recipe.shipped import is_bare
+from bedrock_rft_sim.recipe.wording import Keys
 
 S = TypeVar("S", bound=Section)
 BASE_MODELS: Final = (*NOVA_RFT_MODELS, *OPEN_WEIGHT_RFT_MODELS)

@@ -24,8 +24,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.recipe.dialects.finding import shown
-from bedrock_rft_sim.recipe.dialects.shapes import check_shape
+from bedrock_rft_sim.recipe.dialects.service_model import check_shape
+from bedrock_rft_sim.recipe.wording import shown
 from bedrock_rft_sim.server.errors import NOT_SIMULATED, AwsError, aws_error, log_failure
 from bedrock_rft_sim.server.json_body import parse_json
 from bedrock_rft_sim.server.request_line import query_of, raw_path

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bedrock_rft_sim.recipe.dialects.finding import Plain
+from bedrock_rft_sim.recipe.wording import Plain
 from bedrock_rft_sim.sweep.behaviour import Behaviour, behaviour
 from bedrock_rft_sim.sweep.effects import Effect, Row, at_level, level_effect, p_words
 from bedrock_rft_sim.sweep.file import Axis

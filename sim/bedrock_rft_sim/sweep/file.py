@@ -14,9 +14,9 @@ from typing import Any, Final, Literal, get_args
 
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe import shipped_recipes
-from bedrock_rft_sim.recipe.dialects.finding import Keys, Plain, described, did_you_mean, dotted
 from bedrock_rft_sim.recipe.reader import Document, read_document
 from bedrock_rft_sim.recipe.shipped import is_bare
+from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean, dotted
 
 Mode = Literal["one-factor", "grid", "search"]
 Metric = Literal["validation_rewards_mean", "critic_rewards_mean"]

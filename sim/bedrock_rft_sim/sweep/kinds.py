@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.recipe.dialects import openai
-from bedrock_rft_sim.recipe.dialects.shapes import input_shape
+from bedrock_rft_sim.recipe.dialects.service_model import input_shape
 from bedrock_rft_sim.sweep.file import Axis, Range
 
 LOCAL: Final = "local"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.recipe import parse_recipe
-from bedrock_rft_sim.recipe.dialects.finding import shown
+from bedrock_rft_sim.recipe.wording import shown
 from bedrock_rft_sim.runs import disk
 from bedrock_rft_sim.sweep.axes import AxisFinding, find_axis, find_search_axis
 from bedrock_rft_sim.sweep.behaviour import behaviour

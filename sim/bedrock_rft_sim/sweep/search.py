@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bedrock_rft_sim.diagnosis.verdicts.evidence import is_number
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe.dialects.finding import Plain
+from bedrock_rft_sim.recipe.wording import Plain
 from bedrock_rft_sim.sweep.file import Axis, Range
 from bedrock_rft_sim.sweep.outcome import VALIDATION, Outcome
 from bedrock_rft_sim.sweep.runner import Runner

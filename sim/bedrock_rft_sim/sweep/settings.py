@@ -18,9 +18,9 @@ from typing import Any, Final
 
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe import Recipe, load_recipe, parse_recipe
-from bedrock_rft_sim.recipe.dialects.finding import Plain, shown
 from bedrock_rft_sim.recipe.reader import read_document
 from bedrock_rft_sim.recipe.shipped import is_bare
+from bedrock_rft_sim.recipe.wording import Plain, shown
 from bedrock_rft_sim.sweep.file import SEED, Axis, SweepFile
 from bedrock_rft_sim.sweep.identity import identity_of
 from bedrock_rft_sim.sweep.kinds import typed

@@ -1,6 +1,6 @@
 import pytest
 from bedrock_rft_sim.recipe.dialects import bedrock
-from bedrock_rft_sim.recipe.dialects.shapes import input_shape
+from bedrock_rft_sim.recipe.dialects.service_model import input_shape
 from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,9 +26,9 @@ OUTSIDE = {
 }
 
 
-def only(findings):
-    assert len(findings) == 1, [str(finding) for finding in findings]
-    return findings[0]
+def only(refusals):
+    assert len(refusals) == 1, [str(refusal) for refusal in refusals]
+    return refusals[0]
 
 
 def test_the_published_request_has_no_findings(nova):
@@ -60,10 +60,10 @@ def test_every_set_of_hyperparameters_in_range_passes(nova, hyperparameters):
 def test_a_hyperparameter_out_of_range_is_exactly_one_refusal(nova, data, name):
     inside = data.draw(st.fixed_dictionaries({}, optional=RANGES))
     value = data.draw(OUTSIDE[name])
-    finding = only(bedrock.check(nova(**{**inside, name: value})))
-    assert (finding.path, finding.value) == (f"{HYPER}.{name}", value)
-    assert finding.rehearsable
-    assert finding.problem in ("too small", "too large")
+    refusal = only(bedrock.check(nova(**{**inside, name: value})))
+    assert (refusal.path, refusal.value) == (f"{HYPER}.{name}", value)
+    assert refusal.rehearsable
+    assert refusal.problem in ("too small", "too large")
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_a_hyperparameter_out_of_range_is_exactly_one_refusal(nova, data, name):
     ],
 )
 def test_a_refusal_reads_like_botocore_s_messages(nova, name, value, rule):
-    finding = only(bedrock.check(nova(**{name: value})))
-    assert str(finding).startswith(f"{HYPER}.{name}, value: {value}, expected: {rule} (botocore")
+    refusal = only(bedrock.check(nova(**{name: value})))
+    assert str(refusal).startswith(f"{HYPER}.{name}, value: {value}, expected: {rule} (botocore")
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_a_refusal_reads_like_botocore_s_messages(nova, name, value, rule):
     ],
 )
 def test_what_can_not_be_rehearsed_is_said_to_be_so(nova, name, value):
-    findings = [f for f in bedrock.check(nova(**{name: value})) if not f.rehearsable]
-    assert [finding.path for finding in findings] == [f"{HYPER}.{name}"]
+    refusals = [f for f in bedrock.check(nova(**{name: value})) if not f.rehearsable]
+    assert [refusal.path for refusal in refusals] == [f"{HYPER}.{name}"]
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_what_can_not_be_rehearsed_is_said_to_be_so(nova, name, value):
     ],
 )
 def test_lengths_and_patterns_are_refusals_at_their_path(nova, key, value, path, problem):
-    finding = only(bedrock.check({**nova(), key: value}))
-    assert (finding.path, finding.problem, finding.rehearsable) == (path, problem, True)
+    refusal = only(bedrock.check({**nova(), key: value}))
+    assert (refusal.path, refusal.problem, refusal.rehearsable) == (path, problem, True)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_lengths_and_patterns_are_refusals_at_their_path(nova, key, value, path,
     ],
 )
 def test_a_wrong_structure_can_not_be_rehearsed(nova, key, value, path, problem):
-    finding = only(bedrock.check({**nova(), key: value}))
-    assert (finding.path, finding.problem, finding.rehearsable) == (path, problem, False)
+    refusal = only(bedrock.check({**nova(), key: value}))
+    assert (refusal.path, refusal.problem, refusal.rehearsable) == (path, problem, False)
 
 
 def test_stored_invocation_logs_may_stand_for_the_training_file(nova):
@@ -158,9 +158,9 @@ def test_stored_invocation_logs_may_stand_for_the_training_file(nova):
 
 
 def test_supervised_hyperparameters_are_a_refusal(nova):
-    finding = only(bedrock.check({**nova(), "hyperParameters": {"epochCount": "1"}}))
-    assert finding.path == "hyperParameters"
-    assert finding.rule.startswith(HYPER)
+    refusal = only(bedrock.check({**nova(), "hyperParameters": {"epochCount": "1"}}))
+    assert refusal.path == "hyperParameters"
+    assert refusal.rule.startswith(HYPER)
 
 
 @pytest.mark.parametrize(
@@ -174,19 +174,19 @@ def test_supervised_hyperparameters_are_a_refusal(nova):
     ],
 )
 def test_models_and_regions_without_rft_are_refusals(nova, model, rule):
-    finding = only(bedrock.check({**nova(), "baseModelIdentifier": model}))
-    assert finding.path == "baseModelIdentifier"
-    assert finding.rule.startswith(rule)
-    assert finding.source == "AWS Bedrock user guide, rft-nova-models"
+    refusal = only(bedrock.check({**nova(), "baseModelIdentifier": model}))
+    assert refusal.path == "baseModelIdentifier"
+    assert refusal.rule.startswith(rule)
+    assert refusal.source == "AWS Bedrock user guide, rft-nova-models"
 
 
 def test_a_reward_function_in_another_region_is_a_refusal(nova):
     request = nova()
     grader = request["customizationConfig"]["rftConfig"]["graderConfig"]["lambdaGrader"]
     grader["lambdaArn"] = grader["lambdaArn"].replace("us-east-1", "eu-west-1")
-    finding = only(bedrock.check(request))
-    assert finding.path == bedrock.LAMBDA_PATH
-    assert "inferred" in finding.source
+    refusal = only(bedrock.check(request))
+    assert refusal.path == bedrock.LAMBDA_PATH
+    assert "inferred" in refusal.source
 
 
 def test_the_dialect_s_keys_are_those_of_the_service_model():
@@ -201,8 +201,8 @@ def test_the_hyperparameters_are_those_of_the_service_model():
 
 def test_a_job_name_of_dashes_is_judged_at_once(nova):
     # botocore's pattern for it takes exponential time on such a name.
-    finding = only(bedrock.check({**nova(), "jobName": "a" + "-" * 60 + "!"}))
-    assert finding.problem == "wrong form"
+    refusal = only(bedrock.check({**nova(), "jobName": "a" + "-" * 60 + "!"}))
+    assert refusal.problem == "wrong form"
 
 
 @settings(max_examples=50, deadline=None)

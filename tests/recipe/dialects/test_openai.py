@@ -5,9 +5,9 @@ from bedrock_rft_sim.recipe.dialects import openai
 HYPER = "method.reinforcement.hyperparameters"
 
 
-def only(findings):
-    assert len(findings) == 1, [str(finding) for finding in findings]
-    return findings[0]
+def only(refusals):
+    assert len(refusals) == 1, [str(refusal) for refusal in refusals]
+    return refusals[0]
 
 
 @pytest.mark.parametrize("model", OPEN_WEIGHT_RFT_MODELS)
@@ -24,9 +24,9 @@ def test_hyperparameters_may_be_left_out(open_weight):
 
 
 def test_a_suffix_is_refused_by_name(open_weight):
-    finding = only(openai.check({**open_weight(), "suffix": "mine"}))
-    assert (finding.path, finding.rehearsable) == ("suffix", True)
-    assert "unsupported" in finding.rule
+    refusal = only(openai.check({**open_weight(), "suffix": "mine"}))
+    assert (refusal.path, refusal.rehearsable) == ("suffix", True)
+    assert "unsupported" in refusal.rule
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_a_suffix_is_refused_by_name(open_weight):
     ],
 )
 def test_keys_of_openai_s_schema_alone_are_refusals(open_weight, key, value):
-    finding = only(openai.check({**open_weight(), key: value}))
-    assert (finding.path, finding.problem) == (key, "not documented for Bedrock")
-    assert finding.rehearsable
+    refusal = only(openai.check({**open_weight(), key: value}))
+    assert (refusal.path, refusal.problem) == (key, "not documented for Bedrock")
+    assert refusal.rehearsable
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_keys_of_openai_s_schema_alone_are_refusals(open_weight, key, value):
     ],
 )
 def test_hyperparameters_of_openai_s_schema_alone_are_refusals(open_weight, name, value):
-    finding = only(openai.check(open_weight(**{name: value})))
-    assert finding.path == f"{HYPER}.{name}"
-    assert finding.rehearsable
+    refusal = only(openai.check(open_weight(**{name: value})))
+    assert refusal.path == f"{HYPER}.{name}"
+    assert refusal.rehearsable
 
 
 @pytest.mark.parametrize(
@@ -79,16 +79,16 @@ def test_hyperparameters_of_openai_s_schema_alone_are_refusals(open_weight, name
     ],
 )
 def test_what_can_not_be_rehearsed_is_said_to_be_so(open_weight, name, value):
-    findings = [f for f in openai.check(open_weight(**{name: value})) if not f.rehearsable]
-    assert [finding.path for finding in findings] == [f"{HYPER}.{name}"]
+    refusals = [f for f in openai.check(open_weight(**{name: value})) if not f.rehearsable]
+    assert [refusal.path for refusal in refusals] == [f"{HYPER}.{name}"]
 
 
 @pytest.mark.parametrize("key", ["model", "training_file", "method"])
 def test_a_missing_key_is_named(open_weight, key):
     request = open_weight()
     del request[key]
-    finding = only(openai.check(request))
-    assert (finding.path, finding.problem) == (key, "missing key")
+    refusal = only(openai.check(request))
+    assert (refusal.path, refusal.problem) == (key, "missing key")
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_other_methods_and_graders_can_not_be_rehearsed(open_weight, path, value
     holder, key = path.split(".")
     target = request[holder] if holder == "method" else request["method"]["reinforcement"][holder]
     target[key] = value
-    finding = only(openai.check(request))
-    assert (finding.problem, finding.rehearsable) == ("unknown value", False)
+    refusal = only(openai.check(request))
+    assert (refusal.problem, refusal.rehearsable) == ("unknown value", False)
 
 
 @pytest.mark.parametrize(
@@ -117,15 +117,15 @@ def test_other_methods_and_graders_can_not_be_rehearsed(open_weight, path, value
 def test_an_unusable_function_is_a_refusal(open_weight, arn, problem):
     request = open_weight()
     request["method"]["reinforcement"]["grader"]["lambda"]["function"] = arn
-    finding = only(openai.check(request))
-    assert (finding.path, finding.problem) == (openai.LAMBDA_PATH, problem)
-    assert finding.rehearsable
+    refusal = only(openai.check(request))
+    assert (refusal.path, refusal.problem) == (openai.LAMBDA_PATH, problem)
+    assert refusal.rehearsable
 
 
 def test_a_model_without_rft_is_a_refusal_with_the_nearest(open_weight):
-    finding = only(openai.check({**open_weight(), "model": "openai.gpt-oss-120b"}))
-    assert (finding.path, finding.rehearsable) == ("model", True)
-    assert finding.hint == "did you mean openai.gpt-oss-20b?"
+    refusal = only(openai.check({**open_weight(), "model": "openai.gpt-oss-120b"}))
+    assert (refusal.path, refusal.rehearsable) == ("model", True)
+    assert refusal.hint == "did you mean openai.gpt-oss-20b?"
 
 
 def test_the_learning_rate_is_the_multiplier_times_an_assumed_base():

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe.dialects.shapes import check_shape, input_shape
+from bedrock_rft_sim.recipe.dialects.service_model import check_shape, input_shape
 
 Filter = Mapping[str, Any]
 """As the request spells it."""
@@ -55,13 +55,13 @@ def checked(value: Any) -> Filter:
     """
     training = input_shape("bedrock", "CreateModelCustomizationJob").members["trainingDataConfig"]
     shape = training.members["invocationLogsConfig"].members["requestMetadataFilters"]
-    for finding in check_shape(shape, value, keys=("requestMetadataFilters",)):
+    for refusal in check_shape(shape, value, keys=("requestMetadataFilters",)):
         raise RecipeError(
-            finding.problem,
-            where=finding.path,
-            expected=finding.rule,
-            found=repr(finding.value),
-            hint=finding.hint or finding.source,
+            refusal.problem,
+            where=refusal.path,
+            expected=refusal.rule,
+            found=repr(refusal.value),
+            hint=refusal.hint or refusal.source,
         )
     found: Filter = value
     return found

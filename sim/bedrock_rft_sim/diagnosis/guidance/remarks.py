@@ -19,7 +19,6 @@ from bedrock_rft_sim.diagnosis.guidance.remark import Remark
 from bedrock_rft_sim.probe.lengths import P99_FACTOR, percentile
 from bedrock_rft_sim.recipe import Recipe, Settings
 from bedrock_rft_sim.recipe.dialects import DIALECTS, bedrock, openai
-from bedrock_rft_sim.recipe.sent import as_sent
 
 NAMES = {"bedrock": bedrock.HYPERPARAMETERS, "openai": openai.HYPERPARAMETERS}
 
@@ -41,7 +40,7 @@ WORTH_IT = 1.1
 
 def remarks(recipe: Recipe, data: Data, evidence: Evidence | None = None) -> tuple[Remark, ...]:
     """Return a remark for every knob that AWS gives a starting point for."""
-    sent = as_sent(recipe)
+    sent = recipe.as_sent()
     names = {inner: name for name, inner in NAMES[recipe.dialect].items()}
     return (
         _records(data),

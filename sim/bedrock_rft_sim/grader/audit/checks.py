@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe.dialects.finding import did_you_mean
+from bedrock_rft_sim.recipe.wording import did_you_mean
 
 Group = Literal[
     "references", "wrong answers", "hackability", "determinism", "spread", "cost", "containers"

@@ -5,9 +5,8 @@ Sources: botocore's service model for Nova, the Bedrock user guide for the OpenA
 """
 
 from bedrock_rft_sim.recipe.dialects import bedrock, openai
-from bedrock_rft_sim.recipe.dialects.anatomy import Dialect, DialectName, RecordShape
-from bedrock_rft_sim.recipe.dialects.finding import Finding
+from bedrock_rft_sim.recipe.dialects.dialect import Dialect, DialectName, RecordShape, Refusal
 
 DIALECTS: dict[DialectName, Dialect] = {"bedrock": bedrock, "openai": openai}
 
-__all__ = ["DIALECTS", "Dialect", "DialectName", "Finding", "RecordShape"]
+__all__ = ["DIALECTS", "Dialect", "DialectName", "RecordShape", "Refusal"]

@@ -12,11 +12,15 @@ from typing import Any, Final, Literal
 
 from bedrock_rft_sim.contract import defaults, sources
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS
-from bedrock_rft_sim.recipe.dialects.anatomy import Request, Translated
-from bedrock_rft_sim.recipe.dialects.finding import Finding, did_you_mean
-from bedrock_rft_sim.recipe.dialects.hyperparameters import check_floors, prefer_overrides
-from bedrock_rft_sim.recipe.dialects.places import check_lambda_region, region_of
-from bedrock_rft_sim.recipe.dialects.shapes import check_shape, input_shape
+from bedrock_rft_sim.recipe.dialects.checks import (
+    check_floors,
+    check_lambda_region,
+    prefer_overrides,
+    region_of,
+)
+from bedrock_rft_sim.recipe.dialects.dialect import Refusal, Request, Translated
+from bedrock_rft_sim.recipe.dialects.service_model import check_shape, input_shape
+from bedrock_rft_sim.recipe.wording import did_you_mean
 
 NAME: Final[Literal["bedrock"]] = "bedrock"
 RECORD_SHAPE: Final[Literal["nova"]] = "nova"
@@ -56,13 +60,13 @@ _TYPE: Final = "REINFORCEMENT_FINE_TUNING"
 _FOUNDATION_MODEL: Final = ":foundation-model/"
 
 
-def check(request: Request) -> list[Finding]:
+def check(request: Request) -> list[Refusal]:
     """Check the shapes first; what they can't express only once they hold."""
     shape = input_shape("bedrock", "CreateModelCustomizationJob")
-    findings = list(check_shape(shape, request))
-    if any(not finding.rehearsable for finding in findings):
-        return findings
-    return [*findings, *_check_documented(request)]
+    refusals = list(check_shape(shape, request))
+    if any(not refusal.rehearsable for refusal in refusals):
+        return refusals
+    return [*refusals, *_check_documented(request)]
 
 
 def hyperparameters(request: Request) -> dict[str, Any]:
@@ -100,12 +104,12 @@ def names_validation(request: Request) -> bool:
     return bool(request.get("validationDataConfig", {}).get("validators"))
 
 
-def _check_documented(request: Request) -> Iterator[Finding]:
+def _check_documented(request: Request) -> Iterator[Refusal]:
     yield from _check_type(request)
     yield from _check_rft_config(request)
     yield from _check_training_data(request["trainingDataConfig"])
     if "hyperParameters" in request:
-        yield Finding(
+        yield Refusal(
             path="hyperParameters",
             value=request["hyperParameters"],
             rule=f"{HYPERPARAMETERS_PATH}; these strings are for supervised fine-tuning",
@@ -115,10 +119,10 @@ def _check_documented(request: Request) -> Iterator[Finding]:
     yield from _check_model(request["baseModelIdentifier"])
 
 
-def _check_type(request: Request) -> Iterator[Finding]:
+def _check_type(request: Request) -> Iterator[Refusal]:
     found = request.get("customizationType")
     if found != _TYPE:
-        yield Finding(
+        yield Refusal(
             path="customizationType",
             value=found,
             rule=_TYPE,
@@ -128,10 +132,10 @@ def _check_type(request: Request) -> Iterator[Finding]:
         )
 
 
-def _check_rft_config(request: Request) -> Iterator[Finding]:
+def _check_rft_config(request: Request) -> Iterator[Refusal]:
     config = request.get("customizationConfig", {}).get("rftConfig", {})
     if "graderConfig" not in config:
-        yield Finding(
+        yield Refusal(
             path=LAMBDA_PATH,
             value=None,
             rule="the ARN of the reward function",
@@ -148,9 +152,9 @@ def _check_rft_config(request: Request) -> Iterator[Finding]:
     )
 
 
-def _check_training_data(config: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_training_data(config: Mapping[str, Any]) -> Iterator[Refusal]:
     if len(config) != 1:
-        yield Finding(
+        yield Refusal(
             path="trainingDataConfig",
             value=sorted(config),
             rule="exactly one of s3Uri, invocationLogsConfig",
@@ -160,7 +164,7 @@ def _check_training_data(config: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
-def _check_model(identifier: str) -> Iterator[Finding]:
+def _check_model(identifier: str) -> Iterator[Refusal]:
     name = identifier.rpartition(_FOUNDATION_MODEL)[2]
     regions = NOVA_RFT_MODELS.get(name)
     where = region_of(identifier)
@@ -170,7 +174,7 @@ def _check_model(identifier: str) -> Iterator[Finding]:
         rule = "a Region where RFT is documented for it: " + ", ".join(regions)
     else:
         return
-    yield Finding(
+    yield Refusal(
         path="baseModelIdentifier",
         value=identifier,
         rule=rule,

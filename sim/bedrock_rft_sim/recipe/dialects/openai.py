@@ -1,7 +1,7 @@
 """The open-weight dialect: the JSON body of `POST /v1/fine_tuning/jobs` on bedrock-mantle.
 
 Deliberately strict about keys that OpenAI's schema has and Bedrock's documents never show: they
-are findings, not features.
+are refusals, not features.
 Sources: AWS Bedrock user guide, fine-tuning-openai-job-create and fine-tuning-openai-apis;
 aws-samples/amazon-bedrock-samples; openai Python library (the schema's other keys).
 """
@@ -18,12 +18,15 @@ from bedrock_rft_sim.contract.limits import (
     LAMBDA_ARN_PATTERN,
     OPEN_WEIGHT_RFT_MODELS,
 )
-from bedrock_rft_sim.recipe.dialects.anatomy import Request, Translated
 from bedrock_rft_sim.recipe.dialects.bedrock import HYPERPARAMETERS as BEDROCK_HYPERPARAMETERS
-from bedrock_rft_sim.recipe.dialects.fields import Field, check_fields
-from bedrock_rft_sim.recipe.dialects.finding import Finding, did_you_mean
-from bedrock_rft_sim.recipe.dialects.hyperparameters import check_floors, prefer_overrides
-from bedrock_rft_sim.recipe.dialects.places import check_lambda_region
+from bedrock_rft_sim.recipe.dialects.checks import (
+    check_floors,
+    check_lambda_region,
+    prefer_overrides,
+)
+from bedrock_rft_sim.recipe.dialects.dialect import Refusal, Request, Translated
+from bedrock_rft_sim.recipe.dialects.field_table import Field, check_fields
+from bedrock_rft_sim.recipe.wording import did_you_mean
 
 NAME: Final[Literal["openai"]] = "openai"
 RECORD_SHAPE: Final[Literal["open-weight"]] = "open-weight"
@@ -95,12 +98,12 @@ FIELDS: Final = {
 KEYS: Final = frozenset(FIELDS)
 
 
-def check(request: Request) -> list[Finding]:
+def check(request: Request) -> list[Refusal]:
     """Check the shapes first; what they can't express only once they hold."""
-    findings = list(check_fields(FIELDS, request))
-    if any(not finding.rehearsable for finding in findings):
-        return findings
-    return [*findings, *_check_documented(request)]
+    refusals = list(check_fields(FIELDS, request))
+    if any(not refusal.rehearsable for refusal in refusals):
+        return refusals
+    return [*refusals, *_check_documented(request)]
 
 
 def hyperparameters(request: Request) -> dict[str, Any]:
@@ -155,7 +158,7 @@ def _learning_rate(
     return base * multiplier, Provenance("assumed", assumed)
 
 
-def _check_documented(request: Request) -> Iterator[Finding]:
+def _check_documented(request: Request) -> Iterator[Refusal]:
     names = {**HYPERPARAMETERS, MULTIPLIER: MULTIPLIER}
     yield from check_floors(hyperparameters(request), names=names, path=HYPERPARAMETERS_PATH)
     yield from check_lambda_region(
@@ -163,7 +166,7 @@ def _check_documented(request: Request) -> Iterator[Finding]:
     )
     model = request["model"]
     if model not in OPEN_WEIGHT_RFT_MODELS:
-        yield Finding(
+        yield Refusal(
             path="model",
             value=model,
             rule="a model that RFT is documented for: " + ", ".join(OPEN_WEIGHT_RFT_MODELS),

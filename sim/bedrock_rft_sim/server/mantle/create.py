@@ -13,7 +13,7 @@ from typing import Any
 from bedrock_rft_sim.contract.limits import RECORDS_MAX, RECORDS_MIN
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe import parse_recipe
-from bedrock_rft_sim.recipe.dialects import Finding, openai
+from bedrock_rft_sim.recipe.dialects import Refusal, openai
 from bedrock_rft_sim.server.bedrock.inputs import function_local
 from bedrock_rft_sim.server.errors import AwsError
 from bedrock_rft_sim.server.lambda_.references import find_function
@@ -30,14 +30,14 @@ def checked_request(body: Mapping[str, Any], *, known: Sequence[str]) -> dict[st
         OpenAIError: Bedrock would refuse it.
     """
     request = {name: value for name, value in body.items() if value is not None}
-    for finding in openai.check(request):
-        if finding.path != "model" or request["model"] not in known:
-            raise _refusal(finding)
+    for refusal in openai.check(request):
+        if refusal.path != "model" or request["model"] not in known:
+            raise _as_error(refusal)
     return request
 
 
-def _refusal(finding: Finding) -> OpenAIError:
-    problem, hint = finding.problem, finding.hint or ""
+def _as_error(refusal: Refusal) -> OpenAIError:
+    problem, hint = refusal.problem, refusal.hint or ""
     codes = {
         "unknown key": "unknown_parameter",
         "missing key": "missing_required_parameter",
@@ -45,8 +45,8 @@ def _refusal(finding: Finding) -> OpenAIError:
         "not offered for reinforcement fine-tuning": "model_not_available",
     }
     return OpenAIError(
-        f"{problem[:1].upper()}{problem[1:]}: {finding}. {hint[:1].upper()}{hint[1:]}".rstrip(),
-        param=finding.path,
+        f"{problem[:1].upper()}{problem[1:]}: {refusal}. {hint[:1].upper()}{hint[1:]}".rstrip(),
+        param=refusal.path,
         code=codes.get(problem, "invalid_value"),
     )
 

@@ -20,7 +20,7 @@ from bedrock_rft_sim.data import row_from_record
 from bedrock_rft_sim.errors import DataError, GraderError, HandlerError, ResponseError
 from bedrock_rft_sim.grader import Grade, Grader, LambdaLimits, Sample
 from bedrock_rft_sim.recipe.dialects import openai
-from bedrock_rft_sim.recipe.dialects.fields import Field, check_fields
+from bedrock_rft_sim.recipe.dialects.field_table import Field, check_fields
 from bedrock_rft_sim.recipe.local import OpenAILocal
 from bedrock_rft_sim.server.lambda_.store import Resolved
 from bedrock_rft_sim.server.mantle.create import resolved
@@ -77,8 +77,8 @@ class Graders:
             raise missing("grader")
         if not isinstance(grader, dict):
             raise wrong("grader", "expected an object.")
-        for finding in check_fields(_grader_fields(), grader, keys=("grader",)):
-            raise OpenAIError(str(finding), param=finding.path, code="invalid_grader")
+        for refusal in check_fields(_grader_fields(), grader, keys=("grader",)):
+            raise OpenAIError(str(refusal), param=refusal.path, code="invalid_grader")
         return resolved(self._state.functions, grader["lambda"]["function"])
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
-from bedrock_rft_sim.recipe.dialects.shapes import check_shape, input_shape
+from bedrock_rft_sim.recipe.dialects.service_model import check_shape, input_shape
 from bedrock_rft_sim.server.errors import NOT_SIMULATED, invalid
 from bedrock_rft_sim.server.inference import Answer, Ask, Piece
 

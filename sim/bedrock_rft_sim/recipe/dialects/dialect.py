@@ -1,21 +1,47 @@
-"""What both dialects offer, so that the recipe and the endpoint need not know which one it is.
+"""What both dialects offer, and what they say of a value that Bedrock would refuse.
 
-Deliberately only a description: each dialect is a module of plain functions.
-Sources: none of its own.
+Deliberately only a description: each dialect is a module of plain functions, and neither knows
+files or lines: the recipe adds where a value stands.
+Sources: the form of botocore's parameter validation messages.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from bedrock_rft_sim.contract.defaults import Default, Provenance
-from bedrock_rft_sim.recipe.dialects.finding import Finding
+from bedrock_rft_sim.recipe.wording import Keys, Plain
 
 DialectName = Literal["bedrock", "openai"]
 RecordShape = Literal["nova", "open-weight"]
 Request = Mapping[str, Any]
 Translated = dict[str, tuple[Any, Provenance]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One value that Bedrock would refuse; `rehearsable` if a laptop can train with it anyway."""
+
+    path: str
+    """Dotted, list positions as numbers."""
+    value: Plain
+    rule: str
+    """What is expected instead."""
+    source: str
+    """Who says so."""
+    problem: str
+    rehearsable: bool = True
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}, value: {self.value!r}, expected: {self.rule} ({self.source})"
+
+    @property
+    def keys(self) -> Keys:
+        """The path in pieces."""
+        return tuple(int(key) if key.isdecimal() else key for key in self.path.split("."))
 
 
 class Dialect(Protocol):
@@ -37,7 +63,7 @@ class Dialect(Protocol):
     def RECORD_SHAPE(self) -> RecordShape:  # noqa: N802
         """Which of the two published record shapes its graders expect."""
 
-    def check(self, request: Request) -> Iterable[Finding]:
+    def check(self, request: Request) -> Iterable[Refusal]:
         """Find everything that Bedrock would refuse."""
 
     def hyperparameters(self, request: Request) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe.dialects.finding import Keys, described, did_you_mean, dotted
+from bedrock_rft_sim.recipe.wording import Keys, described, did_you_mean, dotted
 
 _EXPECTED = {
     "int_type": "a whole number",

@@ -13,7 +13,8 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from bedrock_rft_sim.contract.sources import OPENAI_SCHEMA, UG_OPENAI_JOBS
-from bedrock_rft_sim.recipe.dialects.finding import Finding, Keys, Plain, did_you_mean, dotted
+from bedrock_rft_sim.recipe.dialects.dialect import Refusal
+from bedrock_rft_sim.recipe.wording import Keys, Plain, did_you_mean, dotted
 
 Kind = Literal["string", "whole number", "number", "mapping", "list"]
 _TYPES: dict[Kind, type | tuple[type, ...]] = {
@@ -46,7 +47,7 @@ class Field:
 
 def check_fields(
     fields: Mapping[str, Field], value: Mapping[str, Any], *, keys: Keys = ()
-) -> Iterator[Finding]:
+) -> Iterator[Refusal]:
     """Yield every violation at or below this mapping."""
     for name in value:
         if name not in fields:
@@ -60,7 +61,7 @@ def check_fields(
             yield _fatal((*keys, name), None, rule=name, problem="missing key")
 
 
-def _check_field(field: Field, value: Plain, keys: Keys) -> Iterator[Finding]:
+def _check_field(field: Field, value: Plain, keys: Keys) -> Iterator[Refusal]:
     if field.or_auto and value == "auto":
         yield _refused(keys, value, rule=f"a {field.kind}; no Bedrock document shows auto")
         return
@@ -78,7 +79,7 @@ def _check_field(field: Field, value: Plain, keys: Keys) -> Iterator[Finding]:
         yield from check_fields(field.members, value, keys=keys)
 
 
-def _check_string(field: Field, value: str, keys: Keys) -> Iterator[Finding]:
+def _check_string(field: Field, value: str, keys: Keys) -> Iterator[Refusal]:
     if not value:
         yield _fatal(keys, value, rule="a string with at least one character", problem="empty")
     if field.choices and value not in field.choices:
@@ -87,10 +88,10 @@ def _check_string(field: Field, value: str, keys: Keys) -> Iterator[Finding]:
         yield _fatal(keys, value, rule=rule, problem="unknown value", hint=hint)
     if field.max_length is not None and len(value) > field.max_length:
         rule = f"at most {field.max_length} characters"
-        yield Finding(dotted(keys), value, rule, UG_OPENAI_JOBS, "too large")
+        yield Refusal(dotted(keys), value, rule, UG_OPENAI_JOBS, "too large")
     elif field.pattern and not re.fullmatch(field.pattern, value):
         rule = f"the pattern {field.pattern}"
-        yield Finding(dotted(keys), value, rule, UG_OPENAI_JOBS, "wrong form")
+        yield Refusal(dotted(keys), value, rule, UG_OPENAI_JOBS, "wrong form")
 
 
 def _has_type(kind: Kind, value: Plain) -> bool:
@@ -99,10 +100,10 @@ def _has_type(kind: Kind, value: Plain) -> bool:
 
 def _fatal(
     keys: Keys, value: Plain, *, rule: str, problem: str, hint: str | None = None
-) -> Finding:
-    return Finding(dotted(keys), value, rule, UG_OPENAI_JOBS, problem, rehearsable=False, hint=hint)
+) -> Refusal:
+    return Refusal(dotted(keys), value, rule, UG_OPENAI_JOBS, problem, rehearsable=False, hint=hint)
 
 
-def _refused(keys: Keys, value: Plain, *, rule: str) -> Finding:
+def _refused(keys: Keys, value: Plain, *, rule: str) -> Refusal:
     source = f"{OPENAI_SCHEMA}; in no Bedrock document"
-    return Finding(dotted(keys), value, rule, source, "not documented for Bedrock")
+    return Refusal(dotted(keys), value, rule, source, "not documented for Bedrock")

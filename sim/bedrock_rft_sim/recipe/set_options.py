@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe.dialects.finding import Keys, Plain, described, did_you_mean, dotted
 from bedrock_rft_sim.recipe.reader import read_scalar
 from bedrock_rft_sim.recipe.shipped import is_bare
+from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean, dotted
 
 _FILES: Final = frozenset(
     {("local", "trainingData"), ("local", "validationData"), ("local", "reward")}

@@ -1,18 +1,20 @@
-"""What both dialects do with hyperparameters: floors below which nothing trains, and precedence.
+"""What both dialects check and translate alike: floors, the function's Region, precedence.
 
-Deliberately knows no ranges of Bedrock's: those stand in the service model.
-Sources: this project's own arithmetic.
+Deliberately knows no ranges of Bedrock's, which stand in the service model, and looks nothing up:
+an ARN is only read.
+Sources: this project's own arithmetic; AWS Bedrock user guide, rft-nova-models and
+fine-tuning-openai-apis (Regions).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from bedrock_rft_sim.contract.defaults import Provenance
 from bedrock_rft_sim.contract.sources import HERE
-from bedrock_rft_sim.recipe.dialects.anatomy import Translated
-from bedrock_rft_sim.recipe.dialects.finding import Finding, Plain
+from bedrock_rft_sim.recipe.dialects.dialect import Refusal, Translated
+from bedrock_rft_sim.recipe.wording import Plain
 
 # Below these even a laptop can't rehearse, by inner name.
 FLOORS: Final = {
@@ -25,16 +27,17 @@ FLOORS: Final = {
 }
 # These must be positive, by inner name.
 POSITIVE: Final = frozenset({"learning_rate", "learning_rate_multiplier"})
+_REGION_FIELD: Final = 3
 
 
 def check_floors(
     values: Mapping[str, Any], *, names: Mapping[str, str], path: str
-) -> Iterator[Finding]:
+) -> Iterator[Refusal]:
     """Yield the values that can't be rehearsed at all."""
     for name, value in values.items():
         rule = _floor(names.get(name, name), value)
         if rule:
-            yield Finding(
+            yield Refusal(
                 path=f"{path}.{name}",
                 value=value,
                 rule=rule,
@@ -63,3 +66,25 @@ def prefer_overrides(
         elif name in stated:
             translated[inner] = stated[name], Provenance("stated", name)
     return translated
+
+
+def region_of(arn: str) -> str | None:
+    """Read the Region out of an ARN; None for anything else."""
+    fields = arn.split(":")
+    is_arn = fields[0] == "arn" and len(fields) > _REGION_FIELD
+    return fields[_REGION_FIELD] if is_arn else None
+
+
+def check_lambda_region(
+    arn: str, *, path: str, regions: Sequence[str], source: str
+) -> Iterator[Refusal]:
+    """Yield a refusal where the function is in none of the Regions that run such jobs."""
+    region = region_of(arn)
+    if region is not None and region not in regions:
+        yield Refusal(
+            path=path,
+            value=arn,
+            rule="a function in " + ", ".join(regions) + ", where the job runs",
+            source=f"{source} (that the function must be in the job's Region is inferred)",
+            problem="reward function in another Region",
+        )

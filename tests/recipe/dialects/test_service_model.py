@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bedrock_rft_sim.recipe.dialects.shapes import input_shape, quick
+from bedrock_rft_sim.recipe.dialects.service_model import input_shape, quick
 from hypothesis import example, given
 from hypothesis import strategies as st
 

@@ -14,7 +14,8 @@ from functools import cache
 from typing import Any, Final
 
 from bedrock_rft_sim.contract.sources import SERVICE_MODEL
-from bedrock_rft_sim.recipe.dialects.finding import Finding, Keys, Plain, did_you_mean, dotted
+from bedrock_rft_sim.recipe.dialects.dialect import Refusal
+from bedrock_rft_sim.recipe.wording import Keys, Plain, did_you_mean, dotted
 
 # A botocore shape; the library has no types of its own.
 Shape = Any
@@ -38,10 +39,10 @@ def input_shape(service: str, operation: str) -> Shape:
     return model.operation_model(operation).input_shape
 
 
-def check_shape(shape: Shape, value: Plain, *, keys: Keys = ()) -> Iterator[Finding]:
+def check_shape(shape: Shape, value: Plain, *, keys: Keys = ()) -> Iterator[Refusal]:
     """Yield every violation at or below this value."""
     if not _has_type(shape, value):
-        yield _finding(
+        yield _refused(
             shape, value, keys=keys, problem="wrong type", rule=_TYPE_WORDS[_kind(shape)]
         )
         return
@@ -50,7 +51,7 @@ def check_shape(shape: Shape, value: Plain, *, keys: Keys = ()) -> Iterator[Find
         yield from check(shape, value, keys)
 
 
-def _check_structure(shape: Shape, value: dict[str, Any], keys: Keys) -> Iterator[Finding]:
+def _check_structure(shape: Shape, value: dict[str, Any], keys: Keys) -> Iterator[Refusal]:
     for name in value:
         if name not in shape.members:
             yield _unknown(shape, name, value[name], keys)
@@ -58,7 +59,7 @@ def _check_structure(shape: Shape, value: dict[str, Any], keys: Keys) -> Iterato
         if name not in value:
             yield _missing(shape, name, keys)
     if shape.metadata.get("union") and len(value) != 1:
-        yield _finding(
+        yield _refused(
             shape,
             sorted(value),
             keys=keys,
@@ -70,23 +71,23 @@ def _check_structure(shape: Shape, value: dict[str, Any], keys: Keys) -> Iterato
             yield from check_shape(member, value[name], keys=(*keys, name))
 
 
-def _check_list(shape: Shape, value: list[Any], keys: Keys) -> Iterator[Finding]:
+def _check_list(shape: Shape, value: list[Any], keys: Keys) -> Iterator[Refusal]:
     yield from _check_range(shape, value, keys, size=len(value), unit=" entries")
     for position, item in enumerate(value):
         yield from check_shape(shape.member, item, keys=(*keys, position))
 
 
-def _check_map(shape: Shape, value: dict[str, Any], keys: Keys) -> Iterator[Finding]:
+def _check_map(shape: Shape, value: dict[str, Any], keys: Keys) -> Iterator[Refusal]:
     yield from _check_range(shape, value, keys, size=len(value), unit=" entries")
     for name, item in value.items():
         yield from check_shape(shape.key, name, keys=(*keys, name))
         yield from check_shape(shape.value, item, keys=(*keys, name))
 
 
-def _check_string(shape: Shape, value: str, keys: Keys) -> Iterator[Finding]:
+def _check_string(shape: Shape, value: str, keys: Keys) -> Iterator[Refusal]:
     choices = shape.metadata.get("enum")
     if choices and value not in choices:
-        yield _finding(
+        yield _refused(
             shape,
             value,
             keys=keys,
@@ -99,7 +100,7 @@ def _check_string(shape: Shape, value: str, keys: Keys) -> Iterator[Finding]:
     too_long = len(value) > shape.metadata.get("max", math.inf)
     if pattern and not too_long and not re.fullmatch(quick(pattern), value):
         rule = f"the pattern {pattern}"
-        yield _finding(shape, value, keys=keys, problem="wrong form", rule=rule, rehearsable=True)
+        yield _refused(shape, value, keys=keys, problem="wrong form", rule=rule, rehearsable=True)
 
 
 def quick(pattern: str) -> str:
@@ -107,20 +108,20 @@ def quick(pattern: str) -> str:
     return pattern.replace(_EXPONENTIAL, _LINEAR)
 
 
-def _check_number(shape: Shape, value: float, keys: Keys) -> Iterator[Finding]:
+def _check_number(shape: Shape, value: float, keys: Keys) -> Iterator[Refusal]:
     if not math.isfinite(value):
-        yield _finding(shape, value, keys=keys, problem="not finite", rule="a finite number")
+        yield _refused(shape, value, keys=keys, problem="not finite", rule="a finite number")
         return
     yield from _check_range(shape, value, keys, size=value, unit="")
 
 
 def _check_range(
     shape: Shape, value: Plain, keys: Keys, *, size: float, unit: str
-) -> Iterator[Finding]:
+) -> Iterator[Refusal]:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     below, above = low is not None and size < low, high is not None and size > high
     if below or above:
-        yield _finding(
+        yield _refused(
             shape,
             value,
             keys=keys,
@@ -137,8 +138,8 @@ def range_words(low: float | None, high: float | None) -> str:
     return f"at least {low}" if high is None else f"{low} to {high}"
 
 
-def _unknown(shape: Shape, name: str, value: Plain, keys: Keys) -> Finding:
-    return _finding(
+def _unknown(shape: Shape, name: str, value: Plain, keys: Keys) -> Refusal:
+    return _refused(
         shape,
         value,
         keys=(*keys, name),
@@ -148,13 +149,13 @@ def _unknown(shape: Shape, name: str, value: Plain, keys: Keys) -> Finding:
     )
 
 
-def _missing(shape: Shape, name: str, keys: Keys) -> Finding:
-    return _finding(
+def _missing(shape: Shape, name: str, keys: Keys) -> Refusal:
+    return _refused(
         shape.members[name], None, keys=(*keys, name), problem="missing key", rule=f"{name}"
     )
 
 
-def _finding(
+def _refused(
     shape: Shape,
     value: Plain,
     *,
@@ -163,8 +164,8 @@ def _finding(
     rule: str,
     rehearsable: bool = False,
     hint: str | None = None,
-) -> Finding:
-    return Finding(
+) -> Refusal:
+    return Refusal(
         path=dotted(keys),
         value=value,
         rule=rule,
@@ -208,7 +209,7 @@ _TYPE_WORDS = {
     "float": "a number",
     "double": "a number",
 }
-_CHECKS: dict[str, Callable[[Shape, Any, Keys], Iterator[Finding]]] = {
+_CHECKS: dict[str, Callable[[Shape, Any, Keys], Iterator[Refusal]]] = {
     "structure": _check_structure,
     "map": _check_map,
     "list": _check_list,
