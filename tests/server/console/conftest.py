@@ -13,7 +13,7 @@ import pytest
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.jobs import BedrockDetails, Job, OpenAIDetails
 from bedrock_rft_sim.report import write_page
-from bedrock_rft_sim.server.inference import Answer, Ask, ModelError, Piece
+from bedrock_rft_sim.server.inference import ModelAnswer, ModelError, ModelRequest, TextPiece
 from bedrock_rft_sim.server.mantle.jobs import remark_events
 
 from tests.jobs.conftest import stub_command, wait_until
@@ -33,16 +33,16 @@ class StubModels:
     """Answers in two pieces: the base model with hostile text, a tuned one with a right answer."""
 
     def __init__(self) -> None:
-        self.asks: list[Ask] = []
+        self.asks: list[ModelRequest] = []
 
-    async def stream(self, ask: Ask) -> AsyncIterator[Piece | Answer]:
+    async def stream(self, ask: ModelRequest) -> AsyncIterator[TextPiece | ModelAnswer]:
         self.asks.append(ask)
         if "die" in ask.messages[-1]["content"]:
             raise ModelError("the process of the model died")
         text = HOSTILE_ANSWER if ask.model == "tiny" else "#### 42"
-        yield Piece(text[:5])
-        yield Piece(text[5:])
-        yield Answer(text, "stop", None, 7, 3)
+        yield TextPiece(text[:5])
+        yield TextPiece(text[5:])
+        yield ModelAnswer(text, "stop", None, 7, 3)
 
 
 def start(recipe: Path, job: Job, resume: bool) -> Sequence[str]:

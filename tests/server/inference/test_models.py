@@ -11,13 +11,20 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from bedrock_rft_sim.server.inference import Answer, Ask, ModelError, Models, Piece, Refused
+from bedrock_rft_sim.server.inference import (
+    ModelAnswer,
+    ModelError,
+    ModelRequest,
+    Models,
+    Refused,
+    TextPiece,
+)
 from bedrock_rft_sim.server.inference.models import COMMAND
 
 from tests.server.answering import shared_models
 
 T = TypeVar("T")
-ASK = Ask(
+ASK = ModelRequest(
     "tiny",
     [{"role": "user", "content": "Tom has 3 apples and buys 4 more. How many apples has he?"}],
     max_tokens=48,
@@ -58,27 +65,27 @@ def patient() -> Models:
 
 
 def test_the_model_process_answers_in_pieces_and_goes_on_after_a_refusal(tmp_path: Path) -> None:
-    async def run(models: Models) -> tuple[list[Piece | Answer], Answer]:
+    async def run(models: Models) -> tuple[list[TextPiece | ModelAnswer], ModelAnswer]:
         long = [{"role": "user", "content": "apples " * 600}]
         with pytest.raises(Refused, match="whole context"):
-            await models.answer(Ask("tiny", long))
+            await models.answer(ModelRequest("tiny", long))
         with pytest.raises(ModelError, match="there is no such model folder"):
-            await models.answer(Ask(str(tmp_path / "nothing"), ASK.messages))
+            await models.answer(ModelRequest(str(tmp_path / "nothing"), ASK.messages))
         async with aclosing(models.stream(ASK)) as told:
             return [each async for each in told], await models.answer(ASK)
 
     told, answer = asyncio.run(run(shared_models()))
     assert told[-1] == answer
     assert answer.stop_reason == "stop"
-    assert "".join(piece.text for piece in told[:-1] if isinstance(piece, Piece)) == answer.text
+    assert "".join(piece.text for piece in told[:-1] if isinstance(piece, TextPiece)) == answer.text
     assert len(told) > 3
 
 
 def test_an_ask_that_upsets_a_library_fails_alone() -> None:
     # Half a surrogate pair: tokenizers raises a TypeError.
-    upsetting = Ask("tiny", [{"role": "user", "content": "\ud800"}], max_tokens=4)
+    upsetting = ModelRequest("tiny", [{"role": "user", "content": "\ud800"}], max_tokens=4)
 
-    async def run(models: Models) -> list[Answer | BaseException]:
+    async def run(models: Models) -> list[ModelAnswer | BaseException]:
         asks = (upsetting, ASK, upsetting, ASK)
         return await asyncio.gather(*map(models.answer, asks), return_exceptions=True)
 
@@ -86,14 +93,15 @@ def test_an_ask_that_upsets_a_library_fails_alone() -> None:
     assert isinstance(bad, ModelError)
     assert "TypeError" in str(bad)
     assert str(again) == str(bad)
-    assert isinstance(good, Answer)
+    assert isinstance(good, ModelAnswer)
     assert good == other
 
 
 def test_two_asks_at_once_both_get_their_own_answer() -> None:
-    async def work(models: Models) -> tuple[Answer, Answer]:
+    async def work(models: Models) -> tuple[ModelAnswer, ModelAnswer]:
         one, two = await asyncio.gather(
-            models.answer(Ask("a", ASK.messages)), models.answer(Ask("b", ASK.messages))
+            models.answer(ModelRequest("a", ASK.messages)),
+            models.answer(ModelRequest("b", ASK.messages)),
         )
         return one, two
 
@@ -102,9 +110,9 @@ def test_two_asks_at_once_both_get_their_own_answer() -> None:
 
 def test_an_ask_that_nobody_listens_to_is_called_off() -> None:
     async def work(models: Models) -> str:
-        async with aclosing(models.stream(Ask("wait", ASK.messages))) as told:
-            assert await anext(told) == Piece("one")
-        return (await models.answer(Ask("a", ASK.messages))).text
+        async with aclosing(models.stream(ModelRequest("wait", ASK.messages))) as told:
+            assert await anext(told) == TextPiece("one")
+        return (await models.answer(ModelRequest("a", ASK.messages))).text
 
     assert within(patient(), work) == "['first']"
 
@@ -112,7 +120,7 @@ def test_an_ask_that_nobody_listens_to_is_called_off() -> None:
 def test_an_ask_called_off_while_it_is_being_sent_leaves_nothing_behind() -> None:
     async def work(models: Models) -> str:
         models._lock.acquire()  # the process is being started, say
-        asking = asyncio.create_task(models.answer(Ask("wait", ASK.messages)))
+        asking = asyncio.create_task(models.answer(ModelRequest("wait", ASK.messages)))
         await asyncio.sleep(0.05)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -120,7 +128,7 @@ def test_an_ask_called_off_while_it_is_being_sent_leaves_nothing_behind() -> Non
         models._lock.release()
         async with asyncio.timeout(20):
             # The ask that was called off may be sent after an answer or two, and is then forgotten.
-            while (text := (await models.answer(Ask("a", ASK.messages))).text) == "[]":
+            while (text := (await models.answer(ModelRequest("a", ASK.messages))).text) == "[]":
                 pass
             while models._waiting:
                 await asyncio.sleep(0.01)
@@ -130,19 +138,19 @@ def test_an_ask_called_off_while_it_is_being_sent_leaves_nothing_behind() -> Non
 
 
 def test_a_dead_process_is_an_error_once_and_then_there_is_a_new_one() -> None:
-    async def work(models: Models) -> Answer:
+    async def work(models: Models) -> ModelAnswer:
         for _ in range(2):
             with pytest.raises(ModelError, match="the process of the model died"):
-                await models.answer(Ask("die", ASK.messages))
-        return await models.answer(Ask("a", ASK.messages))
+                await models.answer(ModelRequest("die", ASK.messages))
+        return await models.answer(ModelRequest("a", ASK.messages))
 
     assert within(patient(), work).stop_reason == "stop"
 
 
 def test_whoever_waits_when_the_process_is_closed_is_told() -> None:
     async def work(models: Models) -> None:
-        waiting = asyncio.create_task(models.answer(Ask("wait", ASK.messages)))
-        async with aclosing(models.stream(Ask("wait", ASK.messages))) as told:
+        waiting = asyncio.create_task(models.answer(ModelRequest("wait", ASK.messages)))
+        async with aclosing(models.stream(ModelRequest("wait", ASK.messages))) as told:
             await anext(told)  # both have been read by now
             await asyncio.to_thread(models.close)
         with pytest.raises(ModelError, match="died"):

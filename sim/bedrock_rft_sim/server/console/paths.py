@@ -35,7 +35,7 @@ from bedrock_rft_sim.server.console.replies import (
 )
 from bedrock_rft_sim.server.console.standing import BASE, model_behind
 from bedrock_rft_sim.server.guard import IS_KNOWN
-from bedrock_rft_sim.server.inference import Answer, Ask, Piece, models_of
+from bedrock_rft_sim.server.inference import ModelAnswer, ModelRequest, TextPiece, models_of
 from bedrock_rft_sim.server.state import ServerState
 
 EVERY_MS: Final = 2000
@@ -174,7 +174,7 @@ class Console:
         kind = "application/x-ndjson"
         return StreamingResponse(self._lines(ask), media_type=kind, headers=HEADERS)
 
-    def _read_ask(self, job: Job, body: dict[str, Any]) -> Ask:
+    def _read_ask(self, job: Job, body: dict[str, Any]) -> ModelRequest:
         run = _run(job)
         prompt, system = body.get("prompt"), body.get("system", "")
         if not isinstance(prompt, str) or not isinstance(system, str) or not prompt.strip():
@@ -184,7 +184,7 @@ class Console:
             raise ConsoleError(f"the answer may have from 1 to {TOKENS_MAX:,} tokens")
         is_sampled = body.get("sampled") is True
         turns = [{"role": "system", "content": system}] if system.strip() else []
-        return Ask(
+        return ModelRequest(
             model=model_behind(self._state, job, run, str(body.get("model", BASE))),
             messages=[*turns, {"role": "user", "content": prompt}],
             max_tokens=tokens,
@@ -194,7 +194,7 @@ class Console:
             template=(run.local("chatTemplateKwargs") if run is not None else None) or {},
         )
 
-    async def _lines(self, ask: Ask) -> AsyncIterator[str]:
+    async def _lines(self, ask: ModelRequest) -> AsyncIterator[str]:
         told = models_of(self._state).stream(ask)
         try:
             async for each in told:
@@ -208,8 +208,8 @@ class Console:
         return await run_in_threadpool(self._state.jobs.get, request.path_params["job_id"])
 
 
-def _line(told: Piece | Answer) -> str:
-    if isinstance(told, Piece):
+def _line(told: TextPiece | ModelAnswer) -> str:
+    if isinstance(told, TextPiece):
         return json.dumps({"piece": told.text}) + "\n"
     answered = {
         "text": told.text,

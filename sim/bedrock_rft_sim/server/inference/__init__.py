@@ -3,30 +3,30 @@
 The server itself never imports torch.
 """
 
-from bedrock_rft_sim.server.inference.leaving import while_there
+from bedrock_rft_sim.server.inference.disconnects import unless_disconnected
 from bedrock_rft_sim.server.inference.models import (
-    Answer,
-    Ask,
+    AnswerStream,
     Busy,
+    ModelAnswer,
     ModelError,
+    ModelRequest,
     Models,
-    Piece,
     Refused,
-    Told,
-    begun,
+    TextPiece,
+    start_stream,
 )
 from bedrock_rft_sim.server.inference.of_state import models_of
 
 __all__ = [
-    "Answer",
-    "Ask",
+    "AnswerStream",
     "Busy",
+    "ModelAnswer",
     "ModelError",
+    "ModelRequest",
     "Models",
-    "Piece",
     "Refused",
-    "Told",
-    "begun",
+    "TextPiece",
     "models_of",
-    "while_there",
+    "start_stream",
+    "unless_disconnected",
 ]

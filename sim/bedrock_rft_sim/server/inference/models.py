@@ -42,7 +42,7 @@ class Refused(RehearsalError, ValueError):  # noqa: N818 - what happened, not wh
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ModelRequest:
     """One conversation to go on with."""
 
     model: str
@@ -60,14 +60,14 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPiece:
     """Some more text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelAnswer:
     """A whole answer; the last thing that a stream gives."""
 
     text: str
@@ -78,7 +78,7 @@ class Answer:
     completion_tokens: int
 
 
-Told = AsyncGenerator[Piece | Answer, None]
+AnswerStream = AsyncGenerator[TextPiece | ModelAnswer, None]
 """Pieces as they are written, and the answer last."""
 
 
@@ -109,7 +109,7 @@ class Models:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, _Mailbox] = {}
 
-    async def answer(self, ask: Ask) -> Answer:
+    async def answer(self, ask: ModelRequest) -> ModelAnswer:
         """Return the whole answer.
 
         Raises:
@@ -119,11 +119,11 @@ class Models:
         """
         async with contextlib.aclosing(self.stream(ask)) as told:
             async for each in told:
-                if isinstance(each, Answer):
+                if isinstance(each, ModelAnswer):
                     return each
         raise _died()
 
-    async def stream(self, ask: Ask) -> Told:
+    async def stream(self, ask: ModelRequest) -> AnswerStream:
         """Yield pieces as they are written, and the answer; one that is left early is stopped.
 
         Raises:
@@ -142,11 +142,11 @@ class Models:
                 message = await queue.get()
                 is_over = "piece" not in message
                 if "answered" in message:
-                    yield Answer(**message["answered"])
+                    yield ModelAnswer(**message["answered"])
                 elif is_over:
                     raise _error(message)
                 else:
-                    yield Piece(message["piece"])
+                    yield TextPiece(message["piece"])
         finally:
             if sending.done():
                 self._forget(number, is_over=is_over)
@@ -172,7 +172,7 @@ class Models:
     def _send(
         self,
         number: int,
-        ask: Ask,
+        ask: ModelRequest,
         loop: asyncio.AbstractEventLoop,
         queue: asyncio.Queue[dict[str, Any]],
     ) -> None:
@@ -241,7 +241,7 @@ def _write(process: subprocess.Popen[bytes], message: Mapping[str, Any]) -> bool
     return True
 
 
-def _as_message(ask: Ask) -> dict[str, Any]:
+def _as_message(ask: ModelRequest) -> dict[str, Any]:
     values = asdict(ask)
     own = {name: values.pop(name) for name in ("model", "messages", "template")}
     return {**own, "sampling": values}
@@ -260,7 +260,7 @@ def _died() -> ModelError:
     )
 
 
-async def begun(models: Models, ask: Ask) -> Told:
+async def start_stream(models: Models, ask: ModelRequest) -> AnswerStream:
     """Return the stream of an ask once its first word is there, so that refusals have a status.
 
     Raises:
@@ -271,7 +271,7 @@ async def begun(models: Models, ask: Ask) -> Told:
     told = models.stream(ask)
     first = await anext(told)
 
-    async def all_of_it() -> Told:
+    async def all_of_it() -> AnswerStream:
         try:
             yield first
             async for each in told:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bedrock_rft_sim.server.inference import Answer, Ask, Piece
+from bedrock_rft_sim.server.inference import ModelAnswer, ModelRequest, TextPiece
 from bedrock_rft_sim.server.mantle.errors import missing, unsupported, wrong
 from bedrock_rft_sim.server.mantle.values import flag, mapping, number, text, texts, whole
 
@@ -71,7 +71,7 @@ class ChatRequest:
 
     model: str
     """As the client calls it."""
-    ask: Ask
+    ask: ModelRequest
     stream: bool
     include_usage: bool
 
@@ -88,7 +88,7 @@ def read_chat(body: Mapping[str, Any], *, model: str, local_model: str) -> ChatR
     options = mapping(known, "stream_options")
     limit = "max_completion_tokens" if "max_completion_tokens" in known else "max_tokens"
     effort = text(known, "reasoning_effort")
-    ask = Ask(
+    ask = ModelRequest(
         model=local_model,
         messages=_messages(known),
         max_tokens=whole(known, limit, low=1),
@@ -183,7 +183,7 @@ def _part(part: Any, where: str) -> str:
 # The answer
 
 
-def usage_of(answer: Answer) -> dict[str, int]:
+def usage_of(answer: ModelAnswer) -> dict[str, int]:
     """Return the tokens that went in and came out."""
     return {
         "prompt_tokens": answer.prompt_tokens,
@@ -192,7 +192,7 @@ def usage_of(answer: Answer) -> dict[str, int]:
     }
 
 
-def as_completion(request: ChatRequest, answer: Answer) -> dict[str, Any]:
+def as_completion(request: ChatRequest, answer: ModelAnswer) -> dict[str, Any]:
     """Return the chat.completion object."""
     message = {"role": "assistant", "content": answer.text, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None}
@@ -208,7 +208,7 @@ def as_completion(request: ChatRequest, answer: Answer) -> dict[str, Any]:
 
 
 async def as_chunks(
-    request: ChatRequest, told: AsyncIterator[Piece | Answer]
+    request: ChatRequest, told: AsyncIterator[TextPiece | ModelAnswer]
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield the chat.completion.chunk objects, the usage last where it was asked for."""
     head = {
@@ -225,7 +225,7 @@ async def as_chunks(
 
     yield chunk({"role": "assistant", "content": ""}, None)
     async for each in told:
-        if isinstance(each, Piece):
+        if isinstance(each, TextPiece):
             yield chunk({"content": each.text}, None)
             continue
         yield chunk({}, FINISH[each.stop_reason])

@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bedrock_rft_sim.server.inference import (
-    Answer,
-    Ask,
+    AnswerStream,
     Busy,
+    ModelAnswer,
     ModelError,
-    Told,
-    begun,
+    ModelRequest,
     models_of,
-    while_there,
+    start_stream,
+    unless_disconnected,
 )
 from bedrock_rft_sim.server.mantle import chat, responses
 from bedrock_rft_sim.server.mantle.errors import OpenAIError, model_failed
@@ -60,24 +60,24 @@ class Inference:
     async def _local(self, name: str) -> str:
         return await run_in_threadpool(local_model, self._state, name)
 
-    async def _answer(self, request: Request, ask: Ask) -> Answer:
+    async def _answer(self, request: Request, ask: ModelRequest) -> ModelAnswer:
         return await _in_turn(request, models_of(self._state).answer(ask))
 
-    async def _begun(self, request: Request, ask: Ask) -> Told:
-        return await _in_turn(request, begun(models_of(self._state), ask))
+    async def _begun(self, request: Request, ask: ModelRequest) -> AnswerStream:
+        return await _in_turn(request, start_stream(models_of(self._state), ask))
 
 
 async def _in_turn(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Return what the work gives, as long as its client waits for it."""
     try:
-        return await while_there(request, work)
+        return await unless_disconnected(request, work)
     except Busy as error:
         raise OpenAIError(
             str(error), status=429, kind="rate_limit_error", code="rate_limit_exceeded"
         ) from error
 
 
-async def _chat_events(asked: chat.ChatRequest, told: Told) -> AsyncIterator[str]:
+async def _chat_events(asked: chat.ChatRequest, told: AnswerStream) -> AsyncIterator[str]:
     try:
         async for chunk in chat.as_chunks(asked, told):
             yield event(chunk)
@@ -88,7 +88,7 @@ async def _chat_events(asked: chat.ChatRequest, told: Told) -> AsyncIterator[str
     yield "data: [DONE]\n\n"
 
 
-async def _response_events(response: responses.Response, told: Told) -> AsyncIterator[str]:
+async def _response_events(response: responses.Response, told: AnswerStream) -> AsyncIterator[str]:
     number = 0
     try:
         async for each in response.events(told):

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bedrock_rft_sim.server.inference import Answer, Ask, Piece
+from bedrock_rft_sim.server.inference import AnswerStream, ModelAnswer, ModelRequest, TextPiece
 from bedrock_rft_sim.server.mantle.chat import demand_known, read_message
 from bedrock_rft_sim.server.mantle.errors import missing, unsupported, wrong
 from bedrock_rft_sim.server.mantle.values import flag, mapping, number, text, whole
@@ -61,7 +61,7 @@ class ResponseRequest:
 
     model: str
     """As the client calls it."""
-    ask: Ask
+    ask: ModelRequest
     stream: bool
     instructions: str | None
     effort: str | None
@@ -80,7 +80,7 @@ def read_response_request(
     instructions = text(known, "instructions")
     first = [] if instructions is None else [{"role": "system", "content": instructions}]
     effort = _effort(mapping(known, "reasoning"))
-    ask = Ask(
+    ask = ModelRequest(
         model=local_model,
         messages=first + _input(known),
         max_tokens=whole(known, "max_output_tokens", low=1),
@@ -132,19 +132,19 @@ class Response:
         """Return the object before there is any text."""
         return self._object("in_progress", [], None)
 
-    def ended(self, answer: Answer) -> dict[str, Any]:
+    def ended(self, answer: ModelAnswer) -> dict[str, Any]:
         """Return the object with the whole answer."""
         status = _status(answer)
         return self._object(status, [self._item(status, [_part(answer.text)])], answer)
 
-    async def events(self, told: AsyncIterator[Piece | Answer]) -> AsyncIterator[dict[str, Any]]:
+    async def events(self, told: AnswerStream) -> AsyncIterator[dict[str, Any]]:
         """Yield the events of the stream, numbered."""
         number = 0
         async for event in self._events(told):
             yield {**event, "sequence_number": number}
             number += 1
 
-    async def _events(self, told: AsyncIterator[Piece | Answer]) -> AsyncIterator[dict[str, Any]]:
+    async def _events(self, told: AnswerStream) -> AsyncIterator[dict[str, Any]]:
         item = {"output_index": 0}
         part = {**item, "item_id": self._message_id, "content_index": 0}
         yield {"type": "response.created", "response": self.begun()}
@@ -153,7 +153,7 @@ class Response:
         yield {"type": "response.output_item.added", **item, "item": begun}
         yield {"type": "response.content_part.added", **part, "part": _part("")}
         async for each in told:
-            if isinstance(each, Piece):
+            if isinstance(each, TextPiece):
                 delta = {"delta": each.text, "logprobs": []}
                 yield {"type": "response.output_text.delta", **part, **delta}
                 continue
@@ -180,7 +180,7 @@ class Response:
         }
 
     def _object(
-        self, status: str, output: list[dict[str, Any]], answer: Answer | None
+        self, status: str, output: list[dict[str, Any]], answer: ModelAnswer | None
     ) -> dict[str, Any]:
         ask = self._request.ask
         incomplete = {"reason": "max_output_tokens"} if status == "incomplete" else None
@@ -210,7 +210,7 @@ class Response:
         }
 
 
-def _status(answer: Answer) -> str:
+def _status(answer: ModelAnswer) -> str:
     return "incomplete" if answer.stop_reason == "length" else "completed"
 
 
@@ -218,7 +218,7 @@ def _part(words: str) -> dict[str, Any]:
     return {"type": "output_text", "text": words, "annotations": [], "logprobs": []}
 
 
-def _usage(answer: Answer) -> dict[str, Any]:
+def _usage(answer: ModelAnswer) -> dict[str, Any]:
     """Return the tokens; those of reasoning are not told apart, and nothing is cached."""
     return {
         "input_tokens": answer.prompt_tokens,

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from bedrock_rft_sim.recipe.dialects.service_model import check_shape, input_shape
 from bedrock_rft_sim.server.errors import NOT_SIMULATED, invalid
-from bedrock_rft_sim.server.inference import Answer, Ask, Piece
+from bedrock_rft_sim.server.inference import ModelAnswer, ModelRequest, TextPiece
 
 IGNORED: Final = frozenset({"requestMetadata", "serviceTier", "performanceConfig"})
 _CHECKED: Final = frozenset({"messages", "system", "inferenceConfig"}) | IGNORED
@@ -29,7 +29,7 @@ _EFFORTS: Final = ("low", "medium", "high")
 _SHOWN: Final = 5
 
 
-def read_converse(body: Mapping[str, Any], *, local_model: str, is_nova: bool) -> Ask:
+def read_converse(body: Mapping[str, Any], *, local_model: str, is_nova: bool) -> ModelRequest:
     """Check the body of a Converse request.
 
     Raises:
@@ -42,7 +42,7 @@ def read_converse(body: Mapping[str, Any], *, local_model: str, is_nova: bool) -
     config = known.get("inferenceConfig", {})
     top_k, effort = _extra_fields(extra, is_nova=is_nova)
     turns = ([{"role": "system", "content": "\n".join(system)}] if system else []) + messages
-    return Ask(
+    return ModelRequest(
         model=local_model,
         messages=turns,
         max_tokens=config.get("maxTokens"),
@@ -157,7 +157,7 @@ def _effort(config: Mapping[str, Any]) -> str | None:
 # The answer
 
 
-def usage_of(answer: Answer) -> dict[str, int]:
+def usage_of(answer: ModelAnswer) -> dict[str, int]:
     """Return the tokens that went in and came out."""
     return {
         "inputTokens": answer.prompt_tokens,
@@ -166,7 +166,7 @@ def usage_of(answer: Answer) -> dict[str, int]:
     }
 
 
-def as_reply(answer: Answer, *, latency_ms: int) -> dict[str, Any]:
+def as_reply(answer: ModelAnswer, *, latency_ms: int) -> dict[str, Any]:
     """Return Converse's output."""
     message = {"role": "assistant", "content": [{"text": answer.text}]}
     return {
@@ -178,12 +178,12 @@ def as_reply(answer: Answer, *, latency_ms: int) -> dict[str, Any]:
 
 
 async def as_events(
-    told: AsyncIterator[Piece | Answer], *, began: float
+    told: AsyncIterator[TextPiece | ModelAnswer], *, began: float
 ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """Yield the names and values of ConverseStream's events; `began` in perf_counter's seconds."""
     yield "messageStart", {"role": "assistant"}
     async for each in told:
-        if isinstance(each, Piece):
+        if isinstance(each, TextPiece):
             delta = {"delta": {"text": each.text}, "contentBlockIndex": 0}
             yield "contentBlockDelta", delta
             continue

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from bedrock_rft_sim.server.errors import NOT_SIMULATED, invalid
-from bedrock_rft_sim.server.inference import Answer, Ask, Piece
+from bedrock_rft_sim.server.inference import ModelAnswer, ModelRequest, TextPiece
 from bedrock_rft_sim.server.runtime.converse import STOP_REASONS, as_events, read_converse, usage_of
 
 SCHEMA_VERSION: Final = "messages-v1"
@@ -20,7 +20,7 @@ _EXTRA: Final = ("topK", "reasoningConfig")
 _KEYS: Final = frozenset({"schemaVersion", "system", "messages", "inferenceConfig", *_EXTRA})
 
 
-def read_nova(body: Mapping[str, Any], *, local_model: str) -> Ask:
+def read_nova(body: Mapping[str, Any], *, local_model: str) -> ModelRequest:
     """Check a body of the messages format.
 
     Raises:
@@ -48,7 +48,7 @@ def read_nova(body: Mapping[str, Any], *, local_model: str) -> Ask:
     )
 
 
-def as_nova(answer: Answer) -> dict[str, Any]:
+def as_nova(answer: ModelAnswer) -> dict[str, Any]:
     """Return the body of the answer."""
     message = {"content": [{"text": answer.text}], "role": "assistant"}
     return {
@@ -59,7 +59,7 @@ def as_nova(answer: Answer) -> dict[str, Any]:
 
 
 async def as_nova_chunks(
-    told: AsyncIterator[Piece | Answer], *, began: float
+    told: AsyncIterator[TextPiece | ModelAnswer], *, began: float
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield the chunks of a streamed answer: ConverseStream's events, each under its name."""
     async for name, value in as_events(told, began=began):

@@ -29,13 +29,13 @@ from bedrock_rft_sim.server.errors import (
     not_found,
 )
 from bedrock_rft_sim.server.inference import (
-    Ask,
     Busy,
     ModelError,
+    ModelRequest,
     Refused,
-    begun,
     models_of,
-    while_there,
+    start_stream,
+    unless_disconnected,
 )
 from bedrock_rft_sim.server.json_body import parse_json
 from bedrock_rft_sim.server.mantle import chat
@@ -112,14 +112,14 @@ class _Runtime:
         """Converse."""
         began = time.perf_counter()
         ask = await self._converse_ask(request)
-        answer = await while_there(request, models_of(self._state).answer(ask))
+        answer = await unless_disconnected(request, models_of(self._state).answer(ask))
         return JSONResponse(as_reply(answer, latency_ms=milliseconds_since(began)))
 
     async def converse_stream(self, request: Request) -> Response:
         """ConverseStream."""
         began = time.perf_counter()
         ask = await self._converse_ask(request)
-        told = await while_there(request, begun(models_of(self._state), ask))
+        told = await unless_disconnected(request, start_stream(models_of(self._state), ask))
 
         async def frames() -> AsyncIterator[bytes]:
             async for name, value in as_events(told, began=began):
@@ -127,7 +127,7 @@ class _Runtime:
 
         return _stream(frames())
 
-    async def _converse_ask(self, request: Request) -> Ask:
+    async def _converse_ask(self, request: Request) -> ModelRequest:
         name, local = await self._model(request)
         body = await _body(request)
         return read_converse(body, local_model=local, is_nova=self._is_nova(name))
@@ -136,7 +136,7 @@ class _Runtime:
         """InvokeModel."""
         began = time.perf_counter()
         ask, asked = await self._invoke_ask(request, streams=False)
-        answer = await while_there(request, models_of(self._state).answer(ask))
+        answer = await unless_disconnected(request, models_of(self._state).answer(ask))
         body = as_nova(answer) if asked is None else chat.as_completion(asked, answer)
         headers = {
             "x-amzn-bedrock-invocation-latency": str(milliseconds_since(began)),
@@ -149,7 +149,7 @@ class _Runtime:
         """InvokeModelWithResponseStream."""
         began = time.perf_counter()
         ask, asked = await self._invoke_ask(request, streams=True)
-        told = await while_there(request, begun(models_of(self._state), ask))
+        told = await unless_disconnected(request, start_stream(models_of(self._state), ask))
         chunks: Chunks = as_nova_chunks(told, began=began)
         if asked is not None:
             chunks = chat.as_chunks(asked, told)
@@ -163,7 +163,7 @@ class _Runtime:
 
     async def _invoke_ask(
         self, request: Request, *, streams: bool
-    ) -> tuple[Ask, chat.ChatRequest | None]:
+    ) -> tuple[ModelRequest, chat.ChatRequest | None]:
         """Return what to ask, and the chat request where the model speaks chat completions."""
         if _GUARDRAIL in request.headers:
             raise invalid(f"guardrails are {NOT_SIMULATED} by the local endpoint")

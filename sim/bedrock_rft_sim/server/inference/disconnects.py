@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Left(ModelError):  # noqa: N818 - what happened, not who erred
+class ClientLeftError(ModelError):
     """The client has gone, so that nobody will read this."""
 
 
-async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
+async def unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Return what the work gives; it is cancelled when the client leaves or we are.
 
     The request's body must have been read: what comes after it can only be the leaving.
 
     Raises:
-        Left: the client left.
+        ClientLeftError: the client left.
     """
     working = asyncio.create_task(work)
     leaving = asyncio.create_task(_gone(request))
@@ -37,7 +37,7 @@ async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
         if working.done():
             return await working
         await leaving
-        raise Left("the client left before its answer was there")
+        raise ClientLeftError("the client left before its answer was there")
     finally:
         for each in (working, leaving):
             each.cancel()
