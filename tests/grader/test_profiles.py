@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import pytest
 from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
+from bedrock_rft_sim.contract.payload_profiles import PROFILES, PayloadProfile
 from bedrock_rft_sim.errors import EventError
 from bedrock_rft_sim.grader import Sample, build_event
 from bedrock_rft_sim.grader.profiles import encode_event, split
@@ -13,6 +15,10 @@ TURNS = [{"role": "user", "content": "How many?"}, {"role": "assistant", "conten
 
 def sample(reference="72", **extra):
     return Sample("s1", TURNS, reference, extra)
+
+
+def test_the_type_names_the_profiles_of_the_table():
+    assert get_args(PayloadProfile) == PROFILES
 
 
 def test_metadata_holds_the_reference_and_every_other_key():

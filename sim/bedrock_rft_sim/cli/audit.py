@@ -16,12 +16,12 @@ from bedrock_rft_sim.contract.limits import (
     LAMBDA_TIMEOUT_S_MAX,
     SAMPLES_PER_EVENT,
 )
+from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PROFILES
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.grader.audit import RewardFile
 
 EXIT_FAILED = 1
-PROFILES = ("metadata", "root", "both")
 
 
 def add_to(verbs: Any) -> None:
@@ -36,7 +36,10 @@ def add_to(verbs: Any) -> None:
     )
     verb.add_argument("--data", type=Path, required=True, metavar="FILE", help="RFT rows, JSONL")
     verb.add_argument(
-        "--profile", choices=PROFILES, default="both", help="where the event holds the reference"
+        "--profile",
+        choices=PROFILES,
+        default=DEFAULT_PROFILE,
+        help="where the event holds the reference",
     )
     verb.add_argument(
         "--wrap", action="store_true", help='send a plain string as {"text": ...} (open weights)'

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.contract.payload_profiles import PROFILES
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -19,7 +21,6 @@ EXIT_FAILED = 1
 SHOWN_CHARS = 200
 BAR_CHARS = 30
 SHOWN_STEPS = 20
-PROFILES = ("metadata", "root", "both")
 
 
 def add_to(verbs: Any) -> None:

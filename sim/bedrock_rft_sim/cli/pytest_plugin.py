@@ -21,17 +21,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PROFILES
+
 if TYPE_CHECKING:
     from bedrock_rft_sim.data import Row
     from bedrock_rft_sim.grader import Grader
     from bedrock_rft_sim.grader.audit import AuditReport, CheckResult, RewardFile
 
-PROFILES = ("metadata", "root", "both")
 FIXTURES = frozenset({"rft_grader", "rft_rows", "rft_report", "rft_check"})
 OPTIONS = {
     "rft_reward": "the reward: a shipped name, a .py file, a folder or a .zip",
     "rft_data": "a JSONL of the rows to grade",
-    "rft_profile": "where the event carries the reference: metadata, root or both (the default)",
+    "rft_profile": "where the event carries the reference: "
+    f"{' or '.join(PROFILES)} (by default {DEFAULT_PROFILE})",
     "rft_replies": "a JSONL of id and answer: good replies, where references are not phrased so",
 }
 WAIVERS = "let a check stand that does not matter here, as CHECK=WHY; it then shows as xfailed"
@@ -155,7 +157,7 @@ def rft_check(request: pytest.FixtureRequest, rft_report: AuditReport) -> Callab
 
 def _settings(config: pytest.Config) -> _Settings:
     reward = _value(config, "rft_reward")
-    profile = _value(config, "rft_profile") or "both"
+    profile = _value(config, "rft_profile") or DEFAULT_PROFILE
     if profile not in PROFILES:
         raise _usage("rft_profile", f"expected {', '.join(PROFILES)}, found {profile!r}")
     return _Settings(

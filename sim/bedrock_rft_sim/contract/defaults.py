@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from bedrock_rft_sim.contract import limits, sources
+from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 
 Origin = Literal["stated", "override", "documented", "assumed"]
 
@@ -95,7 +96,7 @@ LOCAL: Final = {
     "seed": Default(0, sources.HERE),
     "device": Default("auto", sources.HERE),
     "dtype": Default("auto", sources.HERE),
-    "payloadProfile": Default("both", sources.HERE),
+    "payloadProfile": Default(DEFAULT_PROFILE, sources.HERE),
     "wrapStringAsText": Default(False, sources.SAMPLES),
     "lambda.timeout": Default(
         limits.LAMBDA_TIMEOUT_S_DEFAULT, sources.LAMBDA_CONFIG, stated_by_aws=True

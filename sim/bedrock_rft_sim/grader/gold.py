@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from bedrock_rft_sim.contract.payload_profiles import PROFILES
 from bedrock_rft_sim.grader.grader import Grader
 from bedrock_rft_sim.grader.halving import Broken, BrokenKind, Halving
-from bedrock_rft_sim.grader.profiles import PROFILES
 from bedrock_rft_sim.grader.records import Grade, Invocation, Sample
 
 Kind = Literal["silent zero", "below the top score"] | BrokenKind

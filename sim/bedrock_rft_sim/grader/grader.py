@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 from bedrock_rft_sim.errors import HandlerError, ResponseError
 from bedrock_rft_sim.grader.answer import Reply, read_reply
 from bedrock_rft_sim.grader.container import (
@@ -89,7 +90,7 @@ class Grader:
         *,
         handler: str = "lambda_handler",
         limits: LambdaLimits | None = None,
-        profile: str = "both",
+        profile: str = DEFAULT_PROFILE,
         wrap_string_as_text: bool = False,
         log: Path | None = None,
         function_arn: str = DEFAULT_ARN,

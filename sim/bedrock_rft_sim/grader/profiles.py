@@ -1,9 +1,7 @@
 """Rollouts in, the JSON event that Bedrock sends out.
 
-Where `reference_answer` sits is disputed among AWS's own documents and samples, so it is a named
-profile: in `metadata` (Bedrock user guide, reward-functions), at the `root` (Nova guide,
-implementing-reward-functions, and most samples), or in `both` places.
-Other keys of the record travel with it.
+Where `reference_answer` and the other keys of the record sit is a named profile of
+`bedrock_rft_sim.contract.payload_profiles`.
 `wrap_string_as_text` sends a plain string as `{"text": ...}`, which the sample grader for
 open-weight models reads (aws-samples/amazon-bedrock-samples).
 
@@ -15,23 +13,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
+from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PLACES
 from bedrock_rft_sim.errors import EventError
 from bedrock_rft_sim.grader.records import Sample
 
-Profile = Literal["metadata", "root", "both"]
-PROFILES: tuple[Profile, ...] = get_args(Profile)
-
 
 def build_event(
-    samples: Sequence[Sample], *, profile: str = "both", wrap_string_as_text: bool = False
+    samples: Sequence[Sample],
+    *,
+    profile: str = DEFAULT_PROFILE,
+    wrap_string_as_text: bool = False,
 ) -> list[dict[str, Any]]:
     """The event for these samples, in their order."""
-    if profile not in PROFILES:
+    if profile not in PLACES:
         raise EventError(
-            "no such payload profile", expected=" or ".join(PROFILES), found=repr(profile)
+            "no such payload profile", expected=" or ".join(PLACES), found=repr(profile)
         )
     _refuse_repeated_ids(samples)
     return [_entry(sample, profile=profile, wrap=wrap_string_as_text) for sample in samples]
@@ -64,9 +63,10 @@ def _entry(sample: Sample, *, profile: str, wrap: bool) -> dict[str, Any]:
     keys: dict[str, Any] = dict(sample.extra)
     if sample.reference_answer is not None:
         keys["reference_answer"] = _reference(sample.reference_answer, wrap=wrap)
-    entry: dict[str, Any] = {} if profile == "metadata" else dict(keys)
+    places = PLACES[profile]
+    entry: dict[str, Any] = dict(keys) if "root" in places else {}
     entry |= {"id": sample.id, "messages": [dict(message) for message in sample.messages]}
-    if profile != "root":
+    if "metadata" in places:
         entry["metadata"] = keys
     return entry
 

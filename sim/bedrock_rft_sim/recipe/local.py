@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bedrock_rft_sim.contract import limits
 from bedrock_rft_sim.contract.defaults import LOCAL
+from bedrock_rft_sim.contract.payload_profiles import PayloadProfile
 
-PayloadProfile = Literal["metadata", "root", "both"]
 ReasoningEffort = Literal["low", "medium", "high"]
 
 

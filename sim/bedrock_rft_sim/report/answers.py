@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.report.batches import BUDGET_BYTES, Batch, pack
@@ -48,7 +49,7 @@ class Answers:
         if self._rows is None:
             self._rows = self._folder.read_prompts()
             self._form = EventForm(
-                profile=run.local("payloadProfile") or "both",
+                profile=run.local("payloadProfile") or DEFAULT_PROFILE,
                 wrap_string_as_text=bool(run.local("wrapStringAsText")),
             )
         if not self._rows and run.lines:

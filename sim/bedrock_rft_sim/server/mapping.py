@@ -27,9 +27,10 @@ from typing import Any, Final, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
+from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PayloadProfile
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
-from bedrock_rft_sim.recipe.local import BedrockOverrides, OpenAIOverrides, PayloadProfile, Section
+from bedrock_rft_sim.recipe.local import BedrockOverrides, OpenAIOverrides, Section
 from bedrock_rft_sim.recipe.reader import Document, read_document
 from bedrock_rft_sim.recipe.shipped import is_bare
 from bedrock_rft_sim.recipe.wording import Keys
@@ -70,7 +71,7 @@ class StandIn(Section):
     """Of the run."""
     device: Literal["auto", "cpu", "mps", "cuda"] = "auto"
     """Where the model trains."""
-    payloadProfile: PayloadProfile = "both"
+    payloadProfile: PayloadProfile = DEFAULT_PROFILE
     """Where the event for the grader carries the reference answer."""
 
     def local(self, dialect: DialectName, request: Mapping[str, Any]) -> dict[str, Any]:

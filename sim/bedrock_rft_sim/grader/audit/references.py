@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from bedrock_rft_sim.contract.payload_profiles import PROFILES
 from bedrock_rft_sim.grader.audit.bench import event_of
 from bedrock_rft_sim.grader.audit.checks import BY_NAME
 from bedrock_rft_sim.grader.audit.findings import Finding, Severity
@@ -24,7 +25,6 @@ from bedrock_rft_sim.grader.gold import (
     highest,
 )
 from bedrock_rft_sim.grader.halving import Broken
-from bedrock_rft_sim.grader.profiles import PROFILES
 from bedrock_rft_sim.grader.records import Grade, Sample
 
 SHOWN_IDS = 3

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.grader import Grader, LambdaLimits
 from bedrock_rft_sim.grader.grade.agreement import Pair
@@ -202,7 +203,7 @@ def _names(rewards: Sequence[str]) -> list[str]:
 
 
 def _profile(recipe: Recipe | None, profile: str | None) -> str:
-    return profile or (recipe.local.payloadProfile if recipe else "both")
+    return profile or (recipe.local.payloadProfile if recipe else DEFAULT_PROFILE)
 
 
 def _grader(reward: str, recipe: Recipe | None, profile: str | None) -> Grader:
