@@ -54,7 +54,7 @@ def suite(tmp_path: Path, write_rows: Callable[..., Path]) -> Suite:
         *options: str, source: str = THREE_LINES, folder: Path = tmp_path
     ) -> subprocess.CompletedProcess[str]:
         (tmp_path / "test_it.py").write_text(source)
-        path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        path = os.pathsep.join([str(ROOT / "sim"), os.environ.get("PYTHONPATH", "")])
         alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": path, "COLUMNS": "200"}
         return subprocess.run(
             [sys.executable, "-m", "pytest", *PLUGIN, "-rA", "-p", "no:cacheprovider", *options],
