@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.report.page import Page
-from bedrock_rft_sim.report.reading import read_run
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run, RunFolder
 
 
 def remarks(run: RunFolder) -> str:
@@ -36,18 +35,18 @@ def test_a_torn_last_line_is_a_step_that_did_not_happen(folder: RunFolder) -> No
 def test_a_damaged_line_in_the_middle_is_one_message(folder: RunFolder) -> None:
     edit(folder.metrics, lambda lines: [*lines[:2], "garbage\n", *lines[2:]])
     with pytest.raises(RunFolderError, match=r"metrics\.jsonl:3: the file is damaged"):
-        read_run(folder)
+        Run.read(folder)
 
 
 def test_steps_out_of_order_are_sorted_and_named(folder: RunFolder) -> None:
     edit(folder.metrics, lambda lines: [lines[0], lines[2], lines[1], *lines[3:]])
-    assert [line["step"] for line in read_run(folder).lines] == [0, 1, 2, 3, 4]
+    assert [line["step"] for line in Run.read(folder).lines] == [0, 1, 2, 3, 4]
     assert "step 1 out of order" in remarks(folder)
 
 
 def test_a_step_that_comes_twice_counts_once_and_is_named(folder: RunFolder) -> None:
     edit(folder.metrics, lambda lines: [*lines, lines[2]])
-    assert [line["step"] for line in read_run(folder).lines] == [0, 1, 2, 3, 4]
+    assert [line["step"] for line in Run.read(folder).lines] == [0, 1, 2, 3, 4]
     assert "step 2 more than once" in remarks(folder)
 
 
@@ -57,14 +56,14 @@ def test_a_foreign_file_in_place_of_the_metrics_is_one_message(
 ) -> None:
     edit(folder.metrics, lambda lines: [*lines, line + "\n"])
     with pytest.raises(RunFolderError, match=r"metrics\.jsonl:6: this is not a line of metrics"):
-        read_run(folder)
+        Run.read(folder)
 
 
 def test_a_word_in_place_of_a_number_is_left_out_and_named(folder: RunFolder) -> None:
     foreign = json.dumps({"step": 5, "critic_rewards_mean": "high", "local_kl": None})
     edit(folder.metrics, lambda lines: [*lines, foreign + "\n"])
     assert "step 5: critic_rewards_mean is no number" in remarks(folder)
-    assert "critic_rewards_mean" not in read_run(folder).lines[-1]
+    assert "critic_rewards_mean" not in Run.read(folder).lines[-1]
 
 
 def test_empty_metrics_are_a_run_before_its_first_step(folder: RunFolder) -> None:
@@ -96,4 +95,4 @@ def test_a_run_without_prompts_says_so(folder: RunFolder) -> None:
 def test_a_damaged_run_record_is_one_message(folder: RunFolder) -> None:
     folder.record.write_text('{"schema')
     with pytest.raises(RunFolderError, match=r"run\.json: the file is damaged"):
-        read_run(folder)
+        Run.read(folder)

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.report.export import export_graphs
 from bedrock_rft_sim.report.page import Page
-from bedrock_rft_sim.report.reading import read_run
 from bedrock_rft_sim.report.series import console_series, local_series
 from bedrock_rft_sim.report.spark import condensed, sparkline
 from bedrock_rft_sim.report.text import text_lines
 from bedrock_rft_sim.report.visible import visible
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run, RunFolder
 
 from tests.report.conftest import make_run
 
@@ -65,7 +64,7 @@ def test_a_whole_run_fits_into_one_row() -> None:
 def test_every_graph_with_values_becomes_a_picture(
     folder: RunFolder, tmp_path: Path, form: str
 ) -> None:
-    run = read_run(folder)
+    run = Run.read(folder)
     only = replace(run, lines=[_few(line) for line in run.lines])
     written = export_graphs(only, form, tmp_path / "new" / "pictures")
     assert [path.name for path in written] == [

@@ -14,7 +14,7 @@ import pytest
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.data import read_rows
 from bedrock_rft_sim.errors import RunFolderError
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.metrics import mantle_event, nova_csv_row
 from bedrock_rft_sim.runs.rollouts import Rollout
 
@@ -347,5 +347,5 @@ def test_prompts_come_back_as_they_were(tmp_path: Path, write_rows: Callable[...
 
 def test_a_run_tells_whether_it_is_being_written(tmp_path: Path) -> None:
     with RunFolder.create(tmp_path, "run") as folder:
-        assert RunFolder.open(folder.path).is_being_written()
-    assert not RunFolder.open(tmp_path / "run").is_being_written()
+        assert Run.open(folder.path).going_on
+    assert not Run.open(tmp_path / "run").going_on

@@ -98,10 +98,10 @@ def _print_text(page: Page) -> None:
 
 
 def _watch(folder: RunFolder, port: int) -> int:
-    from bedrock_rft_sim.report.reading import read_run
     from bedrock_rft_sim.report.watch import Watch
+    from bedrock_rft_sim.runs import Run
 
-    found = read_run(folder)
+    found = Run.read(folder)
     if not found.going_on:
         print(f"the run is not going on ({found.status}); `rft report {folder.path}` writes its "
               "page")  # fmt: skip

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.estimate.grader_log import billed_seconds
 from bedrock_rft_sim.estimate.over_units import mean_over_units
 from bedrock_rft_sim.estimate.quantity import Quantity
 from bedrock_rft_sim.recipe import Recipe
-from bedrock_rft_sim.runs import RunFolder, disk
+from bedrock_rft_sim.runs import Run, disk
 
 COMPARED = (
     "batch_size",
@@ -109,58 +108,41 @@ def _sampling_seconds(record: Mapping[str, Any]) -> float | None:
 
 
 def _of_run(path: Path) -> Measured:
-    folder = RunFolder.open(path)
-    resolved = folder.read_resolved()
-    settings = resolved["settings"]
-    every = folder.read_metrics()
-    lines = [line for line in every if "critic_rewards_mean" in line]
-    if not lines:
+    run = Run.open(path)
+    if not run.trained or not run.resolved:
         raise DataError(
             "the run has no training step yet", where=str(path), expected="at least one step"
         )
-    steady = lines[1:] or lines  # the first step also warms up
-    cut = [line["local_truncated_share"] for line in lines if "local_truncated_share" in line]
+    steps = run.step_seconds()
     return Measured(
-        source=f"run {folder.name}, {len(lines)} steps",
-        model=resolved["local"]["model"]["value"],
-        limit=settings["inference_max_tokens"]["value"],
-        response_tokens=mean_over_units([line["response_length_mean"] for line in lines]),
-        cut_share=sum(cut) / len(cut) if cut else None,
-        grader_seconds=_grader_seconds(folder, lines, resolved["local"]["lambda.batchSize"]),
-        step_seconds=mean_over_units([_step_seconds(line) for line in steady]),
-        validation_seconds=mean_over_units(
-            [s for line in every if (s := line["local_seconds"].get("validate"))]
-        ),
-        steps=len(lines),
-        rollouts_per_step=lines[-1]["local_rollouts"],
-        peak_memory_mb=max(
-            (line["local_peak_memory_mb"] for line in lines if "local_peak_memory_mb" in line),
-            default=None,
-        ),
-        total_seconds=sum(line["local_seconds"]["total"] for line in every),
-        settings={name: settings[name]["value"] for name in COMPARED},
+        source=f"run {run.folder.name}, {len(run.trained)} steps",
+        model=run.local("model"),
+        limit=run.setting("inference_max_tokens"),
+        response_tokens=mean_over_units([line["response_length_mean"] for line in run.trained]),
+        cut_share=run.mean("local_truncated_share"),
+        grader_seconds=_grader_seconds(run),
+        step_seconds=mean_over_units(steps[1:] or steps),  # the first step also warms up
+        validation_seconds=mean_over_units(run.seconds("validate")),
+        steps=len(run.trained),
+        rollouts_per_step=run.trained[-1]["local_rollouts"],
+        peak_memory_mb=run.peak_memory_mb(),
+        total_seconds=sum(run.seconds("total")),
+        settings={name: run.setting(name) for name in COMPARED},
     )
 
 
-def _step_seconds(line: Mapping[str, Any]) -> float:
-    seconds = line["local_seconds"]
-    return float(seconds["total"] - seconds.get("validate", 0.0))
-
-
-def _grader_seconds(
-    folder: RunFolder, lines: Sequence[Mapping[str, Any]], per_event: Mapping[str, Any]
-) -> Quantity | None:
+def _grader_seconds(run: Run) -> Quantity | None:
     """Return the billed seconds per answer: those of a mean invocation, spread over its answers.
 
     The log can hold more invocations than the steps had (the check before the run, retries, steps
     that a resume repeated), so it gives the mean and the recorded answers the number.
     """
-    mean = mean_over_units(billed_seconds(folder.grader_log))
-    sizes = [line["local_rollouts"] for line in lines]
-    validations = folder.validation_steps()
+    mean = mean_over_units(run.billed_seconds())
+    sizes = [line["local_rollouts"] for line in run.trained]
+    validations = run.folder.validation_steps()
     if validations:
-        sizes += [len(folder.read_validation(validations[0]))] * len(validations)
+        sizes += [len(run.folder.read_validation(validations[0]))] * len(validations)
     if mean is None or not sum(sizes):
         return None
-    events = sum(math.ceil(size / per_event["value"]) for size in sizes)
+    events = sum(math.ceil(size / run.local("lambda.batchSize")) for size in sizes)
     return mean.times(events / sum(sizes))

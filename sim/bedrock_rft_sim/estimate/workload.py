@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from bedrock_rft_sim.contract.limits import SAMPLES_PER_EVENT
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data, Steps
-from bedrock_rft_sim.estimate.grader_log import MILLISECOND
 from bedrock_rft_sim.estimate.judge import asks_a_judge
 from bedrock_rft_sim.estimate.measured import Measured
 from bedrock_rft_sim.estimate.quantity import Quantity, at_most, exact, stated
 from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.runs.run import MILLISECOND
 
 MB_PER_GB = 1024
 

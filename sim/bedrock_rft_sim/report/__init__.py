@@ -5,12 +5,10 @@ from __future__ import annotations
 from bedrock_rft_sim.report.during import PageDuringRun
 from bedrock_rft_sim.report.graphs import console_graphs
 from bedrock_rft_sim.report.page import Page, write_page
-from bedrock_rft_sim.report.reading import read_run
 
 __all__ = [
     "Page",
     "PageDuringRun",
     "console_graphs",
-    "read_run",
     "write_page",
 ]

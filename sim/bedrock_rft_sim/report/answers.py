@@ -13,8 +13,7 @@ from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.report.batches import BUDGET_BYTES, Batch, pack
 from bedrock_rft_sim.report.events import EventForm
-from bedrock_rft_sim.report.reading import Run
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.rollouts import Rollout
 
 TRAIN, VALIDATION = "train", "validation"

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bedrock_rft_sim.data import Row
-from bedrock_rft_sim.diagnosis.verdicts.evidence import is_number, mean
+from bedrock_rft_sim.diagnosis.verdicts.evidence import mean
 from bedrock_rft_sim.report.events import EventForm, sample_id
+from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.runs.rollouts import Rollout, groups
 
 BUDGET_BYTES: Final = 9_000_000

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bedrock_rft_sim.report.graphs import picture
-from bedrock_rft_sim.report.reading import Run
 from bedrock_rft_sim.report.series import console_series, local_series
-from bedrock_rft_sim.runs import disk
+from bedrock_rft_sim.runs import Run, disk
 
 FORMS = ("png", "svg")
 

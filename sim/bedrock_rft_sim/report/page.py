@@ -18,10 +18,9 @@ from bedrock_rft_sim.report.answers import VALIDATION, Answers
 from bedrock_rft_sim.report.batches import Batch
 from bedrock_rft_sim.report.differences import differences
 from bedrock_rft_sim.report.graphs import console_graphs
-from bedrock_rft_sim.report.reading import Run, read_run
 from bedrock_rft_sim.report.series import console_series, local_series
 from bedrock_rft_sim.report.visible import visible
-from bedrock_rft_sim.runs import RunFolder, disk
+from bedrock_rft_sim.runs import Run, RunFolder, disk
 
 LIVE_EVERY_MS: Final = 2000
 PROVENANCE: Final = ("git_revision", "recipe_hash", "reward_hash", "data_hash", "micro_batch",
@@ -121,7 +120,7 @@ class Page:
 
     def summary(self) -> Summary:
         """Read the run as it is now and judge it."""
-        run = read_run(self._folder)
+        run = Run.read(self._folder)
         self._batches, remarks = self._answers.read(run)
         evidence = evidence_of(run, self._batches)
         verdicts = judge(evidence)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bedrock_rft_sim.contract.metrics import METRICS, metric
-from bedrock_rft_sim.diagnosis.verdicts.evidence import is_number
+from bedrock_rft_sim.runs.metrics import is_number
 
 Lines = Sequence[Mapping[str, Any]]
 

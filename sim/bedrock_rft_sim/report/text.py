@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bedrock_rft_sim.diagnosis.verdicts import Verdict
-from bedrock_rft_sim.report.reading import Run
 from bedrock_rft_sim.report.series import Graph, Series, console_series, local_series
 from bedrock_rft_sim.report.spark import SPARK_WIDTH, condensed, sparkline
 from bedrock_rft_sim.report.visible import visible
+from bedrock_rft_sim.runs import Run
 
 ALSO_SHOWN = ("Groups by grades", "Answers")
 

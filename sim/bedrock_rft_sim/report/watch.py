@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.report import scripts
 from bedrock_rft_sim.report.page import Page
-from bedrock_rft_sim.report.reading import read_run
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run, RunFolder
 
 LOOPBACK: Final = "127.0.0.1"
 CHECK_EVERY_S: Final = 1.0
@@ -119,10 +118,10 @@ class Watch:
         try:
             while ended is None or time.monotonic() < max(ended, self._server.asked) + linger_s:
                 time.sleep(check_every_s)
-                if ended is None and not read_run(self._folder).going_on:
+                if ended is None and not Run.read(self._folder).going_on:
                     ended = time.monotonic()
         finally:
             self._server.shutdown()
             self._server.server_close()
             thread.join()
-        return read_run(self._folder).status
+        return Run.read(self._folder).status

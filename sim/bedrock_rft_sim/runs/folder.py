@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bedrock_rft_sim.contract.statuses import IN_PROGRESS, STOPPING
+from bedrock_rft_sim.contract.statuses import IN_PROGRESS
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.runs import disk
@@ -39,7 +39,7 @@ _STEP = re.compile(r"step-(\d+)(?:\.jsonl)?")
 class RunFolder:
     """A run's files; holds the lock from `create` or `open(write=True)` until `close`."""
 
-    def __init__(self, path: Path, lock: disk.Lock | None) -> None:
+    def __init__(self, path: Path, lock: disk.Lock | None = None) -> None:
         self.path = path
         self._lock = lock
 
@@ -297,11 +297,6 @@ class RunFolder:
             RunFolderError: the file is damaged.
         """
         return from_lines(disk.read_json_lines(self.prompts), source=self.prompts)
-
-    def is_being_written(self) -> bool:
-        """Whether a process is still at work on the run; False for a copy, which has no lock."""
-        goes_on = self.read_record().get("status") in (IN_PROGRESS, STOPPING)
-        return goes_on and is_locked(self.path)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the metric lines; a torn last one is left out."""

@@ -17,8 +17,7 @@ from typing import Any, Final, Literal
 from bedrock_rft_sim.diagnosis.verdicts import judge, spoken
 from bedrock_rft_sim.diagnosis.verdicts.evidence import ends, is_number
 from bedrock_rft_sim.report.page import evidence_of
-from bedrock_rft_sim.report.reading import read_run
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.rollouts import Rollout
 from bedrock_rft_sim.sweep.file import Metric
 from bedrock_rft_sim.sweep.settings import Changes
@@ -83,7 +82,7 @@ def read_outcome(path: Path, changes: Changes, seed: int, metric: Metric) -> Out
         RunFolderError: it is damaged.
     """
     folder = RunFolder.open(path)
-    run = read_run(folder)
+    run = Run.read(folder)
     validations = [line for line in run.lines if is_number(line.get(VALIDATION))]
     before, after = (validations[0], validations[-1]) if len(validations) > 1 else (None, None)
     graded = _graded(folder, before, after)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from bedrock_rft_sim.compare.series import names
 from bedrock_rft_sim.compare.series.curve import Curves, number
 from bedrock_rft_sim.compare.series.steplines import read_step_lines
+from bedrock_rft_sim.contract.statuses import COMPLETED
 from bedrock_rft_sim.errors import DataError, RunFolderError
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run
 
 
 def read_run(path: Path) -> Curves:
@@ -19,10 +19,8 @@ def read_run(path: Path) -> Curves:
         DataError: it is no run folder, it is damaged, or no step was recorded.
     """
     try:
-        folder = RunFolder.open(path)
-        lines = folder.read_metrics()
-        record = folder.read_record()
-        resolved = folder.read_resolved() if folder.resolved.exists() else {}
+        run = Run.open(path)
+        lines = run.folder.read_metrics()  # unmended: a step that comes twice is to be counted
     except RunFolderError as error:
         raise DataError(
             error.what,
@@ -31,14 +29,14 @@ def read_run(path: Path) -> Curves:
             found=error.found,
             hint=error.hint,
         ) from error
-    placed = [(f"{folder.metrics}:{n}", line) for n, line in enumerate(lines, start=1)]
+    metrics = run.folder.metrics
+    placed = [(f"{metrics}:{n}", line) for n, line in enumerate(lines, start=1)]
     found = read_step_lines(placed, str(path))
-    batch = number(_inside(resolved, "settings", "batch_size", "value"))
-    planned = number(_inside(record, "steps", "total"))
-    status = record.get("status")
-    notes = [*found.notes, *_torn(folder.metrics)]
-    if status != "Completed":
-        notes.append(f"the run is {status} and ends at step {found.last_step}")
+    batch = number(run.setting("batch_size"))
+    planned = number((run.record.get("steps") or {}).get("total"))
+    notes = [*found.notes, *_torn(metrics)]
+    if run.status != COMPLETED:
+        notes.append(f"the run is {run.status} and ends at step {found.last_step}")
     return Curves(
         source=str(path),
         kind="run",
@@ -49,13 +47,6 @@ def read_run(path: Path) -> Curves:
         repeated_steps=found.repeated_steps,
         notes=tuple(notes),
     )
-
-
-def _inside(value: Any, *keys: str) -> object:
-    """Return what stands below the keys; a record of a run that died early may lack them."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
 
 
 def _torn(metrics: Path) -> list[str]:

@@ -26,7 +26,7 @@ from bedrock_rft_sim.grader.grade.score_file import ScoreFile
 from bedrock_rft_sim.grader.grade.summary import Scores
 from bedrock_rft_sim.grader.halving import Halving
 from bedrock_rft_sim.recipe import Recipe, load_recipe
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run
 
 CALLS_PER_ANSWER = 2
 """Failed calls that a batch may take per answer; halving an event needs no more."""
@@ -92,9 +92,9 @@ def open_source(path: Path, *, data: Path | None, recipe: str | None, validation
     """
     stated = None if recipe is None else load_recipe(recipe)
     if path.is_dir():
-        folder = RunFolder.open(path)
-        own = stated or recipe_of(folder)
-        batches = run_batches(folder, own, data=data, validation=validation)
+        run = Run.open(path)
+        own = stated or recipe_of(run)
+        batches = run_batches(run, own, data=data, validation=validation)
         return Source(str(path), batches, own, is_run=True)
     if validation:
         raise DataError(

@@ -17,7 +17,7 @@ from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.grader import Sample
 from bedrock_rft_sim.grader.grade.answers import Answer, Batch, Rows, UniqueNames
 from bedrock_rft_sim.recipe import Recipe, parse_recipe
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run
 from bedrock_rft_sim.runs.rollouts import Rollout
 
 OF_LAMBDA = "lambda."
@@ -27,20 +27,19 @@ READ_AGAIN = (
 )  # fmt: skip
 
 
-def recipe_of(folder: RunFolder) -> Recipe:
+def recipe_of(run: Run) -> Recipe:
     """Return the recipe the run was made with, as far as data and grader go.
 
     Raises:
         DataError: the run's record of its recipe is damaged.
     """
-    resolved = folder.read_resolved()
     try:
-        values = {name: entry["value"] for name, entry in resolved["local"].items()}
-        request = dict(resolved["request"])
+        values = {name: entry["value"] for name, entry in run.resolved["local"].items()}
+        request = dict(run.resolved["request"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise DataError(
             "the run's recipe can't be read back",
-            where=str(folder.resolved),
+            where=str(run.folder.resolved),
             expected="request, and local with a value for every name",
             found=f"{type(error).__name__}: {error}",
             hint="give the recipe with --recipe",
@@ -52,7 +51,7 @@ def recipe_of(folder: RunFolder) -> Recipe:
         if name.startswith(OF_LAMBDA)
     }
     text = json.dumps({**request, "local": local})
-    return parse_recipe(text, name=str(folder.resolved))
+    return parse_recipe(text, name=str(run.folder.resolved))
 
 
 def rows_of(recipe: Recipe | None, data: Path | None, split: Split) -> Rows:
@@ -69,37 +68,37 @@ def rows_of(recipe: Recipe | None, data: Path | None, split: Split) -> Rows:
 
 
 def run_batches(
-    folder: RunFolder, recipe: Recipe, *, data: Path | None, validation: bool
+    run: Run, recipe: Recipe, *, data: Path | None, validation: bool
 ) -> Iterator[Batch]:
     """Yield the answers of each training step, then those of each validation if wanted.
 
     Raises:
         DataError: a prompt's row is not in the data.
     """
-    _refuse_empty(folder, validation=validation)
-    train = _known_rows(folder, recipe, data, "train")
-    for step in folder.rollout_steps():
-        if rollouts := folder.read_rollouts(step):
-            yield _batch(rollouts, train, where=_where(folder, step), split="train")
-    if not validation or not folder.validation_steps():
+    _refuse_empty(run, validation=validation)
+    train = _known_rows(run, recipe, data, "train")
+    for step, rollouts in run.rollouts():
+        if rollouts:
+            yield _batch(rollouts, train, where=_where(run, step), split="train")
+    if not validation or not run.folder.validation_steps():
         return
     # Where there is no validation file, its rows are a part of the training file.
-    held_out = _known_rows(folder, recipe, data, "validation") or train
-    for step in folder.validation_steps():
-        where = f"{_where(folder, step)} (validation)"
-        if rollouts := folder.read_validation(step):
+    held_out = _known_rows(run, recipe, data, "validation") or train
+    for step, rollouts in run.validations():
+        where = f"{_where(run, step)} (validation)"
+        if rollouts:
             yield _batch(rollouts, held_out, where=where, split="validation")
 
 
-def _known_rows(folder: RunFolder, recipe: Recipe, data: Path | None, split: Split) -> Rows:
-    kept = folder.read_prompts() if data is None else {}
+def _known_rows(run: Run, recipe: Recipe, data: Path | None, split: Split) -> Rows:
+    kept = run.prompts() if data is None else {}
     if kept:
         return {row.id: row for (name, _), row in kept.items() if name == split}
     source = recipe.training_source if split == "train" else recipe.validation_source
     if data is None and isinstance(source, Path) and not source.is_file():
         raise DataError(
             "the run's data is not where its recipe says",
-            where=str(folder.path),
+            where=str(run.folder.path),
             expected=str(source),
             found="no such file",
             hint="give the file with --data, or the recipe itself with --recipe",
@@ -107,17 +106,17 @@ def _known_rows(folder: RunFolder, recipe: Recipe, data: Path | None, split: Spl
     return rows_of(recipe, data, split)
 
 
-def _where(folder: RunFolder, step: int) -> str:
-    return f"{folder.path}, step {step}"
+def _where(run: Run, step: int) -> str:
+    return f"{run.folder.path}, step {step}"
 
 
-def _refuse_empty(folder: RunFolder, *, validation: bool) -> None:
-    if not folder.rollout_steps() and not (validation and folder.validation_steps()):
+def _refuse_empty(run: Run, *, validation: bool) -> None:
+    if not run.folder.rollout_steps() and not (validation and run.folder.validation_steps()):
         raise DataError(
             "the run holds no rollouts",
-            where=str(folder.path),
+            where=str(run.folder.path),
             expected="at least one step under rollouts/",
-            found=f"status {folder.read_record().get('status')}",
+            found=f"status {run.status}",
         )
 
 

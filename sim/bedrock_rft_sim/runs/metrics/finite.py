@@ -1,4 +1,4 @@
-"""Take NaN and infinities out of a step's values, and name them.
+"""Tell finite numbers from all else: take NaN and infinities out of a step's values, named.
 
 It does not decide what a non-finite value means; the trainer does.
 """
@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a finite number and not a bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def drop_non_finite(values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -21,9 +21,8 @@ from starlette.routing import BaseRoute, Route
 
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs import Job
-from bedrock_rft_sim.report import read_run, scripts
-from bedrock_rft_sim.report.reading import Run
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.report import scripts
+from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.server.console import views
 from bedrock_rft_sim.server.console.replies import (
     HEADERS,
@@ -222,7 +221,7 @@ def _line(told: TextPiece | ModelAnswer) -> str:
 
 def _run(job: Job) -> Run | None:
     folder = RunFolder(job.folder, None)
-    return read_run(folder) if folder.record.is_file() else None
+    return Run.read(folder) if folder.record.is_file() else None
 
 
 def _number(run: Run | None, name: str, default: float) -> float:

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.recipe.dialects import DIALECTS
-from bedrock_rft_sim.report.reading import Run
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.server.bedrock.names import has_model
 from bedrock_rft_sim.server.state import ServerState, UnknownModelError
 

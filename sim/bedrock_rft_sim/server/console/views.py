@@ -17,10 +17,8 @@ from bedrock_rft_sim.diagnosis.verdicts.evidence import is_number
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.recipe.dialects import DIALECTS
-from bedrock_rft_sim.report import read_run
-from bedrock_rft_sim.report.reading import Run
 from bedrock_rft_sim.report.series import console_series
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.server.bedrock.customization import STATUS as BEDROCK_STATUS
 from bedrock_rft_sim.server.bedrock.names import has_model, job_arn, model_arn
 from bedrock_rft_sim.server.console.standing import base_model, models_of_job
@@ -133,7 +131,7 @@ def _run(folder: RunFolder) -> tuple[Run | None, str | None]:
     if not folder.record.is_file():
         return None, None
     try:
-        return read_run(folder), None
+        return Run.read(folder), None
     except RehearsalError as error:
         return None, str(error)
 

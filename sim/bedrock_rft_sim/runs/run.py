@@ -1,0 +1,214 @@
+"""One run as everything else reads it: record, recipe, metric lines, answers, measured times.
+
+A run is read in whatever state it is in. What can be mended without guessing is mended and named in
+`remarks`; what can't is one error. Answers, prompts and events are read when they are asked for,
+answers one step at a time.
+
+Source: AWS Lambda developer guide, "Log and monitor Python Lambda functions" (Billed Duration, in
+whole milliseconds for each invocation).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bedrock_rft_sim.contract.metrics import METRICS
+from bedrock_rft_sim.contract.statuses import IN_PROGRESS, STOPPING
+from bedrock_rft_sim.data import Row
+from bedrock_rft_sim.errors import RunFolderError
+from bedrock_rft_sim.runs import disk
+from bedrock_rft_sim.runs.folder import RunFolder, is_locked
+from bedrock_rft_sim.runs.metrics.finite import is_number
+from bedrock_rft_sim.runs.rollouts import Rollout
+
+NOT_NUMBERS: Final = frozenset(
+    {"local_reward_components", "local_grader_errors", "local_seconds", "local_non_finite"}
+)
+NUMBERS: Final = frozenset(metric.inner for metric in METRICS) - NOT_NUMBERS
+MILLISECOND: Final = 0.001
+"""What Lambda bills at least for an invocation, in seconds."""
+_REPORT = re.compile(r"REPORT RequestId: \S+\t(?:[^\t]*\t)*Billed Duration: (\d+) ms\t")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it is now: `Run.open("runs/quickstart").lines`; read it again to see it go on."""
+
+    folder: RunFolder
+    record: dict[str, Any]
+    """run.json."""
+    resolved: dict[str, Any]
+    """The recipe as understood; empty when the run ended before it was written."""
+    lines: list[dict[str, Any]]
+    """Metric lines, one per step, in order."""
+    going_on: bool
+    """Whether a process is still writing to it; False for a copy, which has no lock."""
+    remarks: tuple[str, ...]
+    """What was found wrong and mended."""
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Read the run in a folder.
+
+        Raises:
+            RunFolderError: there is no run, or its record or metrics are damaged.
+        """
+        return cls.read(RunFolder.open(path))
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> Run:
+        """Read a run whose folder is at hand.
+
+        Raises:
+            RunFolderError: its record or metrics are damaged.
+        """
+        record = folder.read_record()
+        goes_on = record.get("status") in (IN_PROGRESS, STOPPING)
+        going_on = goes_on and is_locked(folder.path)
+        remarks = []
+        if goes_on and not going_on:
+            remarks.append(
+                "No process is writing to this run any more: it was killed. "
+                "`rft run RECIPE --resume` goes on from its last checkpoint."
+            )
+        resolved = folder.read_resolved() if folder.resolved.is_file() else {}
+        if not resolved:
+            remarks.append("recipe.resolved.json is missing: the run ended before it was written.")
+        lines = _mended(folder, remarks)
+        return cls(folder, record, resolved, lines, going_on, tuple(remarks))
+
+    @property
+    def status(self) -> str:
+        """Bedrock's word."""
+        return str(self.record.get("status") or "unknown")
+
+    @property
+    def last_step(self) -> int:
+        """The last complete step."""
+        return int(self.lines[-1]["step"]) if self.lines else 0
+
+    def local(self, name: str) -> Any:
+        """Return a value under `local:` as the run understood it; None if it is not there."""
+        return _value(self.resolved, "local", name)
+
+    def setting(self, name: str) -> Any:
+        """Return a setting the run was trained with; None if it is not there."""
+        return _value(self.resolved, "settings", name)
+
+    @property
+    def trained(self) -> list[dict[str, Any]]:
+        """The metric lines of training steps; one of a validation before the first is not."""
+        return [line for line in self.lines if "critic_rewards_mean" in line]
+
+    def prompts(self) -> dict[tuple[str, str], Row]:
+        """Return the rows by set (train or validation) and id; none if none were kept.
+
+        Raises:
+            RunFolderError: the file is damaged.
+        """
+        return self.folder.read_prompts()
+
+    def rollouts(self) -> Iterator[tuple[int, list[Rollout]]]:
+        """Yield each training step that kept its answers, and these.
+
+        Raises:
+            RehearsalError: a file is damaged.
+        """
+        folder = self.folder
+        return ((step, folder.read_rollouts(step)) for step in folder.rollout_steps())
+
+    def validations(self) -> Iterator[tuple[int, list[Rollout]]]:
+        """Yield each step after which answers were validated, and these.
+
+        Raises:
+            RehearsalError: a file is damaged.
+        """
+        return (
+            (step, self.folder.read_validation(step)) for step in self.folder.validation_steps()
+        )
+
+    # Measured
+
+    def seconds(self, phase: str) -> list[float]:
+        """Return the seconds of a phase (`grade`, `total`, ...) in each step that recorded it."""
+        return [s for line in self.lines if (s := _seconds(line).get(phase)) is not None]
+
+    def step_seconds(self) -> list[float]:
+        """Return the seconds of each training step, validation left out."""
+        found = [_seconds(line) for line in self.trained]
+        return [s["total"] - s.get("validate", 0.0) for s in found if "total" in s]
+
+    def mean(self, name: str) -> float | None:
+        """Return the mean of a metric over the steps that have it; None where none has."""
+        values = [line[name] for line in self.lines if is_number(line.get(name))]
+        return sum(values) / len(values) if values else None
+
+    def peak_memory_mb(self) -> float | None:
+        """Return the largest peak of any step; None where none was recorded."""
+        peaks = (line.get("local_peak_memory_mb") for line in self.trained)
+        return max((peak for peak in peaks if peak is not None), default=None)
+
+    def billed_seconds(self) -> list[float]:
+        """Return what Lambda would bill for each invocation, failed ones too; none without a log.
+
+        Raises:
+            RunFolderError: grader.log can't be read.
+        """
+        log = self.folder.grader_log
+        if not log.is_file():
+            return []
+        with disk.named_errors(log, "read the grader's log"), log.open(encoding="utf-8") as lines:
+            found = (_REPORT.match(line) for line in lines)
+            return [int(match[1]) * MILLISECOND for match in found if match]
+
+
+def _value(resolved: Mapping[str, Any], section: str, name: str) -> Any:
+    entry = (resolved.get(section) or {}).get(name)
+    return entry.get("value") if isinstance(entry, dict) else None
+
+
+def _seconds(line: Mapping[str, Any]) -> dict[str, float]:
+    found = line.get("local_seconds")
+    return found if isinstance(found, dict) else {}
+
+
+def _mended(folder: RunFolder, remarks: list[str]) -> list[dict[str, Any]]:
+    by_step: dict[int, dict[str, Any]] = {}
+    last, twice, unordered = -1, [], []
+    for number, line in enumerate(folder.read_metrics(), start=1):
+        step = line.get("step")
+        if not isinstance(step, int) or isinstance(step, bool) or step < 0:
+            raise RunFolderError(
+                "this is not a line of metrics",
+                where=f"{folder.metrics}:{number}",
+                expected='an object with "step": a whole number from 0',
+                found=repr(line)[:80],
+                hint="something else wrote this file; restore it, or run again under another name",
+            )
+        if step in by_step:
+            twice.append(step)
+        elif step < last:
+            unordered.append(step)
+        last = step
+        by_step[step] = _numbers_only(line, remarks)
+    if twice:
+        remarks.append(f"metrics.jsonl has {_steps(twice)} more than once; the last line counts.")
+    if unordered:
+        remarks.append(f"metrics.jsonl has {_steps(unordered)} out of order; the lines are sorted.")
+    return [by_step[step] for step in sorted(by_step)]
+
+
+def _numbers_only(line: dict[str, Any], remarks: list[str]) -> dict[str, Any]:
+    foreign = [n for n, v in line.items() if n in NUMBERS and v is not None and not is_number(v)]
+    for name in foreign:
+        remarks.append(f"metrics.jsonl, step {line['step']}: {name} is no number and is left out.")
+    return {name: value for name, value in line.items() if name not in foreign}
+
+
+def _steps(steps: list[int], shown: int = 5) -> str:
+    named = ", ".join(map(str, steps[:shown])) + (" ..." if len(steps) > shown else "")
+    return f"step{'s' if len(steps) > 1 else ''} {named}"
