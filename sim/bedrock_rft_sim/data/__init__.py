@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bedrock_rft_sim.data.inspection import Finding, Inspection, count_findings
+from bedrock_rft_sim.data.inspection import Inspection, RuleFinding, count_findings
 from bedrock_rft_sim.data.lines import MAX_LINE_BYTES, scan_file
 from bedrock_rft_sim.data.reader import read_records, read_rows
 from bedrock_rft_sim.data.record import text_of
@@ -13,10 +13,10 @@ from bedrock_rft_sim.data.selection import drop_long, split_rows
 __all__ = [
     "MAX_LINE_BYTES",
     "RULES",
-    "Finding",
     "Inspection",
     "Row",
     "Rule",
+    "RuleFinding",
     "count_findings",
     "drop_long",
     "read_records",

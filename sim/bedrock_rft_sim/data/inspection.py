@@ -28,7 +28,7 @@ Part = Literal["training", "validation"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RuleFinding:
     """One rule that one file breaks."""
 
     rule: Rule
@@ -149,10 +149,10 @@ class Inspection:
         for _ in self.records_of(path):
             pass
 
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[RuleFinding, ...]:
         """Return what was found so far, in the order of the table of rules."""
         return tuple(
-            Finding(
+            RuleFinding(
                 rule=rule,
                 file=self.name,
                 count=self._counts[name],
@@ -164,12 +164,12 @@ class Inspection:
         )
 
 
-def count_findings(inspections: Sequence[Inspection]) -> tuple[Finding, ...]:
+def count_findings(inspections: Sequence[Inspection]) -> tuple[RuleFinding, ...]:
     """Return what the numbers of valid records break, counted as the sample validator counts.
 
     The minimum holds for each training file, the maximum for all files together.
     """
-    found: list[Finding] = []
+    found: list[RuleFinding] = []
     total = 0
     for inspection in inspections:
         total += inspection.valid
@@ -183,6 +183,6 @@ def count_findings(inspections: Sequence[Inspection]) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _whole_file(rule: str, name: str, count: int) -> Finding:
+def _whole_file(rule: str, name: str, count: int) -> RuleFinding:
     first = violation(rule, f"{count:,} valid records")
-    return Finding(rule=RULES[rule], file=name, count=1, lines=(), first=first)
+    return RuleFinding(rule=RULES[rule], file=name, count=1, lines=(), first=first)

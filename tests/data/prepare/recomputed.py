@@ -1,6 +1,6 @@
 """An evaluator of worked problems that shares nothing with the product: Python's own grammar.
 
-    python tests/prepare/recomputed.py AUGMENTED.jsonl
+    python tests/data/prepare/recomputed.py AUGMENTED.jsonl
 
 reads a file that `rft data augment --renumber` wrote, computes every new problem again and lists
 what is wrong; exit code 1 where anything is.

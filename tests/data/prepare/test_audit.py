@@ -1,4 +1,4 @@
-"""Lengths and the audit of whole files."""
+"""FileLengths and the audit of whole files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.data.prepare.audit import audit
-from bedrock_rft_sim.data.prepare.lengths import LengthCounter, Lengths, Spread, spread
+from bedrock_rft_sim.data.prepare.lengths import FileLengths, LengthCounter, LengthSummary, spread
 from bedrock_rft_sim.data.tokens import ChatTokenizer, load_tokenizer
 from bedrock_rft_sim.errors import DataError
 from hypothesis import given
@@ -24,8 +24,8 @@ def tiny() -> ChatTokenizer:
 
 
 def test_the_99th_percentile_is_the_length_that_99_of_100_do_not_exceed() -> None:
-    assert spread(range(1, 101)) == Spread(shortest=1, median=50.5, p99=99, longest=100)
-    assert spread([7]) == Spread(shortest=7, median=7, p99=7, longest=7)
+    assert spread(range(1, 101)) == LengthSummary(shortest=1, median=50.5, p99=99, longest=100)
+    assert spread([7]) == LengthSummary(shortest=7, median=7, p99=7, longest=7)
     assert spread([]) is None
 
 
@@ -40,9 +40,11 @@ def test_at_least_99_percent_are_within_p99_and_fewer_within_anything_less(
 
 
 def test_the_advice_is_twice_the_prompts_and_three_times_the_answers() -> None:
-    lengths = Lengths("m", Spread(1, 1, 155, 200), Spread(1, 1, 250, 300), limit=310, dropped=0)
+    lengths = FileLengths(
+        "m", LengthSummary(1, 1, 155, 200), LengthSummary(1, 1, 250, 300), limit=310, dropped=0
+    )
     assert (lengths.recommended_prompt, lengths.recommended_answer) == (310, 750)
-    nothing = Lengths("m", None, None, limit=None, dropped=None)
+    nothing = FileLengths("m", None, None, limit=None, dropped=None)
     assert (nothing.recommended_prompt, nothing.recommended_answer) == (None, None)
 
 

@@ -199,7 +199,7 @@ def gsm8k_rows(folder: Path, count: int) -> list[DataRow]:
 def test_new_problems_from_gsm8k_have_no_wrong_answer(
     gsm8k_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # 600 of the 7,473 rows; `python tests/prepare/recomputed.py` does it for a file of all of them.
+    # 600 of the 7,473 rows; `python tests/data/prepare/recomputed.py` does it for a whole file.
     rows = gsm8k_rows(gsm8k_folder, 600)
     records, tallies = made(rows, ("renumber",), seed=42)
     parents = {row.record["id"]: row.record for row in rows}

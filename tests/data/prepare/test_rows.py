@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from bedrock_rft_sim.data.prepare.rows import content_text, id_of, prompt_text, read, reference_text
+from bedrock_rft_sim.data.prepare.rows import content_text, prompt_text, read, reference_text
 from bedrock_rft_sim.errors import DataError
 
 
@@ -22,13 +21,6 @@ def test_a_broken_line_is_one_error_with_its_number(tmp_path: Path) -> None:
     path.write_text('{"a": 1}\n{"a": \n')
     with pytest.raises(DataError, match=r"x.jsonl:2: the line is not JSON"):
         list(read(path))
-
-
-@pytest.mark.parametrize(
-    ("record", "id_"), [({"id": "a"}, "a"), ({"id": ""}, None), ({"id": 7}, None), ({}, None)]
-)
-def test_an_id_is_text_or_nothing(record: dict[str, Any], id_: str | None) -> None:
-    assert id_of(record) == id_
 
 
 def test_the_prompt_is_what_system_and_user_say() -> None:

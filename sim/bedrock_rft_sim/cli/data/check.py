@@ -14,10 +14,10 @@ from bedrock_rft_sim.cli.data.arguments import add_reporting, positive
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bedrock_rft_sim.data import Finding, Rule
+    from bedrock_rft_sim.data import Rule, RuleFinding
     from bedrock_rft_sim.data.plan import Steps
     from bedrock_rft_sim.data.prepare.audit import Audit, AuditedFile, CounterOf
-    from bedrock_rft_sim.data.prepare.lengths import LengthCounter, Spread
+    from bedrock_rft_sim.data.prepare.lengths import LengthCounter, LengthSummary
     from bedrock_rft_sim.recipe import Recipe
 
 EXIT_FAILED = 1
@@ -186,7 +186,7 @@ def _print_lengths(file: AuditedFile) -> None:
         )
 
 
-def _words(spread: Spread | None) -> str:
+def _words(spread: LengthSummary | None) -> str:
     if spread is None:
         return "none"
     return (
@@ -214,7 +214,7 @@ def _print_findings(found: Audit) -> None:
     print(f"verdict  {words}: {told}")
 
 
-def _print_rule(rule: Rule, findings: list[Finding]) -> None:
+def _print_rule(rule: Rule, findings: list[RuleFinding]) -> None:
     print(f"{rule.severity:8} {rule.id}: {findings[0].first.what}")
     for finding in findings:
         print(f"         {finding.place}: {finding.first.found}")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.data import Finding, Inspection, count_findings, violation
+from bedrock_rft_sim.data import Inspection, RuleFinding, count_findings, violation
 from bedrock_rft_sim.data.inspection import Part
-from bedrock_rft_sim.data.prepare.lengths import LengthCounter, Lengths
+from bedrock_rft_sim.data.prepare.lengths import FileLengths, LengthCounter
 
 CounterOf = Callable[[str, Callable[[int, int], None]], LengthCounter]
 """From a file's name and what to do with a prompt that is too long (line, tokens)."""
@@ -28,7 +28,7 @@ class AuditedFile:
     """Lines that hold text."""
     valid: int
     """Records without an error."""
-    lengths: Lengths | None
+    lengths: FileLengths | None
     prompts: tuple[int, ...]
     """Tokens of every valid record's prompt; empty without a tokenizer."""
 
@@ -38,7 +38,7 @@ class Audit:
     """All files and what is wrong with them."""
 
     files: tuple[AuditedFile, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[RuleFinding, ...]
 
     @property
     def ok(self) -> bool:

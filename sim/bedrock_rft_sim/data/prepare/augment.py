@@ -26,20 +26,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from bedrock_rft_sim.data.prepare.augment_record import (
-    Problem,
+from bedrock_rft_sim.data.prepare.clean_reference import mark_remarks
+from bedrock_rft_sim.data.prepare.lineage import name_of, root_of
+from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.paraphrase import draw_frames, framed, is_framed
+from bedrock_rft_sim.data.prepare.rename import draw_renaming, rename
+from bedrock_rft_sim.data.prepare.rows import DataRow, prompt_text, read
+from bedrock_rft_sim.data.prepare.worked import (
+    WorkedProblem,
     answers_of,
     problem_of,
     reworded,
     steps_of,
     with_prompt,
 )
-from bedrock_rft_sim.data.prepare.augment_rename import draw_renaming, rename
-from bedrock_rft_sim.data.prepare.clean_reference import mark_remarks
-from bedrock_rft_sim.data.prepare.marks import final_number, shown
-from bedrock_rft_sim.data.prepare.output import Output
-from bedrock_rft_sim.data.prepare.paraphrase import draw_frames, framed, is_framed
-from bedrock_rft_sim.data.prepare.renumber import (
+from bedrock_rft_sim.data.renumber import (
     NotRenumberableError,
     NumberMap,
     Scheme,
@@ -49,8 +50,8 @@ from bedrock_rft_sim.data.prepare.renumber import (
     scheme_of,
     written_like,
 )
-from bedrock_rft_sim.data.prepare.renumber_verify import NotASumError, compute, refusal
-from bedrock_rft_sim.data.prepare.rows import DataRow, id_of, prompt_text, read
+from bedrock_rft_sim.data.renumber.marks import final_number, shown
+from bedrock_rft_sim.data.renumber.verify import NotASumError, compute, refusal
 
 Kind = Literal["renumber", "rename", "paraphrase"]
 KINDS: tuple[Kind, ...] = ("renumber", "rename", "paraphrase")
@@ -104,17 +105,6 @@ def survey(rows: Iterable[DataRow]) -> Taken:
         taken.ids.add(name_of(row))
         taken.prompts.add(_fingerprint(row.record))
     return taken
-
-
-def name_of(row: DataRow) -> str:
-    """Return the id that a row goes by: its own, else the one that its line gives it."""
-    return id_of(row.record) or f"row-{row.line:06d}"
-
-
-def root_of(row: DataRow) -> str:
-    """Return the id of the row from which this one was made, at the root; else its own."""
-    parent = row.record.get("parent_id")
-    return parent if isinstance(parent, str) and parent else name_of(row)
 
 
 def augment(
@@ -185,7 +175,7 @@ def _children(
 
 
 def _renumbered(
-    parent: dict[str, Any], problem: Problem, *, copies: int, rng: random.Random
+    parent: dict[str, Any], problem: WorkedProblem, *, copies: int, rng: random.Random
 ) -> Iterator[dict[str, Any]]:
     if problem.solution is None:
         raise _NoneMadeError(NO_SOLUTION)
@@ -255,7 +245,7 @@ def _distrust(child: dict[str, Any], old_solution: str) -> str | None:
     return next((reason for reason in reasons if reason), None) or _distrust_steps(child, problem)
 
 
-def _distrust_steps(child: dict[str, Any], problem: Problem) -> str | None:
+def _distrust_steps(child: dict[str, Any], problem: WorkedProblem) -> str | None:
     """Say whether a reference in steps tells another story than the solution beside it."""
     told = re.sub(r"<<[^>]*>>|\s", "", problem.solution or "")
     for step in steps_of(child):
@@ -265,7 +255,7 @@ def _distrust_steps(child: dict[str, Any], problem: Problem) -> str | None:
 
 
 def _renamed(
-    parent: dict[str, Any], problem: Problem, *, copies: int, rng: random.Random
+    parent: dict[str, Any], problem: WorkedProblem, *, copies: int, rng: random.Random
 ) -> Iterator[dict[str, Any]]:
     if problem.solution is None or final_number(problem.solution) is None:
         raise _NoneMadeError(NO_SOLUTION)
@@ -295,7 +285,7 @@ def _same_numbers(parent: dict[str, Any], child: dict[str, Any]) -> bool:
 
 
 def _paraphrased(
-    parent: dict[str, Any], problem: Problem, *, copies: int, rng: random.Random
+    parent: dict[str, Any], problem: WorkedProblem, *, copies: int, rng: random.Random
 ) -> Iterator[dict[str, Any]]:
     del problem
     if is_framed(prompt_of(parent)):

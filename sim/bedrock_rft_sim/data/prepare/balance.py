@@ -16,8 +16,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.data.prepare.augment import name_of
 from bedrock_rft_sim.data.prepare.features import Label, label_of, profile, told
+from bedrock_rft_sim.data.prepare.lineage import name_of
 from bedrock_rft_sim.data.prepare.output import Output
 from bedrock_rft_sim.data.prepare.rows import DataRow, read
 from bedrock_rft_sim.errors import DataError

@@ -16,9 +16,10 @@ from typing import Any, Literal, get_args
 
 from bedrock_rft_sim.data.prepare.clean_reference import leak, mark_remarks
 from bedrock_rft_sim.data.prepare.clean_text import normalised_record
-from bedrock_rft_sim.data.prepare.duplicates import Index, Pair, Place, Rows, shared_frame
+from bedrock_rft_sim.data.prepare.duplicates import Index, Place, RowPair, Rows, shared_frame
+from bedrock_rft_sim.data.prepare.lineage import id_of
 from bedrock_rft_sim.data.prepare.output import Output
-from bedrock_rft_sim.data.prepare.rows import DataRow, id_of, prompt_text, read
+from bedrock_rft_sim.data.prepare.rows import DataRow, prompt_text, read
 
 Keep = Literal["first", "last", "longest"]
 KEEPS: tuple[Keep, ...] = get_args(Keep)
@@ -40,7 +41,7 @@ MOST_NOTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class CleaningRemark:
     """One thing found."""
 
     kind: str
@@ -65,7 +66,7 @@ class Remark:
 class Examination:
     """What was found in the files, and which rows of the first to drop."""
 
-    remarks: list[Remark] = field(default_factory=list)
+    remarks: list[CleaningRemark] = field(default_factory=list)
     drops: dict[int, str] = field(default_factory=dict)
     """Line of the first file to a key of REASONS."""
     rows: int = 0
@@ -94,7 +95,7 @@ def examine(
     names = [name for name, _ in files]
     frames = [shared_frame(rows()) for _, rows in files]
     index = Index(threshold=threshold)
-    pairs: list[Pair] = []
+    pairs: list[RowPair] = []
     lengths: dict[Place, int] = {}
     ids: dict[Place, str | None] = {}
     for file, (name, rows) in enumerate(files):
@@ -113,20 +114,20 @@ def examine(
     return found
 
 
-def _order(pair: Pair) -> tuple[Place, Place]:
+def _order(pair: RowPair) -> tuple[Place, Place]:
     return pair.second, pair.first
 
 
-def _of_row(row: DataRow, name: str) -> Iterator[Remark]:
+def _of_row(row: DataRow, name: str) -> Iterator[CleaningRemark]:
     for kind, detail in mark_remarks(row.record):
         group = "not-executable" if kind == "mark-not-executable" else "mislabelled"
-        yield Remark(group, name, row.line, id_of(row.record), f"{kind}: {detail}")
+        yield CleaningRemark(group, name, row.line, id_of(row.record), f"{kind}: {detail}")
     leaked = leak(row.record)
     if leaked:
-        yield Remark("leak", name, row.line, id_of(row.record), leaked)
+        yield CleaningRemark("leak", name, row.line, id_of(row.record), leaked)
 
 
-def kind_of(pair: Pair) -> str:
+def kind_of(pair: RowPair) -> str:
     """Return the key of REASONS that a pair falls under."""
     if pair.first[0] != pair.second[0]:
         return "overlap"
@@ -135,10 +136,10 @@ def kind_of(pair: Pair) -> str:
     return "contradiction" if pair.has_other_answer else "exact"
 
 
-def _told(pair: Pair, names: list[str], ids: dict[Place, str | None]) -> Remark:
+def _told(pair: RowPair, names: list[str], ids: dict[Place, str | None]) -> CleaningRemark:
     # A pair across files is told at the row of the file to be cleaned, if it has one.
     here, there = (pair.first, pair.second) if pair.second[0] else (pair.second, pair.first)
-    return Remark(
+    return CleaningRemark(
         kind=kind_of(pair),
         source=names[here[0]],
         line=here[1],
@@ -151,7 +152,7 @@ def _told(pair: Pair, names: list[str], ids: dict[Place, str | None]) -> Remark:
 
 def _choose(
     found: Examination,
-    pairs: Iterable[Pair],
+    pairs: Iterable[RowPair],
     *,
     drop: frozenset[str],
     keep: Keep,

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from bedrock_rft_sim.data.prepare.augment_record import answers_of, problem_of
-from bedrock_rft_sim.data.prepare.marks import (
+from bedrock_rft_sim.data.prepare.rows import prompt_text, reference_text
+from bedrock_rft_sim.data.prepare.worked import answers_of, problem_of
+from bedrock_rft_sim.data.renumber.marks import (
     MARK,
+    Exact,
     NotExecutableError,
     check_mark,
     evaluate,
@@ -22,8 +24,7 @@ from bedrock_rft_sim.data.prepare.marks import (
     parse,
     shown,
 )
-from bedrock_rft_sim.data.prepare.renumber_numbers import numbers_in_solution
-from bedrock_rft_sim.data.prepare.rows import prompt_text, reference_text
+from bedrock_rft_sim.data.renumber.numbers import numbers_in_solution
 
 _BEHIND_MARK = re.compile(
     r"<<[^<>=]+=([-\d.,]+)>>\s?\$?(\d[\d,]*(?:\.\d+)?|\.\d+)(?![\d/%]|[.,]\d|\s?[-+*/x]\s?\d)"
@@ -89,10 +90,10 @@ def _sums(solution: str) -> Iterator[tuple[str, str]]:
                 yield "sum", f"{left} = {shown(computed)}, the text says {right}"
 
 
-def _is_other_form(computed: Fraction, stated: Fraction, line: str) -> bool:
+def _is_other_form(computed: Exact, stated: Exact, line: str) -> bool:
     """Say whether the text rounds, or counts in hundredths: no mistake either."""
     digits = len(shown(stated).partition(".")[2])
-    is_rounded = abs(computed - stated) < Fraction(1, 10**digits)
+    is_rounded = abs(Fraction(computed - stated)) < Fraction(1, 10**digits)
     in_hundredths = stated * 100 == computed or computed * 100 == stated
     return is_rounded or (in_hundredths and re.search(r"%|percent|cent|¢", line) is not None)
 

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Literal
 
-from bedrock_rft_sim.data.prepare.augment import root_of
-from bedrock_rft_sim.data.prepare.augment_record import question_of
-from bedrock_rft_sim.data.prepare.marks import final_number, shown
+from bedrock_rft_sim.data.prepare.lineage import parent_of, question_of, root_of
 from bedrock_rft_sim.data.prepare.rows import DataRow, content_text, prompt_text, reference_text
+from bedrock_rft_sim.data.renumber.marks import final_number, shown
 from bedrock_rft_sim.errors import DataError
 
 PERMUTATIONS = 128
@@ -40,7 +39,7 @@ Rows = Callable[[], Iterable[DataRow]]
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class RowPair:
     """Two rows that are one question, or of one family in two files."""
 
     kind: Literal["same", "near", "family"]
@@ -106,7 +105,7 @@ def _common(one: str, two: str) -> str:
 
 
 def _asked(row: DataRow) -> str:
-    return question_of(row.record) or prompt_text(row.record)
+    return question_of(row) or prompt_text(row.record)
 
 
 def plain(text: str) -> str:
@@ -126,11 +125,10 @@ def answer_of(record: dict[str, Any]) -> str:
 
 
 def _kept(row: DataRow, file: int) -> _Row:
-    parent = row.record.get("parent_id")
     return _Row(
         place=(file, row.line),
         root=_digest(root_of(row)),
-        has_parent=isinstance(parent, str) and bool(parent),
+        has_parent=parent_of(row) is not None,
         answer=_digest(answer_of(row.record)),
     )
 
@@ -156,7 +154,7 @@ class Index:
         self.not_looked_at = 0
         self._answers: dict[Place, bytes] = {}
 
-    def add(self, row: DataRow, file: int, frame: Frame) -> Iterator[Pair]:
+    def add(self, row: DataRow, file: int, frame: Frame) -> Iterator[RowPair]:
         """Yield the equal rows that came before; keep what may be near for `verified`."""
         kept = _kept(row, file)
         question = plain(frame.without(_asked(row)))
@@ -165,18 +163,18 @@ class Index:
         equal = [other for other in earlier if other.answer == kept.answer]
         if earlier:
             other = (equal or earlier)[0]
-            yield Pair("same", other.place, kept.place, 1.0, not equal)
+            yield RowPair("same", other.place, kept.place, 1.0, not equal)
         else:
             yield from self._family(kept)
             self._propose(kept, question)
         if not equal:
             earlier.append(kept)
 
-    def _family(self, kept: _Row) -> Iterator[Pair]:
+    def _family(self, kept: _Row) -> Iterator[RowPair]:
         other = self._families.setdefault(kept.root, kept)
         is_across = other.place[0] != kept.place[0]
         if is_across and (other.has_parent or kept.has_parent):
-            yield Pair("family", other.place, kept.place, None, other.answer != kept.answer)
+            yield RowPair("family", other.place, kept.place, None, other.answer != kept.answer)
 
     def _propose(self, kept: _Row, question: str) -> None:
         if self._near is None:
@@ -189,7 +187,7 @@ class Index:
             self.proposed.append((other.place, kept.place))
             self._answers |= {other.place: other.answer, kept.place: kept.answer}
 
-    def verified(self, files: Sequence[Rows], frames: Sequence[Frame]) -> Iterator[Pair]:
+    def verified(self, files: Sequence[Rows], frames: Sequence[Frame]) -> Iterator[RowPair]:
         """Read the proposed rows again and yield those that are as similar as was asked for."""
         wanted = {place for pair in self.proposed for place in pair}
         triples: dict[Place, frozenset[bytes]] = {}
@@ -204,7 +202,7 @@ class Index:
             similarity = jaccard(triples[first], triples[second])
             if self._threshold is not None and similarity >= self._threshold:
                 differ = self._answers[first] != self._answers[second]
-                yield Pair("near", first, second, similarity, differ)
+                yield RowPair("near", first, second, similarity, differ)
 
 
 def shingles(text: str) -> set[str]:

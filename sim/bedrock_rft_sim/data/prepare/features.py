@@ -8,18 +8,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 from typing import Any
 
-from bedrock_rft_sim.data.prepare.augment_record import answers_of, problem_of
-from bedrock_rft_sim.data.prepare.marks import (
+from bedrock_rft_sim.data.prepare.rows import DataRow, prompt_text, reference_text
+from bedrock_rft_sim.data.prepare.worked import answers_of, problem_of
+from bedrock_rft_sim.data.renumber.marks import (
     NotExecutableError,
     Tree,
     final_number,
     find_marks,
     parse,
 )
-from bedrock_rft_sim.data.prepare.rows import DataRow, prompt_text, reference_text
 from bedrock_rft_sim.errors import DataError
 
 MISSING = "(missing)"
@@ -44,7 +43,7 @@ def operations(record: dict[str, Any]) -> str:
 
 
 def _operators(tree: Tree) -> set[str]:
-    if isinstance(tree, Fraction):
+    if not isinstance(tree, tuple):
         return set()
     return {tree[0]} | _operators(tree[1]) | _operators(tree[2])
 

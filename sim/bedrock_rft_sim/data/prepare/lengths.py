@@ -26,7 +26,7 @@ _AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class LengthSummary:
     """A summary of lengths, in tokens."""
 
     shortest: int
@@ -36,12 +36,12 @@ class Spread:
     longest: int
 
 
-def spread(lengths: Sequence[int]) -> Spread | None:
+def spread(lengths: Sequence[int]) -> LengthSummary | None:
     """Return the summary; None of nothing."""
     if not lengths:
         return None
     ordered = sorted(lengths)
-    return Spread(
+    return LengthSummary(
         shortest=ordered[0],
         median=statistics.median(ordered),
         p99=ordered[-(-99 * len(ordered) // 100) - 1],
@@ -50,14 +50,14 @@ def spread(lengths: Sequence[int]) -> Spread | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Lengths:
+class FileLengths:
     """The lengths of one file."""
 
     model: str
     """Whose tokenizer counted."""
-    prompt: Spread | None
+    prompt: LengthSummary | None
     """With the chat template around the messages."""
-    reference: Spread | None
+    reference: LengthSummary | None
     limit: int | None
     """maxPromptLength, where one was named."""
     dropped: int | None
@@ -131,11 +131,11 @@ class LengthCounter:
         if len(self._waiting) == _AT_ONCE:
             self._count()
 
-    def lengths(self) -> Lengths:
+    def lengths(self) -> FileLengths:
         """Return the summary of all records so far."""
         self._count()
         limit = self._limit
-        return Lengths(
+        return FileLengths(
             model=self._tokenizer.name,
             prompt=spread(self.prompts),
             reference=spread(self._references),

@@ -37,12 +37,6 @@ def read(path: str | Path) -> Iterator[DataRow]:
         yield DataRow(line, record, str(path))
 
 
-def id_of(record: Mapping[str, Any]) -> str | None:
-    """Return the record's id; None where it has none that is a non-empty string."""
-    value = record.get("id")
-    return value if isinstance(value, str) and value else None
-
-
 def prompt_text(record: Mapping[str, Any]) -> str:
     """Return the text of all system and user messages, one after the other on lines of its own."""
     messages = record.get("messages")

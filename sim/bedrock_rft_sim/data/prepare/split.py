@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from bedrock_rft_sim.data.prepare.augment import name_of, root_of
-from bedrock_rft_sim.data.prepare.augment_record import question_of
 from bedrock_rft_sim.data.prepare.duplicates import plain
 from bedrock_rft_sim.data.prepare.features import Label, label_of, profile, told
+from bedrock_rft_sim.data.prepare.lineage import name_of, question_of, root_of
 from bedrock_rft_sim.data.prepare.output import Output
 from bedrock_rft_sim.data.prepare.rows import DataRow, read
 from bedrock_rft_sim.errors import DataError
@@ -71,7 +70,7 @@ def _families(rows: Iterable[DataRow], *, by: Sequence[str], seed: int) -> list[
         return index
 
     for row in rows:
-        keys = (_digest(f"root:{root_of(row)}"), _digest(f"asks:{plain(question_of(row.record))}"))
+        keys = (_digest(f"root:{root_of(row)}"), _digest(f"asks:{plain(question_of(row))}"))
         known = sorted({found(of_key[key]) for key in keys if key in of_key})
         if not known:
             rank = _digest(f"{seed}:{root_of(row)}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-_TABLE: tuple[tuple[str, str], ...] = (
+_FIXED: tuple[tuple[str, str], ...] = (
     (r"%|percent|discount|tax|interest|commission", "1 100"),
     (r"weeks?|weekly|weekdays?", "7 52 5 4 2"),
     (r"weekends?", "2 5 7"),
@@ -67,30 +67,7 @@ _TABLE: tuple[tuple[str, str], ...] = (
     (r"children|kids|sons|daughters|family|people|persons?", "3 4"),
 )
 
-CONSTANTS = tuple(
-    (
-        re.compile(rf"(?<![A-Za-z])(?:{words})(?![A-Za-z])", re.IGNORECASE),
-        frozenset(Fraction(value) for value in values.split()),
-    )
-    for words, values in _TABLE
-)
-
-HELD = frozenset({Fraction(0), Fraction(1), Fraction(2)})
-"""Never changed: too often a solution uses them for something that the question does not count."""
-
-
-def constants_for(text: str) -> frozenset[Fraction]:
-    """Return the numbers that the words of a problem hold fixed."""
-    words = _words_of(text)
-    return frozenset().union(*(values for trigger, values in CONSTANTS if trigger.search(words)))
-
-
-def _words_of(text: str) -> str:
-    """Return each word of the text once: less to look through."""
-    return " ".join({word.lower() for word in re.findall(r"[A-Za-z]+|%", text)})
-
-
-ALLOWED: tuple[tuple[str, str], ...] = (
+_ALLOWED: tuple[tuple[str, str], ...] = (
     (r"%|percent|discount|tax|interest|commission", "1 100"),
     (r"weeks?|weekly", "7 52"),
     (r"weekends?", "2"),
@@ -117,16 +94,37 @@ ALLOWED: tuple[tuple[str, str], ...] = (
     (r"square", "4"),
 )
 
-_ALLOWED = tuple(
-    (
-        re.compile(rf"(?<![A-Za-z])(?:{words})(?![A-Za-z])", re.IGNORECASE),
-        frozenset(Fraction(value) for value in values.split()),
+HELD = frozenset({Fraction(0), Fraction(1), Fraction(2)})
+"""Never changed: too often a solution uses them for something that the question does not count."""
+
+_Triggers = tuple[tuple[re.Pattern[str], frozenset[Fraction]], ...]
+
+
+def _compiled(table: tuple[tuple[str, str], ...]) -> _Triggers:
+    return tuple(
+        (
+            re.compile(rf"(?<![A-Za-z])(?:{words})(?![A-Za-z])", re.IGNORECASE),
+            frozenset(map(Fraction, values.split())),
+        )
+        for words, values in table
     )
-    for words, values in ALLOWED
-)
+
+
+_FIXED_BY_WORDS = _compiled(_FIXED)
+_ALLOWED_BY_WORDS = _compiled(_ALLOWED)
+
+
+def constants_for(text: str) -> frozenset[Fraction]:
+    """Return the numbers that the words of a problem hold fixed."""
+    return _triggered(_FIXED_BY_WORDS, text)
 
 
 def constants_allowed(text: str) -> frozenset[Fraction]:
     """Return the numbers that a solution may use although the question does not name them."""
-    words = _words_of(text)
-    return frozenset().union(*(values for trigger, values in _ALLOWED if trigger.search(words)))
+    return _triggered(_ALLOWED_BY_WORDS, text)
+
+
+def _triggered(triggers: _Triggers, text: str) -> frozenset[Fraction]:
+    # Each word of the text once: less to look through.
+    words = " ".join({word.lower() for word in re.findall(r"[A-Za-z]+|%", text)})
+    return frozenset().union(*(values for trigger, values in triggers if trigger.search(words)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 
-from bedrock_rft_sim.data.prepare.augment_words import BESIDE_THINGS, MEN, THINGS, WOMEN
+from bedrock_rft_sim.data.prepare.rename_words import BESIDE_THINGS, MEN, THINGS, WOMEN
 
 Renaming = dict[str, str]
 """Old word to new word; every whole word of a text is looked up."""

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bedrock_rft_sim.data.prepare.marks import MARK
-from bedrock_rft_sim.data.prepare.rows import content_text, reference_text
+from bedrock_rft_sim.data.prepare.rows import reference_text
+from bedrock_rft_sim.data.renumber.marks import MARK
 
 _SOLUTION_KEYS = ("original_answer", "solution", "worked_solution")
 _QUESTION_KEYS = ("original_question", "question")
@@ -22,7 +22,7 @@ Rewording = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class WorkedProblem:
     """The texts of one record."""
 
     question: str
@@ -31,29 +31,21 @@ class Problem:
     """With calculator marks where the record has them; None where there is no reference."""
 
 
-def problem_of(record: dict[str, Any]) -> Problem | None:
+def problem_of(record: dict[str, Any]) -> WorkedProblem | None:
     """Return the record's question and solution; None where its last user message is no text."""
-    asked = _last_user(record)
+    asked = last_user_message(record)
     content = asked.get("content") if asked else None
     if not isinstance(content, str):
         return None
     for key in _QUESTION_KEYS:
         stated = record.get(key)
         if isinstance(stated, str) and stated.strip() and stated in content:
-            return Problem(stated, _solution_of(record))
-    return Problem(content, _solution_of(record))
+            return WorkedProblem(stated, _solution_of(record))
+    return WorkedProblem(content, _solution_of(record))
 
 
-def question_of(record: dict[str, Any]) -> str:
-    """Return the text by which two records are the same question."""
-    problem = problem_of(record)
-    if problem is not None:
-        return problem.question
-    asked = _last_user(record)
-    return content_text(asked.get("content")) if asked else ""
-
-
-def _last_user(record: dict[str, Any]) -> dict[str, Any] | None:
+def last_user_message(record: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the last user message; None where there is none."""
     messages = record.get("messages")
     if not isinstance(messages, list):
         return None
@@ -82,7 +74,7 @@ def reworded(
     The instruction around the question stays word for word: the reward's parser depends on it.
     """
     new = copy.deepcopy(record)
-    problem, asked = problem_of(record), _last_user(new)
+    problem, asked = problem_of(record), last_user_message(new)
     if problem is None or asked is None:
         return new
     asked["content"] = asked["content"].replace(problem.question, question(problem.question), 1)
@@ -105,7 +97,7 @@ def reworded(
 def with_prompt(record: dict[str, Any], prompt: Rewording) -> dict[str, Any]:
     """Return a copy of the record whose last user message, and nothing else, is reworded."""
     new = copy.deepcopy(record)
-    asked = _last_user(new)
+    asked = last_user_message(new)
     if asked is not None and isinstance(asked.get("content"), str):
         asked["content"] = prompt(asked["content"])
     return new

@@ -9,11 +9,13 @@ Source: openai/grade-school-math (what a mark is: the model writes it, a calcula
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 Verdict = Literal["computes", "rounded", "wrong", "not executable"]
 
@@ -25,8 +27,18 @@ MAX_LENGTH = 300
 _TOKEN = re.compile(r"\s*(?:(\d{1,3}(?:,\d{3})+(?:\.\d*)?|\d+(?:\.\d*)?|\.\d+)|(\S))")
 _SIGNS = {"x": "*", "X": "*", "×": "*", "÷": "/", "−": "-", "–": "-"}
 
-Tree = Fraction | tuple["str", "Tree", "Tree"]
+Exact = int | Fraction
+"""A whole number is an int, so that drawing numbers takes seconds and not minutes."""
+Tree = Exact | tuple[str, "Tree", "Tree"]
 """A number, or an operator with its two sides."""
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], Exact]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": Fraction,
+}
 
 
 class NotExecutableError(ValueError):
@@ -39,19 +51,14 @@ class Mark:
 
     expression: str
     value: str
-    start: int
-    """Index of the first `<` in the text."""
-    end: int
-    """Index after the last `>`."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedMark:
-    """A mark and what came of computing it again."""
+    """What came of computing a mark again."""
 
-    mark: Mark
     verdict: Verdict
-    computed: Fraction | None
+    computed: Exact | None
     """None where the mark is not executable."""
     detail: str
     """The recomputation, or why there is none."""
@@ -60,11 +67,11 @@ class CheckedMark:
 def find_marks(text: str) -> list[Mark]:
     """Return the marks in order; without an equals sign the value is empty."""
     found = []
-    for match in MARK.finditer(text):
-        expression, _, value = match.group(1).rpartition("=")
+    for inside in MARK.findall(text):
+        expression, _, value = inside.rpartition("=")
         if not expression:
             expression, value = value, ""
-        found.append(Mark(expression.strip(), value.strip(), match.start(), match.end()))
+        found.append(Mark(expression.strip(), value.strip()))
     return found
 
 
@@ -74,19 +81,19 @@ def check_mark(mark: Mark) -> CheckedMark:
         computed = evaluate(parse(mark.expression))
         stated = evaluate(parse(mark.value)) if mark.value else None
     except NotExecutableError as error:
-        return CheckedMark(mark, "not executable", None, str(error))
+        return CheckedMark("not executable", None, str(error))
     if stated is None:
-        return CheckedMark(mark, "not executable", computed, "no value behind an equals sign")
+        return CheckedMark("not executable", computed, "no value behind an equals sign")
     detail = f"{mark.expression} = {shown(computed)}, the mark says {mark.value}"
-    return CheckedMark(mark, _verdict(computed, stated, mark.value), computed, detail)
+    return CheckedMark(_verdict(computed, stated, mark.value), computed, detail)
 
 
-def _verdict(computed: Fraction, stated: Fraction, text: str) -> Verdict:
+def _verdict(computed: Exact, stated: Exact, text: str) -> Verdict:
     if computed == stated:
         return "computes"
     digits = len(text.partition(".")[2].rstrip("%"))
     unit = Fraction(1, 10 ** (digits + (2 if text.endswith("%") else 0)))
-    return "rounded" if abs(computed - stated) < unit else "wrong"
+    return "rounded" if abs(Fraction(computed - stated)) < unit else "wrong"
 
 
 def final_number(text: str) -> Fraction | None:
@@ -107,69 +114,64 @@ def parse(expression: str) -> Tree:
     """
     if len(expression) > MAX_LENGTH:
         raise NotExecutableError(f"an expression of {len(expression)} characters")
-    tokens: list[Fraction | str] = []
-    for number, sign in _TOKEN.findall(expression):
-        if not number and sign in "$€£":
-            continue
-        tokens.append(Fraction(number.replace(",", "")) if number else _SIGNS.get(sign, sign))
-    reader = _Reader(tokens)
+    reader = _Reader(
+        [
+            exact(Fraction(number.replace(",", ""))) if number else _SIGNS.get(sign, sign)
+            for number, sign in _TOKEN.findall(expression)
+            if number or sign not in "$€£"
+        ]
+    )
     tree = reader.sum()
-    if not reader.at_end:
+    if reader.next is not None:
         raise NotExecutableError(f"{reader.next!s} where an operator was expected")
     return tree
 
 
-def evaluate(tree: Tree, number: Callable[[Fraction], Fraction] = lambda value: value) -> Fraction:
+def exact(value: Exact) -> Exact:
+    """Return a whole number as an int."""
+    return value.numerator if value.denominator == 1 else value
+
+
+def evaluate(tree: Tree, number: Callable[[Exact], Exact] = exact) -> Exact:
     """Return the value of the tree, each of its numbers first given to `number`.
 
     Raises:
         NotExecutableError: a division by zero.
     """
-    if isinstance(tree, Fraction):
+    if not isinstance(tree, tuple):
         return number(tree)
-    operator, one, two = tree
-    left, right = evaluate(one, number), evaluate(two, number)
-    if operator == "+":
-        return left + right
-    if operator == "-":
-        return left - right
-    if operator == "*":
-        return left * right
-    if right == 0:
-        raise NotExecutableError("a division by zero")
-    return left / right
+    try:
+        return exact(_OPERATORS[tree[0]](evaluate(tree[1], number), evaluate(tree[2], number)))
+    except ZeroDivisionError as error:
+        raise NotExecutableError("a division by zero") from error
 
 
-def numbers_of(tree: Tree) -> list[Fraction]:
+def numbers_of(tree: Tree) -> list[Exact]:
     """Return the numbers of the tree from left to right."""
-    if isinstance(tree, Fraction):
+    if not isinstance(tree, tuple):
         return [tree]
     return [*numbers_of(tree[1]), *numbers_of(tree[2])]
 
 
-def shown(value: Fraction) -> str:
+def shown(value: Exact) -> str:
     """Return the value as a decimal where it is one of at most six digits, else as a fraction."""
     scaled = value * 10**6
     if scaled.denominator != 1:
         return f"{value.numerator}/{value.denominator} ({float(value):.4g})"
-    sign, digits = "-" if value < 0 else "", str(abs(scaled.numerator)).rjust(7, "0")
-    return (f"{sign}{digits[:-6]}.{digits[-6:]}").rstrip("0").rstrip(".")
+    return f"{Decimal(f'{scaled.numerator}e-6'):f}".rstrip("0").rstrip(".")
 
 
 class _Reader:
     """Recursive descent over tokens: sum, product, signed, atom."""
 
-    def __init__(self, tokens: list[Fraction | str]) -> None:
+    def __init__(self, tokens: list[Exact | str]) -> None:
         self._tokens = tokens
         self._at = 0
 
     @property
-    def at_end(self) -> bool:
-        return self._at == len(self._tokens)
-
-    @property
-    def next(self) -> Fraction | str | None:
-        return None if self.at_end else self._tokens[self._at]
+    def next(self) -> Exact | str | None:
+        """The token to come; None at the end."""
+        return self._tokens[self._at] if self._at < len(self._tokens) else None
 
     def sum(self) -> Tree:
         tree = self.product()
@@ -184,31 +186,27 @@ class _Reader:
         return tree
 
     def signed(self) -> Tree:
-        if self.next == "+":
-            self._take()
-            return self.signed()
-        if self.next == "-":
-            self._take()
-            return ("-", Fraction(0), self.signed())
+        if self.next in ("+", "-"):
+            return self.signed() if self._take() == "+" else ("-", 0, self.signed())
         tree = self.atom()
         while self.next == "%":
             self._take()
-            tree = ("/", tree, Fraction(100))
+            tree = ("/", tree, 100)
         return tree
 
     def atom(self) -> Tree:
-        piece = None if self.at_end else self._take()
+        piece = self._take()
         if piece == "(":
             tree = self.sum()
-            if self.next != ")":
+            if self._take() != ")":
                 raise NotExecutableError("a parenthesis that is not closed")
-            self._take()
             return tree
-        if not isinstance(piece, Fraction):
+        if piece is None or isinstance(piece, str):
             end = "the end of the expression" if piece is None else repr(piece)
             raise NotExecutableError(f"{end} where a number was expected")
         return piece
 
-    def _take(self) -> Fraction | str:
+    def _take(self) -> Exact | str | None:
+        piece = self.next
         self._at += 1
-        return self._tokens[self._at - 1]
+        return piece

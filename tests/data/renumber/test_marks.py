@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from bedrock_rft_sim.data.prepare.marks import (
+from bedrock_rft_sim.data.renumber.marks import (
     NotExecutableError,
     check_mark,
     evaluate,
@@ -54,11 +54,6 @@ def test_a_mark_is_computed_again(text: str, expected: str) -> None:
 def test_a_wrong_mark_is_shown_with_its_recomputation() -> None:
     (mark,) = find_marks("So it cost <<192*100=1920>>1920.")
     assert check_mark(mark).detail == "192*100 = 19200, the mark says 1920"
-
-
-def test_a_mark_says_where_it_stands() -> None:
-    text = "a <<1+1=2>>2 b <<2*2=4>>4"
-    assert [text[mark.start : mark.end] for mark in find_marks(text)] == ["<<1+1=2>>", "<<2*2=4>>"]
 
 
 def test_nothing_of_a_mark_is_ever_run() -> None:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from bedrock_rft_sim.data.prepare.renumber_numbers import Number
+from bedrock_rft_sim.data.renumber.marks import Exact, exact
+from bedrock_rft_sim.data.renumber.numbers import Number
 
 _LIMITS: tuple[tuple[str, tuple[int, ...]], ...] = (
     (r"\s?%|\s?percent", (50, 100)),
@@ -29,8 +30,9 @@ MOST = 60
 """New values kept for one number; more would only cost time."""
 
 
-def candidates(value: Fraction, places: Sequence[Number]) -> tuple[Fraction, ...]:
+def candidates(value: Fraction, numbers: Sequence[Number]) -> tuple[Exact, ...]:
     """Return the values that may take the number's place, its own among them."""
+    places = [number for number in numbers if number.value == value]
     grain = _grain(value, max((_decimals(number.text) for number in places), default=0))
     low, high = _range(value)
     for number in places:
@@ -42,7 +44,7 @@ def candidates(value: Fraction, places: Sequence[Number]) -> tuple[Fraction, ...
     if value.denominator != 1:
         found = [new for new in found if new.denominator != 1]  # "4.5 times" is not "8.0 times"
     kept = [new for new in found if all(_same_article(number, value, new) for number in places)]
-    return tuple(sorted({value, *kept}))
+    return tuple(exact(new) for new in sorted({value, *kept}))
 
 
 def _decimals(text: str) -> int:
@@ -76,10 +78,8 @@ def _within_unit(
 ) -> tuple[Fraction, Fraction]:
     for unit, limits in _LIMITS:
         if re.match(unit, after):
-            below = [Fraction(limit) for limit in limits if limit < value]
-            above = [Fraction(limit) for limit in limits if limit >= value]
-            low = max([low, *below[-1:]])
-            high = min([high, *above[:1]])
+            low = max([low, *(Fraction(limit) for limit in limits if limit < value)])
+            high = min([high, *(Fraction(limit) for limit in limits if limit >= value)])
     return low, high
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from bedrock_rft_sim.data.prepare.renumber import (
+from bedrock_rft_sim.data.renumber import (
     NotRenumberableError,
     draw,
     rewrite_question,
@@ -15,9 +15,9 @@ from bedrock_rft_sim.data.prepare.renumber import (
     scheme_of,
     written_like,
 )
-from bedrock_rft_sim.data.prepare.renumber_candidates import candidates
-from bedrock_rft_sim.data.prepare.renumber_numbers import number_words_in, numbers_in
-from bedrock_rft_sim.data.prepare.renumber_verify import (
+from bedrock_rft_sim.data.renumber.candidates import candidates
+from bedrock_rft_sim.data.renumber.numbers import number_words_in, numbers_in
+from bedrock_rft_sim.data.renumber.verify import (
     NotASumError,
     compute,
     refusal,
