@@ -12,20 +12,10 @@ from bedrock_rft_sim.probe.intervals import (
     mean_within,
     share_of_prompts,
     share_over_prompts,
-    unseen,
-    wilson,
 )
+from bedrock_rft_sim.stats.shares import wilson
 from hypothesis import given
 from hypothesis import strategies as st
-
-
-@given(st.integers(1, 400), st.data())
-def test_wilson_s_interval_is_scipy_s(of, data) -> None:
-    from scipy.stats import binomtest
-
-    count = data.draw(st.integers(0, of))
-    theirs = binomtest(count, of).proportion_ci(method="wilson")
-    assert wilson(count, of) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
 
 
 @given(st.integers(2, 100), st.data())
@@ -120,7 +110,3 @@ def test_one_prompt_has_a_mean_length_and_no_interval() -> None:
 def test_no_prompt_has_no_mean() -> None:
     assert mean_over_prompts([]) is None
     assert share_of_prompts(0, 0) is None
-
-
-def test_what_was_not_seen_in_sixty_trials_is_rarer_than_one_in_twenty() -> None:
-    assert unseen(60) == pytest.approx(0.0487, abs=0.0001)

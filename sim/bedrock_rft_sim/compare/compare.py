@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from bedrock_rft_sim.compare import student
 from bedrock_rft_sim.compare.axis import (
     LABELS,
     Axis,
@@ -30,9 +29,7 @@ from bedrock_rft_sim.compare.decide import (
     MARGIN,
     Difference,
     differences,
-    holm,
 )
-from bedrock_rft_sim.compare.ranks import spearman
 from bedrock_rft_sim.compare.resample import GRID, RESAMPLES, Resampled, mean_curve, resample
 from bedrock_rft_sim.compare.result import Comparison, MetricComparison, Side
 from bedrock_rft_sim.compare.series import Curves
@@ -40,6 +37,8 @@ from bedrock_rft_sim.compare.summary import WINDOW, Summary, summarise
 from bedrock_rft_sim.compare.words import in_all, of_metric, why_not
 from bedrock_rft_sim.contract.metrics import Metric, metric
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.stats import student
+from bedrock_rft_sim.stats.ranks import spearman
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,7 +95,7 @@ def compare(
     looked = [_look(each, a, b, axis=chosen, top=highest, margin=margin) for each in COMPARED]
     if not any(one.shared for one in looked):
         raise _nothing_in_common(a, b)
-    adjusted = iter(holm([each.p_different for one in looked for each in one.differences]))
+    adjusted = iter(student.holm([each.p_different for one in looked for each in one.differences]))
     found = tuple(
         _judge(one, tuple(next(adjusted) for _ in one.differences), margin, resamples)
         for one in looked
@@ -300,10 +299,10 @@ def _resample(one: _Looked, count: int) -> Resampled | None:
     return resample(one.a, one.b, grid, count=count)
 
 
-def _correlation(one: _Looked) -> float:
+def _correlation(one: _Looked) -> float | None:
     grid = grid_over([series for series, _ in (*one.a, *one.b)])
     curves = [mean_curve([series for series, _ in group], grid) for group in (one.a, one.b)]
-    return float(spearman(*curves))
+    return spearman(*curves)
 
 
 def _notes(a: Sequence[Curves], b: Sequence[Curves], axis: Axis) -> tuple[str, ...]:

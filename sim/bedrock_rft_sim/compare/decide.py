@@ -29,8 +29,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from bedrock_rft_sim.compare import student
 from bedrock_rft_sim.compare.summary import Summary, shared_noise
+from bedrock_rft_sim.stats import student
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,7 +154,9 @@ def _error(
     if min(len(a), len(b)) > 1:
         part_a = max(_spread(a, measure), noise_a) / len(a)
         part_b = max(_spread(b, measure), noise_b) / len(b)
-        return math.sqrt(part_a + part_b + shared), _welch(part_a, len(a), part_b, len(b))
+        return math.sqrt(part_a + part_b + shared), student.welch_degrees(
+            part_a, len(a), part_b, len(b)
+        )
     many, noise, noise_one = (a, noise_a, noise_b) if len(a) > 1 else (b, noise_b, noise_a)
     spread, degrees = max(_spread(many, measure), noise), float(len(many) - 1)
     floor = ASSUMED_SEED_SPREAD**2 + noise
@@ -174,24 +176,6 @@ def _spread(group: Sequence[Summary], measure: Measure) -> float:
     values = [getattr(summary, measure) for summary in group]
     mean = math.fsum(values) / len(values)
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-
-
-def _welch(part_a: float, a: int, part_b: float, b: int) -> float:
-    total = part_a + part_b
-    if not total:
-        return float(a + b - 2)
-    return total**2 / (part_a**2 / (a - 1) + part_b**2 / (b - 1))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values adjusted so that all together err as seldom as one (Holm 1979)."""
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
-    adjusted = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = highest
-    return adjusted
 
 
 def is_same(found: Sequence[Difference]) -> bool:

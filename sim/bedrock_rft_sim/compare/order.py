@@ -8,16 +8,18 @@ and steps how sure that is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bedrock_rft_sim.compare.axis import place, thin
-from bedrock_rft_sim.compare.ranks import kendall
-from bedrock_rft_sim.compare.resample import COVERAGE, RESAMPLES, SEED, Estimate, blocks
+from bedrock_rft_sim.compare.resample import RESAMPLES, SEED
 from bedrock_rft_sim.compare.series import Curves
 from bedrock_rft_sim.compare.summary import level_weights, scaled_residuals
 from bedrock_rft_sim.contract.metrics import metric
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.stats.bootstrap import BootstrapInterval, interval_of, moving_blocks
+from bedrock_rft_sim.stats.ranks import kendall, kendall_rows
+from bedrock_rft_sim.stats.shares import percent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +46,7 @@ class Order:
     local: tuple[float, ...]
     """The reward at the end, by recipe."""
     cloud: tuple[float, ...]
-    tau: Estimate
+    tau: BootstrapInterval
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -54,7 +56,7 @@ class Order:
             "by": self.title,
             "local": list(self.local),
             "cloud": list(self.cloud),
-            "kendall_tau": {"value": self.tau.value, "low": self.tau.low, "high": self.tau.high},
+            "kendall_tau": asdict(self.tau),
         }
 
 
@@ -82,10 +84,8 @@ def order(
     away = [_levels(group, by, resamples, rng) for group in cloud]
     scores = tuple(level for level, _ in at_home), tuple(level for level, _ in away)
     replicates = [np.stack([drawn for _, drawn in side], axis=1) for side in (at_home, away)]
-    taus = np.array([kendall(a, b) for a, b in zip(*replicates, strict=True)])
-    tail = (1 - COVERAGE) / 2
-    low, high = np.quantile(taus, [tail, 1 - tail])
-    tau = Estimate(kendall(*scores), float(low), float(high))
+    taus = kendall_rows(*replicates)
+    tau = interval_of(kendall(*scores), taus)
     seeds = min(len(group) for group in local)
     verdict, words = _words(tau, taus, recipes=len(local), seeds=seeds)
     return Order(verdict, words, metric(by).console_title or by, scores[0], scores[1], tau)
@@ -119,13 +119,17 @@ def _levels(
         weights = level_weights(series.x)[END]
         left = scaled_residuals(series.y)
         found.append(float(weights @ series.y))
-        drawn.append(found[-1] + blocks(left, len(series.y), count, rng) @ weights)
+        drawn.append(found[-1] + moving_blocks(left, len(series.y), count, rng) @ weights)
     chosen = rng.integers(len(group), size=(count, len(group)))
     replicates: Array = np.stack(drawn, axis=1)[np.arange(count)[:, None], chosen].mean(axis=1)
     return float(np.mean(found)), replicates
 
 
-def _words(tau: Estimate, taus: Array, *, recipes: int, seeds: int) -> tuple[OrderVerdict, str]:
+def _words(
+    tau: BootstrapInterval, taus: Array, *, recipes: int, seeds: int
+) -> tuple[OrderVerdict, str]:
+    if tau.value is None or tau.low is None or tau.high is None:
+        return "cannot tell", f"all {recipes} recipes end alike on one side: there is no order"
     told = (
         f"Kendall's tau {tau.value:+.2f} ({tau.low:+.2f} to {tau.high:+.2f}) of {recipes} recipes"
     )
@@ -135,5 +139,5 @@ def _words(tau: Estimate, taus: Array, *, recipes: int, seeds: int) -> tuple[Ord
         return "same order", f"{told}: the order at home is the order in the cloud"
     if tau.high < 0:
         return "different", f"{told}: the order at home is turned round in the cloud"
-    share = float((taus > 0).mean())
-    return "cannot tell", f"{told}; the orders agree in {share:.0%} of the resamples"
+    share = percent(float((taus > 0).mean()))
+    return "cannot tell", f"{told}; the orders agree in {share} of the resamples"

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bedrock_rft_sim.compare.axis import Series
-from bedrock_rft_sim.compare.ranks import improvement, spearman
-from bedrock_rft_sim.compare.summary import Summary, block_length, smoother
+from bedrock_rft_sim.compare.summary import Summary, smoother
+from bedrock_rft_sim.stats.bootstrap import BootstrapInterval, interval_of, moving_blocks
+from bedrock_rft_sim.stats.ranks import improvement, spearman, spearman_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,28 +26,18 @@ RESAMPLES: Final = 1000
 SEED: Final = 20260218
 GRID: Final = 50
 """Points of the axis at which smoothed curves are held against each other."""
-COVERAGE: Final = 0.95
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
 class Resampled:
     """What the bootstrap says about two groups."""
 
-    gain: Estimate
+    gain: BootstrapInterval
     """Of the difference, b minus a."""
-    area: Estimate
-    correlation: Estimate
+    area: BootstrapInterval
+    correlation: BootstrapInterval
     """Spearman's, of the two smoothed mean curves."""
-    improvement: Estimate
+    improvement: BootstrapInterval
     """Probability that a run of b gains more than a run of a."""
 
 
@@ -68,10 +59,10 @@ def resample(
     gains_a = np.array([summary.gain for _, summary in a])
     gains_b = np.array([summary.gain for _, summary in b])
     return Resampled(
-        gain=_estimate(float(found[0]), gaps[:, 0]),
-        area=_estimate(float(found[1]), gaps[:, 1]),
-        correlation=_estimate(float(spearman(*curves)), spearman(drawn_a.curves, drawn_b.curves)),
-        improvement=_estimate(
+        gain=interval_of(float(found[0]), gaps[:, 0]),
+        area=interval_of(float(found[1]), gaps[:, 1]),
+        correlation=interval_of(spearman(*curves), spearman_rows(drawn_a.curves, drawn_b.curves)),
+        improvement=interval_of(
             float(improvement(gains_a, gains_b)),
             improvement(drawn_a.measures[:, :, 0], drawn_b.measures[:, :, 0]),
         ),
@@ -92,25 +83,13 @@ def _draw(
     measures = np.empty((count, len(group), 2))
     curves = np.empty((count, len(group), len(grid)))
     for place, (series, summary) in enumerate(group):
-        noise = blocks(summary.residuals, len(series.y), count, rng)
+        noise = moving_blocks(summary.residuals, len(series.y), count, rng)
         onto = grid_of(series.x, grid) @ smoother(len(series.y))
         measures[:, place] = [summary.gain, summary.area] + noise @ summary.weights.T
         curves[:, place] = onto @ series.y + noise @ onto.T
     chosen = rng.integers(len(group), size=(count, len(group)))
     rows = np.arange(count)[:, None]
     return _Drawn(measures[rows, chosen], curves[rows, chosen].mean(axis=1))
-
-
-def blocks(residuals: Array, length: int, count: int, rng: np.random.Generator) -> Array:
-    """Return replicates of the noise, (count, length), made of moving blocks."""
-    import numpy as np
-
-    size = min(block_length(len(residuals)), len(residuals))
-    pieces = -(-length // size)
-    starts = rng.integers(len(residuals) - size + 1, size=(count, pieces))
-    places = (starts[:, :, None] + np.arange(size)).reshape(count, -1)[:, :length]
-    drawn: Array = (residuals - residuals.mean())[places]
-    return drawn
 
 
 def grid_of(x: Array, grid: Array) -> Array:
@@ -135,11 +114,3 @@ def _observed(group: Sequence[tuple[Series, Summary]]) -> Array:
 
     mean: Array = np.mean([[summary.gain, summary.area] for _, summary in group], axis=0)
     return mean
-
-
-def _estimate(value: float, replicates: Array) -> Estimate:
-    import numpy as np
-
-    tail = (1 - COVERAGE) / 2
-    low, high = np.quantile(replicates, [tail, 1 - tail])
-    return Estimate(value, float(low), float(high))

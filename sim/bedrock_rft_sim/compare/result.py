@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bedrock_rft_sim.compare.axis import Axis
 from bedrock_rft_sim.compare.decide import Difference, Verdict
-from bedrock_rft_sim.compare.resample import Estimate, Resampled
+from bedrock_rft_sim.compare.resample import Resampled
+from bedrock_rft_sim.stats.bootstrap import BootstrapInterval
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,10 @@ def _difference(difference: Difference, adjusted: float) -> dict[str, Any]:
 def _resampled(found: Resampled | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    estimates: Mapping[str, Estimate] = {
+    estimates: Mapping[str, BootstrapInterval] = {
         "gain": found.gain,
         "area": found.area,
         "rank_correlation": found.correlation,
         "probability_of_improvement": found.improvement,
     }
-    return {
-        name: {"value": each.value, "low": each.low, "high": each.high}
-        for name, each in estimates.items()
-    }
+    return {name: asdict(each) for name, each in estimates.items()}

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from bedrock_rft_sim.compare.axis import Series
+from bedrock_rft_sim.stats.bootstrap import block_length, block_sums, block_variance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,11 +92,6 @@ def half_window(count: int) -> int:
     return max(1, round(SMOOTHING * count) // 2)
 
 
-def block_length(count: int) -> int:
-    """Return the length of the moving blocks, which grows as the cube root of the series."""
-    return max(2, round(count ** (1 / 3)))
-
-
 def summarise(series: Series, *, top: float | None) -> Summary | None:
     """Return the curve in numbers, or None where it has no room to gain.
 
@@ -160,20 +156,7 @@ def kept_by_smoothing(count: int) -> float:
     import numpy as np
 
     kept = (np.eye(count) - smoother(count))[1:-1]
-    length = min(block_length(count - 2), count - 2)
-    total = np.concatenate([np.zeros((1, count)), np.cumsum(kept, axis=0)])
-    blocks = total[length:] - total[:-length]
-    return float(np.mean(np.sum(blocks**2, axis=1)) / length)
-
-
-def block_variance(residuals: Array) -> float:
-    """Return the variance of the noise, with the dependence between neighbours, from block sums."""
-    import numpy as np
-
-    length = min(block_length(len(residuals)), len(residuals))
-    total = np.concatenate([[0.0], np.cumsum(residuals)])
-    blocks = total[length:] - total[:-length]
-    return float(np.mean(blocks**2) / length)
+    return float(np.mean(np.sum(block_sums(kept) ** 2, axis=1)) / block_length(count - 2))
 
 
 def shared_noise(summaries: Sequence[Summary]) -> Array:

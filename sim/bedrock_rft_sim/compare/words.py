@@ -47,14 +47,15 @@ def of_metric(
     found: Sequence[Difference],
     adjusted: Sequence[float],
     *,
-    correlation: float,
+    correlation: float | None,
     margin: float,
 ) -> tuple[Verdict, str]:
     """Return the verdict on one metric and its reason."""
     assert a is not None
     assert b is not None
     moves = "level" not in (a.direction, b.direction)
-    if is_same(found) and not (moves and correlation < LEAST_CORRELATION):
+    agree = correlation is not None and correlation >= LEAST_CORRELATION
+    if is_same(found) and (agree or not moves):
         widest = max(difference.possible for difference in found)
         return "same shape", f"no difference above {widest:.2f} is left open, and {margin:g} counts"
     sure = surely_apart(found, adjusted)
@@ -69,7 +70,9 @@ def _apart(a: Side, b: Side) -> str:
     return f"both {a.direction}, not alike"
 
 
-def _doubt(a: Side, b: Side, found: Sequence[Difference], correlation: float, margin: float) -> str:
+def _doubt(
+    a: Side, b: Side, found: Sequence[Difference], correlation: float | None, margin: float
+) -> str:
     points = min(a.points, b.points)
     if points < LEAST_POINTS:
         return f"{points} points, and fewer than {LEAST_POINTS} never show the same shape"
@@ -78,7 +81,8 @@ def _doubt(a: Side, b: Side, found: Sequence[Difference], correlation: float, ma
     if 1 in (a.runs, b.runs) and max(a.runs, b.runs) < LEAST_SEEDS:
         return f"one run against {max(a.runs, b.runs)}: {LEAST_SEEDS} seeds are needed"
     if is_same(found):
-        return f"ends agree, but the smoothed curves' rank correlation is {correlation:.2f}"
+        known = "unknown: one is flat" if correlation is None else f"{correlation:.2f}"
+        return f"ends agree, but the smoothed curves' rank correlation is {known}"
     widest = max(difference.possible for difference in found)
     return f"a difference of {widest:.2f} is left open, and {margin:g} would count: add seeds"
 

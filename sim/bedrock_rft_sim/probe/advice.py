@@ -15,6 +15,7 @@ from bedrock_rft_sim.probe.lengths import P99_FACTOR
 from bedrock_rft_sim.probe.report import Advice, Level, ProbeReport
 from bedrock_rft_sim.recipe import Settings
 from bedrock_rft_sim.runs.metrics.signal import SUSPECT_SHARE
+from bedrock_rft_sim.stats.shares import percent
 
 UNSURE = "too few prompts to tell on which side of AWS's threshold this lies; probe more"
 THRESHOLDS = f"{sources.NOVA_RFT}; {sources.NOVA_MONITORING}; {sources.TEACHING}"
@@ -37,8 +38,8 @@ def advise(report: ProbeReport, settings: Settings) -> Iterator[Advice]:
 
 
 def _solved(solved: Share) -> Iterator[Advice]:
-    told = f"{_percent(solved.value)} of the samples were solved ({_interval(solved)})"
-    over = f"over {_percent(BASE_SUCCESS_MAX)} reinforcement fine-tuning is unnecessary"
+    told = f"{percent(solved.value)} of the samples were solved ({_interval(solved)})"
+    over = f"over {percent(BASE_SUCCESS_MAX)} reinforcement fine-tuning is unnecessary"
     if solved.low > BASE_SUCCESS_MAX:
         yield Advice(
             "stop", f"{told}: {over}; take harder prompts or a stricter reward", THRESHOLDS
@@ -49,8 +50,8 @@ def _solved(solved: Share) -> Iterator[Advice]:
 
 
 def _positive(positive: Share) -> Iterator[Advice]:
-    told = f"{_percent(positive.value)} of the samples were graded above 0 ({_interval(positive)})"
-    under = f"under {_percent(BASE_SUCCESS_MIN)} training struggles"
+    told = f"{percent(positive.value)} of the samples were graded above 0 ({_interval(positive)})"
+    under = f"under {percent(BASE_SUCCESS_MIN)} training struggles"
     if positive.value == 0 and positive.high < BASE_SUCCESS_MIN:
         words = f"{told}: nothing to reinforce; fine-tune on solved examples (SFT) first"
         yield Advice("stop", f"{words}, or see by `rft check` whether the reward reads answers at "
@@ -82,7 +83,7 @@ def _parsing(report: ProbeReport) -> Iterator[Advice]:
     failures = report.parse_failures
     if failures is not None and failures.value >= SUSPECT_SHARE:
         words = (
-            f"the reward found no answer in {_percent(failures.value)} of the samples; let the "
+            f"the reward found no answer in {percent(failures.value)} of the samples; let the "
             "prompt ask for the very format that the reward looks for"
         )
         yield Advice("warn", words, sources.BEST_PRACTICES)
@@ -93,7 +94,7 @@ def _cutting(report: ProbeReport) -> Iterator[Advice]:
     cut = report.cut
     if cut is not None and cut.value >= CUT_SHARE_HIGH:
         words = (
-            f"inferenceMaxTokens {report.max_tokens} cuts {_percent(cut.value)} of the "
+            f"inferenceMaxTokens {report.max_tokens} cuts {percent(cut.value)} of the "
             "answers; raise it, and probe again to learn how long they are"
         )
         yield Advice("warn", words, sources.SAMPLES)
@@ -112,12 +113,12 @@ def _groups(report: ProbeReport, settings: Settings) -> Iterator[Advice]:
     if chosen is None or largest is None or chosen.value >= MIXED_SHARE_LOW:
         return
     words = (
-        f"with trainingSamplePerPrompt {settings.samples_per_prompt} only {_percent(chosen.value)} "
+        f"with trainingSamplePerPrompt {settings.samples_per_prompt} only {percent(chosen.value)} "
         f"of the groups would be mixed, so in the others every advantage is 0"
     )
     if largest.value > 0 and largest.value >= MORE_MIXED * chosen.value:
         words += (
-            f"; with {max(report.mixed_groups)} it would be {_percent(largest.value)} "
+            f"; with {max(report.mixed_groups)} it would be {percent(largest.value)} "
             f"({_interval(largest)})"
         )
     yield Advice("warn", words, sources.TEACHING)
@@ -127,7 +128,7 @@ def _dead(report: ProbeReport) -> Iterator[Advice]:
     dead = report.dead
     if dead is not None and dead.value >= DEAD_SHARE_HIGH:
         words = (
-            f"{_percent(dead.value)} of the prompts got one grade in all of their "
+            f"{percent(dead.value)} of the prompts got one grade in all of their "
             f"{report.samples_per_prompt} samples{_ends(report)}; --filtered writes the data "
             "without them"
         )
@@ -137,13 +138,9 @@ def _dead(report: ProbeReport) -> Iterator[Advice]:
 def _ends(report: ProbeReport) -> str:
     if report.always is None or report.never is None:
         return ""
-    always, never = _percent(report.always.value), _percent(report.never.value)
+    always, never = percent(report.always.value), percent(report.never.value)
     return f" ({always} were always solved and {never} never)"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share == 0 or share >= 0.1 else f"{100 * share:.1f} %"  # noqa: PLR2004
-
-
 def _interval(estimate: Share) -> str:
-    return f"95 % interval {_percent(estimate.low)} to {_percent(estimate.high)}"
+    return f"95 % interval {percent(estimate.low)} to {percent(estimate.high)}"

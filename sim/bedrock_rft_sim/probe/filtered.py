@@ -18,9 +18,9 @@ from bedrock_rft_sim.data import Row, plan, read_records, row_from_record
 from bedrock_rft_sim.data.prepare.output import Output
 from bedrock_rft_sim.data.prepare.rows import DataRow
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.probe.intervals import unseen
 from bedrock_rft_sim.probe.report import DEAD, Kind, PromptResult
 from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.stats.shares import unseen
 
 OPERATION = "probe --filtered"
 REASONS: Mapping[Kind, str] = {

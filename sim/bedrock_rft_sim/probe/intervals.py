@@ -6,9 +6,7 @@ trials as its prompts are worth. How much they are worth is measured, and shrunk
 a prompt where few prompts tell: near 0 and 1 a few prompts that are always solved, or never, may
 well have been missed. Any other mean gets Student's interval.
 
-Sources: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 1927;
-Kish, "Survey Sampling", 1965 (design effect, effective sample size); Hanley and Lippman-Hand, "If
-nothing goes wrong, is everything all right?", JAMA 1983 (no event in n trials).
+Source: Kish, "Survey Sampling", 1965 (design effect, effective sample size).
 """
 
 from __future__ import annotations
@@ -16,15 +14,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
-from bedrock_rft_sim.compare.student import critical
+from bedrock_rft_sim.stats.shares import unseen, wilson
+from bedrock_rft_sim.stats.student import reach_of_mean
 
-LEVEL = 0.95
-Z = 1.959963984540054  # of the standard normal, at 97.5 %
 SHRINKAGE = 2.0
 """Prompts' worth of belief in the worst case: each prompt always or never solved."""
-UNITS_MIN = 2
-"""Fewer show no spread, hence no interval, of a number without bounds."""
 
 WILSON = "Wilson, over prompts"
 STUDENT = "Student's t over prompts"
@@ -49,22 +45,6 @@ class Share(Estimate):
     high: float
 
 
-def wilson(count: float, of: float) -> tuple[float, float]:
-    """Return Wilson's interval for a share of independent trials, which need not be whole."""
-    share = count / of
-    centre = share + Z * Z / (2 * of)
-    spread = Z * math.sqrt(share * (1 - share) / of + Z * Z / (4 * of * of))
-    scale = 1 + Z * Z / of
-    low = 0.0 if count == 0 else max(0.0, (centre - spread) / scale)
-    high = 1.0 if count == of else min(1.0, (centre + spread) / scale)
-    return low, high
-
-
-def unseen(trials: int) -> float:
-    """Return the largest share that 95 % certainly would have shown once in so many trials."""
-    return float(1 - (1 - LEVEL) ** (1 / trials))
-
-
 def share_of_prompts(count: int, of: int) -> Share | None:
     """Return the share of prompts that have a property; None where there is no prompt."""
     return share_over_prompts([1.0] * count + [0.0] * (of - count)) if of else None
@@ -72,7 +52,7 @@ def share_of_prompts(count: int, of: int) -> Share | None:
 
 def share_over_prompts(values_P: Sequence[float]) -> Share:
     """Return the mean of one share, from 0 to 1, per prompt."""
-    value = math.fsum(values_P) / len(values_P)
+    value = fmean(values_P)
     if all(each == values_P[0] for each in values_P) and value in (0.0, 1.0):
         missed = unseen(len(values_P))
         return Share(value, *((0.0, missed) if value == 0 else (1 - missed, 1.0)), method=WILSON)
@@ -85,7 +65,7 @@ def effective_trials(values_P: Sequence[float], mean: float) -> float:
     prompts = len(values_P)
     worst = mean * (1 - mean)
     spread = math.fsum((each - mean) ** 2 for each in values_P) / max(prompts - 1, 1)
-    ratio = min(1.0, spread / worst) if prompts >= UNITS_MIN else 1.0
+    ratio = min(1.0, spread / worst) if prompts > 1 else 1.0
     telling = min(sum(each > 0 for each in values_P), sum(each < 1 for each in values_P))
     return prompts * (telling + SHRINKAGE) / (telling * ratio + SHRINKAGE)
 
@@ -95,7 +75,7 @@ def mean_within(values_P: Sequence[float], low: float, high: float) -> Share:
     width = high - low
     scaled = [min(max((each - low) / width, 0.0), 1.0) for each in values_P]
     found = share_over_prompts(scaled)
-    value = math.fsum(values_P) / len(values_P)
+    value = fmean(values_P)
     return Share(value, low + width * found.low, low + width * found.high, found.method)
 
 
@@ -107,10 +87,7 @@ def mean_over_prompts(values_P: Sequence[float]) -> Estimate | None:
     """
     if not values_P:
         return None
-    count = len(values_P)
-    value = math.fsum(values_P) / count
-    if count < UNITS_MIN:
+    value, reach = fmean(values_P), reach_of_mean(values_P)
+    if reach is None:
         return Estimate(value, None, None, NO_INTERVAL)
-    variance = math.fsum((each - value) ** 2 for each in values_P) / (count - 1)
-    reach = critical((1 - LEVEL) / 2, count - 1) * math.sqrt(variance / count)
     return Estimate(value, max(0.0, value - reach), value + reach, STUDENT)

@@ -15,16 +15,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bedrock_rft_sim.probe.intervals import (
-    LEVEL,
     Estimate,
     Share,
     effective_trials,
     mean_over_prompts,
     mean_within,
     share_over_prompts,
-    wilson,
 )
 from bedrock_rft_sim.probe.sample import ProbeSample
+from bedrock_rft_sim.stats.shares import percentile, rank_at, wilson
+from bedrock_rft_sim.stats.student import TAIL
 
 Holds = Callable[[ProbeSample], bool]
 
@@ -111,12 +111,12 @@ def _mean(known_P: Sequence[Sequence[ProbeSample]], *, limit: int, any_cut: bool
 def _percentile(known_P: Sequence[Sequence[ProbeSample]], percent: int) -> Length:
     """Return the percentile, with the answers that bound the true one; cut ones come last."""
     ordered = sorted((s for samples in known_P for s in samples), key=_by_length)
-    found = ordered[_rank(percent / 100, len(ordered))]
+    found = ordered[rank_at(percent / 100, len(ordered))]
     low, high = _shares_below(known_P, found, percent / 100)
-    top = None if high is None else ordered[_rank(high, len(ordered))]
+    top = None if high is None else ordered[rank_at(high, len(ordered))]
     return Length(
         value=found.tokens or 0,
-        low=None if low is None else ordered[_rank(low, len(ordered))].tokens,
+        low=None if low is None else ordered[rank_at(low, len(ordered))].tokens,
         high=None if top is None or _was_cut(top) else top.tokens,
         method=ORDERED,
         at_least=_was_cut(found),
@@ -139,28 +139,18 @@ def _shares_below(
     mean = math.fsum(below_P) / len(below_P)
     trials = effective_trials(below_P, mean) if 0 < mean < 1 else float(len(known_P))
     low, high = wilson(share * trials, trials)
-    tail = (1 - LEVEL) / 2
-    return (None if (1 - share) ** trials > tail else low), (None if share**trials > tail else high)
+    return (None if (1 - share) ** trials > TAIL else low), (None if share**trials > TAIL else high)
 
 
 def _by_length(sample: ProbeSample) -> tuple[bool, int]:
     return _was_cut(sample), sample.tokens or 0
 
 
-def percentile(values: Sequence[int], percent: int) -> int:
-    """Return the smallest value with at least that share of all values at or below it."""
-    return sorted(values)[_rank(percent / 100, len(values))]
-
-
-def _rank(share: float, of: int) -> int:
-    return min(of - 1, max(0, math.ceil(round(share * of, 9)) - 1))
-
-
 def _truncation(
     known_P: Sequence[Sequence[ProbeSample]], *, limit: int, any_cut: bool
 ) -> tuple[Truncation, ...]:
     tokens = [s.tokens or 0 for samples in known_P for s in samples]
-    advised = P99_FACTOR * percentile(tokens, 99)
+    advised = P99_FACTOR * percentile(tokens, 0.99)
     beyond = min((c for c in CANDIDATES if c > max(tokens)), default=max(tokens))
     inside = [c for c in CANDIDATES if min(tokens) <= c <= beyond]
     candidates = sorted({*inside, limit, advised})

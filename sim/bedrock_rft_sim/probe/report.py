@@ -25,11 +25,12 @@ from bedrock_rft_sim.probe.intervals import (
     share_of_prompts,
     share_over_prompts,
 )
-from bedrock_rft_sim.probe.lengths import Lengths, cut_share, lengths_of, percentile
+from bedrock_rft_sim.probe.lengths import Lengths, cut_share, lengths_of
 from bedrock_rft_sim.probe.mixed import MixedGroups
 from bedrock_rft_sim.probe.sample import ProbeSample
 from bedrock_rft_sim.recipe import Settings
 from bedrock_rft_sim.runs.metrics.step import ANSWER_FOUND
+from bedrock_rft_sim.stats.shares import percentile
 
 SCHEMA_VERSION = 2
 GROUP_SIZES = range(2, 17)
@@ -268,7 +269,7 @@ def _bin(solved: int, samples: int) -> str:
 def _prompt_tokens_p99(graded_P: Sequence[Sequence[ProbeSample]]) -> int | None:
     known = [group[0].prompt_tokens for group in graded_P]
     counts = [tokens for tokens in known if tokens is not None]
-    return percentile(counts, 99) if counts else None
+    return percentile(counts, 0.99) if counts else None
 
 
 def _grader_seconds(graded_P: Sequence[Sequence[ProbeSample]]) -> Estimate | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.probe.intervals import LEVEL
+from bedrock_rft_sim.stats.student import TAIL
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +42,5 @@ def bounds(values: Any) -> tuple[float, float]:
     """Return the interval that holds 95 % of the values, its ends among them."""
     import numpy as np
 
-    tail = (1 - LEVEL) / 2
-    low = np.quantile(values, tail, method="lower")
-    return float(low), float(np.quantile(values, 1 - tail, method="higher"))
+    low = np.quantile(values, TAIL, method="lower")
+    return float(low), float(np.quantile(values, 1 - TAIL, method="higher"))

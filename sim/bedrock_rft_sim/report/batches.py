@@ -15,10 +15,10 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Final
 
 from bedrock_rft_sim.data import Row
-from bedrock_rft_sim.diagnosis.verdicts.evidence import mean
 from bedrock_rft_sim.report.events import EventForm, sample_id
 from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.runs.rollouts import Rollout, groups
@@ -93,7 +93,7 @@ def pack(
         answers=len(usable),
         kept=content["kept"],
         packed=packed,
-        looping=mean(float(loops(r.text)) for r in usable) if usable else 0.0,
+        looping=fmean(float(loops(r.text)) for r in usable) if usable else 0.0,
         components=frozenset(
             str(c.get("name")) for r in usable for c in _entries(r) if c.get("type") == "Reward"
         ),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bedrock_rft_sim.recipe.wording import Plain
+from bedrock_rft_sim.stats.ranks import permutation_p, spearman
 from bedrock_rft_sim.sweep.behaviour import Behaviour, behaviour
 from bedrock_rft_sim.sweep.effects import Effect, Row, at_level, level_effect, p_words
 from bedrock_rft_sim.sweep.file import Axis
@@ -127,9 +128,10 @@ def find_search_axis(axis: Axis, rows: Sequence[Row], base: Mapping[str, Plain])
 def _correlation(pairs: Sequence[tuple[float, float]]) -> str:
     if len(pairs) < LEAST_TRIALS:
         return f"cannot tell: {len(pairs)} finished trials with a number, {LEAST_TRIALS} are needed"
-    from bedrock_rft_sim.sweep.permutation import rank_correlation
-
-    rho, p_value = rank_correlation(pairs)
+    values, means = zip(*pairs, strict=True)
+    rho, p_value = spearman(values, means), permutation_p(values, means)
+    if rho is None or p_value is None:
+        return f"cannot tell: the values or the results of all {len(pairs)} settings are the same"
     told = f"rank correlation {rho:+.2f} over {len(pairs)} settings, {p_words(p_value)}, {ADAPTIVE}"
     if p_value >= ALPHA:
         return f"cannot tell which direction helps ({told})"

@@ -13,11 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from bedrock_rft_sim.compare.student import critical, upper_tail
+from bedrock_rft_sim.stats.student import TAIL, critical, upper_tail
 from bedrock_rft_sim.sweep.outcome import Outcome
 from bedrock_rft_sim.sweep.settings import Changes
 
-TAIL: Final = 0.025
 LEAST_SEEDS: Final = 2
 SMALLEST_P: Final = 0.001
 """Assumed: no handful of seeds justifies a smaller number."""

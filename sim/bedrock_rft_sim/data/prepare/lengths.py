@@ -18,6 +18,7 @@ from typing import Any
 from bedrock_rft_sim.data.prepare.rows import reference_text
 from bedrock_rft_sim.data.tokens import ChatTokenizer
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.stats.shares import percentile
 
 PROMPT_FACTOR = 2
 ANSWER_FACTOR = 3
@@ -40,12 +41,11 @@ def spread(lengths: Sequence[int]) -> LengthSummary | None:
     """Return the summary; None of nothing."""
     if not lengths:
         return None
-    ordered = sorted(lengths)
     return LengthSummary(
-        shortest=ordered[0],
-        median=statistics.median(ordered),
-        p99=ordered[-(-99 * len(ordered) // 100) - 1],
-        longest=ordered[-1],
+        shortest=min(lengths),
+        median=statistics.median(lengths),
+        p99=percentile(lengths, 0.99),
+        longest=max(lengths),
     )
 
 

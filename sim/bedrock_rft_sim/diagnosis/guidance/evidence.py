@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.probe.lengths import percentile
 from bedrock_rft_sim.runs import RunFolder, disk
+from bedrock_rft_sim.stats.shares import mean, percentile
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _of_run(path: Path) -> Evidence:
     mixed = _mean(lines, "local_groups_mixed")
     return Evidence(
         source=f"run {folder.name}",
-        answer_tokens_p99=percentile(lengths, 99) if lengths else None,
+        answer_tokens_p99=percentile(lengths, 0.99) if lengths else None,
         cut_share=_mean(lines, "local_truncated_share"),
         limit=settings["inference_max_tokens"]["value"],
         mixed_groups={} if mixed is None else {group: mixed},
@@ -89,5 +89,4 @@ def _of_run(path: Path) -> Evidence:
 
 
 def _mean(lines: list[dict[str, Any]], name: str) -> float | None:
-    values = [line[name] for line in lines if name in line]
-    return sum(values) / len(values) if values else None
+    return mean(line[name] for line in lines if name in line)

@@ -16,9 +16,10 @@ from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data
 from bedrock_rft_sim.diagnosis.guidance.evidence import Evidence
 from bedrock_rft_sim.diagnosis.guidance.remark import Remark
-from bedrock_rft_sim.probe.lengths import P99_FACTOR, percentile
+from bedrock_rft_sim.probe.lengths import P99_FACTOR
 from bedrock_rft_sim.recipe import Recipe, Settings
 from bedrock_rft_sim.recipe.dialects import DIALECTS, bedrock, openai
+from bedrock_rft_sim.stats.shares import percentile
 
 NAMES = {"bedrock": bedrock.HYPERPARAMETERS, "openai": openai.HYPERPARAMETERS}
 
@@ -198,7 +199,7 @@ def _mixed(evidence: Evidence | None, group: int) -> str | None:
 
 def _prompt_length(recipe: Recipe, data: Data) -> Remark:
     limit = recipe.settings.max_prompt_length
-    p99 = percentile(data.prompt_tokens, 99)
+    p99 = percentile(data.prompt_tokens, 0.99)
     dropped = sum(tokens > limit for tokens in data.prompt_tokens)
     seen = f"{dropped} of {len(data.prompt_tokens)} prompts are longer and would be dropped"
     return Remark(

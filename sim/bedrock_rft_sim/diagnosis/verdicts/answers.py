@@ -6,19 +6,13 @@ design of the metric table (`bedrock_rft_sim.contract.metrics`) for truncation a
 
 from __future__ import annotations
 
+from statistics import fmean, median
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.verdicts.evidence import (
-    STEPS_MIN,
-    Evidence,
-    ends,
-    mean,
-    median,
-    percent,
-    values_of,
-)
+from bedrock_rft_sim.diagnosis.verdicts.evidence import STEPS_MIN, Evidence, ends, values_of
 from bedrock_rft_sim.diagnosis.verdicts.verdict import Verdict, clear, unknown
 from bedrock_rft_sim.runs.metrics.signal import SUSPECT_SHARE
+from bedrock_rft_sim.stats.shares import percent
 
 EXPLOSION_FACTOR: Final = 2.0
 """Assumed: answers at the end this many times as long as at first."""
@@ -38,7 +32,7 @@ def length_explosion(evidence: Evidence) -> Verdict:
     values = values_of(points)
     if len(values) < STEPS_MIN:
         return unknown(rule, f"{len(values)} training steps; {STEPS_MIN} are needed.")
-    first, last = (mean(part) for part in ends(values))
+    first, last = (fmean(part) for part in ends(values))
     numbers = {"first_fifth": first, "last_fifth": last}
     found = []
     if last >= EXPLOSION_FACTOR * first:
@@ -55,7 +49,7 @@ def length_explosion(evidence: Evidence) -> Verdict:
             "the steps before."
         )
     loops = [share for _, share in sorted(evidence.looping.items())]
-    ending = mean(ends(loops)[1]) if loops else 0.0
+    ending = fmean(ends(loops)[1]) if loops else 0.0
     if ending >= LOOPING_SHARE:
         numbers["looping"] = ending
         found.append(f"{percent(ending)} of the last answers end by repeating themselves.")
@@ -77,7 +71,7 @@ def truncated_answers(evidence: Evidence) -> Verdict:
     cut = values_of(evidence.points("local_truncated_share"))
     if not cut:
         return unknown(rule, "How answers ended was not recorded.")
-    first, last = (mean(part) for part in ends(cut))
+    first, last = (fmean(part) for part in ends(cut))
     limit = evidence.inference_max_tokens
     at = "inferenceMaxTokens" + (f" ({limit:,})" if limit else "")
     says = f"{percent(last)} of the last answers were cut at {at}, {percent(first)} of the first."
@@ -102,7 +96,7 @@ def parse_failures(evidence: Evidence) -> Verdict:
             rule,
             "The reward does not say whether it found an answer (a Metric named answer_found).",
         )
-    first, last = (mean(part) for part in ends(failed))
+    first, last = (fmean(part) for part in ends(failed))
     says = f"The reward found no answer in {percent(last)} of the last rollouts ({percent(first)} "
     says += "of the first)."
     numbers = {"first_fifth": first, "last_fifth": last}

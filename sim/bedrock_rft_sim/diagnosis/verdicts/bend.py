@@ -13,9 +13,10 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.verdicts.evidence import mean, noise
+from bedrock_rft_sim.diagnosis.verdicts.evidence import noise
 
 BINS: Final = 50
 """Long runs are averaged down to this many points first."""
@@ -68,8 +69,8 @@ def find_bend(values: Sequence[float]) -> Bend:
         before=start,
         level=start + slope * place,
         strength=explained / spread if spread else math.inf,
-        rises=mean(float(rise > 0) for _, _, rise, _ in again),
-        ends_early=mean(float(found < LAST_QUARTER * last) for found in places),
+        rises=fmean(float(rise > 0) for _, _, rise, _ in again),
+        ends_early=fmean(float(found < LAST_QUARTER * last) for found in places),
     )
 
 
@@ -77,7 +78,7 @@ def _binned(values: Sequence[float]) -> list[float]:
     if len(values) <= BINS:
         return list(values)
     edges = [round(index * len(values) / BINS) for index in range(BINS + 1)]
-    return [mean(values[a:b]) for a, b in itertools.pairwise(edges)]
+    return [fmean(values[a:b]) for a, b in itertools.pairwise(edges)]
 
 
 def _fit(y: Sequence[float]) -> tuple[int, float, float, float]:

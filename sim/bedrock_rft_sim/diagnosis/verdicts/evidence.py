@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, Final, TypeGuard
 
 Points = list[tuple[int, float]]
@@ -67,19 +68,6 @@ def values_of(points: Points) -> list[float]:
     return [value for _, value in points]
 
 
-def mean(values: Iterable[float]) -> float:
-    """Return the mean of at least one value."""
-    listed = list(values)
-    return math.fsum(listed) / len(listed)
-
-
-def median(values: Sequence[float]) -> float:
-    """Return the middle of at least one value."""
-    ordered = sorted(values)
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
-
-
 def ends(values: Sequence[float]) -> tuple[list[float], list[float]]:
     """Return the first and the last fifth of the values, at least one each."""
     size = max(1, len(values) // END_SHARE)
@@ -89,12 +77,4 @@ def ends(values: Sequence[float]) -> tuple[list[float], list[float]]:
 def noise(values: Sequence[float]) -> float:
     """Return the step-to-step standard deviation, free of any slow trend (von Neumann)."""
     jumps = [(b - a) ** 2 for a, b in itertools.pairwise(values)]
-    return math.sqrt(mean(jumps) / 2) if jumps else 0.0
-
-
-def percent(share: float) -> str:
-    """Whole percents; a decimal under 10, so that a small share never reads as 0 %."""
-    value = 100 * share
-    if 0 < value < 0.1:  # noqa: PLR2004
-        return "under 0.1 %"
-    return f"{value:.1f} %" if 0 < value < 10 else f"{value:.0f} %"  # noqa: PLR2004
+    return math.sqrt(fmean(jumps) / 2) if jumps else 0.0

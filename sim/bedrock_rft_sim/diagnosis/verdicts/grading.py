@@ -6,16 +6,12 @@ retries, cold starts).
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.verdicts.evidence import (
-    Evidence,
-    is_number,
-    mean,
-    percent,
-    values_of,
-)
+from bedrock_rft_sim.diagnosis.verdicts.evidence import Evidence, is_number, values_of
 from bedrock_rft_sim.diagnosis.verdicts.verdict import Verdict, clear, unknown
+from bedrock_rft_sim.stats.shares import percent
 
 NEAR_TIMEOUT: Final = 0.5
 """Assumed: an event that took this share of the timeout is too near to it."""
@@ -56,7 +52,7 @@ def grader_latency(evidence: Evidence) -> Verdict:
     if not slowest:
         return unknown(rule, "No invocation of the reward was timed.")
     medians = values_of(evidence.points("local_grader_latency_p50_s")) or slowest
-    longest, typical = max(slowest), mean(medians)
+    longest, typical = max(slowest), fmean(medians)
     share = _share_of_time(evidence)
     numbers = {"longest_s": longest, "p50_s": typical}
     says = f"An event took {_time(typical)} in the middle and {_time(longest)} at most"

@@ -6,10 +6,11 @@ It adds no judgement of its own: the headline counts what the rules said.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from statistics import fmean
 from typing import Final
 
 from bedrock_rft_sim.diagnosis.verdicts import answers, grading, policy, reward, signal
-from bedrock_rft_sim.diagnosis.verdicts.evidence import Evidence, ends, mean, values_of
+from bedrock_rft_sim.diagnosis.verdicts.evidence import Evidence, ends, values_of
 from bedrock_rft_sim.diagnosis.verdicts.verdict import ORDER, Verdict
 
 Rule = Callable[[Evidence], Verdict]
@@ -62,6 +63,6 @@ def _course(evidence: Evidence) -> str:
     if len(validation) > 1:
         return f"Validation reward {validation[0]:.3f} → {validation[-1]:.3f}."
     if training:
-        first, last = (mean(part) for part in ends(training))
+        first, last = (fmean(part) for part in ends(training))
         return f"Training reward {first:.3f} → {last:.3f}."
     return "No training step was recorded."

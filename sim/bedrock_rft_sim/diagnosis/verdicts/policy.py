@@ -6,19 +6,12 @@ is ignored; the gradient norm keeps in a band, spikes mean instability).
 
 from __future__ import annotations
 
+from statistics import fmean, median
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.verdicts.evidence import (
-    STEPS_MIN,
-    Evidence,
-    ends,
-    mean,
-    median,
-    noise,
-    percent,
-    values_of,
-)
+from bedrock_rft_sim.diagnosis.verdicts.evidence import STEPS_MIN, Evidence, ends, noise, values_of
 from bedrock_rft_sim.diagnosis.verdicts.verdict import Verdict, clear, unknown
+from bedrock_rft_sim.stats.shares import percent
 
 COLLAPSED_NATS: Final = 0.01
 """Assumed: below this the policy gives nearly always the same answer."""
@@ -37,13 +30,13 @@ def entropy_collapse(evidence: Evidence) -> Verdict:
     values = values_of(evidence.points("actor_entropy"))
     if len(values) < STEPS_MIN:
         return _too_few(rule, values)
-    first, last = (mean(part) for part in ends(values))
+    first, last = (fmean(part) for part in ends(values))
     numbers = {"first_fifth": first, "last_fifth": last}
     says = f"Policy entropy: {first:.3f} nats at first, {last:.3f} at the end."
     if last >= COLLAPSED_NATS and last >= COLLAPSED_SHARE * first:
         return clear(rule, says, **numbers)
     reward = values_of(evidence.points("critic_rewards_mean"))
-    earned = f" Training reward there: {mean(ends(reward)[1]):.3f}." if reward else ""
+    earned = f" Training reward there: {fmean(ends(reward)[1]):.3f}." if reward else ""
     return Verdict(
         rule,
         "warning",
@@ -62,8 +55,8 @@ def entropy_stuck(evidence: Evidence) -> Verdict:
     reward = values_of(evidence.points("critic_rewards_mean"))
     if min(len(entropy), len(reward)) < STEPS_MIN:
         return _too_few(rule, entropy)
-    first, last = (mean(part) for part in ends(entropy))
-    before, after = (mean(part) for part in ends(reward))
+    first, last = (fmean(part) for part in ends(entropy))
+    before, after = (fmean(part) for part in ends(reward))
     change = abs(last - first) / first if first else 0.0
     gain = after - before
     numbers = {"change": change, "first_fifth": first, "reward_gain": gain}

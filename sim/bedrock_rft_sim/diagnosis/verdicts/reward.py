@@ -7,6 +7,7 @@ RFT monitoring (stuck under 0.15: rethink); Amazon Bedrock best-practices blog (
 from __future__ import annotations
 
 import math
+from statistics import fmean
 from typing import Final
 
 from bedrock_rft_sim.diagnosis.verdicts.bend import find_bend
@@ -15,12 +16,11 @@ from bedrock_rft_sim.diagnosis.verdicts.evidence import (
     Evidence,
     Points,
     ends,
-    mean,
     noise,
-    percent,
     values_of,
 )
 from bedrock_rft_sim.diagnosis.verdicts.verdict import Verdict, clear, unknown
+from bedrock_rft_sim.stats.shares import percent
 
 PLATEAU_SURE: Final = 0.80
 """Assumed: this share of resamples must bend before the last quarter."""
@@ -100,7 +100,7 @@ def _validation_change(evidence: Evidence, step: int) -> tuple[float, float] | N
 
 
 def _never_rose(rule: str, points: Points) -> Verdict:
-    first, last = (mean(part) for part in ends(values_of(points)))
+    first, last = (fmean(part) for part in ends(values_of(points)))
     numbers = {"first_fifth": first, "last_fifth": last}
     stuck = last < STUCK_REWARD
     says = f"The reward did not rise beyond its own noise: {first:.3f} at first, {last:.3f} last."
@@ -124,7 +124,7 @@ def reward_falling(evidence: Evidence) -> Verdict:
         return _too_few(rule, points)
     values = values_of(points)
     size = max(1, len(values) // 5)
-    means = [mean(values[at : at + size]) for at in range(len(values) - size + 1)]
+    means = [fmean(values[at : at + size]) for at in range(len(values) - size + 1)]
     best, last = max(means), means[-1]
     peak = points[means.index(best) + size // 2][0]
     fall, error = best - last, noise(values) * math.sqrt(2 / size)
@@ -149,7 +149,7 @@ def validation_parts(evidence: Evidence) -> Verdict:
     validation = evidence.points("validation_rewards_mean")
     if not training or len(validation) < 2:  # noqa: PLR2004
         return unknown(rule, "Fewer than two validations were recorded.")
-    end = mean(ends(values_of(training))[1])
+    end = fmean(ends(values_of(training))[1])
     last, best = validation[-1][1], max(values_of(validation))
     gap, fall = end - last, best - last
     numbers = {"training": end, "validation": last, "gap": gap, "best_validation": best}
@@ -207,7 +207,7 @@ def _movements(evidence: Evidence) -> dict[str, tuple[float, float]]:
     found = {}
     for name, values in series.items():
         if len(values) >= STEPS_MIN:
-            first, last = (mean(part) for part in ends(values))
+            first, last = (fmean(part) for part in ends(values))
             found[name] = (last - first, last)
     return found
 

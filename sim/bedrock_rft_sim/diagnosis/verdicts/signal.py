@@ -9,19 +9,14 @@ first, under 5 % positive rollouts it struggles).
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Final
 
 from bedrock_rft_sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN
-from bedrock_rft_sim.diagnosis.verdicts.evidence import (
-    Evidence,
-    ends,
-    is_number,
-    mean,
-    percent,
-    values_of,
-)
+from bedrock_rft_sim.diagnosis.verdicts.evidence import Evidence, ends, is_number, values_of
 from bedrock_rft_sim.diagnosis.verdicts.verdict import Verdict, clear, unknown
 from bedrock_rft_sim.runs.metrics import learning_signal
+from bedrock_rft_sim.stats.shares import percent
 
 BASE_STEPS: Final = 3
 """Assumed: the first three steps still show the base model."""
@@ -39,7 +34,7 @@ def no_learning_signal(evidence: Evidence) -> Verdict:
         {name: value for name, value in line.items() if is_number(value)} for line in evidence.lines
     ]
     words = learning_signal(numbers_only)
-    numbers = {"mixed_groups": mean(mixed)}
+    numbers = {"mixed_groups": fmean(mixed)}
     if words.ok:
         return clear(rule, words.words, **numbers)
     says, _, remedy = words.words.partition(" Next: ")
@@ -52,7 +47,7 @@ def signal_dried_up(evidence: Evidence) -> Verdict:
     mixed = values_of(evidence.points("local_groups_mixed"))
     if len(mixed) < 2 * BASE_STEPS:
         return unknown(rule, "Too few steps to compare the beginning with the end.")
-    first, last = (mean(part) for part in ends(mixed))
+    first, last = (fmean(part) for part in ends(mixed))
     numbers = {"first_fifth": first, "last_fifth": last}
     says = f"Groups with unequal grades: {percent(first)} at first, {percent(last)} at the end."
     if last >= DRIED_UP_SHARE or first < DRIED_UP_SHARE:
@@ -93,7 +88,7 @@ def base_model_hopeless(evidence: Evidence) -> Verdict:
         return unknown(rule, "The share of rollouts graded above 0 was not recorded.")
     if min(low) < 0:
         return unknown(rule, "Grades below 0 were given, so a grade of 0 is no failure.")
-    base, later = mean(positive[:BASE_STEPS]), mean(ends(positive)[1])
+    base, later = fmean(positive[:BASE_STEPS]), fmean(ends(positive)[1])
     numbers = {"base": base, "last_fifth": later}
     says = f"{percent(base)} of the first rollouts were graded above 0"
     if base >= BASE_SUCCESS_MIN:
@@ -118,7 +113,7 @@ def _base_reward(evidence: Evidence) -> float | None:
     span = evidence.reward_range()
     if not rewards or span is None:
         return None
-    return (mean(rewards[:BASE_STEPS]) - span[0]) / (span[1] - span[0])
+    return (fmean(rewards[:BASE_STEPS]) - span[0]) / (span[1] - span[0])
 
 
 def _sentence(words: str) -> str:

@@ -18,6 +18,7 @@ from bedrock_rft_sim.grader.audit.bench import Bench
 from bedrock_rft_sim.grader.audit.findings import Finding
 from bedrock_rft_sim.grader.profiles import build_event, encode_event
 from bedrock_rft_sim.grader.records import Invocation, Sample
+from bedrock_rft_sim.stats.shares import percentile
 
 ONE_PROCESSOR_MB = 1769
 BYTES_PER_TOKEN = 4  # assumed, for an answer of the greatest length
@@ -107,7 +108,7 @@ def measure(
     limits = bench.grader.limits
     size = limits.samples_per_event
     full = [call for call in calls if call.samples == size] or list(calls)
-    times = sorted(call.duration_s for call in full)
+    times = [call.duration_s for call in full]
     per_step = math.ceil(workload.rollouts_per_step / size) if workload else None
     invocations = None
     if workload is not None and per_step is not None:
@@ -118,9 +119,9 @@ def measure(
     return Cost(
         events=len(times),
         samples_per_event=size,
-        p50_s=_percentile(times, 0.5),
-        p95_s=_percentile(times, 0.95),
-        max_s=times[-1] if times else None,
+        p50_s=percentile(times, 0.5) if times else None,
+        p95_s=percentile(times, 0.95) if times else None,
+        max_s=max(times, default=None),
         cold_start_s=max((call.init_s for call in calls if call.init_s), default=None),
         slowest_alone_s=slowest_alone_s,
         max_memory_mb=max(
@@ -185,8 +186,3 @@ def _largest_event(
 def _bytes(bench: Bench, sample: Sample) -> int:
     event = build_event([sample], profile=bench.profile, wrap_string_as_text=bench.wrap)
     return len(encode_event(event))
-
-
-def _percentile(times: Sequence[float], share: float) -> float | None:
-    """The smallest time that at least this share of the events does not exceed."""
-    return times[max(0, math.ceil(share * len(times)) - 1)] if times else None

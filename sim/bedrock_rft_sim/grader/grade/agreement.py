@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bedrock_rft_sim.grader.grade.rank import spearman
+from bedrock_rft_sim.stats.ranks import spearman
 
 EQUAL_WITHIN = 1e-9
 SHOWN_DIFFERENCES = 10

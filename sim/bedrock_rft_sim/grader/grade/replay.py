@@ -15,6 +15,7 @@ from typing import Any
 
 from bedrock_rft_sim.runs.metrics import step_metrics
 from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages, groups
+from bedrock_rft_sim.stats.shares import mean, weighted_mean
 
 SHARES = ("mixed", "all_right", "all_wrong")
 
@@ -108,8 +109,8 @@ def step_change(rollouts: Sequence[Rollout], scores: Sequence[float | None]) -> 
         rollouts=len(old),
         recorded=_side(old),
         new=_side(new),
-        advantage_change=_mean([abs(after - before) for before, after in pairs]),
-        flipped_share=_mean([before < 0 < after or after < 0 < before for before, after in pairs]),
+        advantage_change=mean([abs(after - before) for before, after in pairs]),
+        flipped_share=mean([before < 0 < after or after < 0 < before for before, after in pairs]),
     )
 
 
@@ -125,8 +126,8 @@ def validation_change(
     return ValidationChange(
         step=rollouts[0].step,
         answers=len(pairs),
-        recorded_mean=_mean([before for before, _ in pairs]),
-        new_mean=_mean([after for _, after in pairs]),
+        recorded_mean=mean([before for before, _ in pairs]),
+        new_mean=mean([after for _, after in pairs]),
     )
 
 
@@ -145,10 +146,6 @@ def _side(rollouts: Sequence[Rollout]) -> Side | None:
     values = step_metrics(rollouts, step=step, total_steps=step)
     shares = {name: values[f"local_groups_{name}"] for name in SHARES}
     return Side(values["critic_rewards_mean"], **shares)
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
 
 
 def _step_json(step: StepChange) -> dict[str, Any]:
@@ -192,8 +189,8 @@ def _weighted(
     steps: Sequence[StepChange], weight: Callable[[StepChange], int]
 ) -> Callable[[Callable[..., float | None]], float | None]:
     def mean(value: Callable[..., float | None]) -> float | None:
-        known = [(found, weight(step)) for step in steps if (found := value(step)) is not None]
-        total = sum(count for _, count in known)
-        return sum(found * count for found, count in known) / total if total else None
+        return weighted_mean(
+            (found, weight(step)) for step in steps if (found := value(step)) is not None
+        )
 
     return mean

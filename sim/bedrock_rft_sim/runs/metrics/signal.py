@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bedrock_rft_sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN
+from bedrock_rft_sim.stats.shares import mean, percent
 
 WEAK_SHARE = 0.05
 """Below this share of mixed groups a run is told that it hardly had a signal."""
@@ -41,7 +42,7 @@ def learning_signal(lines: Iterable[Mapping[str, Any]]) -> Verdict:
         return Verdict(ok=False, words="No training step was recorded, so no learning signal.")
     mixed = _mean(trained, "local_groups_mixed") or 0.0
     if mixed >= WEAK_SHARE and not _hopeless(trained):
-        words = f"Learning signal: {_percent(mixed)} of the groups held answers of unequal grades."
+        words = f"Learning signal: {percent(mixed)} of the groups held answers of unequal grades."
         return Verdict(ok=True, words=words)
     head = _nothing(trained) if mixed == 0 else _hardly(trained, mixed)
     return Verdict(ok=False, words=" ".join([head, *_causes(trained), _next(trained)]))
@@ -52,7 +53,7 @@ def _nothing(lines: Lines) -> str:
     effect = "so every advantage was 0 and nothing pushed the policy anywhere."
     if low is not None and low == high:
         return f"No learning signal: every one of {_count(lines)} was graded {low:g}, {effect}"
-    right = _percent(_mean(lines, "local_groups_all_right") or 0.0)
+    right = percent(_mean(lines, "local_groups_all_right") or 0.0)
     return (
         "No learning signal: within each group all answers got the same grade "
         f"({right} of the groups above 0), {effect}"
@@ -76,12 +77,12 @@ def _positive(lines: Lines) -> float | None:
 def _hardly(lines: Lines, mixed: float) -> str:
     if mixed >= WEAK_SHARE:
         return (
-            f"No learning signal to speak of: only {_percent(_positive(lines) or 0.0)} of the last "
-            f"rollouts were graded above 0 (under {_percent(HOPELESS_SHARE)} training struggles), "
-            f"and in {_percent(1 - mixed)} of the groups every advantage was 0."
+            f"No learning signal to speak of: only {percent(_positive(lines) or 0.0)} of the last "
+            f"rollouts were graded above 0 (under {percent(HOPELESS_SHARE)} training struggles), "
+            f"and in {percent(1 - mixed)} of the groups every advantage was 0."
         )
     return (
-        f"Hardly any learning signal: only {_percent(mixed)} of the groups held answers of unequal "
+        f"Hardly any learning signal: only {percent(mixed)} of the groups held answers of unequal "
         "grades; in all others every advantage was 0."
     )
 
@@ -97,10 +98,10 @@ def _causes(lines: Lines) -> list[str]:
     causes = []
     if failures is not None and failures >= SUSPECT_SHARE:
         causes.append(
-            f"The grader found no answer in {_percent(failures)} of the rollouts (parse failures)."
+            f"The grader found no answer in {percent(failures)} of the rollouts (parse failures)."
         )
     if cut is not None and cut >= SUSPECT_SHARE:
-        causes.append(f"{_percent(cut)} of the rollouts were cut off by inferenceMaxTokens.")
+        causes.append(f"{percent(cut)} of the rollouts were cut off by inferenceMaxTokens.")
     return causes
 
 
@@ -130,8 +131,7 @@ _EASIER = (
 
 
 def _mean(lines: Lines, name: str) -> float | None:
-    values = [line[name] for line in lines if line.get(name) is not None]
-    return sum(values) / len(values) if values else None
+    return mean(line[name] for line in lines if line.get(name) is not None)
 
 
 def _lowest(lines: Lines) -> float | None:
@@ -142,11 +142,3 @@ def _lowest(lines: Lines) -> float | None:
 def _highest(lines: Lines) -> float | None:
     return max((line["critic_rewards_max"] for line in lines if "critic_rewards_max" in line),
                default=None)  # fmt: skip
-
-
-def _percent(share: float) -> str:
-    """Whole percents, with a decimal under 10 so that a small share never reads as 0 %."""
-    percent = 100 * share
-    if 0 < percent < 0.1:  # noqa: PLR2004
-        return "under 0.1 %"
-    return f"{percent:.1f} %" if 0 < percent < 10 else f"{percent:.0f} %"  # noqa: PLR2004

@@ -13,12 +13,12 @@ Sources: verl `compute_data_metrics` (rewards per sequence, advantages per respo
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from bedrock_rft_sim.runs.rollouts import Rollout, groups
+from bedrock_rft_sim.stats.shares import mean, percentile, weighted_mean
 
 ANSWER_FOUND = "answer_found"
 """The `Metric` component by which a reward says whether it found something to grade (1) or not."""
@@ -60,7 +60,7 @@ def step_metrics(
         "total_steps": total_steps,
         "epoch": epoch,
         **_rewards(rollouts),
-        "response_length_mean": _mean(len(rollout.tokens) for rollout in rollouts),
+        "response_length_mean": mean(len(rollout.tokens) for rollout in rollouts),
         "actor_entropy": _token_mean((rollout.entropy, rollout) for rollout in rollouts),
         "actor_grad_norm": grad_norm,
         "actor_pg_loss": pg_loss,
@@ -77,21 +77,10 @@ def step_metrics(
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _mean(values: Iterable[float]) -> float | None:
-    listed = list(values)
-    return sum(listed) / len(listed) if listed else None
-
-
-def _weighted_mean(pairs: Iterable[tuple[float, int]]) -> float | None:
-    listed = list(pairs)
-    weight = sum(tokens for _, tokens in listed)
-    return sum(value * tokens for value, tokens in listed) / weight if weight else None
-
-
 def _rewards(rollouts: Sequence[Rollout]) -> dict[str, float | None]:
     grades = [float(rollout.grade) for rollout in rollouts]
     return {
-        "critic_rewards_mean": _mean(grades),
+        "critic_rewards_mean": mean(grades),
         "critic_rewards_min": min(grades, default=None),
         "critic_rewards_max": max(grades, default=None),
     }
@@ -99,7 +88,7 @@ def _rewards(rollouts: Sequence[Rollout]) -> dict[str, float | None]:
 
 def _token_mean(values: Iterable[tuple[float | None, Rollout]]) -> float | None:
     """Return the mean over all response tokens of what is known per rollout."""
-    return _weighted_mean(
+    return weighted_mean(
         (value, len(rollout.tokens)) for value, rollout in values if value is not None
     )
 
@@ -113,7 +102,7 @@ def _advantages(rollouts: Sequence[Rollout]) -> dict[str, float | None]:
     ]
     values = [advantage for advantage, _ in weighted]
     return {
-        "critic_advantages_mean": _weighted_mean(weighted),
+        "critic_advantages_mean": weighted_mean(weighted),
         "critic_advantages_min": min(values, default=None),
         "critic_advantages_max": max(values, default=None),
     }
@@ -121,8 +110,8 @@ def _advantages(rollouts: Sequence[Rollout]) -> dict[str, float | None]:
 
 def _validation(validation: Sequence[Rollout]) -> dict[str, float | None]:
     return {
-        "validation_rewards_mean": _mean(float(rollout.grade) for rollout in validation),
-        "validation_response_length_mean": _mean(len(rollout.tokens) for rollout in validation),
+        "validation_rewards_mean": mean(float(rollout.grade) for rollout in validation),
+        "validation_response_length_mean": mean(len(rollout.tokens) for rollout in validation),
     }
 
 
@@ -143,15 +132,15 @@ def _answers(rollouts: Sequence[Rollout]) -> dict[str, Any]:
     means = _component_means(rollouts)
     return {
         "local_rollouts": len(rollouts) or None,
-        "local_positive_share": _mean(rollout.grade > 0 for rollout in rollouts),
-        "local_truncated_share": _mean(rollout.stop_reason == "length" for rollout in rollouts),
+        "local_positive_share": mean(rollout.grade > 0 for rollout in rollouts),
+        "local_truncated_share": mean(rollout.stop_reason == "length" for rollout in rollouts),
         "local_parse_failures": _parse_failures(rollouts),
         "local_reward_components": means or None,
     }
 
 
 def _parse_failures(rollouts: Sequence[Rollout]) -> float | None:
-    return _mean(
+    return mean(
         component["value"] == 0
         for rollout in rollouts
         for component in rollout.components
@@ -170,19 +159,14 @@ def _component_means(rollouts: Sequence[Rollout]) -> dict[str, float]:
 def _grader(invocations: Sequence[Timing]) -> dict[str, Any]:
     if not invocations:
         return {}
-    durations = sorted(invocation.duration_s for invocation in invocations)
+    durations = [invocation.duration_s for invocation in invocations]
     return {
-        "local_grader_latency_p50_s": _percentile(durations, 0.50),
-        "local_grader_latency_p95_s": _percentile(durations, 0.95),
-        "local_grader_latency_max_s": durations[-1],
+        "local_grader_latency_p50_s": percentile(durations, 0.50),
+        "local_grader_latency_p95_s": percentile(durations, 0.95),
+        "local_grader_latency_max_s": max(durations),
         "local_grader_errors": dict(Counter(name for each in invocations for name in each.errors)),
         "local_grader_cold_starts": sum(each.init_s is not None for each in invocations),
     }
-
-
-def _percentile(ordered: Sequence[float], share: float) -> float:
-    """Return the smallest value with at least `share` of all values at or below it."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def _speed(rollouts: Sequence[Rollout], seconds: Mapping[str, float] | None) -> dict[str, Any]:
