@@ -19,7 +19,7 @@ from bedrock_rft_sim.jobs import (
     UnknownJobError,
     rehearsal_command,
 )
-from bedrock_rft_sim.jobs.child import child_environment
+from bedrock_rft_sim.jobs.children import child_environment
 
 from tests.jobs.conftest import BEDROCK, wait_until
 

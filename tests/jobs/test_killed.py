@@ -166,7 +166,7 @@ def test_a_stop_asked_of_a_server_that_died_is_carried_out_by_the_next(
 
 
 def test_a_second_start_of_a_running_job_finds_it_running(tmp_path: Path) -> None:
-    from bedrock_rft_sim.jobs.child import Child
+    from bedrock_rft_sim.jobs.children import Child
 
     lock, log = tmp_path / "lock", tmp_path / "log"
     one = Child.start(lambda: ["/bin/sh", "-c", "exec sleep 60"], lock=lock, log=log)
@@ -191,7 +191,7 @@ def test_a_living_child_of_a_row_that_still_says_queued_is_taken_up_untouched(
 ) -> None:
     import sqlite3
 
-    from bedrock_rft_sim.jobs.child import Child
+    from bedrock_rft_sim.jobs.children import Child
 
     root = tmp_path / "root"
     open_jobs(root).close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from bedrock_rft_sim.jobs import Job, Jobs
-from bedrock_rft_sim.jobs.asking import LADDER
+from bedrock_rft_sim.jobs.children import LADDER
 
 from tests.jobs.conftest import BEDROCK, STUB, wait_until
 
@@ -110,7 +110,7 @@ def test_the_end_of_a_server_lets_a_child_it_took_up_end_cleanly(
 def test_the_end_of_a_server_kills_a_child_it_took_up_only_after_waiting(
     tmp_path: Path, open_jobs: Callable[..., Jobs]
 ) -> None:
-    from bedrock_rft_sim.jobs.child import Child
+    from bedrock_rft_sim.jobs.children import Child
 
     root, ready = tmp_path / "root", tmp_path / "ready"
     lock = root / "children" / "x.lock"

@@ -21,7 +21,7 @@ from typing import Any
 
 import boto3
 import pytest
-from bedrock_rft_sim.jobs.child import Child
+from bedrock_rft_sim.jobs.children import Child
 from botocore.config import Config
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import HTTPClientError

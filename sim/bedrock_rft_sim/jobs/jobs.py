@@ -1,11 +1,9 @@
 """Jobs: create, look up, stop; and a worker that keeps their child processes going.
 
-A job's truth is its run folder; the list remembers who asked for it and how far it was seen to be.
+What a job did is in its run folder; the list remembers the request and how far it was seen to be.
 After a kill of server or child at any instant the next `Jobs` on the same root goes on: it finds
 children that still live by their locks, resumes runs that were cut off, and starts what waited.
-Not here: the training (a child runs `rft run`) and either door's words.
-
-Sources: none of its own.
+Not here: the training (a child runs `rft run`) and the words of either API.
 """
 
 from __future__ import annotations
@@ -21,11 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.jobs.asking import LADDER, Ladder
+from bedrock_rft_sim.jobs.children import LADDER, Ladder
 from bedrock_rft_sim.jobs.job import BedrockDetails, Job, Kind, OpenAIDetails, Phases
-from bedrock_rft_sim.jobs.moves import end
-from bedrock_rft_sim.jobs.places import Places
+from bedrock_rft_sim.jobs.paths import JobPaths
 from bedrock_rft_sim.jobs.registry import Registry, RegistryError
+from bedrock_rft_sim.jobs.transitions import end
 from bedrock_rft_sim.jobs.worker import Delivery, Start, Worker
 from bedrock_rft_sim.runs.disk import Lock, named_errors, replace_file
 
@@ -55,20 +53,20 @@ class Jobs:
     ) -> None:
         """Open the list and start the worker.
 
-        `deliver` is told once of every job that ended, again after a restart if it did not return.
+        `deliver` is called once with every job that ended, again after a restart if it did not return.
 
         Raises:
             RehearsalError: another server holds the root, or the list can't be read.
         """
         self.root = root.resolve()
-        self._places = Places(self.root)
-        self._places.make()
+        self._paths = JobPaths(self.root)
+        self._paths.make()
         self._held = _hold(self.root)
-        self._registry = Registry(self.root / "jobs.sqlite", runs=self._places.runs)
+        self._registry = Registry(self.root / "jobs.sqlite", runs=self._paths.runs)
         self._is_closed = False
         self._worker = Worker(
             self._registry,
-            self._places,
+            self._paths,
             parallel=parallel,
             command=start,
             deliver=deliver,
@@ -102,7 +100,7 @@ class Jobs:
             ended=None,
             modified=now,
             failure=None,
-            folder=self._places.runs / job_id,
+            folder=self._paths.runs / job_id,
             phases=Phases(),
         )
         known = None if token is None else self._registry.with_token(job.kind, token)
@@ -115,7 +113,7 @@ class Jobs:
             if known is None:
                 self._registry.add(job, token=token)
         if known is not None:
-            self._places.recipe(job.id).unlink(missing_ok=True)
+            self._paths.recipe(job.id).unlink(missing_ok=True)
             return known
         self._worker.wake()
         return job
@@ -144,7 +142,7 @@ class Jobs:
         """Ask a job to stop after the step in progress; one that has ended stays as it is.
 
         A child that does not stop is asked again and in the end killed, see
-        `bedrock_rft_sim.jobs.asking`.
+        `bedrock_rft_sim.jobs.children`.
 
         Raises:
             UnknownJobError: no job has this id.
@@ -172,7 +170,7 @@ class Jobs:
 
     def log_of(self, job_id: str) -> Path:
         """Return the file of what a job's child prints."""
-        return self._places.log(job_id)
+        return self._paths.log(job_id)
 
     def close(self, *, seconds: float = STOP_WAIT_S) -> None:
         """End the worker and the children; what ran is resumed by the next `Jobs` on this root."""
@@ -185,7 +183,7 @@ class Jobs:
 
     def _write_recipe(self, job: Job, recipe: Mapping[str, Any]) -> None:
         text = json.dumps(recipe, indent=2, allow_nan=False) + "\n"
-        path = self._places.recipe(job.id)
+        path = self._paths.recipe(job.id)
         with named_errors(path, "write the recipe"):
             replace_file(path, text.encode())
 

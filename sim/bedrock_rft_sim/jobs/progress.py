@@ -1,19 +1,18 @@
 """Read from a run folder how far a job is and how it ended.
 
-Deliberately looks at few bytes, because it is asked several times a second.
+Deliberately reads few bytes, because it is called several times a second.
 Sources: statuses of `bedrock_rft_sim.contract.statuses`.
 """
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from bedrock_rft_sim.contract import statuses
 from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.jobs.job import Job, Phase, Phases, Status
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import RunFolder, is_run, remove_unbegun
 
 FAILURE_CHARS = 2048
 _WORDS: dict[str, Status] = {
@@ -63,10 +62,7 @@ def outcome_of(folder: Path) -> tuple[Status | None, str | None]:
     return status, str(error)[:FAILURE_CHARS] if status == "failed" and error else None
 
 
-def leave_no_torn_start(folder: Path) -> bool:
-    """Return whether there is a run to resume; a folder that was never one is removed."""
-    if (folder / "run.json").exists():
-        return True
-    if folder.exists():
-        shutil.rmtree(folder)
-    return False
+def can_resume(folder: Path) -> bool:
+    """Return whether there is a run; what a kill left before its record was written is removed."""
+    remove_unbegun(folder)
+    return is_run(folder)

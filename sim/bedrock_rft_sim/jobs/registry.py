@@ -1,6 +1,6 @@
 """The list of jobs, in one SQLite file that a kill at any instant leaves whole.
 
-It starts nothing and knows no process; `bedrock_rft_sim.jobs.jobs` does.
+It starts nothing and knows no process; `bedrock_rft_sim.jobs.worker` does.
 Sources: SQLite documentation, write-ahead logging.
 """
 

@@ -3,11 +3,11 @@
 It alone starts children, asks them to stop and forgets them, so that no two threads meet over one.
 A child is listed as begun before it is started, and started under its lock: a kill of the server at
 any instant leaves a row that says so, and at most one child.
-Sources: none of its own.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,14 +15,13 @@ from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGKILL
 
-from bedrock_rft_sim.jobs.asking import Asking, Ladder
-from bedrock_rft_sim.jobs.child import Child
+from bedrock_rft_sim.jobs.children import Child, Ladder, child_environment
 from bedrock_rft_sim.jobs.job import Job
-from bedrock_rft_sim.jobs.moves import begin, end, wait_again
-from bedrock_rft_sim.jobs.places import Places
-from bedrock_rft_sim.jobs.progress import leave_no_torn_start, outcome_of, phases_of, status_of
+from bedrock_rft_sim.jobs.paths import JobPaths
+from bedrock_rft_sim.jobs.progress import can_resume, outcome_of, phases_of, status_of
 from bedrock_rft_sim.jobs.registry import Registry
-from bedrock_rft_sim.jobs.troubles import Troubles, say
+from bedrock_rft_sim.jobs.retries import Retries, say
+from bedrock_rft_sim.jobs.transitions import begin, end, wait_again
 
 TICK_S = 0.2
 ACTIVE = ("validating", "running", "stopping")
@@ -38,7 +37,7 @@ class Worker:
     def __init__(
         self,
         registry: Registry,
-        places: Places,
+        paths: JobPaths,
         *,
         parallel: int,
         command: Start,
@@ -46,14 +45,13 @@ class Worker:
         ladder: Ladder,
     ) -> None:
         self._registry = registry
-        self._places = places
+        self._paths = paths
         self._parallel = parallel
         self._command = command
         self._deliver = deliver
         self._ladder = ladder
         self._children: dict[str, Child] = {}
-        self._asked: dict[str, Asking] = {}
-        self._troubles = Troubles()
+        self._retries = Retries()
         self._has_looked_at_all = False
         self._wake = threading.Event()
         self._closing = False
@@ -87,21 +85,22 @@ class Worker:
             self._wake.clear()
 
     def _guarded(
-        self, doing: str, part: Callable[[], None], give_up: Callable[[str], None] | None = None
+        self, action: str, act: Callable[[], None], give_up: Callable[[str], None] | None = None
     ) -> None:
-        """Do it; an error ends neither the thread nor what is done for other jobs."""
-        if not self._troubles.is_due(doing):
+        """Act; an error ends neither the thread nor what is done for other jobs."""
+        if not self._retries.is_due(action):
             return
         try:
-            part()
+            act()
         except Exception as error:  # noqa: BLE001 - a border: one job must not end all the others
-            is_hopeless = self._troubles.note(doing, error)
+            is_hopeless = self._retries.note(action, error)
             if is_hopeless and give_up is not None:
-                say(f"{doing}: given up")
-                self._troubles.forget(doing)
-                self._guarded(f"giving up {doing}", partial(give_up, _in_words(error)))
+                say(f"{action}: given up")
+                self._retries.forget(action)
+                message = f"{type(error).__name__}: {error}"
+                self._guarded(f"giving up {action}", partial(give_up, message))
         else:
-            self._troubles.forget(doing)
+            self._retries.forget(action)
 
     # Take up: what runs and has no child here, because another server or a failed start left it
 
@@ -115,13 +114,13 @@ class Worker:
         self._has_looked_at_all = True
 
     def _take_up(self, job: Job) -> None:
-        child = Child.left_behind(lock=self._places.lock(job.id), log=self._places.log(job.id))
+        child = Child.left_behind(lock=self._paths.lock(job.id), log=self._paths.log(job.id))
         if child is not None:
             self._children[job.id] = child
             if job.status == "queued":
                 begin(self._registry, job)
         elif job.status != "queued":
-            self._conclude(job, exit_code=None, is_recovery=True)
+            self._conclude(job, child=None)
 
     # Follow: see how far the running jobs are, and which of them ended
 
@@ -139,18 +138,12 @@ class Worker:
         job = self._registry.get(job_id)
         if is_alive:
             if job.status == "stopping":
-                self._ask_to_stop(job_id, child)
+                child.stop(self._ladder)
             self._note_progress(job)
         else:
             self._note_progress(job)
-            self._conclude(self._registry.get(job_id), exit_code=child.exit_code)
-            self._forget(job_id)
-
-    def _ask_to_stop(self, job_id: str, child: Child) -> None:
-        asking = self._asked.setdefault(job_id, Asking(self._ladder))
-        number = asking.due()
-        if number is not None:
-            child.signal(number)
+            self._conclude(self._registry.get(job_id), child)
+            del self._children[job_id]
 
     def _note_progress(self, job: Job) -> None:
         phases = phases_of(job, time.time())
@@ -162,31 +155,30 @@ class Worker:
             status = status_of(phases) if status in ("validating", "running") else status
             self._registry.set(job.id, phases=phases, status=status, modified=time.time())
 
-    def _conclude(self, job: Job, *, exit_code: int | None, is_recovery: bool = False) -> None:
-        """Decide what an ended child means: the job's end, or another start."""
+    def _conclude(self, job: Job, child: Child | None) -> None:
+        """Decide what an ended child means: the job's end, or another start.
+
+        None: one that ended while no server watched it.
+        """
         status, failure = outcome_of(job.folder)
-        words = Child(self._places.lock(job.id), self._places.log(job.id), None).last_words()
+        exit_code = child.exit_code if child is not None else None
         with self._registry.transaction():
-            was_asked = self._registry.get(job.id).status == "stopping"
+            is_stopping = self._registry.get(job.id).status == "stopping"
             if status == "completed" or status == "failed":
                 end(self._registry, job, status, failure)
-            elif was_asked or (status == "stopped" and not is_recovery):
+            elif is_stopping or (status == "stopped" and child is not None):
                 end(self._registry, job, "stopped", None)
-            elif is_recovery or exit_code is None or exit_code < 0:
-                wait_again(self._registry, job, counts=not is_recovery)
+            elif child is None or exit_code is None or exit_code < 0:
+                wait_again(self._registry, job, counts=child is not None)
             else:
-                said = words or f"the training ended with exit code {exit_code}"
-                end(self._registry, job, "failed", said)
+                message = child.last_words() or f"the training ended with exit code {exit_code}"
+                end(self._registry, job, "failed", message)
 
-    def _give_up_following(self, job_id: str, words: str) -> None:
+    def _give_up_following(self, job_id: str, message: str) -> None:
         """Let a child that lives go on unseen; one that ended has failed."""
         if not self._children[job_id].is_alive():
-            self._forget(job_id)
-            self._fail(self._registry.get(job_id), words)
-
-    def _forget(self, job_id: str) -> None:
-        del self._children[job_id]
-        self._asked.pop(job_id, None)
+            del self._children[job_id]
+            self._fail(self._registry.get(job_id), message)
 
     # Start: what waits, oldest first
 
@@ -203,22 +195,25 @@ class Worker:
             begin(self._registry, job)
         self._children[job.id] = Child.start(
             partial(self._command_of, job),
-            lock=self._places.lock(job.id),
-            log=self._places.log(job.id),
+            lock=self._paths.lock(job.id),
+            log=self._paths.log(job.id),
+            environment=child_environment(os.environ),
+            cwd=self._paths.children,
         )
 
     def _command_of(self, job: Job) -> Sequence[str]:
         """Return the command; called with the job's lock held, since it may clear the folder."""
-        resume = leave_no_torn_start(job.folder)
-        return self._command(self._places.recipe(job.id), job, resume)
+        return self._command(self._paths.recipe(job.id), job, can_resume(job.folder))
 
-    def _fail(self, job: Job, words: str) -> None:
+    def _fail(self, job: Job, message: str) -> None:
         with self._registry.transaction():
             if not self._registry.get(job.id).has_ended:
-                said = f"the local endpoint can't run this job; its log has the traceback ({words})"
-                end(self._registry, job, "failed", said)
+                message = (
+                    f"the local endpoint can't run this job; its log has the traceback ({message})"
+                )
+                end(self._registry, job, "failed", message)
 
-    # Deliver: tell of the ends
+    # Deliver: hand over what ended
 
     def _deliver_all(self) -> None:
         for job in self._registry.undelivered():
@@ -233,9 +228,5 @@ class Worker:
             self._deliver(job)
         self._registry.set(job.id, delivered=1)
 
-    def _give_up_delivery(self, job: Job, _words: str) -> None:
+    def _give_up_delivery(self, job: Job, _message: str) -> None:
         self._registry.set(job.id, delivered=1)
-
-
-def _in_words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -179,11 +179,27 @@ class Lock:
                 self.release()
                 raise
 
+    def fileno(self) -> int:
+        """Return the descriptor, to hand the lock over to a child process."""
+        assert self._descriptor is not None
+        return self._descriptor
+
     def release(self) -> None:
         """Give the lock back; a second time does nothing."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock of this file; nobody does where there is no file."""
+    if not path.exists():
+        return False
+    try:
+        Lock(path).release()
+    except BUSY:
+        return True
+    return False
 
 
 if sys.platform == "win32":

@@ -384,16 +384,10 @@ def is_run(path: Path) -> bool:
 
 def is_locked(path: Path) -> bool:
     """Whether a process holds the lock of the run that lies there."""
-    lock = path / LOCK
-    if not lock.exists():
-        return False
     try:
-        disk.Lock(lock).release()
-    except disk.BUSY:
-        return True
+        return disk.is_held(path / LOCK)
     except OSError:
         return False  # whoever writes there next will say what is wrong
-    return False
 
 
 def remove_unbegun(path: Path) -> None:

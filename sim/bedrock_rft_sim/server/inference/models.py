@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.jobs.child import child_environment
+from bedrock_rft_sim.jobs.children import child_environment
 from bedrock_rft_sim.server.inference import protocol
 
 COMMAND = (sys.executable, "-P", "-m", "bedrock_rft_sim.server.inference")

@@ -1,4 +1,4 @@
-"""How a job moves in the list: begins, waits again, ends.
+"""The transitions of a job in the list: it begins, waits again, ends.
 
 Deliberately knows no process; the caller keeps what belongs together in one transaction.
 Sources: statuses of `bedrock_rft_sim.contract.statuses`.

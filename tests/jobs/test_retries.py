@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs import Job, Jobs
-from bedrock_rft_sim.jobs.troubles import TRIES_MAX, Troubles
+from bedrock_rft_sim.jobs.retries import TRIES_MAX, Retries
 
 from tests.jobs.conftest import BEDROCK, stub_command, wait_until
 
@@ -87,18 +87,18 @@ def test_a_start_that_a_full_disk_refuses_is_tried_until_it_goes(
 
 
 def test_a_disk_that_refuses_is_never_given_up_and_a_mistake_is() -> None:
-    troubles = Troubles()
-    full = [troubles.note("a", RehearsalError("the disk is full")) for _ in range(50)]
-    wrong = [troubles.note("b", TypeError("x")) for _ in range(TRIES_MAX)]
+    retries = Retries()
+    full = [retries.note("a", RehearsalError("the disk is full")) for _ in range(50)]
+    wrong = [retries.note("b", TypeError("x")) for _ in range(TRIES_MAX)]
     assert not any(full)
     assert wrong == [False] * (TRIES_MAX - 1) + [True]
 
 
 def test_what_went_wrong_waits_before_it_is_tried_again_and_what_went_well_does_not() -> None:
-    troubles = Troubles()
-    assert troubles.is_due("a")
-    troubles.note("a", OSError("x"))
-    assert not troubles.is_due("a")
-    assert troubles.is_due("b")
-    troubles.forget("a")
-    assert troubles.is_due("a")
+    retries = Retries()
+    assert retries.is_due("a")
+    retries.note("a", OSError("x"))
+    assert not retries.is_due("a")
+    assert retries.is_due("b")
+    retries.forget("a")
+    assert retries.is_due("a")

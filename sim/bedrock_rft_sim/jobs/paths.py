@@ -1,11 +1,9 @@
-"""Where the files of jobs lie under one root.
+"""The paths of the files of jobs under one root.
 
-    runs/<id>/              the run folder, made by the child
-    recipes/<id>.yaml       what the child is given
-    children/<id>.lock      held by a living child, with its process id in it
-    children/<id>.log       what the child prints
-
-Sources: none of its own.
+runs/<id>/              the run folder, made by the child
+recipes/<id>.yaml       what the child is given
+children/<id>.lock      held by a living child, with its process id in it
+children/<id>.log       what the child prints
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from bedrock_rft_sim.runs.disk import named_errors
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class JobPaths:
     """The files of the jobs under a root, by id."""
 
     root: Path
@@ -37,14 +35,19 @@ class Places:
         """The parent of the run folders."""
         return self.root / "runs"
 
+    @property
+    def children(self) -> Path:
+        """The folder of locks and logs, where children work."""
+        return self.root / "children"
+
     def recipe(self, job_id: str) -> Path:
         """Return the recipe; relative paths in it start at its folder."""
         return self.root / "recipes" / f"{job_id}.yaml"
 
     def lock(self, job_id: str) -> Path:
         """Return the file that a living child holds locked."""
-        return self.root / "children" / f"{job_id}.lock"
+        return self.children / f"{job_id}.lock"
 
     def log(self, job_id: str) -> Path:
         """Return the file of what the child prints."""
-        return self.root / "children" / f"{job_id}.log"
+        return self.children / f"{job_id}.log"
