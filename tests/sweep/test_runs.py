@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,9 +17,10 @@ import pytest
 from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.runs import RunFolder, disk
 from bedrock_rft_sim.sweep.page import render
+from bedrock_rft_sim.sweep.points import CHILD, PointRunner
 from bedrock_rft_sim.sweep.result import Result
-from bedrock_rft_sim.sweep.runner import CHILD, Runner
 
+from tests.jobs.conftest import wait_until
 from tests.sweep.conftest import BATCH, RATE, STUB
 
 Swept = Callable[..., Result]
@@ -129,7 +131,7 @@ def test_progress_counts_runs_and_estimates_the_time_left(swept: Swept):
 def test_a_run_another_process_is_writing_to_is_waited_for(plan: Any, tmp_path: Path):
     point = plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0)
     said: list[str] = []
-    runner = Runner(tmp_path / "out", STUB, said.append)
+    runner = PointRunner(tmp_path / "out", STUB, said.append)
     folder = runner.folder(point)
     folder.mkdir(parents=True)
     lock = disk.Lock(folder / ".lock")
@@ -146,6 +148,23 @@ def test_a_run_another_process_is_writing_to_is_waited_for(plan: Any, tmp_path: 
     assert runner.is_finished(point)
 
 
+def test_a_child_of_another_sweep_is_waited_for_and_its_point_made_once(
+    plan: Any, tmp_path: Path, made: Any, monkeypatch: Any
+):
+    monkeypatch.setenv("STUB_STEP_S", "0.01")
+    point = plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0)
+    said: list[str] = []
+    first, second = (PointRunner(tmp_path / "out", STUB, said.append) for _ in range(2))
+    with ThreadPoolExecutor() as pool:
+        making = pool.submit(first.make, point)
+        wait_until(lambda: second.is_taken(point))
+        assert second.make(point) is None
+        assert making.result() is None
+    assert len(said) == 1
+    assert "another process is at work on it" in said[0]
+    assert len(made()) == 1
+
+
 def test_the_real_child_ends_with_the_sweep_that_started_it(tmp_path: Path):
     recipe = tmp_path / "point.yaml"
     recipe.write_text(load_recipe("quickstart").text)
@@ -160,7 +179,7 @@ def test_the_real_child_trains_an_ordinary_run(plan: Any, tmp_path: Path, monkey
     shared = "local.maxSteps: 2, local.trainingData: problems:4, local.validationData: problems:2"
     text = f"set: {{{shared}, local.overrides: {{{small}}}}}\naxes: {{local.maxSteps: [1]}}"
     point = plan(text).point({}, 0)
-    runner = Runner(tmp_path / "out")
+    runner = PointRunner(tmp_path / "out")
     assert runner.make(point) is None
     assert runner.is_finished(point)
     assert len(runner.lines(point)) == 3
@@ -243,23 +262,23 @@ def test_a_search_killed_while_it_confirms_goes_on_and_gives_the_same_table(
 def test_a_pruner_looks_at_the_metrics_only_when_there_are_new_ones(
     plan: Any, tmp_path: Path, monkeypatch: Any
 ):
-    monkeypatch.setattr("bedrock_rft_sim.sweep.runner.time.sleep", lambda _seconds: None)
-    runner = Runner(tmp_path / "out", STUB)
+    monkeypatch.setattr("bedrock_rft_sim.sweep.points.time.sleep", lambda _seconds: None)
+    runner = PointRunner(tmp_path / "out", STUB)
     folder = runner.folder(plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0))
     folder.mkdir(parents=True)
     record = {"schema_version": 1, "name": folder.name, "status": "In Progress"}
     polls: list[int] = []
 
-    def poll() -> int | None:
+    def is_alive() -> bool:
         polls.append(len(polls))
         if polls[-1] == 3:
             (folder / "run.json").write_text(json.dumps(record))
         if polls[-1] in (5, 9):
             with (folder / "metrics.jsonl").open("a") as file:
                 file.write(json.dumps({"step": polls[-1]}) + "\n")
-        return 0 if polls[-1] == 20 else None
+        return polls[-1] < 20
 
     seen: list[int] = []
-    child: Any = SimpleNamespace(poll=poll)
+    child: Any = SimpleNamespace(is_alive=is_alive)
     runner._follow(child, folder, lambda lines: bool(seen.append(len(lines))))
     assert seen == [1, 2]

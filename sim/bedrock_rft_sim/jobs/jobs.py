@@ -53,7 +53,7 @@ class Jobs:
     ) -> None:
         """Open the list and start the worker.
 
-        `deliver` is called once with every job that ended, again after a restart if it did not return.
+        `deliver` is called once with every job that ended; again after a restart if it raised.
 
         Raises:
             RehearsalError: another server holds the root, or the list can't be read.

@@ -11,9 +11,9 @@ from bedrock_rft_sim.sweep.confirmation import Confirmation, confirmation_of, no
 from bedrock_rft_sim.sweep.file import SweepFile
 from bedrock_rft_sim.sweep.outcome import Outcome, each_once
 from bedrock_rft_sim.sweep.page import write_page
+from bedrock_rft_sim.sweep.points import CHILD, PointRunner
 from bedrock_rft_sim.sweep.ranking import Ranking
 from bedrock_rft_sim.sweep.result import Result, result_of, write_result
-from bedrock_rft_sim.sweep.runner import CHILD, Runner
 from bedrock_rft_sim.sweep.schedule import Pace, make_all
 from bedrock_rft_sim.sweep.settings import Changes, Plan, described_changes
 
@@ -35,7 +35,7 @@ def sweep(
     plan = Plan(asked, out)
     with disk.named_errors(out, "make the sweep's folder"):
         out.mkdir(parents=True, exist_ok=True)
-    runner = Runner(out, command, say)
+    runner = PointRunner(out, command, say)
     if asked.mode == "search":
         outcomes = _search(plan, runner, workers=workers, say=say)
     else:
@@ -55,7 +55,7 @@ def sweep(
 def _walk(
     plan: Plan,
     settings: Sequence[Changes],
-    runner: Runner,
+    runner: PointRunner,
     *,
     workers: int,
     say: Callable[[str], None],
@@ -74,7 +74,7 @@ def _walk(
 
 
 def _search(
-    plan: Plan, runner: Runner, *, workers: int, say: Callable[[str], None]
+    plan: Plan, runner: PointRunner, *, workers: int, say: Callable[[str], None]
 ) -> list[Outcome]:
     from bedrock_rft_sim.sweep.search import demand_optuna, search
 
@@ -92,7 +92,7 @@ def _confirm(
     seeds: tuple[int, ...],
     ranking: Ranking | None,
     *,
-    runner: Runner,
+    runner: PointRunner,
     workers: int,
     say: Callable[[str], None],
 ) -> Confirmation:

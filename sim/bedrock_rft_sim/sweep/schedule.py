@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from bedrock_rft_sim.sweep.file import Metric
 from bedrock_rft_sim.sweep.outcome import Outcome, read_outcome
-from bedrock_rft_sim.sweep.runner import Interrupted, Runner
+from bedrock_rft_sim.sweep.points import Interrupted, PointRunner
 from bedrock_rft_sim.sweep.settings import Point, described_changes
 
 MINUTE_S = 60
@@ -56,7 +56,7 @@ def took(seconds: float) -> str:
 
 
 def make_all(
-    points: Sequence[Point], runner: Runner, *, pace: Pace, metric: Metric
+    points: Sequence[Point], runner: PointRunner, *, pace: Pace, metric: Metric
 ) -> list[Outcome]:
     """Make every point and return the outcomes in order; a failed one is an outcome too.
 
@@ -76,7 +76,7 @@ def make_all(
     return [found[at] for at in range(len(points))]
 
 
-def make_one(point: Point, runner: Runner, *, pace: Pace, metric: Metric) -> Outcome:
+def make_one(point: Point, runner: PointRunner, *, pace: Pace, metric: Metric) -> Outcome:
     """Make one point and read what came of it."""
     what = f"{described_changes(point.changes)}, seed {point.seed}"
     began, was_finished = time.monotonic(), runner.is_finished(point)
@@ -89,7 +89,7 @@ def make_one(point: Point, runner: Runner, *, pace: Pace, metric: Metric) -> Out
     return outcome
 
 
-def outcome_of(point: Point, runner: Runner, why: str | None, *, metric: Metric) -> Outcome:
+def outcome_of(point: Point, runner: PointRunner, why: str | None, *, metric: Metric) -> Outcome:
     """Return the outcome of a point that was made, or failed because of `why`."""
     if why is None:
         return read_outcome(runner.folder(point), point.changes, point.seed, metric)
@@ -104,7 +104,7 @@ def _ending(outcome: Outcome) -> str:
 
 
 def _next(
-    queue: deque[tuple[int, Point]], runner: Runner, lock: threading.Lock
+    queue: deque[tuple[int, Point]], runner: PointRunner, lock: threading.Lock
 ) -> tuple[int, Point] | None:
     """Take the first point nobody else is at work on; if all are taken, the first to wait for."""
     with lock:
@@ -115,7 +115,7 @@ def _next(
         return queue.popleft() if queue else None
 
 
-def in_parallel(works: Sequence[Callable[[], None]], runner: Runner) -> None:
+def in_parallel(works: Sequence[Callable[[], None]], runner: PointRunner) -> None:
     """Run these in threads; a first Ctrl-C stops the children after their step, a second kills.
 
     Raises:

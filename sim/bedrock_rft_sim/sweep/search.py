@@ -30,7 +30,7 @@ from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.wording import Plain
 from bedrock_rft_sim.sweep.file import Axis, Range
 from bedrock_rft_sim.sweep.outcome import VALIDATION, Outcome
-from bedrock_rft_sim.sweep.runner import Runner
+from bedrock_rft_sim.sweep.points import PointRunner
 from bedrock_rft_sim.sweep.schedule import Pace, in_parallel, outcome_of
 from bedrock_rft_sim.sweep.settings import Changes, Plan, Point, described_changes
 
@@ -70,7 +70,7 @@ class Trial:
     outcomes: tuple[Outcome, ...]
 
 
-def search(plan: Plan, runner: Runner, *, pace: Pace) -> list[Trial]:
+def search(plan: Plan, runner: PointRunner, *, pace: Pace) -> list[Trial]:
     """Make the trials that the study lacks and return all of them by number.
 
     Raises:
@@ -98,7 +98,7 @@ def search(plan: Plan, runner: Runner, *, pace: Pace) -> list[Trial]:
 @dataclass
 class _Worker:
     plan: Plan
-    runner: Runner
+    runner: PointRunner
     pace: Pace
     study: optuna.Study
     found: dict[int, Trial]
@@ -242,7 +242,7 @@ class _Watch:
         return self.trial.should_prune()
 
 
-def _read(trial: optuna.trial.FrozenTrial, plan: Plan, runner: Runner) -> Trial:
+def _read(trial: optuna.trial.FrozenTrial, plan: Plan, runner: PointRunner) -> Trial:
     from optuna.trial import TrialState
 
     changes = _changes(trial.params, plan)

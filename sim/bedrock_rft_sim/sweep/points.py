@@ -1,0 +1,214 @@
+"""Make one point in a child process of its own, go on with one that was killed, reuse a finished.
+
+A crash or a full memory ends the child alone, and gives back what it held. A child holds a lock on
+its point, which ends with it: a point on which another sweep is at work, or a run that a killed
+sweep left behind and that is about to stop, is waited for and never made twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+from typing import Any, Final
+
+from bedrock_rft_sim.jobs.children import LADDER, Child, Ladder
+from bedrock_rft_sim.jobs.progress import can_resume, outcome_of
+from bedrock_rft_sim.runs import RunFolder, disk, is_locked, is_run
+from bedrock_rft_sim.sweep.settings import RECIPES, Point
+
+POINTS: Final = "points"
+CLAIMS: Final = "claims"
+CHILD: Final = (sys.executable, "-m", "bedrock_rft_sim.sweep.child")
+POLL_S: Final = 0.05
+AFTER_THE_STEP: Final[Ladder] = ((0.0, SIGTERM),)
+"""However long the step takes: a user who does not want to wait presses Ctrl-C again."""
+
+Watch = Callable[[Sequence[Mapping[str, Any]]], bool]
+"""Takes the metric lines so far, whenever there are new ones; True gives the run up."""
+
+
+class Interrupted(Exception):  # noqa: N818  an order, not an error
+    """The user stopped the sweep."""
+
+
+class _AlreadyMade(Exception):  # noqa: N818  no error
+    """Another sweep finished the point meanwhile."""
+
+
+@dataclass
+class PointRunner:
+    """Makes points below one folder."""
+
+    out: Path
+    command: Sequence[str] = CHILD
+    """Starts a child; its arguments: recipe, parent, name, `new` or `resume`."""
+    say: Callable[[str], None] = print
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _children: set[Child] = field(default_factory=set)
+
+    def folder(self, point: Point) -> Path:
+        """Return the run folder of a point, whether or not it is there."""
+        return self.out / POINTS / point.name
+
+    def is_finished(self, point: Point) -> bool:
+        """Whether the point needs no run any more."""
+        return outcome_of(self.folder(point))[0] == "completed"
+
+    def lines(self, point: Point) -> list[dict[str, Any]]:
+        """Return the metric lines of a point so far."""
+        return _lines(self.folder(point))
+
+    def make(self, point: Point, *, watch: Watch | None = None) -> str | None:
+        """Make the point unless it is finished; return None, or why it failed or was given up.
+
+        With `watch` the run is stopped once it says so; what to call that is its caller's business.
+
+        Raises:
+            Interrupted: the sweep was stopped meanwhile.
+        """
+        try:
+            child = self._start(point)
+        except _AlreadyMade:
+            return None
+        self._children.add(child)
+        try:
+            self._follow(child, self.folder(point), watch)
+        finally:
+            self._children.discard(child)
+            child.release()
+        if self._stopping.is_set():
+            raise Interrupted
+        return _why_not(self.folder(point), child)
+
+    def stop(self) -> None:
+        """Stop every child after the step in progress, and start none."""
+        self._stopping.set()
+
+    def kill(self) -> None:
+        """End every child at once; each goes on from its last checkpoint another time."""
+        self._stopping.set()
+        for child in list(self._children):
+            child.signal(SIGKILL)
+
+    def pause(self, seconds: float = POLL_S) -> None:
+        """Wait a moment.
+
+        Raises:
+            Interrupted: the sweep was stopped meanwhile.
+        """
+        if self._stopping.wait(seconds):
+            raise Interrupted
+
+    def _start(self, point: Point) -> Child:
+        """Start the child of a point, as soon as nobody else is at work on it."""
+        is_waiting = False
+        while True:
+            if not is_locked(self.folder(point)):
+                lock = self._claim_path(point.name)
+                log = lock.with_suffix(".log")
+                with disk.named_errors(lock, "start a point"):
+                    command = partial(self._command, point)
+                    child = Child.start(command, lock=lock, log=log, is_bound=True)
+                if child.is_ours:
+                    return child
+            if not is_waiting and self.is_taken(point):
+                self.say(f"{point.name}: another process is at work on it; waiting")
+                is_waiting = True
+            self.pause()
+
+    def _command(self, point: Point) -> Sequence[str]:
+        """Write the point's recipe and return the command; called with the point locked."""
+        if self.is_finished(point):
+            raise _AlreadyMade
+        recipe = self.out / RECIPES / f"{point.name}.yaml"
+        with disk.named_errors(recipe, "write a point's recipe"):
+            recipe.parent.mkdir(parents=True, exist_ok=True)
+            disk.replace_file(recipe, point.text.encode(), durable=False)
+        folder = self.folder(point)
+        how = "resume" if can_resume(folder) else "new"
+        return [*self.command, str(recipe), str(folder.parent), folder.name, how]
+
+    def _follow(self, child: Child, folder: Path, watch: Watch | None) -> None:
+        is_given_up = False
+        seen: tuple[int, int] | None = None
+        while child.is_alive():
+            stamp = _stamp(folder) if watch is not None else None
+            if watch is not None and stamp != seen:
+                seen = stamp
+                is_given_up = watch(_lines(folder))
+            if is_given_up or self._stopping.is_set():
+                child.stop(LADDER if is_given_up else AFTER_THE_STEP)
+            time.sleep(POLL_S)
+
+    def claim(self, name: str, held: contextlib.ExitStack) -> bool:
+        """Take the lock of this name until `held` ends; False where somebody else has it.
+
+        Raises:
+            RunFolderError: the disk refuses.
+        """
+        path = self._claim_path(name)
+        with disk.named_errors(path, "take a lock"):
+            try:
+                held.callback(disk.Lock(path).release)
+            except disk.BUSY:
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def alone(self, name: str) -> Iterator[None]:
+        """Wait for the lock of this name and hold it for the block.
+
+        Raises:
+            Interrupted: the sweep was stopped meanwhile.
+        """
+        with contextlib.ExitStack() as held:
+            while not self.claim(name, held):
+                self.pause()
+            yield
+
+    def is_taken(self, point: Point) -> bool:
+        """Whether somebody else is at work on a point."""
+        path = self._claim_path(point.name)
+        with disk.named_errors(path, "look at a lock"):
+            return disk.is_held(path) or is_locked(self.folder(point))
+
+    def _claim_path(self, name: str) -> Path:
+        folder = self.out / CLAIMS
+        with disk.named_errors(folder, "create the folder"):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{name}.lock"
+
+
+def _lines(folder: Path) -> list[dict[str, Any]]:
+    if not is_run(folder):
+        return []
+    return RunFolder.open(folder).read_metrics()
+
+
+def _stamp(folder: Path) -> tuple[int, int] | None:
+    """Return what changes whenever a metric line is written; None before the first."""
+    try:
+        found = RunFolder(folder, None).metrics.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def _why_not(folder: Path, child: Child) -> str | None:
+    """Return why the run is not complete; None where it is."""
+    status, error = outcome_of(folder)
+    if status == "completed":
+        return None
+    if error:
+        return error.strip()
+    printed, code = child.last_words(), child.exit_code
+    if code is not None and code < 0:
+        return f"its process was killed by signal {-code}" + (f": {printed}" if printed else "")
+    return printed or f"it ended with {status or 'no run folder'} and exit code {code}"
