@@ -1,4 +1,4 @@
-"""Whole probes: resumed after a kill, refused when they differ, summarised, advised."""
+"""Whole probes: resumed after a kill, refused when they differ, summarised."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.errors import DataError, EndpointError, RecipeError
-from bedrock_rft_sim.probe import Endpoint, ProbePlan, default_name, plan_probe, probe
-from bedrock_rft_sim.probe.advice import advise
-from bedrock_rft_sim.probe.report import Probed, ProbeReport, summarise
-from bedrock_rft_sim.probe.sample import ProbeSample
+from bedrock_rft_sim.probe import (
+    Endpoint,
+    ProbePlan,
+    ProbeReport,
+    default_name,
+    plan_probe,
+    probe,
+    save_record,
+)
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 
 LENGTH_REWARD = """
@@ -87,7 +92,7 @@ def test_a_probe_killed_at_any_sample_resumes_to_the_same_samples(
     assert untimed(resumed) == untimed(whole)
     files = [lines(tmp_path / f"{name}.samples.jsonl") for name in ("killed", "whole")]
     assert [without_time(each) for each in files[0]] == [without_time(each) for each in files[1]]
-    assert json.loads((tmp_path / "killed.json").read_text())["graded"] == 15
+    assert resumed.graded == 15
 
 
 def test_a_finished_probe_is_read_again_without_a_model(
@@ -101,12 +106,11 @@ def test_a_finished_probe_is_read_again_without_a_model(
 
 def test_the_seconds_of_sampling_are_kept_with_the_samples(recipe: Recipe, tmp_path: Path) -> None:
     planned = plan_probe(recipe, prompts=3, samples=2)
-    probe(planned, out=tmp_path / "p.json")
-    kept = json.loads((tmp_path / "p.json").read_text())["sampling"]
-    assert kept["answers"] == 6
-    assert 0 < kept["seconds"] < 60
-    probe(planned, out=tmp_path / "p.json")
-    assert json.loads((tmp_path / "p.json").read_text())["sampling"] == kept
+    kept = probe(planned, out=tmp_path / "p.json").sampling
+    assert kept is not None
+    assert kept.answers == 6
+    assert 0 < kept.seconds < 60
+    assert probe(planned, out=tmp_path / "p.json").sampling == kept
 
 
 def test_probes_of_other_models_numbers_and_limits_have_names_of_their_own(
@@ -210,6 +214,7 @@ def test_the_values_of_an_address_s_query_are_stored_nowhere(
     planned = plan_probe(recipe, prompts=2, samples=2)
     endpoint = replace(endpoint_for(planned, stand_in), url=f"{stand_in.url}?code=hidden-secret")
     report = probe(planned, out=tmp_path / "p.json", endpoint=endpoint)
+    save_record(tmp_path / "p.json", report.as_json())
     assert report.model == f"m at {stand_in.url}/chat/completions?code=***"
     assert all("hidden-secret" not in each.read_text() for each in tmp_path.glob("p.*"))
 
@@ -222,167 +227,3 @@ def test_an_endpoint_that_never_answers_is_an_error_and_no_report(
     with pytest.raises(EndpointError, match=r"not one sample(?s:.*)no choices"):
         probe(planned, out=tmp_path / "p.json", endpoint=endpoint_for(planned, stand_in))
     assert not (tmp_path / "p.json").exists()
-
-
-# What a probe's samples say
-
-
-def sample(prompt: int, number: int, grade: float) -> ProbeSample:
-    found = {"name": "answer_found", "value": float(grade > 0), "type": "Metric"}
-    return ProbeSample(f"p{prompt}", prompt, number, "x", 10, 20, "stop", grade, [found])
-
-
-def report_on(*grades_P_K: list[float], asked: int | None = None) -> ProbeReport:
-    samples = [
-        sample(p, g, grade)
-        for p, grades_K in enumerate(grades_P_K)
-        for g, grade in enumerate(grades_K)
-    ]
-    settings = load_recipe("quickstart").settings
-    probed = Probed(
-        recipe="r",
-        model="m",
-        is_local=True,
-        on_bedrock=False,
-        prompts=len(grades_P_K),
-        samples=len(grades_P_K[0]) if asked is None else asked,
-    )
-    report = summarise(samples, probed=probed, settings=settings)
-    assert report is not None
-    return replace(report, advice=tuple(advise(report, settings)))
-
-
-def values(*shares: Any) -> list[float]:
-    return [share.value for share in shares]
-
-
-def test_prompts_are_counted_by_the_share_solved() -> None:
-    report = report_on([0.0] * 4, [1.0, 0, 0, 0], [1.0, 1, 0, 0], [1.0, 1, 1, 0], [1.0] * 4)
-    assert list(report.histogram.values()) == [1, 1, 1, 1, 0, 1]
-    assert report.success.value == 0.5
-    assert values(report.always, report.never, report.dead) == [0.2, 0.2, 0.4]
-    assert report.pass_at_k[4].value == 0.8
-    assert report.parse_failures is not None
-    assert report.parse_failures.value == 0.5
-
-
-def test_partial_credit_is_positive_and_not_solved() -> None:
-    report = report_on([0.2, 0.8], [0.5, 0.5], [1.0, 1.0], [0.0, 0.0], [0.5, 1.0])
-    assert [r.kind for r in report.prompts] == ["mixed", "alike", "always", "never", "mixed"]
-    assert report.success.value == pytest.approx(3 / 10)
-    assert report.positive.value == pytest.approx(8 / 10)
-    assert values(report.always, report.never, report.dead) == pytest.approx([0.2, 0.6, 0.6])
-    assert report.pass_at_k[2].value == pytest.approx(2 / 5)
-    assert list(report.histogram.values()) == [3, 0, 1, 0, 0, 1]
-
-
-def test_on_a_scale_beyond_1_only_the_highest_grade_is_solved() -> None:
-    report = report_on(*[[3.0, 4.0]] * 63, [10.0, 10.0])
-    assert report.solved_at == 10
-    assert report.success.value == pytest.approx(1 / 64)
-    assert "unnecessary" not in words(report)
-
-
-def test_a_prompt_that_lacks_a_sample_is_not_called_dead() -> None:
-    report = report_on([0.0], [0.0] * 3, [0.0] * 4, [0.0, 1.0], asked=4)
-    assert [r.kind for r in report.prompts] == ["open", "open", "never", "mixed"]
-    assert values(report.never, report.dead) == [1.0, 1.0]
-    assert report.never is not None
-    assert report.never.low < 0.1  # one whole prompt says little
-    assert sum(report.histogram.values()) == 1
-
-
-def test_without_a_whole_prompt_nobody_knows_the_dead() -> None:
-    report = report_on([0.0] * 3, [1.0] * 2, asked=4)
-    assert (report.always, report.never, report.dead) == (None, None, None)
-
-
-def test_one_faulty_sample_leaves_the_table_of_mixed_groups_as_it_is() -> None:
-    whole = [[0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0]] * 20
-    report = report_on(*whole, [1.0], asked=8)
-    assert all(share is not None for share in report.mixed_groups.values())
-
-
-def words(report: ProbeReport) -> str:
-    return " ".join(f"{advice.level}: {advice.words}" for advice in report.advice)
-
-
-@pytest.mark.parametrize(
-    ("grades", "told"),
-    [
-        ([[1.0] * 8] * 64, "stop: 100 % of the samples were solved"),
-        ([[0.0] * 8] * 64, "stop: 0 % of the samples were graded above 0"),
-        ([[0.0] * 8] * 199 + [[1.0] * 8], "warn: 0.5 % of the samples were graded above 0"),
-        ([[0.0] * 8] * 199 + [[1.0] * 8], "under 5.0 % training struggles; take easier"),
-        ([[0.0] * 8] * 27 + [[1.0] * 8] * 3, "if it stays under 0.15"),
-        (
-            [[0.0] * 8] * 20 + [[1.0] * 8] * 10,
-            "100 % of the prompts got one grade in all of their 8 samples (33 % were always solved "
-            "and 67 % never)",
-        ),
-        ([[0.0] * 8] * 20 + [[1.0] * 8] * 10, "only 0 % of the groups would be mixed"),
-    ],
-)
-def test_aws_s_thresholds_are_told_with_their_source(grades, told) -> None:
-    report = report_on(*grades)
-    assert told in words(report)
-    assert all(advice.source for advice in report.advice)
-
-
-@pytest.mark.parametrize(
-    "grades",
-    [
-        [[0.0, 0.0]],
-        [[0.0] * 8] * 30,
-        [[1.0, 1.0]],
-        [[1.0] * 8] * 30,
-        [[0.0] * 8] * 63 + [[1.0] * 8],
-        [[1.0] * 8] * 63 + [[0.0] * 8],
-    ],
-)
-def test_too_few_prompts_stop_nobody(grades) -> None:
-    told = words(report_on(*grades))
-    assert "stop" not in told
-    assert "too few prompts to tell on which side of AWS's threshold this lies" in told
-
-
-def test_a_threshold_in_the_interval_is_graver_if_the_middle_lies_beyond_it() -> None:
-    assert "note: 6.2 % of the samples were graded above 0" in words(
-        report_on(*[[0.0] * 8] * 30, *[[1.0] * 8] * 2)
-    )
-    assert "warn: 3.1 % of the samples were graded above 0" in words(
-        report_on(*[[0.0] * 8] * 31, [1.0] * 8)
-    )
-
-
-def test_partial_credit_everywhere_is_no_reason_to_stop() -> None:
-    told = words(report_on(*[[0.2, 0.4, 0.4, 0.8]] * 64))
-    assert "stop" not in told
-    assert "unnecessary" not in told
-
-
-def test_full_credit_now_and_then_is_no_reason_to_warn_of_few_positives() -> None:
-    assert "above 0" not in words(report_on(*[[0.2, 0.4, 0.4, 0.8]] * 64))
-
-
-def test_a_larger_group_that_would_not_help_is_not_named() -> None:
-    told = words(report_on(*[[0.0] * 8] * 64))
-    assert "only 0 % of the groups would be mixed" in told
-    assert "with 16" not in told
-
-
-def test_a_larger_group_that_would_help_is_named_with_its_interval() -> None:
-    told = words(report_on(*[[0.0] * 8] * 50, *[[0.0] * 7 + [1.0]] * 14))
-    assert "; with 16 it would be" in told
-
-
-def test_cut_answers_are_told_where_tokens_are_not_counted() -> None:
-    report = report_on(*[[0.0, 1.0, 1.0, 1.0]] * 40)
-    cut = replace(report, lengths=None, cut=report.success)
-    found = words(replace(cut, advice=tuple(advise(cut, load_recipe("quickstart").settings))))
-    assert "inferenceMaxTokens 96 cuts 75 % of the answers" in found
-
-
-def test_a_task_of_middling_difficulty_gets_no_warning() -> None:
-    report = report_on(*[[0.0, 1.0, 1.0, 1.0]] * 40)
-    assert {advice.level for advice in report.advice} == {"note"}

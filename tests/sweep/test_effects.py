@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
 from bedrock_rft_sim.sweep.axes import direction, find_axis
-from bedrock_rft_sim.sweep.behaviour import behaviour
 from bedrock_rft_sim.sweep.effects import (
     Row,
     at_level,
@@ -120,19 +120,19 @@ BEHAVIOURS = [
 
 @pytest.mark.parametrize(("numbers", "kind"), BEHAVIOURS)
 def test_a_run_is_judged_by_its_gain_against_the_noise_of_its_prompts(numbers: Any, kind: str):
-    assert behaviour([row([0.5], **numbers)]).kind == kind
+    assert diagnose_setting(row([0.5], **numbers).outcomes).rule == kind
 
 
 def test_a_collapse_is_told_with_how_many_runs_and_how_far():
     fallen = outcome(0.1, seed=1, gain=-0.5, noise=0.05, base=0.6, problems=("reward falling",))
     rows = [Row({}, (outcome(0.7, gain=0.1, noise=0.03, base=0.6), fallen))]
-    words = behaviour(rows).words
+    words = diagnose_setting(rows[0].outcomes).says
     assert words == "in 1 of 2 runs, validation from 0.600 down to 0.100; reward falling"
 
 
 def test_settings_without_a_result_say_why():
-    assert behaviour([row([None], why="out of memory\nmore")]).words == "out of memory"
-    assert behaviour([row([None], status="pruned", why="behind")]).kind == "pruned"
+    assert diagnose_setting(row([None], why="out of memory\nmore").outcomes).says == "out of memory"
+    assert diagnose_setting(row([None], status="pruned", why="behind").outcomes).rule == "pruned"
 
 
 def ranked(*rows: Row, refused: Sequence[Row] = (), seeds: int | None = None) -> Any:

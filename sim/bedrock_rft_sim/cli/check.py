@@ -15,7 +15,7 @@ from bedrock_rft_sim.cli.estimate import MEGABYTE, worded
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bedrock_rft_sim.diagnosis.check import Check, RewardAudit
+    from bedrock_rft_sim.diagnosis.check import RecipeCheck, RewardAudit
 
 EXIT_FAILED = 1
 
@@ -79,7 +79,7 @@ def _wanted(arguments: argparse.Namespace, seed: int) -> RewardAudit:
     )
 
 
-def _print(found: Check, arguments: argparse.Namespace) -> None:
+def _print(found: RecipeCheck, arguments: argparse.Namespace) -> None:
     from rich.console import Console
 
     from bedrock_rft_sim.cli.audit_text import print_short
@@ -96,7 +96,7 @@ def _print(found: Check, arguments: argparse.Namespace) -> None:
     console.print(_verdict(found))
 
 
-def _print_request(console: Console, found: Check) -> None:
+def _print_request(console: Console, found: RecipeCheck) -> None:
     recipe = found.recipe
     console.print(
         f"recipe   {recipe.name} ({recipe.dialect} dialect), base model {recipe.base_model}"
@@ -107,7 +107,7 @@ def _print_request(console: Console, found: Check) -> None:
         console.print(f"  only here: {name} = {value} (local.overrides)", markup=False)
 
 
-def _print_data(console: Console, found: Check) -> None:
+def _print_data(console: Console, found: RecipeCheck) -> None:
     data, tokens, steps = found.data, found.prompt_tokens, found.steps
     console.print(
         f"data     {data.records:,} records: {len(data.train):,} prompts to train on, "
@@ -134,7 +134,7 @@ def _listed(steps: tuple[int, ...], shown: int = 8) -> str:
     return f"{', '.join(map(str, steps[: shown - 1]))}, ... {steps[-1]}"
 
 
-def _print_reward(console: Console, found: Check) -> None:
+def _print_reward(console: Console, found: RecipeCheck) -> None:
     local = found.recipe.local
     own = (local.payloadProfile, local.wrapStringAsText)
     console.print("reward   reference answers, phrased as good replies, that earn the top score:")
@@ -155,18 +155,20 @@ def _print_reward(console: Console, found: Check) -> None:
             )
 
 
-def _print_advice(console: Console, found: Check, *, every: bool) -> None:
-    kept = sum(remark.follows is True for remark in found.guidance)
-    beside = sum(remark.follows is False for remark in found.guidance)
+def _print_advice(console: Console, found: RecipeCheck, *, every: bool) -> None:
+    kept = sum(finding.severity == "clear" for finding in found.guidance)
+    beside = sum(finding.severity == "warning" for finding in found.guidance)
     hint = "" if every else "; --advice prints all"
     console.print(f"advice   {kept} published starting points kept, {beside} not{hint}")
-    for remark in found.guidance:
+    for finding in found.guidance:
         # What was seen here counts even where a published line is kept.
-        if every or remark.follows is False or remark.seen is not None:
-            console.print(f"  {remark}", markup=False)
+        if every or finding.severity == "warning" or finding.seen is not None:
+            seen = "" if finding.seen is None else f" Seen: {finding.seen}."
+            words = f"{finding.rule} {finding.says}: {finding.remedy} ({finding.source}).{seen}"
+            console.print(f"  {words}", markup=False)
 
 
-def _print_estimate(console: Console, found: Check) -> None:
+def _print_estimate(console: Console, found: RecipeCheck) -> None:
     job, memory = found.estimate.job, found.estimate.memory
     parts = []
     if job is not None:
@@ -180,7 +182,7 @@ def _print_estimate(console: Console, found: Check) -> None:
     console.print(f"estimate {', '.join(parts)}; rft estimate tells cost and time")
 
 
-def _print_ledger(console: Console, found: Check, *, whole: bool) -> None:
+def _print_ledger(console: Console, found: RecipeCheck, *, whole: bool) -> None:
     counts: dict[str, int] = {}
     for row in found.ledger:
         counts[row.fidelity] = counts.get(row.fidelity, 0) + 1
@@ -195,7 +197,7 @@ def _print_ledger(console: Console, found: Check, *, whole: bool) -> None:
             console.print(f"              why: {row.why} ({row.source})", markup=False)
 
 
-def _verdict(found: Check) -> str:
+def _verdict(found: RecipeCheck) -> str:
     if found.ok:
         return "verdict  ready to rehearse, and Bedrock would accept the request"
     reasons = []

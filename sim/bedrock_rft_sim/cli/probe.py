@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,8 @@ def add_to(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Probe, print what was found, and write the filtered data if asked to."""
-    from bedrock_rft_sim.probe import PROMPTS, SAMPLES, default_name, plan_probe, probe
+    from bedrock_rft_sim.diagnosis.probe import advice_as_json, diagnose_probe
+    from bedrock_rft_sim.probe import PROMPTS, SAMPLES, default_name, plan_probe, probe, save_record
     from bedrock_rft_sim.recipe import load_recipe
 
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
@@ -80,12 +82,23 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out or FOLDER / default_name(planned, endpoint)
     _check_target(arguments, planned, out)
     report = probe(planned, out=out, endpoint=endpoint, say=_say)
+    advice = [advice_as_json(each) for each in diagnose_probe(report, planned.recipe.settings)]
+    record = {**report.as_json(), "advice": advice}
+    save_record(out, record)
     filtered = _filtered(arguments, planned, report)
     if arguments.json:
-        told = {} if arguments.filtered is None else {"filtered": _as_json(filtered)}
-        print(json.dumps({**report.as_json(), **told}))
+        kept = {} if arguments.filtered is None else {"filtered": _as_json(filtered)}
+        print(json.dumps({**record, **kept}))
     else:
-        _print(report, out, filtered, asked=arguments.filtered is not None)
+        from rich.console import Console
+
+        console = Console(highlight=False, soft_wrap=True, markup=False)
+        _print(report, advice, console)
+        if filtered is not None:
+            _print_filtered(console, filtered)
+        elif arguments.filtered is not None:
+            console.print("filtered nothing written: too many samples have no grade; start again")
+        console.print(f"written  {out}")
     return 0 if report.ok else EXIT_FAILED
 
 
@@ -160,30 +173,23 @@ def _key(variable: str | None) -> str | None:
     return key
 
 
-def _print(report: ProbeReport, out: Path, filtered: Filtered | None, *, asked: bool) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+def _print(report: ProbeReport, advice: Sequence[Mapping[str, str]], console: Console) -> None:
     console.print(
         f"probe    {report.model}: {report.prompts_asked} prompts x {report.samples_per_prompt} "
         f"samples, {report.graded} graded; intervals cover 95 %"
     )
     if report.is_local:
         console.print(
-            "  a local stand-in: the model on Bedrock does otherwise; --endpoint probes it itself"
+            "  a local stand-in: the Bedrock model will score differently; "
+            "use --endpoint to probe it"
         )
     _print_faults(console, report)
     _print_success(console, report)
     _print_groups(console, report)
     _print_lengths(console, report)
     _print_first_step(console, report)
-    for advice in report.advice:
-        console.print(f"{advice.level:8} {advice.words} ({advice.source})")
-    if filtered is not None:
-        _print_filtered(console, filtered)
-    elif asked:
-        console.print("filtered nothing written: too many samples have no grade; start again")
-    console.print(f"written  {out}")
+    for each in advice:
+        console.print(f"{each['level']:8} {each['words']} ({each['source']})")
 
 
 def _print_filtered(console: Console, filtered: Filtered) -> None:

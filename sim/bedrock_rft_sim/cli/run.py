@@ -57,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(result.as_json()))
     else:
         print(_summary(result))
-    return 0 if result.status == COMPLETED and result.signal.ok else EXIT_FAILED
+    learned = result.signal.severity == "clear"
+    return 0 if result.status == COMPLETED and learned else EXIT_FAILED
 
 
 def _summary(result: Result) -> str:

@@ -99,7 +99,7 @@ def _say(words: str) -> None:
 def _print(result: Result) -> None:
     from rich.console import Console
 
-    from bedrock_rft_sim.sweep.behaviour import behaviour
+    from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
     from bedrock_rft_sim.sweep.effects import between, over_seeds
     from bedrock_rft_sim.sweep.page import PAGE
     from bedrock_rft_sim.sweep.result import BEST
@@ -113,8 +113,8 @@ def _print(result: Result) -> None:
         mean = over_seeds(row)
         told = "–" if mean is None else f"{mean.value:.3f}"
         effect = _effect(between(row, result.rows[0])) if row.changes else "–"
-        found = behaviour([row])
-        console.print(f"{name:{width}}  {told:>6}  {effect:32}  {found.kind}")
+        found = diagnose_setting(row.outcomes)
+        console.print(f"{name:{width}}  {told:>6}  {effect:32}  {found.rule}")
     for axis in result.axes:
         console.print(f"\n{axis.path}")
         for line in axis.words:

@@ -16,8 +16,9 @@ from bedrock_rft_sim.data import Inspection, Row, count_findings, plan
 from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.prepare.lengths import spread
 from bedrock_rft_sim.data.tokens import load_tokenizer
-from bedrock_rft_sim.diagnosis.guidance import Remark, read_evidence
-from bedrock_rft_sim.diagnosis.guidance import remarks as starting_points
+from bedrock_rft_sim.diagnosis.finding import Finding
+from bedrock_rft_sim.diagnosis.observed import read_observed
+from bedrock_rft_sim.diagnosis.recipe import diagnose_recipe, point_as_json
 from bedrock_rft_sim.estimate import JobEstimate, estimate, read_measured
 from bedrock_rft_sim.grader.audit import AuditReport, AuditSettings, Workload, audit
 from bedrock_rft_sim.grader.gold import ProfileResult, check_reward
@@ -50,7 +51,7 @@ class PromptTokens:
 
 
 @dataclass(frozen=True)
-class Check:
+class RecipeCheck:
     """What `rft check` found out."""
 
     recipe: Recipe
@@ -62,8 +63,8 @@ class Check:
     """None where it was not asked for."""
     remarks: tuple[str, ...]
     """What Bedrock would say of the data, although it can be rehearsed."""
-    guidance: tuple[Remark, ...]
-    """The published starting points, held against the recipe."""
+    guidance: tuple[Finding, ...]
+    """How the recipe compares with the published starting points."""
     estimate: JobEstimate
     ledger: tuple[LedgerRow, ...]
 
@@ -95,7 +96,7 @@ class Check:
             "steps": asdict(self.steps),
             "reward": [asdict(result) | {"ok": result.ok} for result in self.profiles],
             "audit": None if self.audit is None else self.audit.as_json(),
-            "guidance": [asdict(remark) for remark in self.guidance],
+            "guidance": [point_as_json(finding) for finding in self.guidance],
             "estimate": self.estimate.as_json(),
             "ledger": [asdict(row) for row in self.ledger],
         }
@@ -107,7 +108,7 @@ def check(
     reward_audit: RewardAudit | None = None,
     replies: Mapping[str, str] | None = None,
     measured: Path | None = None,
-) -> Check:
+) -> RecipeCheck:
     """Read the recipe's data, count its steps and audit its reward, or only grade good replies.
 
     `replies` are good replies by row id, where the references' own phrasing is not what the reward
@@ -120,7 +121,7 @@ def check(
     data = plan.read_data(recipe, tokenizer)
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
     report = None if reward_audit is None else _audit(recipe, data, steps, reward_audit, replies)
-    return Check(
+    return RecipeCheck(
         recipe=recipe,
         data=data,
         steps=steps,
@@ -128,8 +129,8 @@ def check(
         profiles=_profiles(recipe, data, replies) if report is None else report.profiles,
         audit=report,
         remarks=_remarks(recipe),
-        guidance=starting_points(
-            recipe, data, None if measured is None else read_evidence(measured)
+        guidance=diagnose_recipe(
+            recipe, data, None if measured is None else read_observed(measured)
         ),
         estimate=estimate(
             recipe, data, steps, None if measured is None else read_measured(measured)
@@ -199,7 +200,7 @@ def _remarks(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _inspections(recipe: Recipe) -> tuple[Inspection, ...]:
-    """Hold the recipe's data against the rules that `rft data check` knows."""
+    """Inspect the recipe's data by the rules of `rft data check`."""
     training = Inspection("local.trainingData")
     if isinstance(recipe.training_source, Path):
         training.inspect(recipe.training_source)

@@ -16,6 +16,7 @@ from bedrock_rft_sim.probe.run import (
     plan_probe,
     probe,
     samples_path,
+    save_record,
 )
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "plan_probe",
     "probe",
     "samples_path",
+    "save_record",
     "write_filtered",
 ]

@@ -61,20 +61,8 @@ class PromptResult:
     kind: Kind
 
 
-Level = Literal["stop", "warn", "note"]
-
-
 @dataclass(frozen=True)
-class Advice:
-    """One remark: how grave, what, and by whose word."""
-
-    level: Level
-    words: str
-    source: str
-
-
-@dataclass(frozen=True)
-class Sampling:
+class SamplingTime:
     """How long generating took on this machine; grading and loading are not counted."""
 
     seconds: float
@@ -131,10 +119,9 @@ class ProbeReport:
     """Of the handler, per answer."""
     max_tokens: int
     """inferenceMaxTokens of the probe."""
-    sampling: Sampling | None
+    sampling: SamplingTime | None
     """None for an endpoint."""
     prompts: tuple[PromptResult, ...]
-    advice: tuple[Advice, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -287,9 +274,9 @@ def _parse_failures(graded_P: Sequence[Sequence[ProbeSample]]) -> Share | None:
     return share_over_prompts(shares) if shares else None
 
 
-def _sampling(samples: Sequence[ProbeSample]) -> Sampling | None:
+def _sampling(samples: Sequence[ProbeSample]) -> SamplingTime | None:
     known = [s.sampling_s for s in samples if s.sampling_s is not None]
-    return Sampling(sum(known), len(known)) if known else None
+    return SamplingTime(sum(known), len(known)) if known else None
 
 
 def _answer_found(components: Sequence[Mapping[str, Any]]) -> list[float]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from bedrock_rft_sim.grader.fingerprint import path_hash
 from bedrock_rft_sim.grader.of_recipe import grader_of
 from bedrock_rft_sim.grader.trajectory import to_sample
 from bedrock_rft_sim.probe.address import is_aws
-from bedrock_rft_sim.probe.advice import advise
 from bedrock_rft_sim.probe.endpoint import Endpoint
 from bedrock_rft_sim.probe.local_model import LocalModel
 from bedrock_rft_sim.probe.reply import GivenUpError, Reply, Source
@@ -92,7 +91,7 @@ def probe(
     endpoint: Endpoint | None = None,
     say: Callable[[str], None] = lambda _words: None,
 ) -> ProbeReport:
-    """Ask for what is missing in `out`'s file of samples, and write what they say to `out`.
+    """Sample what is missing in the file of samples beside `out`; return what all of them say.
 
     Raises:
         EndpointError: there is not one answer.
@@ -118,10 +117,17 @@ def probe(
     )
     if report is None:
         raise _nothing(file, endpoint)
-    report = replace(report, advice=tuple(advise(report, recipe.settings)))
-    with disk.named_errors(out, "write the probe"):
-        disk.replace_file(out, (disk.dump(report.as_json(), indent=2) + "\n").encode())
     return report
+
+
+def save_record(out: Path, record: Mapping[str, Any]) -> None:
+    """Write the report of a probe, as JSON-ready data, with what else is said of it.
+
+    Raises:
+        RunFolderError: the disk refuses.
+    """
+    with disk.named_errors(out, "write the probe"):
+        disk.replace_file(out, (disk.dump(record, indent=2) + "\n").encode())
 
 
 def _missing(planned: ProbePlan, file: SampleFile) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.contract import ledger
-from bedrock_rft_sim.diagnosis.verdicts import Evidence, Verdict, headline, judge
+from bedrock_rft_sim.diagnosis import Evidence, Finding, diagnose_run, headline
 from bedrock_rft_sim.report import scripts
 from bedrock_rft_sim.report.answers import VALIDATION, Answers
 from bedrock_rft_sim.report.batches import Batch
@@ -31,11 +31,11 @@ RECORD_FIELDS: Final = (*PROVENANCE, "error", "started", "versions", "device")
 
 @dataclass(frozen=True)
 class Summary:
-    """A run and what the rules say about it."""
+    """A run and what the checks found in it."""
 
     run: Run
     headline: str
-    verdicts: list[Verdict]
+    verdicts: list[Finding]
     remarks: list[str]
     """What was found wrong in the folder and mended or left out."""
     batches: list[Batch]
@@ -123,7 +123,7 @@ class Page:
         run = Run.read(self._folder)
         self._batches, remarks = self._answers.read(run)
         evidence = evidence_of(run, self._batches)
-        verdicts = judge(evidence)
+        verdicts = diagnose_run(evidence)
         told = headline(evidence, verdicts)
         return Summary(run, told, verdicts, [*run.remarks, *remarks], self._batches)
 
@@ -139,7 +139,7 @@ def render(folder: RunFolder) -> str:
 
 
 def evidence_of(run: Run, batches: list[Batch]) -> Evidence:
-    """Return what the rules look at."""
+    """Return what the checks look at."""
     trained = [batch for batch in batches if batch.kind != VALIDATION and batch.answers]
     components = frozenset().union(*(batch.components for batch in trained))
     return Evidence(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bedrock_rft_sim.diagnosis.verdicts import Verdict
+from bedrock_rft_sim.diagnosis import Finding, fired
 from bedrock_rft_sim.report.series import Graph, Series, console_series, local_series
 from bedrock_rft_sim.report.spark import SPARK_WIDTH, condensed, sparkline
 from bedrock_rft_sim.report.visible import visible
@@ -14,7 +14,7 @@ ALSO_SHOWN = ("Groups by grades", "Answers")
 
 
 def text_lines(
-    run: Run, headline: str, verdicts: Sequence[Verdict], remarks: Sequence[str]
+    run: Run, headline: str, verdicts: Sequence[Finding], remarks: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     """Yield (style, line), without control characters; a style is a rule's severity or empty."""
     total = (run.record.get("steps") or {}).get("total")
@@ -27,12 +27,11 @@ def text_lines(
         yield "warning", f"note on this folder: {visible(remark)}"
     yield "", ""
     yield from (("", line) for line in _graphs([*console_series(run.lines), *_groups(run)]))
-    for verdict in verdicts:
-        if verdict.speaks:
-            yield "", ""
-            yield verdict.severity, f"{verdict.severity}: {verdict.rule}"
-            yield "", f"  {visible(verdict.says)}"
-            yield "", f"  next: {verdict.remedy}"
+    for finding in fired(verdicts):
+        yield "", ""
+        yield finding.severity, f"{finding.severity}: {finding.rule}"
+        yield "", f"  {visible(finding.says)}"
+        yield "", f"  next: {finding.remedy}"
 
 
 def _groups(run: Run) -> list[Graph]:

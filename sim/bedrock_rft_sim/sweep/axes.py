@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bedrock_rft_sim.diagnosis import Finding
+from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
 from bedrock_rft_sim.recipe.wording import Plain
 from bedrock_rft_sim.stats.ranks import permutation_p, spearman
-from bedrock_rft_sim.sweep.behaviour import Behaviour, behaviour
 from bedrock_rft_sim.sweep.effects import Effect, Row, at_level, level_effect, p_words
 from bedrock_rft_sim.sweep.file import Axis
 from bedrock_rft_sim.sweep.settings import plain
@@ -36,7 +37,7 @@ class Level:
     """Whether the base recipe has this value."""
     effect: Effect | None
     """Against the base recipe's value, or the first listed one where that was not run."""
-    behaviour: Behaviour
+    behaviour: Finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ class AxisFinding:
                     "value": level.value,
                     "is_base": level.is_base,
                     "effect": level.effect and level.effect.as_json(),
-                    "behaviour": level.behaviour.kind,
-                    "says": level.behaviour.words,
+                    "behaviour": level.behaviour.rule,
+                    "says": level.behaviour.says,
                 }
                 for level in self.levels
             ],
@@ -80,13 +81,13 @@ def find_axis(axis: Axis, rows: Sequence[Row], base: Mapping[str, Plain]) -> Axi
             effect=None
             if value == reference
             else level_effect(rows, axis.path, value, reference, base=base),
-            behaviour=behaviour(at_level(rows, axis.path, value, base=base)),
+            behaviour=diagnose_setting(
+                [one for row in at_level(rows, axis.path, value, base=base) for one in row.outcomes]
+            ),
         )
         for value in there
     )
-    words = [
-        f"{named(level)}: {level.behaviour.kind} ({level.behaviour.words})" for level in levels
-    ]
+    words = [f"{named(level)}: {level.behaviour.rule} ({level.behaviour.says})" for level in levels]
     steps = list(itertools.pairwise(there))
     found = [level_effect(rows, axis.path, high, low, base=base) for low, high in steps]
     for (low, high), step in zip(steps, found, strict=True):

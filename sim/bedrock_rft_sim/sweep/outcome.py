@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from bedrock_rft_sim.diagnosis.verdicts import judge, spoken
-from bedrock_rft_sim.diagnosis.verdicts.evidence import ends, is_number
+from bedrock_rft_sim.diagnosis import diagnose_run
+from bedrock_rft_sim.diagnosis.evidence import end_means
 from bedrock_rft_sim.report.page import evidence_of
 from bedrock_rft_sim.runs import Run, RunFolder
+from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.runs.rollouts import Rollout
 from bedrock_rft_sim.sweep.file import Metric
 from bedrock_rft_sim.sweep.settings import Changes
@@ -45,7 +46,7 @@ class Outcome:
     resolution: float | None = None
     """What one validation prompt weighs."""
     problems: tuple[str, ...] = ()
-    """Rules of `rft report` that spoke of a problem or a warning."""
+    """Checks of `rft report` that found a problem or a warning."""
     why: str | None = None
     """Why it failed or was pruned."""
 
@@ -87,7 +88,7 @@ def read_outcome(path: Path, changes: Changes, seed: int, metric: Metric) -> Out
     before, after = (validations[0], validations[-1]) if len(validations) > 1 else (None, None)
     graded = _graded(folder, before, after)
     value = value_of(run.lines, metric)
-    verdicts = spoken(judge(evidence_of(run, [])))
+    findings = diagnose_run(evidence_of(run, []))
     return Outcome(
         name=folder.name,
         changes=changes,
@@ -98,7 +99,7 @@ def read_outcome(path: Path, changes: Changes, seed: int, metric: Metric) -> Out
         gain=after[VALIDATION] - before[VALIDATION] if before and after else None,
         noise=_noise(graded),
         resolution=1 / len(graded) if graded else None,
-        problems=tuple(v.rule for v in verdicts if v.severity in ("problem", "warning")),
+        problems=tuple(v.rule for v in findings if v.severity in ("problem", "warning")),
         why=None if value is not None else f"the run recorded no {metric}",
     )
 
@@ -108,7 +109,7 @@ def value_of(lines: Sequence[Mapping[str, Any]], metric: Metric) -> float | None
     values = [float(line[metric]) for line in lines if is_number(line.get(metric))]
     if not values:
         return None
-    return values[-1] if metric == VALIDATION else statistics.fmean(ends(values)[1])
+    return values[-1] if metric == VALIDATION else end_means(values)[1]
 
 
 def _graded(

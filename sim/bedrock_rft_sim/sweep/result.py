@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
 from bedrock_rft_sim.recipe import parse_recipe
 from bedrock_rft_sim.recipe.wording import shown
 from bedrock_rft_sim.runs import disk
 from bedrock_rft_sim.sweep.axes import AxisFinding, find_axis, find_search_axis
-from bedrock_rft_sim.sweep.behaviour import behaviour
 from bedrock_rft_sim.sweep.confirmation import Confirmation
 from bedrock_rft_sim.sweep.effects import Row, between, over_seeds, rows_of
 from bedrock_rft_sim.sweep.outcome import Outcome
@@ -92,14 +92,14 @@ class Result:
     def _row(self, row: Row) -> dict[str, Any]:
         centre = self.rows[0]
         mean, effect = over_seeds(row), between(row, centre) if row.changes else None
-        found = behaviour([row])
+        found = diagnose_setting(row.outcomes)
         return {
             "setting": described_changes(row.changes),
             "changes": row.changes,
             "mean": mean and mean.as_json(),
             "effect": effect and effect.as_json(),
-            "behaviour": found.kind,
-            "says": found.words,
+            "behaviour": found.rule,
+            "says": found.says,
             "runs": [one.as_json() for one in row.outcomes],
         }
 

@@ -25,9 +25,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bedrock_rft_sim.diagnosis.verdicts.evidence import is_number
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.wording import Plain
+from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.sweep.file import Axis, Range
 from bedrock_rft_sim.sweep.outcome import VALIDATION, Outcome
 from bedrock_rft_sim.sweep.points import PointRunner

@@ -21,6 +21,7 @@ from bedrock_rft_sim.data.fingerprint import rows_hash
 from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
+from bedrock_rft_sim.diagnosis import Evidence, Finding, learning_signal, signal_record
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import Device, choose_device
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError, TrainingError
@@ -30,7 +31,6 @@ from bedrock_rft_sim.grader.of_recipe import grader_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.report import PageDuringRun
 from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.runs.metrics import Verdict, learning_signal
 from bedrock_rft_sim.train import provenance
 from bedrock_rft_sim.train.early_stopping import demand_validation, early_stop
 from bedrock_rft_sim.train.interrupt import interruptible
@@ -51,7 +51,7 @@ class Result:
     """Bedrock's word: `Completed` or `Stopped`."""
     step: int
     total_steps: int
-    signal: Verdict
+    signal: Finding
     """Whether the rewards carried a learning signal, in words."""
     first: dict[str, Any]
     """The first metrics line, of step 0."""
@@ -62,7 +62,7 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as JSON-ready data."""
-        return {**asdict(self), "folder": str(self.folder)}
+        return {**asdict(self), "folder": str(self.folder), "signal": signal_record(self.signal)}
 
 
 @dataclass(frozen=True)
@@ -188,8 +188,8 @@ def _final_status(folder: RunFolder, page: PageDuringRun) -> Iterator[Callable[[
     """Write how the run ended, whatever ended it."""
 
     def finish(status: str, error: str | None = None) -> None:
-        verdict = asdict(learning_signal(folder.read_metrics()))
-        folder.write_record(status=status, error=error, ended=_now(), learning_signal=verdict)
+        signal = signal_record(learning_signal(Evidence(folder.read_metrics())))
+        folder.write_record(status=status, error=error, ended=_now(), learning_signal=signal)
         page.ended()
         level: Any = "error" if status == statuses.FAILED else "info"
         words = f"Job {status.lower()}" + (f": {error.splitlines()[0]}" if error else "")
@@ -330,7 +330,7 @@ def _result(folder: RunFolder, steps: Steps) -> Result:
         status=folder.read_record()["status"],
         step=lines[-1]["step"],
         total_steps=steps.total,
-        signal=learning_signal(lines),
+        signal=learning_signal(Evidence(lines)),
         first=lines[0],
         last=lines[-1],
         early_stopping=folder.read_record().get("early_stopping", {}).get("reason"),

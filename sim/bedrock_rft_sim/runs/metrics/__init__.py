@@ -6,15 +6,12 @@ Pure: no file, no clock, no model. `bedrock_rft_sim.contract.metrics` says what 
 from __future__ import annotations
 
 from bedrock_rft_sim.runs.metrics.finite import drop_non_finite, is_number
-from bedrock_rft_sim.runs.metrics.signal import Verdict, learning_signal
 from bedrock_rft_sim.runs.metrics.step import step_metrics
 from bedrock_rft_sim.runs.metrics.translate import mantle_data, mantle_event, nova_csv_row
 
 __all__ = [
-    "Verdict",
     "drop_non_finite",
     "is_number",
-    "learning_signal",
     "mantle_data",
     "mantle_event",
     "nova_csv_row",

@@ -13,12 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from bedrock_rft_sim.diagnosis.verdicts.evidence import is_number
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.recipe.dialects import DIALECTS
 from bedrock_rft_sim.report.series import console_series
 from bedrock_rft_sim.runs import Run, RunFolder
+from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.server.bedrock.customization import STATUS as BEDROCK_STATUS
 from bedrock_rft_sim.server.bedrock.names import has_model, job_arn, model_arn
 from bedrock_rft_sim.server.console.standing import base_model, models_of_job

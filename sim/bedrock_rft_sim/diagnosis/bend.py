@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.verdicts.evidence import noise
+from bedrock_rft_sim.diagnosis.evidence import noise
 
 BINS: Final = 50
 """Long runs are averaged down to this many points first."""
@@ -39,8 +39,6 @@ class Bend:
     """Height after the bend."""
     strength: float
     """What the line explains, in variances of the step-to-step noise."""
-    rises: float
-    """Share of the resamples whose line rises."""
     ends_early: float
     """Share of the resamples that bend before the last quarter."""
 
@@ -69,7 +67,6 @@ def find_bend(values: Sequence[float]) -> Bend:
         before=start,
         level=start + slope * place,
         strength=explained / spread if spread else math.inf,
-        rises=fmean(float(rise > 0) for _, _, rise, _ in again),
         ends_early=fmean(float(found < LAST_QUARTER * last) for found in places),
     )
 

@@ -1,4 +1,4 @@
-"""Every rule has a synthetic run that makes it speak and one that nearly does."""
+"""Every check has a synthetic run in which it fires and one in which it nearly does."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.diagnosis.verdicts import RULES, Evidence, Verdict, headline, judge, spoken
-from bedrock_rft_sim.diagnosis.verdicts.answers import (
+from bedrock_rft_sim.diagnosis import Evidence, Finding, diagnose_run, fired, headline
+from bedrock_rft_sim.diagnosis.answers import (
     length_explosion,
     parse_failures,
     truncated_answers,
 )
-from bedrock_rft_sim.diagnosis.verdicts.bend import find_bend
-from bedrock_rft_sim.diagnosis.verdicts.grading import grader_errors, grader_latency
-from bedrock_rft_sim.diagnosis.verdicts.policy import (
+from bedrock_rft_sim.diagnosis.bend import find_bend
+from bedrock_rft_sim.diagnosis.grading import grader_errors, grader_latency
+from bedrock_rft_sim.diagnosis.policy import (
     entropy_collapse,
     entropy_stuck,
     gradient_spikes,
 )
-from bedrock_rft_sim.diagnosis.verdicts.reward import (
+from bedrock_rft_sim.diagnosis.reward import (
     component_dominates,
     reward_falling,
     reward_plateau,
     validation_parts,
 )
-from bedrock_rft_sim.diagnosis.verdicts.signal import (
+from bedrock_rft_sim.diagnosis.run import CHECKS
+from bedrock_rft_sim.diagnosis.signal import (
     base_model_hopeless,
     base_model_saturated,
-    no_learning_signal,
+    learning_signal,
     signal_dried_up,
 )
 from hypothesis import given, settings
@@ -98,10 +99,10 @@ def at(step: int, value: float, usual: float) -> Course:
     return lambda share: value if round(share * (STEPS - 1)) + 1 == step else usual
 
 
-# rule, run that makes it speak, severity, words in it, run that nearly does
+# check, run in which it fires, severity, words in it, run in which it nearly does
 PAIRS: dict[str, tuple[Any, Evidence, str, str, Evidence]] = {
     "no learning signal": (
-        no_learning_signal,
+        learning_signal,
         evidence(
             local_groups_mixed=lambda _: 0.0,
             local_groups_all_wrong=lambda _: 1.0,
@@ -255,46 +256,46 @@ PAIRS: dict[str, tuple[Any, Evidence, str, str, Evidence]] = {
 
 
 @pytest.mark.parametrize("case", PAIRS, ids=str)
-def test_a_rule_speaks_where_it_should_with_numbers_and_a_remedy(case: str) -> None:
-    rule, run, severity, words, _ = PAIRS[case]
-    verdict = rule(run)
-    assert (verdict.severity, words in verdict.says) == (severity, True), verdict
-    assert verdict.remedy
-    assert verdict.numbers
-    assert all(math.isfinite(number) for number in verdict.numbers.values())
+def test_a_check_fires_where_it_should_with_numbers_and_a_remedy(case: str) -> None:
+    check, run, severity, words, _ = PAIRS[case]
+    finding = check(run)
+    assert (finding.severity, words in finding.says) == (severity, True), finding
+    assert finding.remedy
+    assert finding.numbers
+    assert all(math.isfinite(number) for number in finding.numbers.values())
 
 
 @pytest.mark.parametrize("case", PAIRS, ids=str)
-def test_a_rule_keeps_quiet_where_it_nearly_spoke(case: str) -> None:
-    rule, *_, nearly = PAIRS[case]
-    assert rule(nearly).severity == "clear", rule(nearly)
+def test_a_check_stays_clear_where_it_nearly_fired(case: str) -> None:
+    check, *_, nearly = PAIRS[case]
+    assert check(nearly).severity == "clear", check(nearly)
 
 
-def test_every_rule_has_its_pair() -> None:
-    assert {pair[0] for pair in PAIRS.values()} == set(RULES)
+def test_every_check_has_its_pair() -> None:
+    assert {pair[0] for pair in PAIRS.values()} == set(CHECKS)
 
 
 def test_a_healthy_run_has_nothing_to_report() -> None:
     run = evidence(reward_components=frozenset({"accuracy", "format"}))
-    verdicts = judge(run)
-    assert [verdict.severity for verdict in verdicts] == ["clear"] * len(RULES)
-    assert headline(run, verdicts) == (
-        "Validation reward 0.350 → 0.850. 16 rules looked and found nothing to report."
+    findings = diagnose_run(run)
+    assert [finding.severity for finding in findings] == ["clear"] * len(CHECKS)
+    assert headline(run, findings) == (
+        "Validation reward 0.350 → 0.850. 16 checks ran: nothing to report."
     )
 
 
 @pytest.mark.parametrize("lines", [[], [{"step": 0, "total_steps": 3}]], ids=["none", "step 0"])
 def test_a_run_without_a_step_is_not_judged(lines: list[dict[str, Any]]) -> None:
-    verdicts = judge(Evidence(lines))
-    assert {verdict.severity for verdict in verdicts} == {"unknown"}
-    assert headline(Evidence(lines), verdicts).startswith("No training step was recorded.")
+    findings = diagnose_run(Evidence(lines))
+    assert {finding.severity for finding in findings} == {"unknown"}
+    assert headline(Evidence(lines), findings).startswith("No training step was recorded.")
 
 
 def test_a_course_needs_ten_steps() -> None:
-    short = judge(evidence(steps=9, critic_rewards_mean=line_to(0.9, 0.1)))
-    assert "reward falling" not in {verdict.rule for verdict in spoken(short)}
-    ten = judge(evidence(steps=10, critic_rewards_mean=line_to(0.9, 0.1)))
-    assert "reward falling" in {verdict.rule for verdict in spoken(ten)}
+    short = diagnose_run(evidence(steps=9, critic_rewards_mean=line_to(0.9, 0.1)))
+    assert "reward falling" not in {finding.rule for finding in fired(short)}
+    ten = diagnose_run(evidence(steps=10, critic_rewards_mean=line_to(0.9, 0.1)))
+    assert "reward falling" in {finding.rule for finding in fired(ten)}
 
 
 def test_the_gravest_comes_first() -> None:
@@ -303,8 +304,12 @@ def test_the_gravest_comes_first() -> None:
         local_truncated_share=lambda _: 0.1,
         local_groups_mixed=line_to(0.8, 0.02),
     )
-    assert [verdict.severity for verdict in spoken(judge(run))] == ["problem", "warning", "note"]
-    assert "1 problem, 1 warning, 1 note" in headline(run, judge(run))
+    assert [finding.severity for finding in fired(diagnose_run(run))] == [
+        "problem",
+        "warning",
+        "note",
+    ]
+    assert "1 problem, 1 warning, 1 note" in headline(run, diagnose_run(run))
 
 
 def test_grades_below_zero_do_not_make_a_base_model_hopeless() -> None:
@@ -342,15 +347,15 @@ def test_the_bend_is_found_where_it_was_put(bend: float) -> None:
 
 
 def test_noise_around_a_level_is_seldom_called_a_rise() -> None:
-    verdicts = [
+    findings = [
         reward_plateau(evidence(critic_rewards_mean=noisy(lambda _: 0.5, 0.08, seed)))
         for seed in range(40)
     ]
-    assert sum(verdict.severity == "warning" for verdict in verdicts) >= 38
+    assert sum(finding.severity == "warning" for finding in findings) >= 38
 
 
 def test_the_same_numbers_give_the_same_words() -> None:
-    assert judge(evidence()) == judge(evidence())
+    assert diagnose_run(evidence()) == diagnose_run(evidence())
 
 
 numbers = st.floats(-1e6, 1e6) | st.none() | st.text(max_size=3) | st.booleans()
@@ -363,8 +368,8 @@ numbers = st.floats(-1e6, 1e6) | st.none() | st.text(max_size=3) | st.booleans()
         max_size=12,
     )
 )
-def test_no_numbers_at_all_break_a_rule(rows: list[dict[str, Any]]) -> None:
+def test_no_numbers_at_all_break_a_check(rows: list[dict[str, Any]]) -> None:
     lines = [{"step": step, **row} for step, row in enumerate(rows)]
-    for verdict in judge(Evidence(lines)):
-        assert isinstance(verdict, Verdict)
-        json.dumps(verdict.as_json(), allow_nan=False)
+    for finding in diagnose_run(Evidence(lines)):
+        assert isinstance(finding, Finding)
+        json.dumps(finding.as_json(), allow_nan=False)

@@ -6,12 +6,11 @@ design of the metric table (`bedrock_rft_sim.contract.metrics`) for truncation a
 
 from __future__ import annotations
 
-from statistics import fmean, median
+from statistics import median
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.verdicts.evidence import STEPS_MIN, Evidence, ends, values_of
-from bedrock_rft_sim.diagnosis.verdicts.verdict import Verdict, clear, unknown
-from bedrock_rft_sim.runs.metrics.signal import SUSPECT_SHARE
+from bedrock_rft_sim.diagnosis.evidence import Evidence, end_means, values_of
+from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, Finding, clear, too_short, unknown
 from bedrock_rft_sim.stats.shares import percent
 
 EXPLOSION_FACTOR: Final = 2.0
@@ -22,17 +21,20 @@ SPIKE_WINDOW: Final = 10
 LOOPING_SHARE: Final = 0.05
 TRUNCATED_SHARE: Final = 0.05
 PARSE_SHARE: Final = 0.10
-"""Assumed: shares in the last fifth from which on each is worth a word."""
+"""Assumed: shares in the last fifth from which on each is reported."""
+SUSPECT_SHARE: Final = 0.5
+"""Assumed: from this share on, parse failures or cut answers are a problem, and named as the likely
+cause where a learning signal is missing."""
 
 
-def length_explosion(evidence: Evidence) -> Verdict:
+def length_explosion(evidence: Evidence) -> Finding:
     """Answers grew, jumped, or end in a loop."""
     rule = "answer length"
     points = evidence.points("response_length_mean")
     values = values_of(points)
     if len(values) < STEPS_MIN:
-        return unknown(rule, f"{len(values)} training steps; {STEPS_MIN} are needed.")
-    first, last = (fmean(part) for part in ends(values))
+        return too_short(rule, len(values))
+    first, last = end_means(values)
     numbers = {"first_fifth": first, "last_fifth": last}
     found = []
     if last >= EXPLOSION_FACTOR * first:
@@ -49,13 +51,13 @@ def length_explosion(evidence: Evidence) -> Verdict:
             "the steps before."
         )
     loops = [share for _, share in sorted(evidence.looping.items())]
-    ending = fmean(ends(loops)[1]) if loops else 0.0
+    ending = end_means(loops)[1] if loops else 0.0
     if ending >= LOOPING_SHARE:
         numbers["looping"] = ending
         found.append(f"{percent(ending)} of the last answers end by repeating themselves.")
     if not found:
         return clear(rule, f"{first:.0f} tokens at first, {last:.0f} at the end.", **numbers)
-    return Verdict(
+    return Finding(
         rule,
         "warning",
         " ".join(found),
@@ -65,20 +67,20 @@ def length_explosion(evidence: Evidence) -> Verdict:
     )
 
 
-def truncated_answers(evidence: Evidence) -> Verdict:
+def truncated_answers(evidence: Evidence) -> Finding:
     """Answers cut at inferenceMaxTokens."""
     rule = "truncation"
-    cut = values_of(evidence.points("local_truncated_share"))
+    cut = evidence.values("local_truncated_share")
     if not cut:
         return unknown(rule, "How answers ended was not recorded.")
-    first, last = (fmean(part) for part in ends(cut))
+    first, last = end_means(cut)
     limit = evidence.inference_max_tokens
     at = "inferenceMaxTokens" + (f" ({limit:,})" if limit else "")
     says = f"{percent(last)} of the last answers were cut at {at}, {percent(first)} of the first."
     numbers = {"first_fifth": first, "last_fifth": last}
     if last < TRUNCATED_SHARE:
         return clear(rule, says, **numbers)
-    return Verdict(
+    return Finding(
         rule,
         "problem" if last >= SUSPECT_SHARE else "warning",
         says + " A cut answer is graded as it stands, mostly as a failure.",
@@ -87,22 +89,22 @@ def truncated_answers(evidence: Evidence) -> Verdict:
     )
 
 
-def parse_failures(evidence: Evidence) -> Verdict:
+def parse_failures(evidence: Evidence) -> Finding:
     """Answers in which the reward found nothing to grade."""
     rule = "parse failures"
-    failed = values_of(evidence.points("local_parse_failures"))
+    failed = evidence.values("local_parse_failures")
     if not failed:
         return unknown(
             rule,
             "The reward does not say whether it found an answer (a Metric named answer_found).",
         )
-    first, last = (fmean(part) for part in ends(failed))
+    first, last = end_means(failed)
     says = f"The reward found no answer in {percent(last)} of the last rollouts ({percent(first)} "
     says += "of the first)."
     numbers = {"first_fifth": first, "last_fifth": last}
     if last < PARSE_SHARE:
         return clear(rule, says, **numbers)
-    return Verdict(
+    return Finding(
         rule,
         "problem" if last >= SUSPECT_SHARE else "warning",
         says,

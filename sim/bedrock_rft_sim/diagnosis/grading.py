@@ -9,17 +9,19 @@ from __future__ import annotations
 from statistics import fmean
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.verdicts.evidence import Evidence, is_number, values_of
-from bedrock_rft_sim.diagnosis.verdicts.verdict import Verdict, clear, unknown
+from bedrock_rft_sim.contract.sources import LAMBDA_REWARDS
+from bedrock_rft_sim.diagnosis.evidence import Evidence
+from bedrock_rft_sim.diagnosis.finding import Finding, clear, unknown
+from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.stats.shares import percent
 
 NEAR_TIMEOUT: Final = 0.5
 """Assumed: an event that took this share of the timeout is too near to it."""
 GRADING_SHARE: Final = 0.25
-"""Assumed: grading that takes this share of a step's time is worth a word."""
+"""Assumed: grading that takes this share of a step's time is reported."""
 
 
-def grader_errors(evidence: Evidence) -> Verdict:
+def grader_errors(evidence: Evidence) -> Finding:
     """Attempts that failed and were retried."""
     rule = "grader errors"
     counted: dict[str, int] = {}
@@ -36,22 +38,23 @@ def grader_errors(evidence: Evidence) -> Verdict:
     if not total:
         return clear(rule, "No attempt of the reward failed.", failed=0)
     named = ", ".join(f"{count} x {name}" for name, count in sorted(counted.items()))
-    return Verdict(
+    return Finding(
         rule,
         "warning",
         f"{total} attempts of the reward failed and were repeated: {named}.",
         {"failed": total},
         "Read grader.log around them; the service gives up after three retries.",
+        LAMBDA_REWARDS,
     )
 
 
-def grader_latency(evidence: Evidence) -> Verdict:
+def grader_latency(evidence: Evidence) -> Finding:
     """Events near the timeout, or grading that holds up the steps."""
     rule = "grader latency"
-    slowest = values_of(evidence.points("local_grader_latency_max_s"))
+    slowest = evidence.values("local_grader_latency_max_s")
     if not slowest:
         return unknown(rule, "No invocation of the reward was timed.")
-    medians = values_of(evidence.points("local_grader_latency_p50_s")) or slowest
+    medians = evidence.values("local_grader_latency_p50_s") or slowest
     longest, typical = max(slowest), fmean(medians)
     share = _share_of_time(evidence)
     numbers = {"longest_s": longest, "p50_s": typical}
@@ -66,7 +69,7 @@ def grader_latency(evidence: Evidence) -> Verdict:
             found.append(f"grading took {percent(share)} of the steps' time")
     if not found:
         return clear(rule, f"{says}.", **numbers)
-    return Verdict(
+    return Finding(
         rule,
         "warning",
         f"{says}: {', '.join(found)}.",
@@ -77,7 +80,8 @@ def grader_latency(evidence: Evidence) -> Verdict:
 
 
 def _share_of_time(evidence: Evidence) -> float | None:
-    phases = [line["local_seconds"] for line in evidence.trained() if "local_seconds" in line]
+    trained = [each for each in evidence.lines if is_number(each.get("critic_rewards_mean"))]
+    phases = [line.get("local_seconds") for line in trained]
     timed = [p for p in phases if isinstance(p, dict) and is_number(p.get("total"))]
     total = sum(p["total"] for p in timed)
     return sum(p.get("grade", 0.0) for p in timed) / total if total else None

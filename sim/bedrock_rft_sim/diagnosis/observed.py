@@ -1,19 +1,19 @@
-"""What a probe or a run has shown that bears on the settings."""
+"""What a probe or a run has shown that bears on the settings of a recipe."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from bedrock_rft_sim.diagnosis.evidence import Evidence
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.runs import RunFolder, disk
-from bedrock_rft_sim.stats.shares import mean, percentile
+from bedrock_rft_sim.runs import Run, disk
+from bedrock_rft_sim.stats.shares import percentile
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Observed:
     """Observations; None or empty for what the source does not hold."""
 
     source: str
@@ -29,7 +29,7 @@ class Evidence:
     """Steps and validation rewards of a run, in order."""
 
 
-def read_evidence(path: Path) -> Evidence:
+def read_observed(path: Path) -> Observed:
     """Read a run folder or the result of a probe.
 
     Raises:
@@ -39,11 +39,11 @@ def read_evidence(path: Path) -> Evidence:
     return _of_run(path) if path.is_dir() else _of_probe(path)
 
 
-def _of_probe(path: Path) -> Evidence:
+def _of_probe(path: Path) -> Observed:
     record = disk.read_json(path)
     try:
         lengths = record["lengths"]
-        return Evidence(
+        return Observed(
             source=f"probe {path.name}",
             answer_tokens_p99=lengths["percentiles"]["99"]["value"] if lengths else None,
             cut_share=lengths["cut"]["value"] if lengths else None,
@@ -63,30 +63,16 @@ def _of_probe(path: Path) -> Evidence:
         ) from error
 
 
-def _of_run(path: Path) -> Evidence:
-    folder = RunFolder.open(path)
-    settings: dict[str, Any] = folder.read_resolved()["settings"]
-    lines = folder.read_metrics()
-    lengths = [
-        len(rollout.tokens)
-        for step in folder.rollout_steps()
-        for rollout in folder.read_rollouts(step)
-    ]
-    group = settings["samples_per_prompt"]["value"]
-    mixed = _mean(lines, "local_groups_mixed")
-    return Evidence(
-        source=f"run {folder.name}",
+def _of_run(path: Path) -> Observed:
+    run = Run.open(path)
+    evidence = Evidence(run.lines)
+    lengths = [len(rollout.tokens) for _, rollouts in run.rollouts() for rollout in rollouts]
+    group, mixed = run.setting("samples_per_prompt"), evidence.mean("local_groups_mixed")
+    return Observed(
+        source=f"run {run.folder.name}",
         answer_tokens_p99=percentile(lengths, 0.99) if lengths else None,
-        cut_share=_mean(lines, "local_truncated_share"),
-        limit=settings["inference_max_tokens"]["value"],
-        mixed_groups={} if mixed is None else {group: mixed},
-        validation=tuple(
-            (line["step"], line["validation_rewards_mean"])
-            for line in lines
-            if "validation_rewards_mean" in line
-        ),
+        cut_share=evidence.mean("local_truncated_share"),
+        limit=run.setting("inference_max_tokens"),
+        mixed_groups={} if mixed is None or group is None else {group: mixed},
+        validation=tuple(evidence.points("validation_rewards_mean")),
     )
-
-
-def _mean(lines: list[dict[str, Any]], name: str) -> float | None:
-    return mean(line[name] for line in lines if name in line)

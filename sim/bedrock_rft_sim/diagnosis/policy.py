@@ -6,11 +6,11 @@ is ignored; the gradient norm keeps in a band, spikes mean instability).
 
 from __future__ import annotations
 
-from statistics import fmean, median
+from statistics import median
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.verdicts.evidence import STEPS_MIN, Evidence, ends, noise, values_of
-from bedrock_rft_sim.diagnosis.verdicts.verdict import Verdict, clear, unknown
+from bedrock_rft_sim.diagnosis.evidence import Evidence, end_means, noise, values_of
+from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, Finding, clear, too_short
 from bedrock_rft_sim.stats.shares import percent
 
 COLLAPSED_NATS: Final = 0.01
@@ -24,20 +24,20 @@ SPIKE_FACTOR: Final = 5.0
 SPIKE_WINDOW: Final = 20
 
 
-def entropy_collapse(evidence: Evidence) -> Verdict:
+def entropy_collapse(evidence: Evidence) -> Finding:
     """Entropy near zero, or a small rest of what it was."""
     rule = "entropy collapse"
-    values = values_of(evidence.points("actor_entropy"))
+    values = evidence.values("actor_entropy")
     if len(values) < STEPS_MIN:
-        return _too_few(rule, values)
-    first, last = (fmean(part) for part in ends(values))
+        return too_short(rule, len(values))
+    first, last = end_means(values)
     numbers = {"first_fifth": first, "last_fifth": last}
     says = f"Policy entropy: {first:.3f} nats at first, {last:.3f} at the end."
     if last >= COLLAPSED_NATS and last >= COLLAPSED_SHARE * first:
         return clear(rule, says, **numbers)
-    reward = values_of(evidence.points("critic_rewards_mean"))
-    earned = f" Training reward there: {fmean(ends(reward)[1]):.3f}." if reward else ""
-    return Verdict(
+    reward = evidence.values("critic_rewards_mean")
+    earned = f" Training reward there: {end_means(reward)[1]:.3f}." if reward else ""
+    return Finding(
         rule,
         "warning",
         f"{says} The answers to a prompt are nearly all alike now, so groups can hardly teach."
@@ -48,15 +48,15 @@ def entropy_collapse(evidence: Evidence) -> Verdict:
     )
 
 
-def entropy_stuck(evidence: Evidence) -> Verdict:
+def entropy_stuck(evidence: Evidence) -> Finding:
     """Neither entropy nor reward moved."""
     rule = "entropy stuck"
-    entropy = values_of(evidence.points("actor_entropy"))
-    reward = values_of(evidence.points("critic_rewards_mean"))
+    entropy = evidence.values("actor_entropy")
+    reward = evidence.values("critic_rewards_mean")
     if min(len(entropy), len(reward)) < STEPS_MIN:
-        return _too_few(rule, entropy)
-    first, last = (fmean(part) for part in ends(entropy))
-    before, after = (fmean(part) for part in ends(reward))
+        return too_short(rule, len(entropy))
+    first, last = end_means(entropy)
+    before, after = end_means(reward)
     change = abs(last - first) / first if first else 0.0
     gain = after - before
     numbers = {"change": change, "first_fifth": first, "reward_gain": gain}
@@ -64,24 +64,24 @@ def entropy_stuck(evidence: Evidence) -> Verdict:
     if moved:
         says = f"Entropy changed by {percent(change)}, the reward by {gain:+.3f}."
         return clear(rule, says, **numbers)
-    return Verdict(
+    return Finding(
         rule,
         "warning",
         f"Entropy stayed at {first:.3f} nats (changed by {percent(change)}) and the reward did "
         f"not rise ({gain:+.3f}): the policy hardly reacts to the reward.",
         numbers,
-        "Raise the learning rate, or look at the share of mixed groups: without unequal grades "
-        "there is nothing to react to.",
+        "Raise the learning rate, or look at the share of mixed groups: where all rewards "
+        "of a group are equal there is nothing to react to.",
     )
 
 
-def gradient_spikes(evidence: Evidence) -> Verdict:
+def gradient_spikes(evidence: Evidence) -> Finding:
     """Single steps far above the band of the steps before them."""
     rule = "gradient spikes"
     points = evidence.points("actor_grad_norm")
     values = values_of(points)
     if len(values) < STEPS_MIN:
-        return _too_few(rule, values)
+        return too_short(rule, len(values))
     spikes = []
     for index in range(STEPS_MIN // 2, len(values)):
         usual = median(values[max(0, index - SPIKE_WINDOW) : index])
@@ -92,7 +92,7 @@ def gradient_spikes(evidence: Evidence) -> Verdict:
         return clear(rule, says, median=median(values), highest=max(values))
     step, factor = max(spikes, key=lambda spike: spike[1])
     named = ", ".join(str(each) for each, _ in spikes[:5]) + (" ..." if len(spikes) > 5 else "")  # noqa: PLR2004
-    return Verdict(
+    return Finding(
         rule,
         "warning",
         f"{len(spikes)} step{'s' if len(spikes) > 1 else ''} ({named}) had a gradient norm more "
@@ -102,7 +102,3 @@ def gradient_spikes(evidence: Evidence) -> Verdict:
         "Read that step's answers; if the reward jumps with it, lower the learning rate or the "
         "gradient clip, or clip outlying grades.",
     )
-
-
-def _too_few(rule: str, values: list[float]) -> Verdict:
-    return unknown(rule, f"{len(values)} training steps; {STEPS_MIN} are needed to see a course.")

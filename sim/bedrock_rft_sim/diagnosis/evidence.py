@@ -1,4 +1,4 @@
-"""What the rules look at: the metric lines of a run, and what only its answers and recipe know.
+"""What the checks of a run look at: its metric lines, and what only its answers and recipe know.
 
 It reads no file; `bedrock_rft_sim.report` gathers it.
 """
@@ -10,20 +10,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
+
+from bedrock_rft_sim.runs.metrics import is_number
 
 Points = list[tuple[int, float]]
 """(step, value), in order of steps."""
 
 END_SHARE: Final = 5
 """Assumed: the beginning and the end of a run are its first and last fifth."""
-STEPS_MIN: Final = 10
-"""Assumed: with fewer training steps no rule speaks of a course over time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One run, as far as rules need it; what is not known is absent."""
+    """One run, as far as the checks need it; what is not known is absent."""
 
     lines: Sequence[Mapping[str, Any]]
     """metrics.jsonl under the inner names, in order of steps."""
@@ -44,23 +44,22 @@ class Evidence:
                 found.append((step, float(value)))
         return found
 
-    def trained(self) -> list[Mapping[str, Any]]:
-        """Return the lines of training steps."""
-        return [line for line in self.lines if is_number(line.get("critic_rewards_mean"))]
+    def values(self, name: str) -> list[float]:
+        """Return the finite numbers of a metric in order of steps."""
+        return values_of(self.points(name))
+
+    def mean(self, name: str) -> float | None:
+        """Return the mean of a metric over the steps; None where it was never recorded."""
+        values = self.values(name)
+        return fmean(values) if values else None
 
     def reward_range(self) -> tuple[float, float] | None:
         """Return the lowest (at most 0) and the highest grade seen; None if they are the same."""
-        low = [value for _, value in self.points("critic_rewards_min")]
-        high = [value for _, value in self.points("critic_rewards_max")]
+        low, high = self.values("critic_rewards_min"), self.values("critic_rewards_max")
         if not low or not high:
             return None
         bottom, top = min(0.0, *low), max(high)
         return (bottom, top) if top > bottom else None
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """Whether it is a finite number and not a bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def values_of(points: Points) -> list[float]:
@@ -68,10 +67,10 @@ def values_of(points: Points) -> list[float]:
     return [value for _, value in points]
 
 
-def ends(values: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Return the first and the last fifth of the values, at least one each."""
+def end_means(values: Sequence[float]) -> tuple[float, float]:
+    """Return the means of the first and of the last fifth of the values, at least one each."""
     size = max(1, len(values) // END_SHARE)
-    return list(values[:size]), list(values[-size:])
+    return fmean(values[:size]), fmean(values[-size:])
 
 
 def noise(values: Sequence[float]) -> float:

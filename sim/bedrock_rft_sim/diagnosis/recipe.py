@@ -1,21 +1,25 @@
-"""Hold a recipe against the published starting points, knob by knob.
+"""Compare a recipe with the published starting points, knob by knob.
 
-Judged are the request's own values: what this machine alone overrides never reaches Bedrock.
+It changes nothing and fails nothing: each finding names its source, and where AWS's own documents
+disagree it names both. `clear` is a value within the advice, `warning` one beside it, `note` one
+for which the advice draws no line. Compared are the request's own values: what this machine alone
+overrides never reaches Bedrock.
 Where AWS gives words instead of a number (small data, simple tasks) the line drawn here says so.
 
 Sources: AWS Machine Learning Blog on RFT best practices and on teaching Nova;
-aws-samples/amazon-bedrock-samples; named in each remark.
+aws-samples/amazon-bedrock-samples; named in each finding.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Final
 
 from bedrock_rft_sim.contract.sources import BEST_PRACTICES, SAMPLES, TEACHING, UG_OPENAI_JOBS
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data
-from bedrock_rft_sim.diagnosis.guidance.evidence import Evidence
-from bedrock_rft_sim.diagnosis.guidance.remark import Remark
+from bedrock_rft_sim.diagnosis.finding import Finding, Severity
+from bedrock_rft_sim.diagnosis.observed import Observed
 from bedrock_rft_sim.probe.lengths import P99_FACTOR
 from bedrock_rft_sim.recipe import Recipe, Settings
 from bedrock_rft_sim.recipe.dialects import DIALECTS, bedrock, openai
@@ -24,7 +28,7 @@ from bedrock_rft_sim.stats.shares import percentile
 NAMES = {"bedrock": bedrock.HYPERPARAMETERS, "openai": openai.HYPERPARAMETERS}
 
 SMALL_DATA = 1000
-"""Where small data ends, for the epochs; AWS does not say, so every remark that uses it does."""
+"""Where small data ends, for the epochs; AWS does not say, so every finding that uses it does."""
 EPOCHS_SMALL, EPOCHS_LARGER = (6, 12), (3, 6)
 RECORDS_MOST_TASKS = (200, 5000)
 BATCH_SIZE = 128
@@ -39,8 +43,15 @@ WORTH_IT = 1.1
 """A doubled group is worth naming when it raises the share of mixed groups by this factor."""
 
 
-def remarks(recipe: Recipe, data: Data, evidence: Evidence | None = None) -> tuple[Remark, ...]:
-    """Return a remark for every knob that AWS gives a starting point for."""
+SEVERITIES: Final[dict[bool | None, Severity]] = {True: "clear", False: "warning", None: "note"}
+"""By whether the recipe is within the advice; None where the advice draws no line."""
+FOLLOWS: Final = {severity: follows for follows, severity in SEVERITIES.items()}
+
+
+def diagnose_recipe(
+    recipe: Recipe, data: Data, evidence: Observed | None = None
+) -> tuple[Finding, ...]:
+    """Return a finding for every knob that AWS gives a starting point for."""
     sent = recipe.as_sent()
     names = {inner: name for name, inner in NAMES[recipe.dialect].items()}
     return (
@@ -55,6 +66,24 @@ def remarks(recipe: Recipe, data: Data, evidence: Evidence | None = None) -> tup
     )
 
 
+def point_as_json(finding: Finding) -> dict[str, Any]:
+    """Return a finding about a starting point as `rft check --json` words it."""
+    return {
+        "knob": finding.rule,
+        "found": finding.says,
+        "advised": finding.remedy,
+        "follows": FOLLOWS[finding.severity],
+        "source": finding.source,
+        "seen": finding.seen,
+    }
+
+
+def _point(
+    knob: str, found: str, advised: str, follows: bool | None, source: str, seen: str | None = None
+) -> Finding:
+    return Finding(knob, SEVERITIES[follows], found, remedy=advised, source=source, seen=seen)
+
+
 def _value(recipe: Recipe, setting: str) -> str:
     """Return a setting as text, marked where the request leaves it out and AWS does not say."""
     value = getattr(recipe.settings, setting)
@@ -62,9 +91,9 @@ def _value(recipe: Recipe, setting: str) -> str:
     return f"{value:g} (left open, assumed)" if assumed else f"{value:g}"
 
 
-def _records(data: Data) -> Remark:
+def _records(data: Data) -> Finding:
     low, high = RECORDS_MOST_TASKS
-    return Remark(
+    return _point(
         "training records",
         f"{data.records:,}",
         f"try with 100 to 200, most tasks take {low:,} to {high:,}, complex ones 5,000 to 10,000",
@@ -73,11 +102,11 @@ def _records(data: Data) -> Remark:
     )
 
 
-def _epochs(settings: Settings, data: Data, evidence: Evidence | None, name: str) -> Remark:
+def _epochs(settings: Settings, data: Data, evidence: Observed | None, name: str) -> Finding:
     is_small = data.records < SMALL_DATA
     low, high = EPOCHS_SMALL if is_small else EPOCHS_LARGER
     kind = "small" if is_small else "larger"
-    return Remark(
+    return _point(
         name,
         str(settings.epochs),
         f"{low} to {high} for {kind} data (drawn at {SMALL_DATA:,} records here, AWS gives no "
@@ -88,7 +117,7 @@ def _epochs(settings: Settings, data: Data, evidence: Evidence | None, name: str
     )
 
 
-def _climb(evidence: Evidence | None) -> str | None:
+def _climb(evidence: Observed | None) -> str | None:
     if evidence is None or len(evidence.validation) < 3:  # noqa: PLR2004
         return None
     *before, (step, last) = evidence.validation
@@ -104,10 +133,10 @@ def _climb(evidence: Evidence | None) -> str | None:
     )
 
 
-def _batch(recipe: Recipe, name: str) -> Remark:
+def _batch(recipe: Recipe, name: str) -> Finding:
     batch = recipe.settings.batch_size
     if recipe.dialect == "openai":
-        return Remark(
+        return _point(
             name,
             str(batch),
             f"{BATCH_SIZE_OPEN_WEIGHT} in AWS's own jobs for open weights (Nova's minimum of "
@@ -116,7 +145,7 @@ def _batch(recipe: Recipe, name: str) -> Remark:
             BATCH_SIZE_OPEN_WEIGHT <= batch <= BATCH_SIZE,
             f"{UG_OPENAI_JOBS}; {SAMPLES}; {BEST_PRACTICES}",
         )
-    return Remark(
+    return _point(
         name,
         str(batch),
         f"{BATCH_SIZE} works well across tasks; 64 if the reward oscillates, {BATCH_SIZE_FAST} to "
@@ -126,11 +155,11 @@ def _batch(recipe: Recipe, name: str) -> Remark:
     )
 
 
-def _learning_rate(recipe: Recipe, evidence: Evidence | None) -> Iterator[Remark]:
+def _learning_rate(recipe: Recipe, evidence: Observed | None) -> Iterator[Finding]:
     rate = recipe.settings.learning_rate
     yield _multiplier(recipe) if recipe.dialect == "openai" else _rate(recipe, evidence)
     if recipe.settings.training == "full":
-        yield Remark(
+        yield _point(
             "local.training.method",
             "full",
             f"LoRA takes about ten times the rate of full fine-tuning; Bedrock trains LoRA, so "
@@ -140,9 +169,9 @@ def _learning_rate(recipe: Recipe, evidence: Evidence | None) -> Iterator[Remark
         )
 
 
-def _rate(recipe: Recipe, evidence: Evidence | None) -> Remark:
+def _rate(recipe: Recipe, evidence: Observed | None) -> Finding:
     ratio = recipe.settings.learning_rate / LEARNING_RATE
-    return Remark(
+    return _point(
         "learningRate",
         _value(recipe, "learning_rate"),
         f"{LEARNING_RATE:g} is a good start for the LoRA that Bedrock trains (rank 32), about ten "
@@ -153,10 +182,10 @@ def _rate(recipe: Recipe, evidence: Evidence | None) -> Remark:
     )
 
 
-def _multiplier(recipe: Recipe) -> Remark:
+def _multiplier(recipe: Recipe) -> Finding:
     speaker = DIALECTS[recipe.dialect]
     multiplier = speaker.hyperparameters(recipe.request).get("learning_rate_multiplier", 1.0)
-    return Remark(
+    return _point(
         "learning_rate_multiplier",
         f"{multiplier:g}",
         "1.0 to start with, less for stability; the base rate it scales is not published",
@@ -165,7 +194,7 @@ def _multiplier(recipe: Recipe) -> Remark:
     )
 
 
-def _fall(evidence: Evidence | None) -> str | None:
+def _fall(evidence: Observed | None) -> str | None:
     if evidence is None or len(evidence.validation) < 2:  # noqa: PLR2004
         return None
     first, last = evidence.validation[0][1], evidence.validation[-1][1]
@@ -173,10 +202,10 @@ def _fall(evidence: Evidence | None) -> str | None:
     return f"{told}, which a lower rate may prevent" if last < first else told
 
 
-def _samples(recipe: Recipe, evidence: Evidence | None) -> Remark:
+def _samples(recipe: Recipe, evidence: Observed | None) -> Finding:
     low, high = SAMPLES_TYPICAL
     group = recipe.settings.samples_per_prompt
-    return Remark(
+    return _point(
         "trainingSamplePerPrompt",
         _value(recipe, "samples_per_prompt"),
         f"{low} to {high} are typical; each prompt needs a success and a failure to teach",
@@ -186,7 +215,7 @@ def _samples(recipe: Recipe, evidence: Evidence | None) -> Remark:
     )
 
 
-def _mixed(evidence: Evidence | None, group: int) -> str | None:
+def _mixed(evidence: Observed | None, group: int) -> str | None:
     shares = {} if evidence is None else evidence.mixed_groups
     if evidence is None or group not in shares:
         return None
@@ -197,12 +226,12 @@ def _mixed(evidence: Evidence | None, group: int) -> str | None:
     return told
 
 
-def _prompt_length(recipe: Recipe, data: Data) -> Remark:
+def _prompt_length(recipe: Recipe, data: Data) -> Finding:
     limit = recipe.settings.max_prompt_length
     p99 = percentile(data.prompt_tokens, 0.99)
     dropped = sum(tokens > limit for tokens in data.prompt_tokens)
     seen = f"{dropped} of {len(data.prompt_tokens)} prompts are longer and would be dropped"
-    return Remark(
+    return _point(
         "maxPromptLength",
         _value(recipe, "max_prompt_length"),
         f"{PROMPT_FACTOR} x the 99th percentile of the prompts, here {PROMPT_FACTOR} x {p99} = "
@@ -213,10 +242,10 @@ def _prompt_length(recipe: Recipe, data: Data) -> Remark:
     )
 
 
-def _answer_length(recipe: Recipe, evidence: Evidence | None) -> Iterator[Remark]:
+def _answer_length(recipe: Recipe, evidence: Observed | None) -> Iterator[Finding]:
     limit = recipe.settings.inference_max_tokens
     value = _value(recipe, "inference_max_tokens")
-    yield Remark(
+    yield _point(
         "inferenceMaxTokens",
         value,
         f"about {TOKENS_SIMPLE:,} for simple tasks, over {TOKENS_HARD:,} for hard reasoning",
@@ -229,7 +258,7 @@ def _answer_length(recipe: Recipe, evidence: Evidence | None) -> Iterator[Remark
     cut = evidence.cut_share or 0.0
     share = f"{100 * cut:.2g} %" if cut else "none"
     told = f"in {evidence.source} {share} of the answers were cut at {evidence.limit}"
-    yield Remark(
+    yield _point(
         "inferenceMaxTokens",
         value,
         f"{P99_FACTOR} x the 99th percentile of the answers, here {P99_FACTOR} x {p99:g} = "
@@ -240,14 +269,14 @@ def _answer_length(recipe: Recipe, evidence: Evidence | None) -> Iterator[Remark
     )
 
 
-def _eval_interval(settings: Settings, data: Data, name: str) -> Iterator[Remark]:
+def _eval_interval(settings: Settings, data: Data, name: str) -> Iterator[Finding]:
     kept = sum(tokens <= settings.max_prompt_length for tokens in data.prompt_tokens)
     per_epoch = kept // settings.batch_size
     if not per_epoch:
         return
     advised = max(1, min(plan.EVAL_INTERVAL_MAX_UNSET, per_epoch))
     stated = settings.eval_interval
-    yield Remark(
+    yield _point(
         name,
         "left open" if stated is None else str(stated),
         f"min(10, dataset / batch), here {advised}, is what Bedrock takes when it is left open",

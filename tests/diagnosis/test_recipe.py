@@ -11,7 +11,9 @@ import pytest
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data
 from bedrock_rft_sim.data.tokens import load_tokenizer
-from bedrock_rft_sim.diagnosis.guidance import Evidence, Remark, read_evidence, remarks
+from bedrock_rft_sim.diagnosis import Finding
+from bedrock_rft_sim.diagnosis.observed import Observed, read_observed
+from bedrock_rft_sim.diagnosis.recipe import diagnose_recipe, point_as_json
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 from bedrock_rft_sim.runs import RunFolder
@@ -32,8 +34,8 @@ def data_of(recipe: Recipe) -> Data:
     return plan.read_data(recipe, load_tokenizer(recipe.model))
 
 
-def about(found: tuple[Remark, ...], knob: str) -> Remark:
-    return next(remark for remark in reversed(found) if remark.knob == knob)
+def about(found: tuple[Finding, ...], knob: str) -> Finding:
+    return next(finding for finding in reversed(found) if finding.rule == knob)
 
 
 @pytest.mark.parametrize(
@@ -60,33 +62,33 @@ def about(found: tuple[Remark, ...], knob: str) -> Remark:
 )
 def test_each_knob_is_held_against_its_starting_point(quickstart, knob, value, follows) -> None:
     recipe = quickstart(**{knob: value})
-    remark = about(remarks(recipe, data_of(recipe)), knob)
-    assert remark.follows is follows, remark
-    assert remark.found == f"{value:g}"
-    assert remark.source
+    finding = about(diagnose_recipe(recipe, data_of(recipe)), knob)
+    assert point_as_json(finding)["follows"] is follows, finding
+    assert finding.says == f"{value:g}"
+    assert finding.source
 
 
 def test_larger_data_takes_fewer_epochs(quickstart) -> None:
     recipe = quickstart(epochCount=4)
     data = data_of(recipe)
-    assert about(remarks(recipe, data), "epochCount").follows is False
+    assert about(diagnose_recipe(recipe, data), "epochCount").severity == "warning"
     many = replace(data, records=5000)
-    assert about(remarks(recipe, many), "epochCount").follows is True
+    assert about(diagnose_recipe(recipe, many), "epochCount").severity == "clear"
 
 
 def test_what_this_machine_overrides_is_not_judged(quickstart) -> None:
     plain = quickstart()
     small = load_recipe("quickstart", sets=["local.overrides.batchSize=4"])
     data = data_of(plain)
-    assert remarks(small, data) == remarks(plain, data)
+    assert diagnose_recipe(small, data) == diagnose_recipe(plain, data)
 
 
 def test_the_open_weight_path_is_told_by_its_own_names() -> None:
     recipe = load_recipe("gsm8k-open-weight")
-    found = remarks(recipe, data_of(recipe))
-    knobs = [remark.knob for remark in found]
+    found = diagnose_recipe(recipe, data_of(recipe))
+    knobs = [finding.rule for finding in found]
     assert {"n_epochs", "batch_size", "learning_rate_multiplier", "eval_interval"} <= set(knobs)
-    assert "assumed" in about(found, "trainingSamplePerPrompt").found
+    assert "assumed" in about(found, "trainingSamplePerPrompt").says
 
 
 @pytest.mark.parametrize(
@@ -95,31 +97,33 @@ def test_the_open_weight_path_is_told_by_its_own_names() -> None:
 def test_open_weights_start_from_aws_s_own_batch_of_four(batch: int, follows: bool) -> None:
     knob = "method.reinforcement.hyperparameters.batch_size"
     recipe = load_recipe("gsm8k-open-weight", sets=[f"{knob}={batch}"])
-    remark = about(remarks(recipe, data_of(recipe)), "batch_size")
-    assert remark.follows is follows, remark
-    assert "fine-tuning-openai-job-create" in remark.source
+    finding = about(diagnose_recipe(recipe, data_of(recipe)), "batch_size")
+    assert point_as_json(finding)["follows"] is follows, finding
+    assert "fine-tuning-openai-job-create" in finding.source
 
 
 def test_training_all_weights_is_told_apart_from_bedrock_s_lora(quickstart) -> None:
     recipe = quickstart()
-    assert about(remarks(recipe, data_of(recipe)), "local.training.method").follows is None
+    assert (
+        about(diagnose_recipe(recipe, data_of(recipe)), "local.training.method").severity == "note"
+    )
 
 
 def test_a_probe_says_what_it_saw_of_groups_and_lengths(quickstart) -> None:
     recipe = quickstart(trainingSamplePerPrompt=4, inferenceMaxTokens=96)
-    seen = Evidence(
+    seen = Observed(
         source="probe p.json",
         answer_tokens_p99=50,
         cut_share=0.02,
         limit=96,
         mixed_groups={4: 0.4, 8: 0.6},
     )
-    found = remarks(recipe, data_of(recipe), seen)
+    found = diagnose_recipe(recipe, data_of(recipe), seen)
     groups = about(found, "trainingSamplePerPrompt").seen
     assert groups == "in probe p.json 40 % of groups of 4 are mixed, of 8 it would be 60 %"
     lengths = about(found, "inferenceMaxTokens")
-    assert lengths.follows is False
-    assert "3 x 50 = 150" in lengths.advised
+    assert lengths.severity == "warning"
+    assert "3 x 50 = 150" in lengths.remedy
     assert lengths.seen is not None
     assert "2 % of the answers were cut at 96" in lengths.seen
 
@@ -135,7 +139,7 @@ def test_a_probe_says_what_it_saw_of_groups_and_lengths(quickstart) -> None:
 def test_a_run_says_how_validation_went(quickstart, validation, epochs, rate) -> None:
     recipe = quickstart()
     points = tuple((10 * place, reward) for place, reward in enumerate(validation))
-    found = remarks(recipe, data_of(recipe), Evidence("run r", validation=points))
+    found = diagnose_recipe(recipe, data_of(recipe), Observed("run r", validation=points))
     assert epochs in str(about(found, "epochCount").seen)
     assert rate in str(about(found, "learningRate").seen)
 
@@ -154,8 +158,8 @@ def test_evidence_is_read_from_a_run(tmp_path: Path) -> None:
             {"step": 1, "local_groups_mixed": 0.5, "local_truncated_share": 0.0}
             | {"validation_rewards_mean": 0.75}
         )
-    found = read_evidence(tmp_path / "r")
-    assert found == Evidence(
+    found = read_observed(tmp_path / "r")
+    assert found == Observed(
         source="run r",
         answer_tokens_p99=30,
         cut_share=0.0,
@@ -174,9 +178,9 @@ def test_evidence_is_read_from_a_probe_s_result(tmp_path: Path) -> None:
     }
     path = tmp_path / "p.json"
     path.write_text(json.dumps(record))
-    found = read_evidence(path)
+    found = read_observed(path)
     assert (found.answer_tokens_p99, found.cut_share, found.limit) == (70, 0.5, 96)
     assert found.mixed_groups == {2: 0.5}
     path.write_text("{}")
     with pytest.raises(DataError, match="no evidence here"):
-        read_evidence(path)
+        read_observed(path)

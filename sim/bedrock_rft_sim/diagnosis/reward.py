@@ -10,16 +10,17 @@ import math
 from statistics import fmean
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.verdicts.bend import find_bend
-from bedrock_rft_sim.diagnosis.verdicts.evidence import (
-    STEPS_MIN,
+from bedrock_rft_sim.contract.limits import STUCK_REWARD
+from bedrock_rft_sim.contract.sources import BEST_PRACTICES, NOVA_MONITORING
+from bedrock_rft_sim.diagnosis.bend import find_bend
+from bedrock_rft_sim.diagnosis.evidence import (
     Evidence,
     Points,
-    ends,
+    end_means,
     noise,
     values_of,
 )
-from bedrock_rft_sim.diagnosis.verdicts.verdict import Verdict, clear, unknown
+from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, Finding, clear, too_short, unknown
 from bedrock_rft_sim.stats.shares import percent
 
 PLATEAU_SURE: Final = 0.80
@@ -28,8 +29,6 @@ RISE_MIN: Final = 12.0
 """Assumed: noise alone, with the bend put where it fits best, seldom explains this much."""
 STILL_RISING: Final = 0.02
 """Assumed: validation that gained more than this after the bend is still rising."""
-STUCK_REWARD: Final = 0.15
-"""Nova guide: a reward stuck under this asks for another reward or other data."""
 FALL_SHARE: Final = 0.10
 """Assumed: a fall counts from a tenth of the grades' range on ..."""
 FALL_ERRORS: Final = 3.0
@@ -46,12 +45,12 @@ ROOM_MIN: Final = 0.5
 """Assumed: only a component that stays below this had room to move."""
 
 
-def reward_plateau(evidence: Evidence) -> Verdict:
+def reward_plateau(evidence: Evidence) -> Finding:
     """Where the reward stopped rising, and how sure that is."""
     rule = "reward plateau"
     points = evidence.points("critic_rewards_mean")
     if len(points) < STEPS_MIN:
-        return _too_few(rule, points)
+        return too_short(rule, len(points))
     bend = find_bend(values_of(points))
     step = points[round(bend.at * (len(points) - 1))][0]
     low, high = (points[round(at * (len(points) - 1))][0] for at in (bend.low, bend.high))
@@ -62,7 +61,7 @@ def reward_plateau(evidence: Evidence) -> Verdict:
     if bend.ends_early < PLATEAU_SURE:
         says = f"Still rising at the end, or too noisy to tell ({gain:+.3f} so far)."
         return clear(rule, says, **numbers)
-    return Verdict(
+    return Finding(
         rule,
         "note",
         f"The reward rose by {gain:.3f} up to step {step} (between {low} and {high} in 80 % of the "
@@ -99,29 +98,30 @@ def _validation_change(evidence: Evidence, step: int) -> tuple[float, float] | N
     return (before[-1], points[-1][1]) if 0 < len(before) < len(points) else None
 
 
-def _never_rose(rule: str, points: Points) -> Verdict:
-    first, last = (fmean(part) for part in ends(values_of(points)))
+def _never_rose(rule: str, points: Points) -> Finding:
+    first, last = end_means(values_of(points))
     numbers = {"first_fifth": first, "last_fifth": last}
     stuck = last < STUCK_REWARD
     says = f"The reward did not rise beyond its own noise: {first:.3f} at first, {last:.3f} last."
     if stuck:
         says += f" The Nova guide says to rethink a reward stuck under {STUCK_REWARD}."
-    return Verdict(
+    return Finding(
         rule,
         "problem" if stuck else "warning",
         says,
         numbers,
         "Look at the share of mixed groups, then at a higher learning rate or more steps.",
+        NOVA_MONITORING if stuck else "",
     )
 
 
-def reward_falling(evidence: Evidence) -> Verdict:
+def reward_falling(evidence: Evidence) -> Finding:
     """The reward ends below what it had reached."""
     rule = "reward falling"
     points = evidence.points("critic_rewards_mean")
     span = evidence.reward_range()
     if len(points) < STEPS_MIN or span is None:
-        return _too_few(rule, points)
+        return too_short(rule, len(points))
     values = values_of(points)
     size = max(1, len(values) // 5)
     means = [fmean(values[at : at + size]) for at in range(len(values) - size + 1)]
@@ -131,7 +131,7 @@ def reward_falling(evidence: Evidence) -> Verdict:
     numbers = {"best": best, "last": last, "step": peak}
     if fall < FALL_SHARE * (span[1] - span[0]) or fall < FALL_ERRORS * error:
         return clear(rule, f"It ends at {last:.3f}, its best stretch had {best:.3f}.", **numbers)
-    return Verdict(
+    return Finding(
         rule,
         "problem",
         f"The reward fell from {best:.3f} around step {peak} to {last:.3f} at the end"
@@ -142,15 +142,15 @@ def reward_falling(evidence: Evidence) -> Verdict:
     )
 
 
-def validation_parts(evidence: Evidence) -> Verdict:
+def validation_parts(evidence: Evidence) -> Finding:
     """Training goes on rising and validation does not: overfitting, or a hacked reward."""
     rule = "training and validation"
-    training = evidence.points("critic_rewards_mean")
-    validation = evidence.points("validation_rewards_mean")
+    training = evidence.values("critic_rewards_mean")
+    validation = evidence.values("validation_rewards_mean")
     if not training or len(validation) < 2:  # noqa: PLR2004
         return unknown(rule, "Fewer than two validations were recorded.")
-    end = fmean(ends(values_of(training))[1])
-    last, best = validation[-1][1], max(values_of(validation))
+    end = end_means(training)[1]
+    last, best = validation[-1], max(validation)
     gap, fall = end - last, best - last
     numbers = {"training": end, "validation": last, "gap": gap, "best_validation": best}
     says = f"At the end training stands at {end:.3f} and validation at {last:.3f}"
@@ -160,17 +160,18 @@ def validation_parts(evidence: Evidence) -> Verdict:
         says += f", a gap of {gap:.3f} (above {PARTING_GAP:.2f})"
     if fall > VALIDATION_FALL:
         says += f"; validation is {fall:.3f} below its own best"
-    return Verdict(
+    return Finding(
         rule,
         "warning",
         f"{says}.",
         numbers,
         "Read training answers that score high for shortcuts; fewer epochs, more prompts, or the "
         "checkpoint nearest to the best validation.",
+        BEST_PRACTICES,
     )
 
 
-def component_dominates(evidence: Evidence) -> Verdict:
+def component_dominates(evidence: Evidence) -> Finding:
     """One part of the reward moved and another that had room did not."""
     rule = "reward components"
     moved = _movements(evidence)
@@ -184,7 +185,7 @@ def component_dominates(evidence: Evidence) -> Verdict:
     if total < MOVEMENT_MIN or share <= DOMINATING_SHARE or moved[name][0] <= 0 or not left:
         return clear(rule, f"{len(moved)} components; none left the others behind.", **numbers)
     others = ", ".join(f"{other} at {end:.3f}" for other, end in left.items())
-    return Verdict(
+    return Finding(
         rule,
         "warning",
         f"{name} carried {percent(share)} of all movement ({moved[name][0]:+.3f}); left behind: "
@@ -207,10 +208,6 @@ def _movements(evidence: Evidence) -> dict[str, tuple[float, float]]:
     found = {}
     for name, values in series.items():
         if len(values) >= STEPS_MIN:
-            first, last = (fmean(part) for part in ends(values))
+            first, last = end_means(values)
             found[name] = (last - first, last)
     return found
-
-
-def _too_few(rule: str, points: Points) -> Verdict:
-    return unknown(rule, f"{len(points)} training steps; {STEPS_MIN} are needed to see a course.")

@@ -1,0 +1,181 @@
+"""What AWS's published thresholds say to a probe's numbers, each with its source.
+
+AWS's 95 % is of samples solved, its 5 % and 0 % of samples that are positive, hence graded above 0.
+"Stop" (a problem) is said only where the whole interval lies beyond a threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from bedrock_rft_sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN, STUCK_REWARD
+from bedrock_rft_sim.contract.sources import (
+    BEST_PRACTICES,
+    NOVA_MONITORING,
+    NOVA_RFT,
+    SAMPLES,
+    TEACHING,
+)
+from bedrock_rft_sim.diagnosis.answers import SUSPECT_SHARE, TRUNCATED_SHARE
+from bedrock_rft_sim.diagnosis.finding import Finding, Severity
+from bedrock_rft_sim.probe import ProbeReport, Share
+from bedrock_rft_sim.probe.lengths import P99_FACTOR
+from bedrock_rft_sim.recipe import Settings
+from bedrock_rft_sim.stats.shares import percent
+
+UNSURE: Final = "too few prompts to tell on which side of AWS's threshold this lies; probe more"
+THRESHOLDS: Final = f"{NOVA_RFT}; {NOVA_MONITORING}; {TEACHING}"
+LEVELS: Final = {"problem": "stop", "warning": "warn", "note": "note"}
+"""The words of `rft probe` for a finding's severity."""
+DEAD_SHARE_HIGH: Final = 0.3
+MIXED_SHARE_LOW: Final = 0.3
+MORE_MIXED: Final = 1.25
+"""A group size is worth naming when it raises the share of mixed groups by this factor."""
+
+
+def diagnose_probe(report: ProbeReport, settings: Settings) -> list[Finding]:
+    """Return what AWS's thresholds say to the probe, the gravest first; only what fired."""
+    return [
+        *_solved(report.success),
+        *_positive(report.positive),
+        *_first_reward(report),
+        *_parsing(report),
+        *_cutting(report),
+        *_groups(report, settings),
+        *_dead(report),
+    ]
+
+
+def advice_as_json(finding: Finding) -> dict[str, Any]:
+    """Return a finding as a probe's result words it."""
+    return {
+        "level": LEVELS[finding.severity],
+        "words": f"{finding.says}; {finding.remedy}" if finding.remedy else finding.says,
+        "source": finding.source,
+    }
+
+
+def _threshold(
+    rule: str, severity: Severity, says: str, share: Share, remedy: str
+) -> Iterator[Finding]:
+    numbers = {"share": share.value, "low": share.low, "high": share.high}
+    yield Finding(rule, severity, says, numbers, remedy, THRESHOLDS)
+
+
+def _solved(solved: Share) -> Iterator[Finding]:
+    says = (
+        f"{percent(solved.value)} of the samples were solved ({_interval(solved)}): over "
+        f"{percent(BASE_SUCCESS_MAX)} reinforcement fine-tuning is unnecessary"
+    )
+    if solved.low > BASE_SUCCESS_MAX:
+        remedy = "take harder prompts or a stricter reward"
+        yield from _threshold("saturation", "problem", says, solved, remedy)
+    elif solved.high > BASE_SUCCESS_MAX:
+        beyond = solved.value > BASE_SUCCESS_MAX
+        yield from _threshold("saturation", _leaning(beyond), says, solved, UNSURE)
+
+
+def _positive(positive: Share) -> Iterator[Finding]:
+    rule = "base success"
+    says = f"{percent(positive.value)} of the samples were graded above 0 ({_interval(positive)})"
+    under = f"{says}: under {percent(BASE_SUCCESS_MIN)} training struggles"
+    if positive.value == 0 and positive.high < BASE_SUCCESS_MIN:
+        remedy = (
+            "fine-tune on solved examples (SFT) first, or see by `rft check` whether the reward "
+            "reads answers at all"
+        )
+        yield from _threshold(rule, "problem", f"{says}: nothing to reinforce", positive, remedy)
+    elif positive.high < BASE_SUCCESS_MIN:
+        remedy = "take easier prompts, partial credit, or SFT first"
+        yield from _threshold(rule, "warning", under, positive, remedy)
+    elif positive.low < BASE_SUCCESS_MIN:
+        beyond = positive.value < BASE_SUCCESS_MIN
+        yield from _threshold(rule, _leaning(beyond), under, positive, UNSURE)
+
+
+def _leaning(beyond: bool) -> Severity:
+    """Return how grave it is that an interval holds a threshold, by where its middle lies."""
+    return "warning" if beyond else "note"
+
+
+def _first_reward(report: ProbeReport) -> Iterator[Finding]:
+    reward = report.first_step.reward_mean.value
+    if reward < STUCK_REWARD:
+        yield Finding(
+            "first reward",
+            "warning",
+            f"the reward starts at {reward:.3f}",
+            {"reward": reward},
+            f"if it stays under {STUCK_REWARD:g} in training, rethink the reward or the data",
+            THRESHOLDS,
+        )
+
+
+def _parsing(report: ProbeReport) -> Iterator[Finding]:
+    failures = report.parse_failures
+    if failures is not None and failures.value >= SUSPECT_SHARE:
+        yield Finding(
+            "parse failures",
+            "warning",
+            f"the reward found no answer in {percent(failures.value)} of the samples",
+            {"share": failures.value},
+            "let the prompt ask for the very format that the reward looks for",
+            BEST_PRACTICES,
+        )
+
+
+def _cutting(report: ProbeReport) -> Iterator[Finding]:
+    lengths, cut = report.lengths, report.cut
+    if cut is not None and cut.value >= TRUNCATED_SHARE:
+        yield Finding(
+            "truncation",
+            "warning",
+            f"inferenceMaxTokens {report.max_tokens} cuts {percent(cut.value)} of the answers",
+            {"share": cut.value},
+            "raise it, and probe again to learn how long they are",
+            SAMPLES,
+        )
+    elif lengths is not None and lengths.cut.value == 0:
+        p99 = lengths.percentiles[99].value
+        says = (
+            f"the 99th percentile of the answers is {p99:g} tokens; {P99_FACTOR} x that is "
+            f"{P99_FACTOR * p99:g}, where the recipe has {lengths.limit}"
+        )
+        yield Finding("answer length", "note", says, {"p99": p99}, source=SAMPLES)
+
+
+def _groups(report: ProbeReport, settings: Settings) -> Iterator[Finding]:
+    chosen = report.mixed_groups.get(settings.samples_per_prompt)
+    size, largest = max(report.mixed_groups.items())
+    if chosen is None or largest is None or chosen.value >= MIXED_SHARE_LOW:
+        return
+    says = (
+        f"with trainingSamplePerPrompt {settings.samples_per_prompt} only {percent(chosen.value)} "
+        f"of the groups would be mixed, so in the others every advantage is 0"
+    )
+    if largest.value > 0 and largest.value >= MORE_MIXED * chosen.value:
+        says += f"; with {size} it would be {percent(largest.value)} ({_interval(largest)})"
+    yield Finding("mixed groups", "warning", says, {"share": chosen.value}, source=TEACHING)
+
+
+def _dead(report: ProbeReport) -> Iterator[Finding]:
+    dead = report.dead
+    if dead is not None and dead.value >= DEAD_SHARE_HIGH:
+        ends = ""
+        if report.always is not None and report.never is not None:
+            always, never = percent(report.always.value), percent(report.never.value)
+            ends = f" ({always} were always solved and {never} never)"
+        yield Finding(
+            "dead prompts",
+            "note",
+            f"{percent(dead.value)} of the prompts got one grade in all of their "
+            f"{report.samples_per_prompt} samples{ends}",
+            {"share": dead.value},
+            "--filtered writes the data without them",
+            TEACHING,
+        )
+
+
+def _interval(share: Share) -> str:
+    return f"95 % interval {percent(share.low)} to {percent(share.high)}"

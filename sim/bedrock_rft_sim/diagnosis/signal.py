@@ -1,0 +1,216 @@
+"""Was there anything to learn from: differing rewards, a base model neither finished nor hopeless.
+
+GRPO learns from groups whose answers got different grades: where all grades of a group are equal,
+every advantage is 0.
+
+Sources: verl (advantage of equal rewards); Amazon Nova customization guide, RFT monitoring (over
+95 % solved RFT is unnecessary, at 0 % do SFT first, under 5 % positive rollouts it struggles).
+"""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any, Final
+
+from bedrock_rft_sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN
+from bedrock_rft_sim.contract.sources import NOVA_MONITORING, NOVA_RFT, VERL
+from bedrock_rft_sim.diagnosis.answers import SUSPECT_SHARE
+from bedrock_rft_sim.diagnosis.evidence import Evidence, end_means
+from bedrock_rft_sim.diagnosis.finding import Finding, clear, unknown
+from bedrock_rft_sim.runs.metrics import is_number
+from bedrock_rft_sim.stats.shares import percent
+
+WEAK_SHARE: Final = 0.05
+"""Assumed: below this share of mixed groups a run hardly had a signal."""
+BASE_STEPS: Final = 3
+"""Assumed: the first three steps still show the base model."""
+DRIED_UP_SHARE: Final = 0.10
+"""Assumed: with fewer mixed groups than this at the end, further steps teach next to nothing."""
+SOURCE: Final = f"{VERL}; {NOVA_MONITORING}"
+
+_CHECK: Final = "run `rft check` to see how the reward reads the reference answers"
+_HARDER: Final = "or take harder prompts or a stricter reward"
+_EASIER: Final = (
+    "read a few answers under rollouts/, then take a stronger model or easier prompts, "
+    "or fine-tune on solved examples first"
+)
+
+
+def learning_signal(evidence: Evidence) -> Finding:
+    """Whether the groups' rewards differed, and if hardly any did, why."""
+    rule = "learning signal"
+    trained = [line for line in evidence.lines if is_number(line.get("local_groups_mixed"))]
+    steps = Evidence(trained)
+    mixed = steps.mean("local_groups_mixed")
+    if mixed is None:
+        return unknown(rule, "No training step was recorded, so no learning signal.")
+    if mixed >= WEAK_SHARE and not _is_hopeless(steps):
+        says = f"{percent(mixed)} of the prompt groups had differing rewards, so GRPO can learn."
+        return clear(rule, f"Learning signal: {says}", mixed_groups=mixed)
+    says = " ".join([_nothing(steps) if mixed == 0 else _hardly(steps, mixed), *_causes(steps)])
+    remedy = "; ".join(_remedies(steps)) + "."
+    numbers = {"mixed_groups": mixed}
+    return Finding(rule, "problem", says, numbers, remedy[0].upper() + remedy[1:], SOURCE)
+
+
+def signal_record(signal: Finding) -> dict[str, Any]:
+    """Return what run.json and `rft run --json` say of a learning signal."""
+    return {"ok": signal.severity == "clear", "words": signal.words}
+
+
+def _nothing(steps: Evidence) -> str:
+    low, high = _grades(steps)
+    effect = "so every advantage was 0 and nothing pushed the policy anywhere."
+    if low is not None and low == high:
+        rollouts = int(sum(steps.values("local_rollouts")))
+        count = f"the {rollouts:,} rollouts" if rollouts else "the rollouts"
+        return f"No learning signal: every one of {count} was graded {low:g}, {effect}"
+    right = percent(steps.mean("local_groups_all_right") or 0.0)
+    return (
+        "No learning signal: within each group all answers got the same grade "
+        f"({right} of the groups above 0), {effect}"
+    )
+
+
+def _hardly(steps: Evidence, mixed: float) -> str:
+    if mixed >= WEAK_SHARE:
+        return (
+            f"No learning signal to speak of: only {percent(_positive(steps) or 0.0)} of the last "
+            f"rollouts were graded above 0 (under {percent(BASE_SUCCESS_MIN)} training struggles), "
+            f"and in {percent(1 - mixed)} of the groups every advantage was 0."
+        )
+    return (
+        f"Hardly any learning signal: only {percent(mixed)} of the prompt groups had differing "
+        "rewards; in all others every advantage was 0."
+    )
+
+
+def _is_hopeless(steps: Evidence) -> bool:
+    """Whether successes were, and to the end stayed, too rare to learn from.
+
+    Says nothing of a reward that also gives grades below 0: there a grade of 0 is no failure.
+    """
+    low, positive = _grades(steps)[0], _positive(steps)
+    return low is not None and low >= 0 and positive is not None and positive < BASE_SUCCESS_MIN
+
+
+def _positive(steps: Evidence) -> float | None:
+    """Return the share of rollouts graded above 0 in the last third of the steps."""
+    last_third = steps.lines[-max(1, len(steps.lines) // 3) :]
+    return Evidence(last_third).mean("local_positive_share")
+
+
+def _grades(steps: Evidence) -> tuple[float | None, float | None]:
+    """Return the lowest and the highest grade given; None where it was not recorded."""
+    return (
+        min(steps.values("critic_rewards_min"), default=None),
+        max(steps.values("critic_rewards_max"), default=None),
+    )
+
+
+def _is_suspect(steps: Evidence, name: str) -> bool:
+    return (steps.mean(name) or 0.0) >= SUSPECT_SHARE
+
+
+def _causes(steps: Evidence) -> list[str]:
+    causes = {
+        "local_parse_failures": "The grader found no answer in {} of the rollouts "
+        "(parse failures).",
+        "local_truncated_share": "{} of the rollouts were cut off by inferenceMaxTokens.",
+    }
+    return [
+        words.format(percent(steps.mean(name) or 0.0))
+        for name, words in causes.items()
+        if _is_suspect(steps, name)
+    ]
+
+
+def _remedies(steps: Evidence) -> list[str]:
+    low, high = _grades(steps)
+    if (low or 0.0) > 0 and low == high:
+        return [_CHECK, "make sure that it tells a wrong answer from a right one", _HARDER]
+    if (steps.mean("local_groups_all_right") or 0.0) >= BASE_SUCCESS_MAX:
+        return ["the model already solves these prompts or the reward is too lenient", _HARDER]
+    found = []
+    if _is_suspect(steps, "local_truncated_share"):
+        found.append("raise inferenceMaxTokens or ask for shorter answers")
+    if _is_suspect(steps, "local_parse_failures"):
+        found.append("let the prompt ask for the very format that the reward looks for")
+    return [*found, _CHECK, _EASIER]
+
+
+def signal_dried_up(evidence: Evidence) -> Finding:
+    """The share of mixed groups at the end."""
+    rule = "mixed groups over time"
+    mixed = evidence.values("local_groups_mixed")
+    if len(mixed) < 2 * BASE_STEPS:
+        return unknown(rule, "Too few steps to compare the beginning with the end.")
+    first, last = end_means(mixed)
+    numbers = {"first_fifth": first, "last_fifth": last}
+    says = f"Groups with differing rewards: {percent(first)} at first, {percent(last)} at the end."
+    if last >= DRIED_UP_SHARE or first < DRIED_UP_SHARE:
+        return clear(rule, says, **numbers)
+    return Finding(
+        rule,
+        "note",
+        f"{says} The rest of the groups had advantages of 0 and taught nothing.",
+        numbers,
+        "End earlier, or add prompts that the model still gets wrong now and then.",
+    )
+
+
+def base_model_saturated(evidence: Evidence) -> Finding:
+    """The model already solved the task before training."""
+    rule = "saturation"
+    base = _base_reward(evidence)
+    if base is None:
+        return unknown(rule, "No range of grades was recorded to measure the base model against.")
+    says = f"The base model earned {percent(base)} of the reward's range in the first steps."
+    if base <= BASE_SUCCESS_MAX:
+        return clear(rule, says, base=base)
+    return Finding(
+        rule,
+        "warning",
+        f"{says} Above {percent(BASE_SUCCESS_MAX)} there is hardly anything left to learn.",
+        {"base": base},
+        "Take harder prompts or a stricter reward; the Nova guide calls RFT unnecessary here.",
+        NOVA_RFT,
+    )
+
+
+def base_model_hopeless(evidence: Evidence) -> Finding:
+    """The base model almost never succeeded."""
+    rule = "base success"
+    positive = evidence.values("local_positive_share")
+    low = evidence.values("critic_rewards_min")
+    if not positive or not low:
+        return unknown(rule, "The share of rollouts graded above 0 was not recorded.")
+    if min(low) < 0:
+        return unknown(rule, "Grades below 0 were given, so a grade of 0 is no failure.")
+    base, later = fmean(positive[:BASE_STEPS]), end_means(positive)[1]
+    numbers = {"base": base, "last_fifth": later}
+    says = f"{percent(base)} of the first rollouts were graded above 0"
+    if base >= BASE_SUCCESS_MIN:
+        return clear(rule, f"{says}.", **numbers)
+    rose = later >= BASE_SUCCESS_MIN
+    return Finding(
+        rule,
+        "note" if rose else "problem",
+        f"{says}, under the {percent(BASE_SUCCESS_MIN)} below which training struggles; "
+        f"{percent(later)} at the end.",
+        numbers,
+        "It found its way here, but another seed may not; easier prompts first would be safer."
+        if rose
+        else "Fine-tune on solved examples first, take easier prompts or a stronger model, or "
+        "give partial credit.",
+        NOVA_MONITORING,
+    )
+
+
+def _base_reward(evidence: Evidence) -> float | None:
+    """Return the mean grade of the first steps within the range of grades seen, 0 to 1."""
+    rewards = evidence.values("critic_rewards_mean")
+    span = evidence.reward_range()
+    if not rewards or span is None:
+        return None
+    return (fmean(rewards[:BASE_STEPS]) - span[0]) / (span[1] - span[0])

@@ -1,0 +1,104 @@
+"""What AWS's thresholds say to probes whose grades are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from bedrock_rft_sim.diagnosis.probe import advice_as_json, diagnose_probe
+from bedrock_rft_sim.probe import ProbeReport
+
+from tests.probe.reports import SETTINGS, report_on
+
+
+def advice(report: ProbeReport) -> list[dict[str, Any]]:
+    return [advice_as_json(finding) for finding in diagnose_probe(report, SETTINGS)]
+
+
+def words(report: ProbeReport) -> str:
+    return " ".join(f"{each['level']}: {each['words']}" for each in advice(report))
+
+
+@pytest.mark.parametrize(
+    ("grades", "told"),
+    [
+        ([[1.0] * 8] * 64, "stop: 100 % of the samples were solved"),
+        ([[0.0] * 8] * 64, "stop: 0 % of the samples were graded above 0"),
+        ([[0.0] * 8] * 199 + [[1.0] * 8], "warn: 0.5 % of the samples were graded above 0"),
+        ([[0.0] * 8] * 199 + [[1.0] * 8], "under 5.0 % training struggles; take easier"),
+        ([[0.0] * 8] * 27 + [[1.0] * 8] * 3, "if it stays under 0.15"),
+        (
+            [[0.0] * 8] * 20 + [[1.0] * 8] * 10,
+            "100 % of the prompts got one grade in all of their 8 samples (33 % were always solved "
+            "and 67 % never)",
+        ),
+        ([[0.0] * 8] * 20 + [[1.0] * 8] * 10, "only 0 % of the groups would be mixed"),
+    ],
+)
+def test_aws_s_thresholds_are_told_with_their_source(grades, told) -> None:
+    report = report_on(*grades)
+    assert told in words(report)
+    assert all(each["source"] for each in advice(report))
+
+
+@pytest.mark.parametrize(
+    "grades",
+    [
+        [[0.0, 0.0]],
+        [[0.0] * 8] * 30,
+        [[1.0, 1.0]],
+        [[1.0] * 8] * 30,
+        [[0.0] * 8] * 63 + [[1.0] * 8],
+        [[1.0] * 8] * 63 + [[0.0] * 8],
+    ],
+)
+def test_too_few_prompts_stop_nobody(grades) -> None:
+    told = words(report_on(*grades))
+    assert "stop" not in told
+    assert "too few prompts to tell on which side of AWS's threshold this lies" in told
+
+
+def test_a_threshold_in_the_interval_is_graver_if_the_middle_lies_beyond_it() -> None:
+    assert "note: 6.2 % of the samples were graded above 0" in words(
+        report_on(*[[0.0] * 8] * 30, *[[1.0] * 8] * 2)
+    )
+    assert "warn: 3.1 % of the samples were graded above 0" in words(
+        report_on(*[[0.0] * 8] * 31, [1.0] * 8)
+    )
+
+
+def test_partial_credit_everywhere_is_no_reason_to_stop() -> None:
+    told = words(report_on(*[[0.2, 0.4, 0.4, 0.8]] * 64))
+    assert "stop" not in told
+    assert "unnecessary" not in told
+
+
+def test_full_credit_now_and_then_is_no_reason_to_warn_of_few_positives() -> None:
+    assert "above 0" not in words(report_on(*[[0.2, 0.4, 0.4, 0.8]] * 64))
+
+
+def test_a_larger_group_that_would_not_help_is_not_named() -> None:
+    told = words(report_on(*[[0.0] * 8] * 64))
+    assert "only 0 % of the groups would be mixed" in told
+    assert "with 16" not in told
+
+
+def test_a_larger_group_that_would_help_is_named_with_its_interval() -> None:
+    told = words(report_on(*[[0.0] * 8] * 50, *[[0.0] * 7 + [1.0]] * 14))
+    assert "; with 16 it would be" in told
+
+
+def test_cut_answers_are_told_where_tokens_are_not_counted() -> None:
+    report = report_on(*[[0.0, 1.0, 1.0, 1.0]] * 40)
+    cut = replace(report, lengths=None, cut=report.success)
+    assert "inferenceMaxTokens 96 cuts 75 % of the answers" in words(cut)
+
+
+def test_a_task_of_middling_difficulty_gets_no_warning() -> None:
+    report = report_on(*[[0.0, 1.0, 1.0, 1.0]] * 40)
+    assert {each["level"] for each in advice(report)} == {"note"}
+
+
+def test_on_a_scale_beyond_1_partial_credit_is_not_called_solved() -> None:
+    assert "unnecessary" not in words(report_on(*[[3.0, 4.0]] * 63, [10.0, 10.0]))
