@@ -5,10 +5,10 @@ from uuid import UUID
 
 import bedrock_rft_sim
 import pytest
-from bedrock_rft_sim.contract import defaults, limits, statuses
+from bedrock_rft_sim.contract import limits, statuses
 from bedrock_rft_sim.contract.events import message_event, metrics_event
+from bedrock_rft_sim.contract.knobs import KNOBS, Settings, defaults
 from bedrock_rft_sim.contract.metrics import MANTLE_EVENT_KEYS, METRICS, NOVA_CSV_COLUMNS, metric
-from bedrock_rft_sim.recipe import Settings
 from bedrock_rft_sim.recipe.dialects.service_model import input_shape
 
 PUBLISHED = {
@@ -109,15 +109,18 @@ def test_the_lambda_arn_pattern_is_botocore_s():
     assert shape.metadata["max"] == limits.LAMBDA_ARN_MAX_LENGTH
 
 
-@pytest.mark.parametrize("table", [defaults.NOVA, defaults.OPEN_WEIGHT])
-def test_every_setting_has_exactly_one_default_with_a_source(table):
-    both = [*defaults.ALGORITHM, *table]
-    assert sorted(both) == sorted(field.name for field in fields(Settings))
-    assert all(default.source for default in {**defaults.ALGORITHM, **table}.values())
+@pytest.mark.parametrize("dialect", ["bedrock", "openai"])
+def test_every_setting_has_exactly_one_default_with_a_source(dialect):
+    assert sorted(defaults(dialect)) == sorted(field.name for field in fields(Settings))
+    assert all(default.source for default in defaults(dialect).values())
+    shared = [knob.default for knob in KNOBS.values() if knob.default]
+    assert all(knob.default is None or knob.nova is None for knob in KNOBS.values())
+    assert list(defaults(None).values()) == shared
 
 
 def test_nova_s_defaults_are_those_of_the_sdk_template():
-    assert {name: default.value for name, default in defaults.NOVA.items()} == {
+    own = {inner: knob.nova.value for inner, knob in KNOBS.items() if knob.nova}
+    assert own == {
         "epochs": 1,
         "batch_size": 128,
         "samples_per_prompt": 8,

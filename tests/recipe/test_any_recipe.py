@@ -3,8 +3,8 @@ from contextlib import suppress
 
 import pytest
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe import Local, parse_recipe
-from bedrock_rft_sim.recipe.local import LambdaSettings, TrainingSettings
+from bedrock_rft_sim.recipe import parse_recipe
+from bedrock_rft_sim.recipe.local import LOCAL_MODELS
 from bedrock_rft_sim.recipe.reader import read_document
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,10 +16,11 @@ ANYTHING = st.recursive(
     ),
     max_leaves=4,
 )
-NAMES = [field.alias or name for name, field in Local.model_fields.items()]
+FIELDS = LOCAL_MODELS["bedrock"].model_fields
+NAMES = [field.alias or name for name, field in FIELDS.items()]
 NESTED = {
-    "lambda": list(LambdaSettings.model_fields),
-    "training": list(TrainingSettings.model_fields),
+    "lambda": list(FIELDS["lambda_"].annotation.model_fields),
+    "training": list(FIELDS["training"].annotation.model_fields),
     "overrides": ["learningRate", "batchSize", "batch_size", "evalInterval", "reasoningEffort"],
 }
 

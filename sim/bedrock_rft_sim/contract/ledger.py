@@ -1,6 +1,7 @@
 """The ledger: what the rehearsal does with every knob of the request and every known behaviour.
 
-One row per knob: what happens here, how faithful that is, why, and who says so.
+One row per knob: what happens here, how faithful that is, why, and who says so. The rows stand in
+ledger.toml, those of hyperparameters in the table of knobs.
 Deliberately covers what is ignored and what nobody knows as plainly as what is exact: a rehearsal
 that hides how it differs from the performance is worse than none.
 Sources: named in each row.
@@ -8,24 +9,66 @@ Sources: named in each row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any, Final
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, get_args
 
-from bedrock_rft_sim.contract.ledger_behaviours import BEHAVIOURS
-from bedrock_rft_sim.contract.ledger_requests import BEDROCK_FIELDS, OPENAI_FIELDS
-from bedrock_rft_sim.contract.ledger_row import Fidelity, LedgerRow
+from bedrock_rft_sim.contract import sources
+from bedrock_rft_sim.contract.knobs import HYPERPARAMETERS_PATH, KNOBS, DialectName, Fidelity
 
-__all__ = ["FIDELITIES", "LEDGER", "Fidelity", "LedgerRow", "covering", "rows_for", "rows_here"]
+FIDELITIES: Final[tuple[Fidelity, ...]] = get_args(Fidelity)
 
-LEDGER: Final[tuple[LedgerRow, ...]] = (*BEDROCK_FIELDS, *OPENAI_FIELDS, *BEHAVIOURS)
-FIDELITIES: Final[tuple[Fidelity, ...]] = (
-    "exact",
-    "approximate",
-    "assumed",
-    "ignored",
-    "unknown",
-)
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """A knob or a behaviour, what the rehearsal does with it, and how faithful that is."""
+
+    knob: str
+    """A dotted path of the request, or the name of a behaviour."""
+    rehearsal: str
+    fidelity: Fidelity
+    why: str
+    source: str
+    settings: tuple[str, ...] = ()
+    """The fields of Settings it decides."""
+    dialect: DialectName | None = None
+    """None where it concerns both."""
+    here: str | None = None
+    """What one recipe changes about it for this machine's sake; None where nothing."""
+
+
+def _rows() -> Iterator[LedgerRow]:
+    table = tomllib.loads(Path(__file__).with_name("ledger.toml").read_text(encoding="utf-8"))
+    yield from (_row(entry, dialect="bedrock") for entry in table["bedrock"])
+    yield from _of_hyperparameters("bedrock")
+    yield from (_row(entry, dialect="openai") for entry in table["openai"])
+    yield from _of_hyperparameters("openai")
+    yield from (_row(entry, dialect="openai") for entry in table["openai_refused"])
+    yield from (_row(entry) for entry in table["behaviour"])
+
+
+def _row(entry: dict[str, Any], **known: Any) -> LedgerRow:
+    """Build a row; a word that is no fidelity, source or field of a row is an error."""
+    source = "; ".join(getattr(sources, name) for name in entry.pop("sources"))
+    settings = tuple(entry.pop("settings", ()))
+    row = LedgerRow(source=source, settings=settings, **entry, **known)
+    if row.fidelity not in FIDELITIES or not source:
+        raise ValueError(f"ledger.toml, {row.knob}: {row.fidelity!r}, sources {source!r}")
+    return row
+
+
+def _of_hyperparameters(dialect: DialectName) -> Iterator[LedgerRow]:
+    for inner, knob in KNOBS.items():
+        known = knob.in_request(dialect)
+        if known:
+            path = f"{HYPERPARAMETERS_PATH[dialect]}.{known.name}"
+            facts = known.rehearsal, known.fidelity, known.why, known.source
+            yield LedgerRow(path, *facts, settings=(inner,), dialect=dialect)
+
+
+LEDGER: Final = tuple(_rows())
 
 
 def rows_for(dialect: str) -> tuple[LedgerRow, ...]:

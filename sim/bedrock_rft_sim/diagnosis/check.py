@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.contract import ledger
-from bedrock_rft_sim.contract.ledger_row import LedgerRow
+from bedrock_rft_sim.contract.ledger import LedgerRow
 from bedrock_rft_sim.data import Inspection, Row, count_findings, plan
 from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.prepare.lengths import spread

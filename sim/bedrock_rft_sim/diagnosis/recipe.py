@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from bedrock_rft_sim.contract.knobs import hyperparameters
 from bedrock_rft_sim.contract.sources import BEST_PRACTICES, SAMPLES, TEACHING, UG_OPENAI_JOBS
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data
@@ -22,10 +23,8 @@ from bedrock_rft_sim.diagnosis.finding import Finding, Severity
 from bedrock_rft_sim.diagnosis.observed import Observed
 from bedrock_rft_sim.probe.lengths import P99_FACTOR
 from bedrock_rft_sim.recipe import Recipe, Settings
-from bedrock_rft_sim.recipe.dialects import DIALECTS, bedrock, openai
+from bedrock_rft_sim.recipe.dialects import DIALECTS
 from bedrock_rft_sim.stats.shares import percentile
-
-NAMES = {"bedrock": bedrock.HYPERPARAMETERS, "openai": openai.HYPERPARAMETERS}
 
 SMALL_DATA = 1000
 """Where small data ends, for the epochs; AWS does not say, so every finding that uses it does."""
@@ -53,7 +52,7 @@ def diagnose_recipe(
 ) -> tuple[Finding, ...]:
     """Return a finding for every knob that AWS gives a starting point for."""
     sent = recipe.as_sent()
-    names = {inner: name for name, inner in NAMES[recipe.dialect].items()}
+    names = {inner: name for name, inner in hyperparameters(recipe.dialect).items()}
     return (
         _records(data),
         _epochs(sent.settings, data, evidence, names["epochs"]),

@@ -5,11 +5,11 @@ Sources: the request dialects in `bedrock_rft_sim.recipe.dialects`; the `local:`
 project's own.
 """
 
+from bedrock_rft_sim.contract.knobs import Settings
 from bedrock_rft_sim.recipe.dialects.dialect import Refusal
 from bedrock_rft_sim.recipe.load import load_recipe, parse_recipe
 from bedrock_rft_sim.recipe.local import Local
 from bedrock_rft_sim.recipe.recipe import ProblemSource, Recipe
-from bedrock_rft_sim.recipe.settings import Settings
 from bedrock_rft_sim.recipe.shipped import (
     find_recipe,
     find_reward,

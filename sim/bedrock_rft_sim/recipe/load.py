@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Refusal
-from bedrock_rft_sim.recipe.local import BedrockLocal, Local, OpenAILocal
+from bedrock_rft_sim.recipe.local import LOCAL_MODELS, Local
 from bedrock_rft_sim.recipe.local_errors import complain
 from bedrock_rft_sim.recipe.reader import SIZE_MAX, Document, read_document
 from bedrock_rft_sim.recipe.recipe import PROBLEMS, Recipe
@@ -27,10 +27,6 @@ from bedrock_rft_sim.recipe.shipped import find_recipe, find_reward, is_bare
 from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean, dotted
 
 _LOCAL: Final = "local"
-_LOCAL_MODELS: Final[dict[DialectName, type[Local]]] = {
-    "bedrock": BedrockLocal,
-    "openai": OpenAILocal,
-}
 _NAME_MAX: Final = 63
 
 
@@ -170,7 +166,7 @@ def _check_local(dialect: DialectName, data: Plain, places: _Places) -> Local:
             expected="local: with at least model, trainingData and reward",
             found="nothing" if data is None else described(data),
         )
-    model = _LOCAL_MODELS[dialect]
+    model = LOCAL_MODELS[dialect]
     try:
         local = model.model_validate(data)
     except ValidationError as error:

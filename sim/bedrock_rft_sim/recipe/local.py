@@ -7,15 +7,17 @@ AWS's camelCase; limits from `bedrock_rft_sim.contract.limits`.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from itertools import chain, product
+from typing import Any, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from bedrock_rft_sim.contract import limits
-from bedrock_rft_sim.contract.defaults import LOCAL
-from bedrock_rft_sim.contract.payload_profiles import PayloadProfile
+from bedrock_rft_sim.contract import limits, sources
+from bedrock_rft_sim.contract.knobs import KINDS, KNOBS, Default, DialectName
+from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PayloadProfile
 
-ReasoningEffort = Literal["low", "medium", "high"]
+_SCALES: Final = "Scales the base learning rate."
 
 
 class Section(BaseModel):
@@ -31,110 +33,50 @@ class Section(BaseModel):
     )
 
 
-class SharedOverrides(Section):
-    """Hyperparameters that both dialects may override, under Bedrock's names."""
-
-    learningRate: float | None = Field(default=None, gt=0, le=1)
-    """On the open-weight path the rate that learning_rate_multiplier scales."""
-    maxPromptLength: int | None = Field(default=None, ge=1)
-    """Tokens; longer prompts are dropped and counted."""
-    trainingSamplePerPrompt: int | None = Field(default=None, ge=2)
-    """Rollouts per prompt; a group of one has nothing to be compared with."""
-    inferenceMaxTokens: int | None = Field(default=None, ge=1)
-    """Tokens a rollout may have."""
-    evalInterval: int | None = Field(default=None, ge=1)
-    """Steps between validations."""
-    reasoningEffort: ReasoningEffort | None = None
-    """Handed to the chat template."""
-
-
-class BedrockOverrides(SharedOverrides):
-    """What this machine changes in a Nova recipe."""
-
-    epochCount: int | None = Field(default=None, ge=1)
-    """Passes over the training data."""
-    batchSize: int | None = Field(default=None, ge=1)
-    """Prompts per step."""
-
-
-class OpenAIOverrides(SharedOverrides):
-    """What this machine changes in an open-weight recipe."""
-
-    n_epochs: int | None = Field(default=None, ge=1)
-    """Passes over the training data."""
-    batch_size: int | None = Field(default=None, ge=1)
-    """Prompts per step."""
-    learning_rate_multiplier: float | None = Field(default=None, gt=0)
-    """Scales the base learning rate."""
+def _default(value: Any, source: str, *, stated_by_aws: bool = False, **bounds: Any) -> Any:
+    origin: dict[str, Any] = {"source": source, "stated_by_aws": stated_by_aws}
+    return Field(default=value, json_schema_extra=origin, **bounds)
 
 
 class LambdaSettings(Section):
     """The configuration the reward's Lambda function will have."""
 
-    timeout: int = Field(
-        default=LOCAL["lambda.timeout"].value, ge=1, le=limits.LAMBDA_TIMEOUT_S_MAX
+    timeout: int = _default(
+        limits.LAMBDA_TIMEOUT_S_DEFAULT,
+        sources.LAMBDA_CONFIG,
+        stated_by_aws=True,
+        ge=1,
+        le=limits.LAMBDA_TIMEOUT_S_MAX,
     )
     """Seconds."""
-    memorySize: int = Field(
-        default=LOCAL["lambda.memorySize"].value,
+    memorySize: int = _default(
+        512,
+        sources.LAMBDA_REWARDS,
         ge=limits.LAMBDA_MEMORY_MB_MIN,
         le=limits.LAMBDA_MEMORY_MB_MAX,
     )
     """MB."""
-    containers: int = Field(default=LOCAL["lambda.containers"].value, ge=1)
+    containers: int = _default(1, sources.HERE, ge=1)
     """Warm containers, each with its own module globals."""
-    batchSize: int = Field(default=LOCAL["lambda.batchSize"].value, ge=1)
+    batchSize: int = _default(limits.SAMPLES_PER_EVENT, sources.NOVA_REWARD, ge=1)
     """Samples per event; Bedrock's own number is not known."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Environment variables of the function."""
-    passAwsCredentials: bool = LOCAL["lambda.passAwsCredentials"].value
+    passAwsCredentials: bool = _default(False, sources.HERE)
     """Whether the handler sees this machine's AWS credentials (a judge needs them)."""
-
-
-class TrainingSettings(Section):
-    """What Bedrock fixes and does not let a request choose; absent means the default."""
-
-    method: Literal["lora", "full"] | None = None
-    """Absent: full for the embedded model, else LoRA as on Bedrock."""
-    loraRank: int | None = Field(default=None, ge=1)
-    """Rank of the adapters."""
-    loraAlpha: int | None = Field(default=None, ge=1)
-    """Scale of the adapters."""
-    temperature: float | None = Field(default=None, gt=0)
-    """Of the rollouts; validation is greedy."""
-    topP: float | None = Field(default=None, gt=0, le=1)
-    """Share of probability that is sampled from."""
-    topK: int | None = Field(default=None, ge=0)
-    """Tokens that are sampled from; 0 is all."""
-    clipRange: float | None = Field(default=None, gt=0, lt=1)
-    """Of the probability ratio."""
-    klCoefficient: float | None = Field(default=None, ge=0)
-    """Weight of the KL term in the loss."""
-    gradientClip: float | None = Field(default=None, gt=0)
-    """Largest global gradient norm."""
-    weightDecay: float | None = Field(default=None, ge=0)
-    """Of AdamW."""
-    adamBeta1: float | None = Field(default=None, ge=0, lt=1)
-    """Of AdamW."""
-    adamBeta2: float | None = Field(default=None, ge=0, lt=1)
-    """Of AdamW."""
-    adamEpsilon: float | None = Field(default=None, gt=0)
-    """Of AdamW."""
-    shuffle: bool | None = None
-    """Whether prompts are shuffled, with the recipe's seed."""
 
 
 class EarlyStopping(Section):
     """When a run ends before its last step, because validation no longer gains."""
 
-    patience: int = Field(default=LOCAL["earlyStopping.patience"].value, ge=1)
+    patience: int = _default(3, sources.HYPERPOD_RECIPES, ge=1)
     """Validations in a row without a gain that end the run."""
-    minGain: float = Field(default=LOCAL["earlyStopping.minGain"].value, ge=0)
+    minGain: float = _default(0.0, sources.HYPERPOD_RECIPES, ge=0)
     """A validation reward must beat the best one before it by more than this."""
 
 
 class Local(Section):
-    """What stays at home; `overrides` is narrowed to the recipe's dialect by a subclass."""
+    """What stays at home; `LOCAL_MODELS` narrows it to a dialect."""
 
     model: str = Field(min_length=1)
     """`tiny`, a folder, or a Hub id: stands in for the base model."""
@@ -144,29 +86,29 @@ class Local(Section):
     """The same for the validation file."""
     reward: str = Field(min_length=1)
     """A shipped name, or a .py file, folder or .zip: stands in for the Lambda."""
-    handler: str = Field(default=LOCAL["handler"].value, min_length=1)
+    handler: str = _default("lambda_handler", sources.HERE, min_length=1)
     """The function in the reward's module, or module.function."""
-    seed: int = Field(default=LOCAL["seed"].value, ge=0, lt=2**32)
+    seed: int = _default(0, sources.HERE, ge=0, lt=2**32)
     """Seeds everything random."""
-    device: str = Field(default=LOCAL["device"].value, pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    device: str = _default("auto", sources.HERE, pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     """Where the model lives."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = LOCAL["dtype"].value
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = _default("auto", sources.HERE)
     """Type of the model's weights."""
-    overrides: SharedOverrides = Field(default_factory=SharedOverrides)
+    overrides: Section = Field(default_factory=Section)
     """What is different because this machine is small; never reaches the payload."""
-    payloadProfile: PayloadProfile = LOCAL["payloadProfile"].value
+    payloadProfile: PayloadProfile = _default(DEFAULT_PROFILE, sources.HERE)
     """Where the event carries the reference answer."""
-    wrapStringAsText: bool = LOCAL["wrapStringAsText"].value
+    wrapStringAsText: bool = _default(False, sources.SAMPLES)
     """Whether a plain string becomes {"text": ...} in the event."""
     lambda_: LambdaSettings = Field(default_factory=LambdaSettings, alias="lambda")
     """The Lambda function's configuration."""
-    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    training: Section = Field(default_factory=Section)
     """What Bedrock fixes."""
     checkpointInterval: int | None = Field(default=None, ge=1)
     """Steps between checkpoints."""
     maxSteps: int | None = Field(default=None, ge=1)
     """Ends the run early; Bedrock has no such thing."""
-    earlyStopping: EarlyStopping | None = None
+    earlyStopping: EarlyStopping | None = _default(None, sources.HYPERPOD_RECIPES)
     """Absent: the run goes to its last step."""
     chatTemplateKwargs: dict[str, Any] = Field(default_factory=dict)
     """Handed to the chat template, for example enable_thinking."""
@@ -174,17 +116,51 @@ class Local(Section):
     """Experiment trackers, by TRL's names."""
 
 
-class BedrockLocal(Local):
-    """The local section of a Nova recipe."""
+def overrides_model(*dialects: DialectName) -> type[Section]:
+    """Build the model of `overrides`; of several dialects, it takes the names of each."""
+    found: dict[str, Any] = {}
+    for dialect, (inner, knob) in product(dialects, KNOBS.items()):
+        own, name = knob.in_request(dialect), knob.override(dialect)
+        if name:
+            found[name] = _optional(inner)
+        if own and own.scales:
+            found[own.name] = (float | None, Field(default=None, gt=0, description=_SCALES))
+    return create_model("Overrides", __base__=Section, **found)
 
-    overrides: BedrockOverrides = Field(default_factory=BedrockOverrides)
-    """Under the names of rftConfig.hyperParameters."""
+
+def _optional(inner: str) -> tuple[Any, Any]:
+    knob = KNOBS[inner]
+    return (KINDS[inner] | None, Field(default=None, description=knob.means, **knob.bounds))
 
 
-class OpenAILocal(Local):
-    """The local section of an open-weight recipe."""
+def _training_model() -> type[Section]:
+    named = {inner: (knob.local or "").partition(".") for inner, knob in KNOBS.items()}
+    found: dict[str, Any] = {
+        name: _optional(inner) for inner, (place, _, name) in named.items() if place == "training"
+    }
+    return create_model("TrainingSettings", __base__=Section, **found)
 
-    overrides: OpenAIOverrides = Field(default_factory=OpenAIOverrides)
-    """Under the names of reinforcement.hyperparameters, and Bedrock's for what those lack."""
-    wrapStringAsText: bool = True
-    """The open-weight service appears to wrap a plain string."""
+
+def _local_model(dialect: DialectName) -> type[Local]:
+    overrides, training = overrides_model(dialect), _training_model()
+    described = {name: field.description for name, field in Local.model_fields.items()}
+    wraps = Field(default=dialect == "openai", description=described["wrapStringAsText"])
+    return create_model(
+        "Local",
+        __base__=Local,
+        overrides=(overrides, Field(default_factory=overrides, description=described["overrides"])),
+        training=(training, Field(default_factory=training, description=described["training"])),
+        wrapStringAsText=(bool, wraps),
+    )
+
+
+def _defaults(model: type[Section], *, prefix: str = "") -> Iterator[tuple[str, Default]]:
+    for name, field in model.model_fields.items():
+        known: Any = field.json_schema_extra
+        if known:
+            yield f"{prefix}{name}", Default(field.default, **known)
+
+
+LOCAL_MODELS: Final = {dialect: _local_model(dialect) for dialect in get_args(DialectName)}
+LOCAL_DEFAULTS: Final = dict(chain(_defaults(Local), _defaults(LambdaSettings, prefix="lambda.")))
+"""By dotted name under `local:`; the knobs' defaults stand in their own table."""

@@ -12,13 +12,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.contract.defaults import Provenance
+from bedrock_rft_sim.contract.knobs import Provenance, Settings
 from bedrock_rft_sim.contract.sources import HERE
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, RecordShape, Refusal
-from bedrock_rft_sim.recipe.local import Local, SharedOverrides
+from bedrock_rft_sim.recipe.local import Local, Section
 from bedrock_rft_sim.recipe.resolve import resolve
-from bedrock_rft_sim.recipe.settings import Settings
 from bedrock_rft_sim.recipe.shipped import find_reward, is_bare
 
 PROBLEMS = "problems"
@@ -120,7 +119,7 @@ class Recipe:
 
         The rest of `local:`, the data, the reward and the seed stay.
         """
-        local = self.local.model_copy(update={"overrides": SharedOverrides(), "maxSteps": None})
+        local = self.local.model_copy(update={"overrides": Section(), "maxSteps": None})
         settings, provenance = resolve(self.dialect, self.request, local)
         return replace(self, local=local, settings=settings, provenance=provenance)
 

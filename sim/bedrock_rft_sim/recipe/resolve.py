@@ -1,47 +1,27 @@
 """Decide what each setting is: an override, what the recipe states, or a default.
 
 Deliberately the only place where these three meet; the trainer never asks what was left out.
-Sources: `bedrock_rft_sim.contract.defaults`.
+Sources: `bedrock_rft_sim.contract.knobs`.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from bedrock_rft_sim.contract import defaults
-from bedrock_rft_sim.contract.defaults import Default, Provenance
+from bedrock_rft_sim.contract.knobs import (
+    EMBEDDED_TRAINING,
+    KINDS,
+    KNOBS,
+    OPEN_WEIGHT_VALIDATION_SPLIT,
+    Provenance,
+    Settings,
+    defaults,
+)
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
 from bedrock_rft_sim.recipe.dialects.dialect import Translated
-from bedrock_rft_sim.recipe.local import Local
-from bedrock_rft_sim.recipe.settings import Settings
+from bedrock_rft_sim.recipe.local import LOCAL_DEFAULTS, Local
 
 EMBEDDED_MODEL: Final = "tiny"
-
-# Names under local.training and, last two, under local itself -> fields of Settings.
-TRAINING_NAMES: Final = {
-    "method": "training",
-    "loraRank": "lora_rank",
-    "loraAlpha": "lora_alpha",
-    "temperature": "temperature",
-    "topP": "top_p",
-    "topK": "top_k",
-    "clipRange": "clip_range",
-    "klCoefficient": "kl_coefficient",
-    "gradientClip": "gradient_clip",
-    "weightDecay": "weight_decay",
-    "adamBeta1": "adam_beta1",
-    "adamBeta2": "adam_beta2",
-    "adamEpsilon": "adam_epsilon",
-    "shuffle": "shuffle",
-}
-LOCAL_NAMES: Final = {
-    "seed": "seed",
-    "checkpointInterval": "checkpoint_interval",
-    "maxSteps": "max_steps",
-}
-_FLOATS: Final = frozenset(
-    name for name, kind in Settings.__annotations__.items() if kind == "float"
-)
 
 
 def resolve(
@@ -54,18 +34,19 @@ def resolve(
     chosen |= speaker.translate(speaker.hyperparameters(request), overrides)
     chosen |= _stated_locally(local)
     values: dict[str, Any] = {
-        name: float(value) if name in _FLOATS else value for name, (value, _) in chosen.items()
+        name: float(value) if KINDS[name] is float and value is not None else value
+        for name, (value, _) in chosen.items()
     }
     provenance = {name: origin for name, (_, origin) in chosen.items()}
     return Settings(**values), provenance | _local_provenance(local)
 
 
 def _from_defaults(dialect: DialectName, request: dict[str, Any], local: Local) -> Translated:
-    table: dict[str, Default] = {**defaults.ALGORITHM, **DIALECTS[dialect].DEFAULTS}
+    table = defaults(dialect)
     if local.model == EMBEDDED_MODEL:
-        table["training"] = defaults.EMBEDDED_TRAINING
+        table["training"] = EMBEDDED_TRAINING
     if _splits(dialect, request, local):
-        table["validation_split"] = defaults.OPEN_WEIGHT_VALIDATION_SPLIT
+        table["validation_split"] = OPEN_WEIGHT_VALIDATION_SPLIT
     return {name: (default.value, default.provenance) for name, default in table.items()}
 
 
@@ -75,19 +56,19 @@ def _splits(dialect: DialectName, request: dict[str, Any], local: Local) -> bool
 
 
 def _stated_locally(local: Local) -> Translated:
-    groups = (("local.training", local.training, TRAINING_NAMES), ("local", local, LOCAL_NAMES))
-    return {
-        inner: (getattr(section, name), Provenance("stated", f"{place}.{name}"))
-        for place, section, names in groups
-        for name, inner in names.items()
-        if name in section.model_fields_set and getattr(section, name) is not None
-    }
+    found: Translated = {}
+    for inner, knob in KNOBS.items():
+        place, _, name = (knob.local or "").rpartition(".")
+        section = local.training if place == "training" else local
+        if name in section.model_fields_set and getattr(section, name) is not None:
+            found[inner] = getattr(section, name), Provenance("stated", f"local.{knob.local}")
+    return found
 
 
 def _local_provenance(local: Local) -> dict[str, Provenance]:
     stated = {f"local.{_alias(name)}" for name in local.model_fields_set}
     stated |= {f"local.lambda.{name}" for name in local.lambda_.model_fields_set}
-    by_default = {f"local.{name}": default.provenance for name, default in defaults.LOCAL.items()}
+    by_default = {f"local.{name}": known.provenance for name, known in LOCAL_DEFAULTS.items()}
     return by_default | {name: Provenance("stated", name) for name in stated}
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bedrock_rft_sim.contract import defaults
-from bedrock_rft_sim.contract.defaults import Default
+from bedrock_rft_sim.contract.knobs import Default, defaults
 from bedrock_rft_sim.recipe.dialects import DIALECTS
+from bedrock_rft_sim.recipe.local import LOCAL_DEFAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,6 @@ def differences(resolved: Mapping[str, Any]) -> list[Difference]:
 
 
 def _defaults(resolved: Mapping[str, Any]) -> dict[str, Default]:
-    dialect = DIALECTS.get(resolved.get("dialect", ""))
-    own: Mapping[str, Default] = dialect.DEFAULTS if dialect is not None else {}
-    local = {f"local.{name}": default for name, default in defaults.LOCAL.items()}
-    return {**defaults.ALGORITHM, **own, **local}
+    dialect = resolved.get("dialect", "")
+    local = {f"local.{name}": default for name, default in LOCAL_DEFAULTS.items()}
+    return {**defaults(dialect if dialect in DIALECTS else None), **local}

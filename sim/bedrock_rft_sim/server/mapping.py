@@ -26,11 +26,12 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
+from bedrock_rft_sim.contract.knobs import defaults
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PayloadProfile
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
-from bedrock_rft_sim.recipe.local import BedrockOverrides, OpenAIOverrides, Section
+from bedrock_rft_sim.recipe.local import Section, overrides_model
 from bedrock_rft_sim.recipe.reader import Document, read_document
 from bedrock_rft_sim.recipe.shipped import is_bare
 from bedrock_rft_sim.recipe.wording import Keys
@@ -98,14 +99,10 @@ class StandIn(Section):
         found = {}
         for name, inner in _LIMITED.items():
             limit = getattr(self.limits, name)
-            asked = stated[inner][0] if inner in stated else speaker.DEFAULTS[inner].value
+            asked = stated[inner][0] if inner in stated else defaults(dialect)[inner].value
             if limit is not None and (asked is None or asked > limit):
                 found[name] = limit
         return found
-
-
-class _EitherOverrides(BedrockOverrides, OpenAIOverrides):
-    """Of the default, which stands for the models of both APIs."""
 
 
 class _File(Section):
@@ -145,9 +142,10 @@ def read_mapping(path: Path) -> ModelMapping:
 
 def _check_overrides(read: _File, *, document: Document, path: Path) -> None:
     where: Any = {"document": document, "path": path}
-    _checked(_EitherOverrides, read.default.overrides, ("default", "overrides"), **where)
+    either = overrides_model("bedrock", "openai")  # the default stands for models of both APIs
+    _checked(either, read.default.overrides, ("default", "overrides"), **where)
     for name, one in read.models.items():
-        kind = BedrockOverrides if name in NOVA_RFT_MODELS else OpenAIOverrides
+        kind = overrides_model("bedrock" if name in NOVA_RFT_MODELS else "openai")
         _checked(kind, one.overrides, ("models", name, "overrides"), **where)
 
 

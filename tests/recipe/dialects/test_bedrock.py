@@ -1,4 +1,5 @@
 import pytest
+from bedrock_rft_sim.contract.knobs import hyperparameters
 from bedrock_rft_sim.recipe.dialects import bedrock
 from bedrock_rft_sim.recipe.dialects.service_model import input_shape
 from botocore.validate import ParamValidator
@@ -196,7 +197,7 @@ def test_the_dialect_s_keys_are_those_of_the_service_model():
 def test_the_hyperparameters_are_those_of_the_service_model():
     shape = input_shape("bedrock", "CreateModelCustomizationJob")
     rft = shape.members["customizationConfig"].members["rftConfig"]
-    assert set(rft.members["hyperParameters"].members) == set(bedrock.HYPERPARAMETERS)
+    assert set(rft.members["hyperParameters"].members) == set(hyperparameters("bedrock"))
 
 
 def test_a_job_name_of_dashes_is_judged_at_once(nova):

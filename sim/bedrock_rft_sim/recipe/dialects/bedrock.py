@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
-from bedrock_rft_sim.contract import defaults, sources
+from bedrock_rft_sim.contract import sources
+from bedrock_rft_sim.contract.knobs import HYPERPARAMETERS_PATH
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS
 from bedrock_rft_sim.recipe.dialects.checks import (
     check_floors,
@@ -24,7 +25,6 @@ from bedrock_rft_sim.recipe.wording import did_you_mean
 
 NAME: Final[Literal["bedrock"]] = "bedrock"
 RECORD_SHAPE: Final[Literal["nova"]] = "nova"
-DEFAULTS: Final = defaults.NOVA
 KEYS: Final = frozenset(
     {
         "jobName",
@@ -44,17 +44,6 @@ KEYS: Final = frozenset(
         "customizationConfig",
     }
 )
-HYPERPARAMETERS: Final = {
-    "epochCount": "epochs",
-    "batchSize": "batch_size",
-    "learningRate": "learning_rate",
-    "maxPromptLength": "max_prompt_length",
-    "trainingSamplePerPrompt": "samples_per_prompt",
-    "inferenceMaxTokens": "inference_max_tokens",
-    "reasoningEffort": "reasoning_effort",
-    "evalInterval": "eval_interval",
-}
-HYPERPARAMETERS_PATH: Final = "customizationConfig.rftConfig.hyperParameters"
 LAMBDA_PATH: Final = "customizationConfig.rftConfig.graderConfig.lambdaGrader.lambdaArn"
 _TYPE: Final = "REINFORCEMENT_FINE_TUNING"
 _FOUNDATION_MODEL: Final = ":foundation-model/"
@@ -76,7 +65,7 @@ def hyperparameters(request: Request) -> dict[str, Any]:
 
 def translate(stated: Mapping[str, Any], overrides: Mapping[str, Any]) -> Translated:
     """Turn the eight hyperparameters into inner names, overrides winning."""
-    return prefer_overrides(HYPERPARAMETERS, stated, overrides)
+    return prefer_overrides(NAME, stated, overrides)
 
 
 def job_name(request: Request) -> str | None:
@@ -112,7 +101,7 @@ def _check_documented(request: Request) -> Iterator[Refusal]:
         yield Refusal(
             path="hyperParameters",
             value=request["hyperParameters"],
-            rule=f"{HYPERPARAMETERS_PATH}; these strings are for supervised fine-tuning",
+            rule=f"{HYPERPARAMETERS_PATH[NAME]}; these strings are for supervised fine-tuning",
             source=sources.FORGE_SDK,
             problem="not for reinforcement fine-tuning",
         )
@@ -144,9 +133,7 @@ def _check_rft_config(request: Request) -> Iterator[Refusal]:
             rehearsable=False,
         )
         return
-    yield from check_floors(
-        config.get("hyperParameters", {}), names=HYPERPARAMETERS, path=HYPERPARAMETERS_PATH
-    )
+    yield from check_floors(NAME, config.get("hyperParameters", {}))
     yield from check_lambda_region(
         grader_arn(request), path=LAMBDA_PATH, regions=("us-east-1",), source=sources.UG_NOVA
     )

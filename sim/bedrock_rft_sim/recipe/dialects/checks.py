@@ -11,34 +11,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from bedrock_rft_sim.contract.defaults import Provenance
+from bedrock_rft_sim.contract.knobs import (
+    HYPERPARAMETERS_PATH,
+    KNOBS,
+    DialectName,
+    Provenance,
+    hyperparameters,
+)
 from bedrock_rft_sim.contract.sources import HERE
 from bedrock_rft_sim.recipe.dialects.dialect import Refusal, Translated
 from bedrock_rft_sim.recipe.wording import Plain
 
-# Below these even a laptop can't rehearse, by inner name.
-FLOORS: Final = {
-    "epochs": 1,
-    "batch_size": 1,
-    "max_prompt_length": 1,
-    "samples_per_prompt": 2,
-    "inference_max_tokens": 1,
-    "eval_interval": 1,
-}
-# These must be positive, by inner name.
-POSITIVE: Final = frozenset({"learning_rate", "learning_rate_multiplier"})
 _REGION_FIELD: Final = 3
 
 
-def check_floors(
-    values: Mapping[str, Any], *, names: Mapping[str, str], path: str
-) -> Iterator[Refusal]:
-    """Yield the values that can't be rehearsed at all."""
-    for name, value in values.items():
-        rule = _floor(names.get(name, name), value)
+def check_floors(dialect: DialectName, stated: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Yield the hyperparameters that are too small to be rehearsed at all."""
+    inner = hyperparameters(dialect)
+    for name, value in stated.items():
+        rule = _floor(KNOBS[inner[name]].bounds, value) if name in inner else None
         if rule:
             yield Refusal(
-                path=f"{path}.{name}",
+                path=f"{HYPERPARAMETERS_PATH[dialect]}.{name}",
                 value=value,
                 rule=rule,
                 source=f"{HERE}: less can't be trained",
@@ -47,24 +41,23 @@ def check_floors(
             )
 
 
-def _floor(inner: str, value: Plain) -> str | None:
-    if inner in FLOORS and value < FLOORS[inner]:
-        return f"at least {FLOORS[inner]}"
-    if inner in POSITIVE and value <= 0:
-        return "more than 0"
-    return None
+def _floor(bounds: Mapping[str, Any], value: Plain) -> str | None:
+    if "ge" in bounds and value < bounds["ge"]:
+        return f"at least {bounds['ge']}"
+    return f"more than {bounds['gt']}" if "gt" in bounds and value <= bounds["gt"] else None
 
 
 def prefer_overrides(
-    names: Mapping[str, str], stated: Mapping[str, Any], overrides: Mapping[str, Any]
+    dialect: DialectName, stated: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> Translated:
     """Give each hyperparameter its inner name; what this machine changes wins."""
     translated: Translated = {}
-    for name, inner in names.items():
-        if name in overrides:
+    for inner, knob in KNOBS.items():
+        own, name = knob.in_request(dialect), knob.override(dialect)
+        if name and name in overrides:
             translated[inner] = overrides[name], Provenance("override", f"local.overrides.{name}")
-        elif name in stated:
-            translated[inner] = stated[name], Provenance("stated", name)
+        elif own and own.name in stated:
+            translated[inner] = stated[own.name], Provenance("stated", own.name)
     return translated
 
 

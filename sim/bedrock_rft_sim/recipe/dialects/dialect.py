@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from bedrock_rft_sim.contract.defaults import Default, Provenance
+from bedrock_rft_sim.contract.knobs import DialectName, Provenance
 from bedrock_rft_sim.recipe.wording import Keys, Plain
 
-DialectName = Literal["bedrock", "openai"]
 RecordShape = Literal["nova", "open-weight"]
 Request = Mapping[str, Any]
 Translated = dict[str, tuple[Any, Provenance]]
@@ -54,10 +53,6 @@ class Dialect(Protocol):
     @property
     def KEYS(self) -> frozenset[str]:  # noqa: N802
         """The top-level keys of its request."""
-
-    @property
-    def DEFAULTS(self) -> dict[str, Default]:  # noqa: N802
-        """The hyperparameters when nothing is said, by inner name."""
 
     @property
     def RECORD_SHAPE(self) -> RecordShape:  # noqa: N802

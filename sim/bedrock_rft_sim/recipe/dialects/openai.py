@@ -9,51 +9,49 @@ aws-samples/amazon-bedrock-samples; openai Python library (the schema's other ke
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
-from bedrock_rft_sim.contract import defaults, sources
-from bedrock_rft_sim.contract.defaults import BASE_LEARNING_RATE, Provenance
+from bedrock_rft_sim.contract import sources
+from bedrock_rft_sim.contract.knobs import KINDS, KNOBS, OPEN_WEIGHT_LEARNING_RATE, Provenance
 from bedrock_rft_sim.contract.limits import (
     LAMBDA_ARN_MAX_LENGTH,
     LAMBDA_ARN_PATTERN,
     OPEN_WEIGHT_RFT_MODELS,
 )
-from bedrock_rft_sim.recipe.dialects.bedrock import HYPERPARAMETERS as BEDROCK_HYPERPARAMETERS
 from bedrock_rft_sim.recipe.dialects.checks import (
     check_floors,
     check_lambda_region,
     prefer_overrides,
 )
 from bedrock_rft_sim.recipe.dialects.dialect import Refusal, Request, Translated
-from bedrock_rft_sim.recipe.dialects.field_table import Field, check_fields
+from bedrock_rft_sim.recipe.dialects.field_table import Field, Kind, check_fields
 from bedrock_rft_sim.recipe.wording import did_you_mean
 
 NAME: Final[Literal["openai"]] = "openai"
 RECORD_SHAPE: Final[Literal["open-weight"]] = "open-weight"
-DEFAULTS: Final = defaults.OPEN_WEIGHT
-HYPERPARAMETERS: Final = {
-    "n_epochs": "epochs",
-    "batch_size": "batch_size",
-    "eval_interval": "eval_interval",
-    "reasoning_effort": "reasoning_effort",
-}
-HYPERPARAMETERS_PATH: Final = "method.reinforcement.hyperparameters"
 LAMBDA_PATH: Final = "method.reinforcement.grader.lambda.function"
 MULTIPLIER: Final = "learning_rate_multiplier"
 # What OpenAI's schema says for "you choose"; a default is what that amounts to here.
 _UNSAID: Final = ("auto", "default")
 
 _SUFFIX: Final = f"no suffix; {sources.UG_OPENAI_JOBS} names it as unsupported"
+
+
+def _hyperparameter_field(kind: Any, *, documented: bool) -> Field:
+    if kind in (int, float):
+        words: Kind = "whole number" if kind is int else "number"
+        return Field(words, documented=documented, or_auto=True)
+    return Field("string", documented=documented, choices=("default", *get_args(kind)))
+
+
 _HYPERPARAMETER_FIELDS: Final = {
-    "n_epochs": Field("whole number", or_auto=True),
-    "batch_size": Field("whole number", or_auto=True),
-    MULTIPLIER: Field("number", or_auto=True),
-    "eval_interval": Field("whole number", documented=False, or_auto=True),
+    **{
+        knob.openai.name: _hyperparameter_field(KINDS[inner], documented=knob.openai.documented)
+        for inner, knob in KNOBS.items()
+        if knob.openai
+    },
     "eval_samples": Field("whole number", documented=False, or_auto=True),
     "compute_multiplier": Field("number", documented=False, or_auto=True),
-    "reasoning_effort": Field(
-        "string", documented=False, choices=("default", "low", "medium", "high")
-    ),
 }
 _GRADER_FIELDS: Final = {
     "type": Field("string", required=True, choices=("lambda",)),
@@ -114,12 +112,8 @@ def hyperparameters(request: Request) -> dict[str, Any]:
 
 def translate(stated: Mapping[str, Any], overrides: Mapping[str, Any]) -> Translated:
     """Turn hyperparameters into inner names; what this API lacks can only be overridden."""
-    shared = {name: inner for name, inner in BEDROCK_HYPERPARAMETERS.items() if name in overrides}
-    shared.pop("learningRate", None)
-    translated = prefer_overrides(HYPERPARAMETERS, stated, overrides)
-    translated |= prefer_overrides(shared, {}, overrides)
-    translated["learning_rate"] = _learning_rate(stated, overrides)
-    return translated
+    translated = prefer_overrides(NAME, stated, overrides)
+    return translated | {"learning_rate": _learning_rate(stated, overrides)}
 
 
 def job_name(request: Request) -> str | None:  # noqa: ARG001
@@ -147,20 +141,19 @@ def names_validation(request: Request) -> bool:
 def _learning_rate(
     stated: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> tuple[float, Provenance]:
-    base = overrides.get("learningRate", BASE_LEARNING_RATE.value)
+    base = overrides.get("learningRate", OPEN_WEIGHT_LEARNING_RATE.value)
     multiplier = overrides.get(MULTIPLIER, stated.get(MULTIPLIER, 1.0))
     changed = [name for name in ("learningRate", MULTIPLIER) if name in overrides]
     product = f"{MULTIPLIER} {multiplier} × base rate {base}"
     if changed:
         where = ", ".join(f"local.overrides.{name}" for name in changed)
         return base * multiplier, Provenance("override", f"{product}: {where}")
-    assumed = f"{product}; Bedrock's base rate is not known: {BASE_LEARNING_RATE.source}"
+    assumed = f"{product}; Bedrock's base rate is not known: {OPEN_WEIGHT_LEARNING_RATE.source}"
     return base * multiplier, Provenance("assumed", assumed)
 
 
 def _check_documented(request: Request) -> Iterator[Refusal]:
-    names = {**HYPERPARAMETERS, MULTIPLIER: MULTIPLIER}
-    yield from check_floors(hyperparameters(request), names=names, path=HYPERPARAMETERS_PATH)
+    yield from check_floors(NAME, hyperparameters(request))
     yield from check_lambda_region(
         grader_arn(request), path=LAMBDA_PATH, regions=("us-west-2",), source=sources.UG_OPENAI
     )

@@ -21,7 +21,7 @@ from bedrock_rft_sim.errors import DataError, GraderError, HandlerError, Respons
 from bedrock_rft_sim.grader import Grade, Grader, LambdaLimits, Sample
 from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.recipe.dialects.field_table import Field, check_fields
-from bedrock_rft_sim.recipe.local import OpenAILocal
+from bedrock_rft_sim.recipe.local import LOCAL_MODELS
 from bedrock_rft_sim.server.lambda_.store import Resolved
 from bedrock_rft_sim.server.mantle.create import resolved
 from bedrock_rft_sim.server.mantle.errors import OpenAIError, missing, unsupported, wrong
@@ -46,7 +46,7 @@ DETAILS: Final = (
     "python_grader_runtime_error_details",
     "python_grader_server_error_type",
 )
-_WRAP: Final = OpenAILocal.model_fields["wrapStringAsText"].default
+_WRAP: Final = LOCAL_MODELS["openai"].model_fields["wrapStringAsText"].default
 
 
 class Graders:
