@@ -116,6 +116,7 @@ def test_the_wheel_carries_recipes_rewards_model_and_page(wheel: Path) -> None:
         "assets/tiny/model.safetensors",
         "report/page.html.jinja",
         "report/page.css",
+        "report/curves.js",
         "report/page.js",
         "grader/lambda_stand_in.py",
     ):

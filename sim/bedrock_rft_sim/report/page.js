@@ -1,11 +1,9 @@
 "use strict";
-/* The page of one run.  Texts from the run are shown by textContent only, hidden characters made
-   visible.  It asks for nothing, except that a page served by `rft report --watch` asks its own
+/* The page of one run.  It makes no network requests, except that a page served by `rft report --watch` asks its own
    server for what is new. */
 (() => {
-  const $ = (id) => document.getElementById(id);
+  const { $, visible, element, number } = Curves; // of curves.js, which comes before
   const COLORS = ["--s1", "--s2", "--s3", "--s4", "--s5", "--s6"];
-  const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
   const SHOWN = 200; // answers in the list at once
   let data = JSON.parse($("data").textContent);
   let step = data.step;
@@ -19,27 +17,6 @@
 
   // Small things
 
-  function visible(text) {
-    return String(text).replace(HIDDEN, (c) => {
-      const code = c.charCodeAt(0);
-      if (code < 32) return String.fromCharCode(0x2400 + code);
-      return code === 127 ? "\u2421" : "[U+" + code.toString(16).toUpperCase().padStart(4, "0") + "]";
-    });
-  }
-  function element(tag, className, text) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    return made;
-  }
-  function number(value) {
-    if (value === null || value === undefined) return "\u2013";
-    const size = Math.abs(value);
-    if (value !== 0 && (size < 0.001 || size >= 1e6)) return value.toExponential(2);
-    if (Number.isInteger(value)) return value.toLocaleString("en");
-    if (size >= 1000) return Math.round(value).toLocaleString("en");
-    return value.toFixed(size < 10 ? 3 : 1);
-  }
   async function unpack(base64) {
     const binary = atob(base64), bytes = new Uint8Array(binary.length);
     for (let index = 0; index < binary.length; index += 1) bytes[index] = binary.charCodeAt(index);
@@ -48,7 +25,7 @@
   }
   // plotly.js reads a small kind of HTML in names
   const plain = (text) => visible(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  const color = (index) => getComputedStyle(document.documentElement).getPropertyValue(COLORS[index % COLORS.length]).trim();
+  const colorName = (index) => COLORS[index % COLORS.length];
 
   // Graphs
 
@@ -64,40 +41,19 @@
     const found = [];
     graph.series.forEach((series, index) => {
       const smoothed = smoothing > 0 && !graph.sparse && series.values.length > 2;
-      const line = { color: color(index), width: 2 };
-      const base = { x: series.steps, name: plain(series.name), type: "scatter", mode: graph.sparse || series.values.length === 1 ? "lines+markers" : "lines", cliponaxis: false, marker: { size: 6, color: line.color }, line };
-      if (smoothed) found.push({ ...base, y: series.values, line: { ...line, width: 1 }, opacity: 0.3, hoverinfo: "skip" });
+      const base = { ...Curves.line(graph, series, colorName(index)), name: plain(series.name) };
+      if (smoothed) found.push({ ...base, line: { ...base.line, width: 1 }, opacity: 0.3, hoverinfo: "skip" });
       found.push({ ...base, y: smoothed ? smooth(series.values, smoothing) : series.values, hovertemplate: "%{y:.4g}" + (graph.series.length > 1 ? " %{fullData.name}" : "") + (smoothed ? " smoothed" : "") + "<extra></extra>" });
     });
     return found;
   }
-  function layout(graph) {
-    const last = Math.max(data.step, 1);
-    return {
-      margin: { l: 44, r: 10, t: 8, b: 30 }, height: 190, autosize: true, showlegend: false, dragmode: false,
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified",
-      font: { family: "system-ui, sans-serif", size: 11 },
-      hoverlabel: { bgcolor: "#fff", font: { size: 12 }, namelength: 40 },
-      xaxis: { range: [0, last], fixedrange: true, nticks: 6, tickformat: "d", zeroline: false, showgrid: false, unifiedhovertitle: { text: "step %{x}" }, hoverformat: "d", ticklen: 3, tickcolor: "rgba(0,0,0,0)" },
-      yaxis: { fixedrange: true, nticks: 5, zeroline: false, rangemode: graph.unit === "share" ? "tozero" : "normal", ticklen: 3, tickcolor: "rgba(0,0,0,0)" },
-    };
-  }
-  const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
-
   function makePlot(graph, parent) {
-    const card = element("article", "plot-card");
-    const title = element("h3", "", graph.title);
-    title.title = graph.definition + (graph.unit ? " (" + graph.unit + ")" : "");
-    const reading = element("p", "reading");
-    const holder = element("div", "holder");
-    const plot = element("div", "plot");
-    const marker = element("div", "marker");
-    plot.setAttribute("role", "img");
-    plot.setAttribute("aria-label", graph.title);
+    const { made, reading, plot } = Curves.card(graph);
+    const holder = element("div", "holder"), marker = element("div", "marker");
     holder.append(plot, marker);
-    card.append(title, reading, holder);
-    parent.append(card);
-    return { title: graph.title, graph, plot, marker, reading, holder };
+    made.append(holder);
+    parent.append(made);
+    return { title: graph.title, graph, plot, marker, reading };
   }
   function draw(entry) {
     const empty = entry.graph.series.length === 0;
@@ -105,7 +61,7 @@
     entry.marker.hidden = empty;
     if (empty) { entry.plot.textContent = "no values"; return; }
     if (!entry.drawn) entry.plot.textContent = "";
-    Plotly.react(entry.plot, traces(entry.graph), layout(entry.graph), CONFIG);
+    Plotly.react(entry.plot, traces(entry.graph), Curves.layout(entry.graph, data.step), Curves.CONFIG);
     if (!entry.drawn) entry.plot.on("plotly_click", (event) => setStep(Math.round(event.points[0].x)));
     entry.drawn = true;
   }
@@ -135,7 +91,7 @@
         while (at + 1 < series.steps.length && series.steps[at + 1] <= step) at += 1;
         if (at < 0) return;
         const item = element("span", graph.series.length > 1 ? "key" : "");
-        item.style.setProperty("--k", "var(" + COLORS[index % COLORS.length] + ")");
+        item.style.setProperty("--k", "var(" + colorName(index) + ")");
         item.append(element("b", "", number(series.values[at])));
         const unit = graph.series.length > 1 ? " " + visible(series.name) : graph.unit ? " " + graph.unit : "";
         item.append(unit + (series.steps[at] === step ? "" : " (step " + series.steps[at] + ")"));

@@ -100,7 +100,7 @@ class Page:
             "data": _ours(scripts.embedded_json(_data(summary, live=live))),
             "batches": [] if live else summary.batches,
             "css": _ours(scripts.own("page.css")),
-            "js": _ours(scripts.own("page.js")),
+            "js": _ours(scripts.of_run_page()),
             "plotly": (scripts.plotly() or ("",))[0],
             "policy": scripts.policy(live=live),
             "verdicts": summary.verdicts,

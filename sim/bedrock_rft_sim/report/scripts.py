@@ -26,6 +26,11 @@ def own(name: str) -> str:
     return files("bedrock_rft_sim.report").joinpath(name).read_text(encoding="utf-8")
 
 
+def of_run_page() -> str:
+    """Return the script of a run's page."""
+    return own("curves.js") + own("page.js")
+
+
 @functools.cache
 def plotly() -> tuple[str, str] | None:
     """Return plotly.js as gzip and base64, and the hash of its text; None if not installed."""
@@ -49,7 +54,7 @@ def _plotly_path() -> Path | None:
 def policy(*, live: bool) -> str:
     """Return the page's Content Security Policy: its scripts, its own styles, no request."""
     library = plotly()
-    hashes = [_hash(own("page.js").encode()), *([library[1]] if library else [])]
+    hashes = [_hash(of_run_page().encode()), *([library[1]] if library else [])]
     scripts = " ".join(f"'{each}'" for each in hashes)
     connect = "'self'" if live else "'none'"
     return (

@@ -1,6 +1,6 @@
 """Show what a text hides: control characters, and marks that turn the reading direction.
 
-Nothing is dropped, so that a reader sees what is really there; `page.js` does the same.
+Nothing is dropped, so that a reader sees what is really there; `curves.js` does the same.
 
 Sources: Unicode, UAX #9 (bidirectional controls); Control Pictures block.
 """

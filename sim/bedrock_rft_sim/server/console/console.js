@@ -1,11 +1,9 @@
 "use strict";
 /* The console.  Job names, events and answers are shown by textContent only, hidden characters made
-   visible as in the report's page.js.  It asks its own server only. */
+   visible.  It sends requests to its own server only. */
 (() => {
-  const $ = (id) => document.getElementById(id);
-  const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+  const { $, visible, element, number } = Curves; // of curves.js, which comes before
   const EVERY_MS = Number(document.body.dataset.everyMs), RESTING_MS = 3 * EVERY_MS;
-  const PLOT = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
   let jobs = [], listed = "";
   let chosen = null; // the id of the job on the page
   let job = null, known = ""; // its details, and their text
@@ -16,27 +14,6 @@
 
   // Small things
 
-  function visible(text) {
-    return String(text).replace(HIDDEN, (c) => {
-      const code = c.charCodeAt(0);
-      if (code < 32) return String.fromCharCode(0x2400 + code);
-      return code === 127 ? "\u2421" : "[U+" + code.toString(16).toUpperCase().padStart(4, "0") + "]";
-    });
-  }
-  function element(tag, className, text) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    return made;
-  }
-  function number(value) {
-    if (value === null || value === undefined) return "\u2013";
-    const size = Math.abs(value);
-    if (value !== 0 && (size < 0.001 || size >= 1e6)) return value.toExponential(2);
-    if (Number.isInteger(value)) return value.toLocaleString("en");
-    if (size >= 1000) return Math.round(value).toLocaleString("en");
-    return value.toFixed(size < 10 ? 3 : 1);
-  }
   const pad = (value) => String(value).padStart(2, "0");
   function clock(seconds) {
     const at = new Date(seconds * 1000);
@@ -51,7 +28,6 @@
     if (minutes >= 60) return Math.floor(minutes / 60) + " h " + pad(minutes % 60) + " min";
     return minutes ? minutes + " min " + pad(whole % 60) + " s" : whole + " s";
   }
-  const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const ROLES = { completed: "completed", failed: "failed", stopped: "stopped", stopping: "stopped" };
   function badge(target, of) {
     target.textContent = visible(of.status);
@@ -198,13 +174,9 @@
 
   function card(graph) {
     if (plots.has(graph.title)) return plots.get(graph.title);
-    const made = element("article", "plot-card"), title = element("h3", "", graph.title);
-    title.title = graph.definition + (graph.unit ? " (" + graph.unit + ")" : "");
-    const entry = { reading: element("p", "reading"), plot: element("div", "plot"), drawn: false };
-    entry.plot.setAttribute("role", "img");
-    entry.plot.setAttribute("aria-label", graph.title);
-    made.append(title, entry.reading, entry.plot);
-    $("graphs").append(made);
+    const entry = { ...Curves.card(graph), drawn: false };
+    entry.made.append(entry.plot);
+    $("graphs").append(entry.made);
     plots.set(graph.title, entry);
     return entry;
   }
@@ -233,17 +205,8 @@
     }
     if (!entry.drawn) { entry.plot.textContent = ""; entry.plot.className = "plot"; }
     entry.drawn = true;
-    const isMarked = graph.sparse || series.values.length === 1;
-    const trace = { x: series.steps, y: series.values, type: "scatter", mode: isMarked ? "lines+markers" : "lines", cliponaxis: false, marker: { size: 6, color: color("--s1") }, line: { color: color("--s1"), width: 2 }, hovertemplate: "%{y:.4g}<extra></extra>" };
-    const quiet = { fixedrange: true, zeroline: false, ticklen: 3, tickcolor: "rgba(0,0,0,0)" };
-    Plotly.react(entry.plot, [trace], {
-      margin: { l: 44, r: 10, t: 8, b: 30 }, height: 190, autosize: true, showlegend: false, dragmode: false,
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified",
-      font: { family: "system-ui, sans-serif", size: 11 },
-      hoverlabel: { bgcolor: "#fff", font: { size: 12 } },
-      xaxis: { ...quiet, range: [0, Math.max(job.step, 1)], nticks: 6, tickformat: "d", showgrid: false, unifiedhovertitle: { text: "step %{x}" }, hoverformat: "d" },
-      yaxis: { ...quiet, nticks: 5 },
-    }, PLOT);
+    const trace = { ...Curves.line(graph, series, "--s1"), hovertemplate: "%{y:.4g}<extra></extra>" };
+    Plotly.react(entry.plot, [trace], Curves.layout(graph, job.step), Curves.CONFIG);
   }
 
   // Events and checkpoints

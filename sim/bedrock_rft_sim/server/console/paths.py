@@ -107,7 +107,7 @@ class Console:
 
     async def script(self, _request: Request) -> Response:
         """Answer with the page's script."""
-        return reply(_own("console.js"), JAVASCRIPT)
+        return reply(scripts.own("curves.js") + _own("console.js"), JAVASCRIPT)
 
     async def library(self, request: Request) -> Response:
         """Answer with plotly.js, as the installed package has it."""
