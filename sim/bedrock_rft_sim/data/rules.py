@@ -1,8 +1,8 @@
-"""Every known rule for an RFT data file: what it asks, who says so, and who holds it.
+"""Every known rule for an RFT data file: what it requires, and whose rule it is.
 
-A rule that the rehearsal can't do without `blocks`: reading stops there. The others are told. That
-RFT is offered for some models only is no rule of the file: `bedrock_rft_sim.recipe.dialects` checks
-it.
+A rule that the rehearsal can't do without `blocks`: reading stops there. The others are reported.
+That RFT is offered for some models only is no rule of the file:
+`bedrock_rft_sim.recipe.dialects` checks it.
 
 Sources: named beside each rule. AWS's own documents and validators disagree; where one of them
 alone asks for something, the rule says which.
@@ -11,6 +11,7 @@ alone asks for something, the rule says which.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 from bedrock_rft_sim.contract.limits import RECORDS_MAX, RECORDS_MIN
@@ -48,7 +49,7 @@ _BOTH = f"{FORGE_VALIDATOR}; {NOVA_VALIDATOR}"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing asked of a data file."""
+    """One thing that a data file must keep."""
 
     id: str
     what: str
@@ -116,7 +117,22 @@ def _short(found: object) -> str:
     return text if len(text) <= _SHORT else text[: _SHORT - 3] + "..."
 
 
-_FILE_RULES = (
+# Who requires a rule, and from where, is said once for the many rules that share it.
+_service = partial(Rule, source=UG_DATA, holder="service", blocks=True)
+_strict_json = partial(
+    Rule, expected=_JSONL, hint=_AGAIN, source=_RFC, holder="service", blocks=True
+)
+_rehearsal = partial(Rule, source=HERE, holder="rehearsal", blocks=True)
+_sdk_blocks = partial(Rule, source=_BOTH, holder="SDK", blocks=True)
+_sdk = partial(Rule, source=_BOTH, holder="SDK")
+_messages = partial(
+    _service,
+    expected='"messages": a non-empty list of {"role": ..., "content": ...}',
+    hint="put the prompt into one user message",
+)
+
+_TABLE = (
+    # The file
     Rule(
         "jsonl-name",
         "the file's name does not end in .jsonl",
@@ -125,14 +141,11 @@ _FILE_RULES = (
         f"{UG_DATA}; {FORGE_VALIDATOR}",
         "service",
     ),
-    Rule(
+    _service(
         "records-exist",
         "the file holds no record",
         "one JSON object per line",
         "check that the file was written to its end",
-        UG_DATA,
-        "service",
-        blocks=True,
     ),
     Rule(
         "records-min",
@@ -159,13 +172,12 @@ _FILE_RULES = (
         "validator",
         stated="note",
     ),
-    Rule(
+    _sdk(
         "same-keys",
         "{place} stands in some records only",
         "id, reference_answer and tools in every record or in none",
         "add it everywhere, or leave it out everywhere",
-        FORGE_VALIDATOR,
-        "SDK",
+        source=FORGE_VALIDATOR,
     ),
     Rule(
         "prompt-length",
@@ -176,66 +188,37 @@ _FILE_RULES = (
         "service",
         stated="warning",
     ),
-)
-
-_LINE_RULES = (
-    Rule(
-        "no-byte-order-mark",
-        "the file starts with a byte order mark",
-        _JSONL,
-        _AGAIN,
-        _RFC,
-        "service",
-        blocks=True,
-    ),
-    Rule("utf-8", "the line is not UTF-8", _JSONL, _AGAIN, _RFC, "service", blocks=True),
-    Rule("no-nul", "the line holds a NUL byte", _JSONL, _AGAIN, _RFC, "service", blocks=True),
-    Rule("json", "the line is not JSON", _JSONL, _AGAIN, UG_DATA, "service", blocks=True),
-    Rule("object", "the line is not an object", _JSONL, _AGAIN, UG_DATA, "service", blocks=True),
-    Rule(
-        "finite-numbers",
-        "the line is not strict JSON",
-        _JSONL,
-        _AGAIN,
-        _RFC,
-        "service",
-        blocks=True,
-    ),
-    Rule(
+    # A line
+    _strict_json("no-byte-order-mark", "the file starts with a byte order mark"),
+    _strict_json("utf-8", "the line is not UTF-8"),
+    _strict_json("no-nul", "the line holds a NUL byte"),
+    _strict_json("json", "the line is not JSON", source=UG_DATA),
+    _strict_json("object", "the line is not an object", source=UG_DATA),
+    _strict_json("finite-numbers", "the line is not strict JSON"),
+    _strict_json(
         "keys-once",
         "the line is not strict JSON",
-        _JSONL,
-        _AGAIN,
-        f"{_RFC}, names should be unique; the validators keep the last one silently",
-        "rehearsal",
-        blocks=True,
+        source=f"{_RFC}, names should be unique; the validators keep the last one silently",
+        holder="rehearsal",
     ),
-    Rule(
+    _rehearsal(
         "nesting",
         "the JSON is nested too deeply",
         "lists and objects at most 100 deep in each other",
         "flatten the record",
-        HERE,
-        "rehearsal",
-        blocks=True,
     ),
-    Rule(
+    _strict_json(
         "line-length",
         "the line is too long",
-        _JSONL,
-        _AGAIN,
-        f"{HERE}: no event to the grader holds more than 6 MB",
-        "rehearsal",
-        blocks=True,
+        source=f"{HERE}: no event to the grader holds more than 6 MB",
+        holder="rehearsal",
     ),
-    Rule(
+    _strict_json(
         "no-blank-lines",
         "a blank line stands between records",
-        _JSONL,
-        _AGAIN,
-        f"{HERE}; {NOVA_VALIDATOR}, which skips them in one place and stops at them in another",
-        "rehearsal",
-        blocks=True,
+        source=f"{HERE}; {NOVA_VALIDATOR}, which skips them in one place and stops at them in "
+        "another",
+        holder="rehearsal",
     ),
     Rule(
         "line-feeds",
@@ -245,47 +228,33 @@ _LINE_RULES = (
         "no source minds it",
         "nobody",
     ),
-)
-
-_ID_RULES = (
-    Rule(
+    # An id
+    _sdk_blocks(
         "id-text",
         "the id can't be used",
         "a non-empty string",
         "write a string, or leave id out to have one assigned",
-        _BOTH,
-        "SDK",
-        blocks=True,
     ),
-    Rule(
+    _rehearsal(
         "id-unique",
         "the id is not unique",
         "an id of its own for every record",
         "give each record its own id, or leave all ids out",
-        f"{HERE}: grades come back by id",
-        "rehearsal",
-        blocks=True,
+        source=f"{HERE}: grades come back by id",
     ),
-    Rule(
+    _rehearsal(
         "whole-characters",
         "{place} holds half of a character",
         "text that UTF-8 can write",
         "write the data again with whole characters",
-        _RFC,
-        "rehearsal",
-        blocks=True,
+        source=_RFC,
     ),
-)
-
-_REFERENCE_RULES = (
-    Rule(
+    # The reference answer
+    _sdk_blocks(
         "reference-usable",
         "reference_answer can't be used",
         "a non-empty string or object",
         "write the answer in words or as an object, or leave the key out",
-        _BOTH,
-        "SDK",
-        blocks=True,
     ),
     Rule(
         "reference-there",
@@ -296,105 +265,61 @@ _REFERENCE_RULES = (
         "service",
         stated="warning",
     ),
-)
-
-_MESSAGE_RULES = (
-    Rule(
-        "messages",
-        "the record has no messages",
-        '"messages": a non-empty list of {"role": ..., "content": ...}',
-        "put the prompt into one user message",
-        UG_DATA,
-        "service",
-        blocks=True,
-    ),
-    Rule(
-        "messages-list",
-        "messages can't be used",
-        '"messages": a non-empty list of {"role": ..., "content": ...}',
-        "put the prompt into one user message",
-        UG_DATA,
-        "service",
-        blocks=True,
-    ),
-    Rule(
+    # The messages
+    _messages("messages", "the record has no messages"),
+    _messages("messages-list", "messages can't be used"),
+    _service(
         "message-object",
         "{place} is not an object",
         '{"role": ..., "content": ...}',
         "wrap the text into a message",
-        UG_DATA,
-        "service",
-        blocks=True,
     ),
-    Rule(
+    _service(
         "role",
         "{place} has no role that RFT knows",
         "system, user, assistant",
         "use user for the prompt and system for instructions",
-        f"{UG_DATA}; {FORGE_VALIDATOR}",
-        "service",
-        blocks=True,
+        source=f"{UG_DATA}; {FORGE_VALIDATOR}",
     ),
-    Rule(
+    _service(
         "content-text",
         "{place} can't be used",
         'a string, or a list of {"type": "text", "text": ...}',
         "RFT trains on text only",
-        UG_DATA,
-        "service",
-        blocks=True,
     ),
-    Rule(
-        "content-there",
-        "{place} is empty",
-        "some text",
-        "fill it, or leave the message out",
-        _BOTH,
-        "SDK",
-        blocks=True,
+    _sdk_blocks(
+        "content-there", "{place} is empty", "some text", "fill it, or leave the message out"
     ),
-    Rule(
+    _sdk_blocks(
         "system-first",
         "a system message is not the first",
         "at most one system message, at the start",
         "move it to the front, or merge it with the first one",
-        _BOTH,
-        "SDK",
-        blocks=True,
     ),
-    Rule(
+    _sdk_blocks(
         "user-there",
         "there is no user message",
         "at least one message with role user",
         "put the prompt into a user message",
-        _BOTH,
-        "SDK",
-        blocks=True,
     ),
-    Rule(
+    _rehearsal(
         "user-last",
         "the last message is not the user's",
         "a prompt: the answer is sampled and appended as the assistant turn",
         "move the wanted answer into reference_answer",
-        HERE,
-        "rehearsal",
-        blocks=True,
     ),
-    Rule(
+    _sdk(
         "content-string",
         "{place} is a list of parts",
         "a string; the user guide takes a list of text parts too",
         "join the parts to one string",
-        _BOTH,
-        "SDK",
     ),
-    Rule(
+    _sdk(
         "message-keys",
         "{place} has keys besides role and content",
         "role and content only; not every version of the SDK asks for it",
         "move them out of the message: other keys of the record reach the grader",
-        FORGE_VALIDATOR,
-        "SDK",
+        source=FORGE_VALIDATOR,
     ),
     Rule(
         "forbidden-words",
@@ -412,9 +337,7 @@ _MESSAGE_RULES = (
         NOVA_VALIDATOR,
         "nobody",
     ),
-)
-
-_TOOL_RULES = (
+    # The tools
     Rule(
         "tools-required",
         "there are no tools",
@@ -424,57 +347,32 @@ _TOOL_RULES = (
         "validator",
         stated="note",
     ),
-    Rule(
+    _sdk(
         "tools-list",
         "tools can't be used",
         "a non-empty list of tools, or no such key",
         "fill the list, or leave the key out",
-        _BOTH,
-        "SDK",
     ),
-    Rule(
+    _sdk(
         "tool-function",
         "{place} is not a function tool",
         '{"type": "function", "function": {"name", "description", "parameters"}}',
         "write it in OpenAI's form",
-        _BOTH,
-        "SDK",
     ),
-    Rule(
-        "tool-named",
-        "{place} is empty",
-        "some text",
-        "name and describe every tool",
-        _BOTH,
-        "SDK",
-    ),
-    Rule(
+    _sdk("tool-named", "{place} is empty", "some text", "name and describe every tool"),
+    _sdk(
         "tool-parameters",
         "{place} can't be used",
         '{"type": "object", "properties": {...}}, and required, if given, a list of names',
         "write a JSON schema of an object",
-        _BOTH,
-        "SDK",
     ),
-    Rule(
+    _sdk(
         "tool-names-unique",
         "two tools have the same name",
         "a name of its own for every tool",
         "rename one of them",
-        _BOTH,
-        "SDK",
     ),
 )
 
-RULES: Final[dict[str, Rule]] = {
-    rule.id: rule
-    for rule in (
-        *_FILE_RULES,
-        *_LINE_RULES,
-        *_ID_RULES,
-        *_REFERENCE_RULES,
-        *_MESSAGE_RULES,
-        *_TOOL_RULES,
-    )
-}
+RULES: Final[dict[str, Rule]] = {rule.id: rule for rule in _TABLE}
 """Every rule by its id, in the order in which a file is read."""

@@ -299,11 +299,7 @@ def _to_json(
 ) -> str:
     """Jinja's own filter escapes HTML; templates expect plain JSON."""
     return json.dumps(
-        value,
-        ensure_ascii=ensure_ascii,
-        indent=indent,
-        separators=separators,
-        sort_keys=sort_keys,
+        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
     )
 
 

@@ -41,9 +41,7 @@ def add_to(verbs: Any) -> None:
         "--filters", metavar="JSON", help="the request's own requestMetadataFilters instead"
     )
     verb.add_argument(
-        "--with-response",
-        action="store_true",
-        help="put the logged answer into reference_answer",
+        "--with-response", action="store_true", help="put the logged answer into reference_answer"
     )
     add_reporting(verb)
     verb.set_defaults(command=run)

@@ -304,13 +304,7 @@ def prompt_of(record: dict[str, Any]) -> str:
 
 
 def augment_file(
-    source: Path,
-    out: Path,
-    *,
-    kinds: Sequence[Kind],
-    copies: int,
-    seed: int,
-    force: bool = False,
+    source: Path, out: Path, *, kinds: Sequence[Kind], copies: int, seed: int, force: bool = False
 ) -> Output:
     """Write the rows of the file and those made from them; the tallies are in the notes.
 
@@ -320,12 +314,7 @@ def augment_file(
     tallies: dict[Kind, Tally] = {}
     parameters = {"kinds": list(kinds), "copies": copies}
     with Output(
-        out,
-        operation="augment",
-        parameters=parameters,
-        sources=[source],
-        seed=seed,
-        force=force,
+        out, operation="augment", parameters=parameters, sources=[source], seed=seed, force=force
     ) as output:
         taken = survey(read(source))
         rows = output.counted(read(source))

@@ -218,11 +218,7 @@ def clean_file(
     """
     parameters = {"drop": sorted(drop), "keep": keep, "threshold": threshold, "nfkc": nfkc}
     with Output(
-        out,
-        operation="clean",
-        parameters=parameters,
-        sources=[source, *against],
-        force=force,
+        out, operation="clean", parameters=parameters, sources=[source, *against], force=force
     ) as output:
         found = examine_files(source, against, drop=drop, keep=keep, threshold=threshold)
         rewritten = 0

@@ -91,11 +91,7 @@ def convert(
         "count": count,
     }
     with Output(
-        out,
-        operation="from",
-        parameters=parameters,
-        sources=[source_of(source)],
-        force=force,
+        out, operation="from", parameters=parameters, sources=[source_of(source)], force=force
     ) as output:
         ids = Ids()
         for row in output.counted(_first(read_table(source, split=split), count)):

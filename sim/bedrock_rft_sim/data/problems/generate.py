@@ -25,12 +25,7 @@ VALIDATION_BUCKET = 0
 TEST_BUCKET = 1
 LARGEST = 200
 
-ARITHMETIC = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.floordiv,
-}
+ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.floordiv}
 
 
 @dataclass(frozen=True, slots=True)

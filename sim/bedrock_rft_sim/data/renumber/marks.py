@@ -33,12 +33,9 @@ Tree = Exact | tuple[str, "Tree", "Tree"]
 """A number, or an operator with its two sides."""
 
 
-_OPERATORS: dict[str, Callable[[Any, Any], Exact]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": Fraction,
-}
+_OPERATORS: dict[str, Callable[[Any, Any], Exact]] = dict(
+    zip("+-*/", (operator.add, operator.sub, operator.mul, Fraction), strict=True)
+)
 
 
 class NotExecutableError(ValueError):

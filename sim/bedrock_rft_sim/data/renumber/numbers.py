@@ -8,6 +8,7 @@ A number in words is never free.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -40,75 +41,37 @@ _LIST_AFTER = re.compile(r"[^.?!\d]{0,60}?(?::|\b(?:named|called|namely|such as|
 _YEARS = range(1600, 2101)
 
 _UNITS = (
-    *(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-        ]
-    ),
-    *(["fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]),
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen"),
+    "nineteen",
 )
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _CARDINALS = {
     **{word: value for value, word in enumerate(_UNITS)},
     **{word: 10 * value for value, word in enumerate(_TENS, 2)},
     "fourty": 40,
 }
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
-_OTHER_WORDS: dict[str, tuple[str, ...]] = {
-    "half": ("2", "1/2", "50"),
-    "halves": ("2", "1/2", "50"),
-    "halved": ("2", "1/2", "50"),
-    "twice": ("2",),
-    "double": ("2",),
-    "doubled": ("2",),
-    "doubles": ("2",),
-    "both": ("2",),
-    "pair": ("2",),
-    "pairs": ("2",),
-    "couple": ("2",),
-    "twins": ("2",),
-    "triplets": ("3",),
-    "triple": ("3",),
-    "triples": ("3",),
-    "tripled": ("3",),
-    "thrice": ("3",),
-    "threefold": ("3",),
-    "quadruple": ("4",),
-    "quadrupled": ("4",),
-    "dozen": ("12",),
-    "dozens": ("12",),
-    "quarter": ("4", "1/4", "3/4", "25"),
-    "quarters": ("4", "1/4", "3/4", "25"),
-    "decade": ("10",),
-    "century": ("100",),
-    "gross": ("144",),
-}
-_ORDINALS = {
-    "third": 3,
-    "fourth": 4,
-    "fifth": 5,
-    "sixth": 6,
-    "seventh": 7,
-    "eighth": 8,
-    "ninth": 9,
-    "tenth": 10,
-    "eleventh": 11,
-    "twelfth": 12,
-    "twentieth": 20,
-    "hundredth": 100,
+_ORDINAL_WORDS = (
+    *("third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh"),
+    "twelfth",
+)
+_ORDINALS = {word: value for value, word in enumerate(_ORDINAL_WORDS, 3)}
+_ORDINALS |= {"twentieth": 20, "hundredth": 100}
+_OTHER_WORDS = {
+    word: frozenset(map(Fraction, values.split()))
+    for words, values in (
+        ("half halves halved", "2 1/2 50"),
+        ("twice double doubled doubles both pair pairs couple twins", "2"),
+        ("triplets triple triples tripled thrice threefold", "3"),
+        ("quadruple quadrupled", "4"),
+        ("quarter quarters", "4 1/4 3/4 25"),
+        ("decade", "10"),
+        ("dozen dozens", "12"),
+        ("century", "100"),
+        ("gross", "144"),
+    )
+    for word in words.split()
 }
 _IDLE_WORDS = {"one", "zero", "pair", "pairs", "both", "couple", "third", "fourth", "fifth"}
 """Words that often count nothing, so that no mark need use them."""
@@ -143,54 +106,47 @@ class Number:
 
 def numbers_in(text: str) -> list[Number]:
     """Return the digit numbers of a text in order."""
-    return [_number(match, text) for match in _NUMBER.finditer(text)]
-
-
-def _number(match: re.Match[str], text: str) -> Number:
-    start, end = match.span()
-    before, after = text[max(0, start - 40) : start], text[end : end + 80]
-    value = Fraction(match.group().replace(",", ""))
-    kind = _kind(value, match.group(), before, after)
-    return Number(match.group(), value, start, end, kind, before, after)
-
-
-def _kind(value: Fraction, text: str, before: str, after: str) -> Kind:
-    if _NAMED_AFTER.match(after) or _NAMED_BEFORE.search(before):
-        return "named"
-    if len(text) == 4 and value in _YEARS and not before.endswith("$"):  # noqa: PLR2004
-        return "named"
-    if _LIST_AFTER.match(after) and value <= 20:  # noqa: PLR2004
-        return "named"
-    times_before = re.search(r"(?:^|[^A-Za-z])[xX]$", before)
-    times_after = re.match(r"[xX](?:\s|\$|\d)", after)
-    if before[-1:].isalpha() and not times_before:
-        return "strange"
-    if before[-1:] in ("^", "√") or after[:1] in ("^", "³", "²"):
-        return "strange"
-    if after[:1].isalpha() and not times_after and not re.match(_GLUED_UNITS, after):
-        return "strange"
-    return "free"
+    return _numbers(text, _kind)
 
 
 def numbers_in_solution(text: str) -> list[Number]:
     """Return the digit numbers of a worked solution, where `/`, `-` and `:` are mostly signs."""
+    return _numbers(text, _kind_in_solution)
+
+
+def _numbers(text: str, kind_of: Callable[[str, str, str], Kind]) -> list[Number]:
     found = []
     for match in _NUMBER.finditer(text):
-        start, end = match.span()
+        number, (start, end) = match.group(), match.span()
         before, after = text[max(0, start - 40) : start], text[end : end + 80]
-        kind = _kind_in_solution(before, after)
-        value = Fraction(match.group().replace(",", ""))
-        found.append(Number(match.group(), value, start, end, kind, before, after))
+        kind = kind_of(number, before, after)
+        value = Fraction(number.replace(",", ""))
+        found.append(Number(number, value, start, end, kind, before, after))
     return found
 
 
-def _kind_in_solution(before: str, after: str) -> Kind:
+def _kind(text: str, before: str, after: str) -> Kind:
+    value = Fraction(text.replace(",", ""))
+    is_year = len(text) == 4 and value in _YEARS and not before.endswith("$")  # noqa: PLR2004
+    is_listed = _LIST_AFTER.match(after) and value <= 20  # noqa: PLR2004
+    if is_year or is_listed or _NAMED_AFTER.match(after) or _NAMED_BEFORE.search(before):
+        return "named"
+    return "strange" if before[-1:] in ("^", "√") else _kind_by_letters(before, after, r"\s|\$|\d")
+
+
+def _kind_in_solution(text: str, before: str, after: str) -> Kind:
+    del text
     if re.match(r"(?:st|nd|rd|th)\b|:\d\d|\s?(?:[ap]\.?m\b|[AP]\.?M\b)", after):
         return "named"
-    if re.search(r"\d:$", before):
-        return "named"
-    times = re.match(r"[xX](?:\s|\$|\d|\()", after)
-    letters = after[:1].isalpha() and not times and not re.match(_GLUED_UNITS, after)
+    return (
+        "named" if re.search(r"\d:$", before) else _kind_by_letters(before, after, r"\s|\$|\d|\(")
+    )
+
+
+def _kind_by_letters(before: str, after: str, behind_times: str) -> Kind:
+    """Return strange where letters or powers stick to the number; `x` may be a times sign."""
+    is_times = re.match(rf"[xX](?:{behind_times})", after)
+    letters = after[:1].isalpha() and not is_times and not re.match(_GLUED_UNITS, after)
     glued = before[-1:].isalpha() and not re.search(r"(?:^|[^A-Za-z])[xX]$", before)
     return "strange" if letters or glued or after[:1] in ("^", "³", "²") else "free"
 
@@ -211,17 +167,13 @@ def number_words_in(text: str) -> list[NumberWord]:
     words = [match.group().lower() for match in _WORD.finditer(text)]
     at = 0
     while at < len(words):
-        is_number = words[at] in _CARDINALS or words[at] in _SCALES
-        value, length = _cardinal(words, at) if is_number else (frozenset(), 0)
-        if length:
-            compound = " ".join(words[at : at + length])
-            found.append(NumberWord(compound, value, compound in _IDLE_WORDS))
-            at += length
-        else:
-            values = _other(words[at])
-            if values:
-                found.append(NumberWord(words[at], values, words[at] in _IDLE_WORDS))
-            at += 1
+        values, length = _cardinal(words, at)
+        if not length:
+            values, length = _other(words[at]), 1
+        if values:
+            word = " ".join(words[at : at + length])
+            found.append(NumberWord(word, values, word in _IDLE_WORDS))
+        at += length
     return found
 
 
@@ -254,9 +206,7 @@ def _denominator(words: list[str], at: int) -> int | None:
 
 
 def _other(word: str) -> frozenset[Fraction]:
-    if word in _OTHER_WORDS:
-        return frozenset(Fraction(value) for value in _OTHER_WORDS[word])
     number = _ORDINALS.get(word.removesuffix("s"))
     if number is None:
-        return frozenset()
+        return _OTHER_WORDS.get(word, frozenset())
     return frozenset({Fraction(number), Fraction(1, number), 1 - Fraction(1, number)})

@@ -6,13 +6,18 @@ two stacks, where `marks` descends recursively), and knows nothing of the map th
 
 from __future__ import annotations
 
+import operator
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
 _MARK = re.compile(r"<<([^<>=]+)=([^<>=]+)>>")
 _PIECE = re.compile(r"\d[\d,]*\.?\d*|\.\d+|[-+*/()]|\S")
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
+_OPERATORS: dict[str, Callable[[Fraction, Fraction], Fraction]] = dict(
+    zip("+-*/", (operator.add, operator.sub, operator.mul, operator.truediv), strict=True)
+)
 _SIGNS = str.maketrans({"×": "*", "÷": "/", "−": "-", "–": "-", "$": " ", "€": " ", "£": " "})
 _SUM = re.compile(
     r"([-+*/().,\d\s]*\d[-+*/().,\d\s]*[-+*/][-+*/().,\d\s]*\d[)\s]*)"
@@ -136,17 +141,11 @@ def compute(expression: str) -> Fraction:
     return values[0]
 
 
-def _apply(values: list[Fraction], operator: str) -> None:
-    if len(values) < 2 or operator not in _PRECEDENCE:  # noqa: PLR2004
+def _apply(values: list[Fraction], sign: str) -> None:
+    if len(values) < 2 or sign not in _PRECEDENCE:  # noqa: PLR2004
         raise NotASumError("an operator without its numbers")
     right, left = values.pop(), values.pop()
-    if operator == "+":
-        values.append(left + right)
-    elif operator == "-":
-        values.append(left - right)
-    elif operator == "*":
-        values.append(left * right)
-    elif right == 0:
-        raise NotASumError("a division by zero")
-    else:
-        values.append(left / right)
+    try:
+        values.append(_OPERATORS[sign](left, right))
+    except ZeroDivisionError as error:
+        raise NotASumError("a division by zero") from error
