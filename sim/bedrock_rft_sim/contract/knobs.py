@@ -110,7 +110,6 @@ def _fixed(means: str, local: str, value: Any, source: str, **bounds: float) -> 
 
 _BLOG: Final = sources.BEST_PRACTICES
 _VERL: Final = sources.HYPERPOD_RECIPES
-_UNSHOWN: Final = "a key of OpenAI's schema; no Bedrock example shows it"
 OPEN_WEIGHT_LEARNING_RATE: Final = Default(1e-5, f"{_VERL}, LoRA")
 """At learning_rate_multiplier 1; Bedrock does not disclose its own."""
 EMBEDDED_TRAINING: Final = Default("full", f"{sources.HERE}: the embedded model is trained whole")
@@ -125,249 +124,138 @@ class Settings:
     The eight hyperparameters come first, in the order of Bedrock's service model.
     """
 
-    epochs: int = field(
-        metadata=_knob(
-            "Passes over the training data.",
-            bounds={"ge": 1},
-            nova=Default(1, sources.FORGE_SDK),
-            open_weight=Default(1, _VERL),
-            bedrock=Hyperparameter(
-                "epochCount",
-                "exact",
-                "that many passes over the prompts",
-                "a pass has floor(prompts / batchSize) steps",
-                _BLOG,
-            ),
-            openai=Hyperparameter(
-                "n_epochs",
-                "exact",
-                "that many passes over the prompts",
-                "a pass has floor(prompts / batch_size) steps; unset is assumed to be 1",
-                sources.UG_OPENAI_JOBS,
-            ),
-        )
-    )
-    batch_size: int = field(
-        metadata=_knob(
-            "Prompts per step.",
-            bounds={"ge": 1},
-            nova=Default(128, sources.FORGE_SDK),
-            open_weight=Default(128, _VERL),
-            bedrock=Hyperparameter(
-                "batchSize",
-                "exact",
-                "prompts per step",
-                "one step is batchSize prompts times trainingSamplePerPrompt rollouts",
-                _BLOG,
-            ),
-            openai=Hyperparameter(
-                "batch_size",
-                "exact",
-                "prompts per step",
-                "the published run's 67 steps and multiples of 1/32 follow; "
-                "unset is assumed to be 128",
-                sources.SAMPLES,
-            ),
-        )
-    )
-    learning_rate: float = field(
-        metadata=_knob(
-            "On the open-weight path the rate that learning_rate_multiplier scales.",
-            bounds={"gt": 0, "le": 1},
-            nova=Default(1e-5, sources.FORGE_SDK),
-            open_weight=OPEN_WEIGHT_LEARNING_RATE,
-            bedrock=Hyperparameter(
-                "learningRate",
-                "approximate",
-                "AdamW's rate, constant",
-                "Bedrock's optimizer and schedule are not published; a small model bears a higher "
-                "rate",
-                _BLOG,
-            ),
-            openai=Hyperparameter(
-                "learning_rate_multiplier",
-                "assumed",
-                "scales a base rate of 1e-5, or local.overrides.learningRate",
-                "Bedrock's base rate is not published; 1e-5 is that of AWS's LoRA recipes for verl",
-                _VERL,
-                scales=True,
-            ),
-        )
-    )
-    max_prompt_length: int = field(
-        metadata=_knob(
-            "Tokens; longer prompts are dropped and counted.",
-            bounds={"ge": 1},
-            nova=Default(8192, sources.FORGE_SDK),
-            open_weight=Default(512, _VERL),
-            bedrock=Hyperparameter(
-                "maxPromptLength",
-                "approximate",
-                "longer prompts are dropped and counted",
-                "the rule is the same, but the tokens are the local model's tokens",
-                _BLOG,
-            ),
-        )
-    )
-    samples_per_prompt: int = field(
-        metadata=_knob(
-            "Rollouts per prompt; a group of one has nothing to be compared with.",
-            bounds={"ge": 2},
-            nova=Default(8, sources.FORGE_SDK),
-            open_weight=Default(8, _VERL),
-            bedrock=Hyperparameter(
-                "trainingSamplePerPrompt",
-                "exact",
-                "rollouts per prompt, i.e. the GRPO group",
-                "at least 2, because a group of one has nothing to be compared with",
-                sources.UG_SUBMIT,
-            ),
-        )
-    )
-    inference_max_tokens: int = field(
-        metadata=_knob(
-            "Tokens a rollout may have.",
-            bounds={"ge": 1},
-            nova=Default(2048, sources.FORGE_SDK),
-            open_weight=Default(1024, _VERL),
-            bedrock=Hyperparameter(
-                "inferenceMaxTokens",
-                "approximate",
-                "answers are cut there, graded as they are, and counted",
-                "the tokens are the local model's tokens; how Bedrock grades a cut answer is not "
-                "known",
-                _BLOG,
-            ),
-        )
-    )
-    reasoning_effort: ReasoningEffort | None = field(
-        metadata=_knob(
-            "Handed to the chat template.",
-            nova=Default("medium", sources.FORGE_SDK),
-            open_weight=Default("medium", _VERL),
-            bedrock=Hyperparameter(
-                "reasoningEffort",
-                "ignored",
-                "handed to the chat template; a model without such a thing is not affected",
-                "the stand-in models do not reason by effort",
-                sources.SAMPLES,
-            ),
-            openai=Hyperparameter(
-                "reasoning_effort",
-                "ignored",
-                "handed to the chat template, and reported as something Bedrock does not document",
-                "a key of OpenAI's schema; a model without such a thing is not affected",
-                sources.OPENAI_SCHEMA,
-                documented=False,
-            ),
-        )
-    )
-    eval_interval: int | None = field(
-        metadata=_knob(
-            "Steps between validations.",
-            bounds={"ge": 1},
-            # None: `bedrock_rft_sim.data.plan` works it out.
-            nova=Default(None, f"{_BLOG}: min(10, dataset / batch)", stated_by_aws=True),
-            open_weight=Default(5, _VERL),
-            bedrock=Hyperparameter(
-                "evalInterval",
-                "exact",
-                "validation every so many steps, and at step 0 and the end",
-                "unset, both take min(10, dataset / batch); dataset is counted after the length "
-                "filter",
-                _BLOG,
-            ),
-            openai=Hyperparameter(
-                "eval_interval",
-                "unknown",
-                "used, and reported as something Bedrock does not document",
-                _UNSHOWN,
-                sources.OPENAI_SCHEMA,
-                documented=False,
-            ),
-        )
-    )
-    temperature: float = field(
-        metadata=_fixed(
-            "Of the rollouts; validation is greedy.", "training.temperature", 1.0, _VERL, gt=0
-        )
-    )
-    top_p: float = field(
-        metadata=_fixed(
-            "Share of probability that is sampled from.", "training.topP", 1.0, _VERL, gt=0, le=1
-        )
-    )
-    top_k: int = field(
-        metadata=_fixed("Tokens that are sampled from; 0 is all.", "training.topK", 0, _VERL, ge=0)
-    )
-    clip_range: float = field(
-        metadata=_fixed("Of the probability ratio.", "training.clipRange", 0.2, _VERL, gt=0, lt=1)
-    )
-    kl_coefficient: float = field(
-        metadata=_fixed(
-            "Weight of the KL term in the loss.", "training.klCoefficient", 0.001, _VERL, ge=0
-        )
-    )
-    gradient_clip: float = field(
-        metadata=_fixed("Largest global gradient norm.", "training.gradientClip", 1.0, _VERL, gt=0)
-    )
-    weight_decay: float = field(
-        metadata=_fixed("Of AdamW.", "training.weightDecay", 0.01, _VERL, ge=0)
-    )
-    adam_beta1: float = field(
-        metadata=_fixed("Of AdamW.", "training.adamBeta1", 0.9, sources.TORCH, ge=0, lt=1)
-    )
-    adam_beta2: float = field(
-        metadata=_fixed("Of AdamW.", "training.adamBeta2", 0.999, sources.TORCH, ge=0, lt=1)
-    )
-    adam_epsilon: float = field(
-        metadata=_fixed("Of AdamW.", "training.adamEpsilon", 1e-8, sources.TORCH, gt=0)
-    )
-    training: Literal["lora", "full"] = field(
-        metadata=_knob(
-            "Absent: full for the embedded model, else LoRA as on Bedrock.",
-            local="training.method",
-            default=Default("lora", _BLOG, stated_by_aws=True),
-        )
-    )
-    lora_rank: int = field(
-        metadata=_knob(
-            "Rank of the adapters.",
-            local="training.loraRank",
-            bounds={"ge": 1},
-            default=Default(32, _BLOG, stated_by_aws=True),
-        )
-    )
-    lora_alpha: int = field(
-        metadata=_fixed("Scale of the adapters.", "training.loraAlpha", 64, _VERL, ge=1)
-    )
+    # fmt: off
+    epochs: int = field(metadata=_knob(
+        "Passes over the training data.",
+        bounds={"ge": 1}, nova=Default(1, sources.FORGE_SDK), open_weight=Default(1, _VERL),
+        bedrock=Hyperparameter(
+            "epochCount", "exact", "that many passes over the prompts",
+            "a pass has floor(prompts / batchSize) steps", _BLOG),
+        openai=Hyperparameter(
+            "n_epochs", "exact", "that many passes over the prompts",
+            "a pass has floor(prompts / batch_size) steps; unset is assumed to be 1",
+            sources.UG_OPENAI_JOBS),
+    ))
+    batch_size: int = field(metadata=_knob(
+        "Prompts per step.",
+        bounds={"ge": 1}, nova=Default(128, sources.FORGE_SDK), open_weight=Default(128, _VERL),
+        bedrock=Hyperparameter(
+            "batchSize", "exact", "prompts per step",
+            "one step is batchSize prompts times trainingSamplePerPrompt rollouts", _BLOG),
+        openai=Hyperparameter(
+            "batch_size", "exact", "prompts per step",
+            "the published run's 67 steps and multiples of 1/32 follow; unset is assumed to be 128",
+            sources.SAMPLES),
+    ))
+    learning_rate: float = field(metadata=_knob(
+        "On the open-weight path the rate that learning_rate_multiplier scales.",
+        bounds={"gt": 0, "le": 1},
+        nova=Default(1e-5, sources.FORGE_SDK), open_weight=OPEN_WEIGHT_LEARNING_RATE,
+        bedrock=Hyperparameter(
+            "learningRate", "approximate", "AdamW's rate, constant",
+            "Bedrock's optimizer and schedule are not published; a small model bears a higher rate",
+            _BLOG),
+        openai=Hyperparameter(
+            "learning_rate_multiplier", "assumed",
+            "scales a base rate of 1e-5, or local.overrides.learningRate",
+            "Bedrock's base rate is not published; 1e-5 is that of AWS's LoRA recipes for verl",
+            _VERL, scales=True),
+    ))
+    max_prompt_length: int = field(metadata=_knob(
+        "Tokens; longer prompts are dropped and counted.",
+        bounds={"ge": 1}, nova=Default(8192, sources.FORGE_SDK), open_weight=Default(512, _VERL),
+        bedrock=Hyperparameter(
+            "maxPromptLength", "approximate", "longer prompts are dropped and counted",
+            "the rule is the same, but the tokens are the local model's tokens", _BLOG),
+    ))
+    samples_per_prompt: int = field(metadata=_knob(
+        "Rollouts per prompt; a group of one has nothing to be compared with.",
+        bounds={"ge": 2}, nova=Default(8, sources.FORGE_SDK), open_weight=Default(8, _VERL),
+        bedrock=Hyperparameter(
+            "trainingSamplePerPrompt", "exact", "rollouts per prompt, i.e. the GRPO group",
+            "at least 2, because a group of one has nothing to be compared with",
+            sources.UG_SUBMIT),
+    ))
+    inference_max_tokens: int = field(metadata=_knob(
+        "Tokens a rollout may have.",
+        bounds={"ge": 1}, nova=Default(2048, sources.FORGE_SDK), open_weight=Default(1024, _VERL),
+        bedrock=Hyperparameter(
+            "inferenceMaxTokens", "approximate",
+            "answers are cut there, graded as they are, and counted",
+            "the tokens are the local model's tokens; how Bedrock grades a cut answer is not known",
+            _BLOG),
+    ))
+    reasoning_effort: ReasoningEffort | None = field(metadata=_knob(
+        "Handed to the chat template.",
+        nova=Default("medium", sources.FORGE_SDK), open_weight=Default("medium", _VERL),
+        bedrock=Hyperparameter(
+            "reasoningEffort", "ignored",
+            "handed to the chat template; a model without such a thing is not affected",
+            "the stand-in models do not reason by effort", sources.SAMPLES),
+        openai=Hyperparameter(
+            "reasoning_effort", "ignored",
+            "handed to the chat template, and reported as something Bedrock does not document",
+            "a key of OpenAI's schema; a model without such a thing is not affected",
+            sources.OPENAI_SCHEMA, documented=False),
+    ))
+    eval_interval: int | None = field(metadata=_knob(
+        "Steps between validations.",
+        bounds={"ge": 1}, open_weight=Default(5, _VERL),
+        # None: `bedrock_rft_sim.data.plan` works it out.
+        nova=Default(None, f"{_BLOG}: min(10, dataset / batch)", stated_by_aws=True),
+        bedrock=Hyperparameter(
+            "evalInterval", "exact", "validation every so many steps, and at step 0 and the end",
+            "unset, both take min(10, dataset / batch); dataset is counted after the length filter",
+            _BLOG),
+        openai=Hyperparameter(
+            "eval_interval", "unknown", "used, and reported as something Bedrock does not document",
+            "a key of OpenAI's schema; no Bedrock example shows it",
+            sources.OPENAI_SCHEMA, documented=False),
+    ))
+
+    temperature: float = field(metadata=_fixed(
+        "Of the rollouts; validation is greedy.", "training.temperature", 1.0, _VERL, gt=0))
+    top_p: float = field(metadata=_fixed(
+        "Share of probability that is sampled from.", "training.topP", 1.0, _VERL, gt=0, le=1))
+    top_k: int = field(metadata=_fixed(
+        "Tokens that are sampled from; 0 is all.", "training.topK", 0, _VERL, ge=0))
+    clip_range: float = field(metadata=_fixed(
+        "Of the probability ratio.", "training.clipRange", 0.2, _VERL, gt=0, lt=1))
+    kl_coefficient: float = field(metadata=_fixed(
+        "Weight of the KL term in the loss.", "training.klCoefficient", 0.001, _VERL, ge=0))
+    gradient_clip: float = field(metadata=_fixed(
+        "Largest global gradient norm.", "training.gradientClip", 1.0, _VERL, gt=0))
+    weight_decay: float = field(metadata=_fixed(
+        "Of AdamW.", "training.weightDecay", 0.01, _VERL, ge=0))
+    adam_beta1: float = field(metadata=_fixed(
+        "Of AdamW.", "training.adamBeta1", 0.9, sources.TORCH, ge=0, lt=1))
+    adam_beta2: float = field(metadata=_fixed(
+        "Of AdamW.", "training.adamBeta2", 0.999, sources.TORCH, ge=0, lt=1))
+    adam_epsilon: float = field(metadata=_fixed(
+        "Of AdamW.", "training.adamEpsilon", 1e-8, sources.TORCH, gt=0))
+    training: Literal["lora", "full"] = field(metadata=_knob(
+        "Absent: full for the embedded model, else LoRA as on Bedrock.", local="training.method",
+        default=Default("lora", _BLOG, stated_by_aws=True)))
+    lora_rank: int = field(metadata=_knob(
+        "Rank of the adapters.", local="training.loraRank", bounds={"ge": 1},
+        default=Default(32, _BLOG, stated_by_aws=True)))
+    lora_alpha: int = field(metadata=_fixed(
+        "Scale of the adapters.", "training.loraAlpha", 64, _VERL, ge=1))
     # save_freq of AWS's verl recipes; gives the four checkpoints of the one published run.
-    checkpoint_interval: int = field(
-        metadata=_fixed("Steps between checkpoints.", "checkpointInterval", 20, _VERL, ge=1)
-    )
-    shuffle: bool = field(
-        metadata=_fixed(
-            "Whether prompts are shuffled, with the recipe's seed.",
-            "training.shuffle",
-            False,
-            _VERL,
-        )
-    )
-    validation_split: float | None = field(
-        metadata=_knob(
-            "Share of the training file kept for validation; None where there is no split.",
-            default=Default(None, sources.UG_NOVA),
-        )
-    )
-    validation_split_seed: int = field(
-        metadata=_knob("Seed of the split.", default=Default(42, _VERL))
-    )
-    seed: int = field(metadata=_fixed("Seeds everything random.", "seed", 0, sources.HERE))
-    max_steps: int | None = field(
-        metadata=_fixed(
-            "Ends the run early; Bedrock has no such thing.", "maxSteps", None, sources.HERE, ge=1
-        )
-    )
+    checkpoint_interval: int = field(metadata=_fixed(
+        "Steps between checkpoints.", "checkpointInterval", 20, _VERL, ge=1))
+    shuffle: bool = field(metadata=_fixed(
+        "Whether prompts are shuffled, with the recipe's seed.", "training.shuffle", False, _VERL))
+    validation_split: float | None = field(metadata=_knob(
+        "Share of the training file kept for validation; None where there is no split.",
+        default=Default(None, sources.UG_NOVA)))
+    validation_split_seed: int = field(metadata=_knob(
+        "Seed of the split.", default=Default(42, _VERL)))
+    seed: int = field(metadata=_fixed(
+        "Seeds everything random.", "seed", 0, sources.HERE, ge=0, lt=2**32))
+    max_steps: int | None = field(metadata=_fixed(
+        "Ends the run early; Bedrock has no such thing.", "maxSteps", None, sources.HERE, ge=1))
+    # fmt: on
 
     @property
     def rollouts_per_step(self) -> int:

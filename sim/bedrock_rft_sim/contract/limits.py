@@ -47,30 +47,12 @@ LAMBDA_ARN_PATTERN: Final = (
 )
 LAMBDA_ARN_MAX_LENGTH: Final = 512
 
-# The 0.9/0.1 split of the open-weight path (aws/sagemaker-hyperpod-recipes, verl GRPO recipes).
-VALIDATION_SPLIT: Final = 0.1
-VALIDATION_SPLIT_SEED: Final = 42
-
-# save_freq of AWS's verl recipes; gives the four checkpoints of the one published run.
-CHECKPOINT_INTERVAL: Final = 20
-
 # Substrings that a sample validator forbids in content, ignoring case; whether the service
 # enforces them for RFT is not known (aws-samples/amazon-nova-samples, customization).
 FORBIDDEN_SUBSTRINGS: Final = (
-    "System:",
-    "SYSTEM:",
-    "User:",
-    "USER:",
-    "Bot:",
-    "BOT:",
-    "Assistant:",
-    "ASSISTANT:",
-    "Thought:",
-    "[EOS]",
-    "<image>",
-    "<video>",
-    "<unk>",
-)
+    "System:", "SYSTEM:", "User:", "USER:", "Bot:", "BOT:", "Assistant:", "ASSISTANT:", "Thought:",
+    "[EOS]", "<image>", "<video>", "<unk>",
+)  # fmt: skip
 
 # Share of sampled answers the base model should get right before RFT makes sense (Nova guide,
 # RFT pages; AWS Machine Learning Blog).

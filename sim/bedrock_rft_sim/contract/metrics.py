@@ -13,6 +13,16 @@ from typing import Final, Literal
 
 Comparable = Literal["yes", "shape", "no"]
 
+MANTLE_EVENT_KEYS: Final = (
+    "step", "total_steps", "critic_rewards_mean", "actor_pg_loss", "actor_entropy",
+    "actor_grad_norm", "critic_advantages_mean", "response_length_mean",
+)  # fmt: skip
+"""Inner names of the metrics in a bedrock-mantle event, in its order."""
+NOVA_CSV_COLUMNS: Final = (
+    "step_number", "epoch_number", "train_reward_mean", "train_episode_length_mean",
+    "policy_entropy", "gradient_norm", "mean_advantage", "min_advantage", "max_advantage",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -24,8 +34,6 @@ class Metric:
     unit: str
     estimator: str
     """Over what the value is averaged or taken."""
-    mantle_key: str | None = None
-    """Its key in the `data` of a bedrock-mantle event."""
     verl_name: str | None = None
     """Its slash name in verl and in the Bedrock user guide."""
     nova_csv_column: str | None = None
@@ -33,150 +41,67 @@ class Metric:
     console_title: str | None = None
     """The title of its graph in the Bedrock console."""
     comparable: Comparable = "no"
-    """Whether a local value may be held against a cloud value: yes, its shape only, or no."""
+    """Whether a local value may be compared with a cloud value: yes, its shape only, or no."""
+
+    @property
+    def mantle_key(self) -> str | None:
+        """Its key in the `data` of a bedrock-mantle event."""
+        return self.inner if self.inner in MANTLE_EVENT_KEYS else None
 
 
-_MANTLE: Final = (
-    Metric(
-        "step",
-        "number of the training step, from 1",
-        "steps",
-        "counter",
-        mantle_key="step",
-        verl_name="training/global_step",
-        nova_csv_column="step_number",
-        comparable="yes",
-    ),
-    Metric(
-        "total_steps",
-        "steps planned for the whole run",
-        "steps",
-        "floor(prompts / batch) per epoch, times epochs",
-        mantle_key="total_steps",
-        comparable="yes",
-    ),
-    Metric(
-        "critic_rewards_mean",
-        "mean grade of the step's rollouts (minus KL only if KL is part of the reward)",
-        "reward",
-        "mean over all rollouts of the step",
-        mantle_key="critic_rewards_mean",
-        verl_name="critic/rewards/mean",
-        nova_csv_column="train_reward_mean",
-        console_title="Training rewards",
-        comparable="shape",
-    ),
-    Metric(
-        "response_length_mean",
-        "mean length of the sampled answers, end token included",
-        "tokens",
-        "mean over all rollouts of the step",
-        mantle_key="response_length_mean",
-        verl_name="response_length/mean",
-        nova_csv_column="train_episode_length_mean",
-        console_title="Training episode lengths",
-        comparable="shape",
-    ),
-    Metric(
-        "actor_entropy",
-        "entropy of the sampling policy before the update, logits divided by the temperature",
-        "nats",
-        "mean over all response tokens of the step",
-        mantle_key="actor_entropy",
-        verl_name="actor/entropy",
-        nova_csv_column="policy_entropy",
-        console_title="Policy entropy",
-        comparable="shape",
-    ),
-    Metric(
-        "actor_grad_norm",
-        "global gradient norm before clipping",
-        "1",
-        "one value per optimizer step",
-        mantle_key="actor_grad_norm",
-        verl_name="actor/grad_norm",
-        nova_csv_column="gradient_norm",
-        console_title="Gradient norm",
-    ),
-    Metric(
-        "actor_pg_loss",
-        "clipped policy loss, without KL or entropy terms",
-        "1",
-        "mean over all response tokens of the step",
-        mantle_key="actor_pg_loss",
-        verl_name="actor/pg_loss",
-    ),
-    Metric(
-        "critic_advantages_mean",
-        "mean advantage, weighted by length and so not zero by construction",
-        "1",
-        "mean over all response tokens of the step",
-        mantle_key="critic_advantages_mean",
-        verl_name="critic/advantages/mean",
-        nova_csv_column="mean_advantage",
-    ),
-)
-
-_VERL: Final = (
-    Metric(
-        "critic_advantages_min",
-        "smallest advantage",
-        "1",
-        "minimum over all response tokens of the step",
-        verl_name="critic/advantages/min",
-        nova_csv_column="min_advantage",
-    ),
-    Metric(
-        "critic_advantages_max",
-        "largest advantage",
-        "1",
-        "maximum over all response tokens of the step",
-        verl_name="critic/advantages/max",
-        nova_csv_column="max_advantage",
-    ),
-    Metric(
-        "critic_rewards_min",
-        "lowest grade",
-        "reward",
-        "minimum over all rollouts of the step",
-        verl_name="critic/rewards/min",
-        comparable="shape",
-    ),
-    Metric(
-        "critic_rewards_max",
-        "highest grade",
-        "reward",
-        "maximum over all rollouts of the step",
-        verl_name="critic/rewards/max",
-        comparable="shape",
-    ),
-    Metric(
-        "epoch",
-        "pass over the training data, from 1",
-        "epochs",
-        "counter",
-        verl_name="training/epoch",
-        nova_csv_column="epoch_number",
-        comparable="yes",
-    ),
-    Metric(
-        "validation_rewards_mean",
-        "mean grade of the validation set, greedy, one answer per prompt",
-        "reward",
-        "mean over all validation prompts",
-        verl_name="val-score/rewards/mean@1",
-        console_title="Validation rewards",
-        comparable="shape",
-    ),
-    Metric(
-        "validation_response_length_mean",
-        "mean length of the greedy answers to the validation set, end token included",
-        "tokens",
-        "mean over all validation prompts",
-        console_title="Validation episode lengths",
-        comparable="shape",
-    ),
-)
+_TOKENS: Final = "mean over all response tokens of the step"
+_ROLLOUTS: Final = "mean over all rollouts of the step"
+_CLOUD: Final = (
+    Metric("step", "number of the training step, from 1",
+           "steps", "counter", verl_name="training/global_step", nova_csv_column="step_number",
+           comparable="yes"),
+    Metric("total_steps", "steps planned for the whole run",
+           "steps", "floor(prompts / batch) per epoch, times epochs", comparable="yes"),
+    Metric("critic_rewards_mean",
+           "mean grade of the step's rollouts (minus KL only if KL is part of the reward)",
+           "reward", _ROLLOUTS, verl_name="critic/rewards/mean",
+           nova_csv_column="train_reward_mean", console_title="Training rewards",
+           comparable="shape"),
+    Metric("response_length_mean", "mean length of the sampled answers, end token included",
+           "tokens", _ROLLOUTS, verl_name="response_length/mean",
+           nova_csv_column="train_episode_length_mean", console_title="Training episode lengths",
+           comparable="shape"),
+    Metric("actor_entropy",
+           "entropy of the sampling policy before the update, logits divided by the temperature",
+           "nats", _TOKENS, verl_name="actor/entropy", nova_csv_column="policy_entropy",
+           console_title="Policy entropy", comparable="shape"),
+    Metric("actor_grad_norm", "global gradient norm before clipping",
+           "1", "one value per optimizer step", verl_name="actor/grad_norm",
+           nova_csv_column="gradient_norm", console_title="Gradient norm"),
+    Metric("actor_pg_loss", "clipped policy loss, without KL or entropy terms",
+           "1", _TOKENS, verl_name="actor/pg_loss"),
+    Metric("critic_advantages_mean",
+           "mean advantage, weighted by length and so not zero by construction",
+           "1", _TOKENS, verl_name="critic/advantages/mean", nova_csv_column="mean_advantage"),
+    Metric("critic_advantages_min", "smallest advantage",
+           "1", "minimum over all response tokens of the step", verl_name="critic/advantages/min",
+           nova_csv_column="min_advantage"),
+    Metric("critic_advantages_max", "largest advantage",
+           "1", "maximum over all response tokens of the step", verl_name="critic/advantages/max",
+           nova_csv_column="max_advantage"),
+    Metric("critic_rewards_min", "lowest grade",
+           "reward", "minimum over all rollouts of the step", verl_name="critic/rewards/min",
+           comparable="shape"),
+    Metric("critic_rewards_max", "highest grade",
+           "reward", "maximum over all rollouts of the step", verl_name="critic/rewards/max",
+           comparable="shape"),
+    Metric("epoch", "pass over the training data, from 1",
+           "epochs", "counter", verl_name="training/epoch", nova_csv_column="epoch_number",
+           comparable="yes"),
+    Metric("validation_rewards_mean",
+           "mean grade of the validation set, greedy, one answer per prompt",
+           "reward", "mean over all validation prompts", verl_name="val-score/rewards/mean@1",
+           console_title="Validation rewards", comparable="shape"),
+    Metric("validation_response_length_mean",
+           "mean length of the greedy answers to the validation set, end token included",
+           "tokens", "mean over all validation prompts", console_title="Validation episode lengths",
+           comparable="shape"),
+)  # fmt: skip
 
 
 def _local(name: str, definition: str, *, unit: str, estimator: str) -> Metric:
@@ -215,39 +140,16 @@ _LOCAL: Final = (
     _local("tokens_per_second", "response tokens over the step's time without validation",
            unit="tokens per second", estimator="one value per step"),
     _local("kl", "divergence from the reference model, k3 estimator",
-           unit="nats", estimator="mean over all response tokens of the step"),
+           unit="nats", estimator=_TOKENS),
     _local("clip_fraction", "response tokens whose ratio was clipped, of all",
-           unit="share", estimator="mean over all response tokens of the step"),
+           unit="share", estimator=_TOKENS),
     _local("tokens", "response tokens sampled", unit="tokens", estimator="sum over the step"),
     _local("seconds", "wall time by phase", unit="seconds", estimator="one value per phase"),
     _local("peak_memory_mb", "most memory in use so far, of the device or of the process",
            unit="MB", estimator="maximum"),
 )  # fmt: skip
 
-METRICS: Final[tuple[Metric, ...]] = (*_MANTLE, *_VERL, *_LOCAL)
-
-MANTLE_EVENT_KEYS: Final = (
-    "step",
-    "total_steps",
-    "critic_rewards_mean",
-    "actor_pg_loss",
-    "actor_entropy",
-    "actor_grad_norm",
-    "critic_advantages_mean",
-    "response_length_mean",
-)
-
-NOVA_CSV_COLUMNS: Final = (
-    "step_number",
-    "epoch_number",
-    "train_reward_mean",
-    "train_episode_length_mean",
-    "policy_entropy",
-    "gradient_norm",
-    "mean_advantage",
-    "min_advantage",
-    "max_advantage",
-)
+METRICS: Final[tuple[Metric, ...]] = (*_CLOUD, *_LOCAL)
 
 
 def metric(inner: str) -> Metric:
