@@ -8,9 +8,16 @@ from functools import cache
 from bedrock_rft_sim.server.inference import Models
 
 
+class _Shared(Models):
+    """Outlives each of the servers that it answers for."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 @cache
 def shared_models() -> Models:
     """Return the process, ended with the session."""
-    models = Models()
-    atexit.register(models.close)
+    models = _Shared()
+    atexit.register(super(_Shared, models).close)
     return models

@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 from botocore.exceptions import ClientError
 
 from tests.jobs.conftest import wait_until
@@ -24,6 +25,7 @@ def lambda_handler(event, context):
 """
 
 
+@pytest.mark.slow
 def test_sigterm_ends_trainers_cleanly_and_handlers_at_once(tmp_path: Path) -> None:
     root, begun = tmp_path / "root", tmp_path / "begun"
     server = Server(root, steps=1000)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import openai
 import pytest
-from bedrock_rft_sim.server import doors, guard, running
+from bedrock_rft_sim.server import dispatch, guard, running
 from bedrock_rft_sim.server.guard import Guard
 from botocore.exceptions import ClientError
 
@@ -189,7 +189,7 @@ def test_each_door_refuses_in_its_own_form(serve_root: Callable[..., Endpoint]) 
             getattr(endpoint.client(service), operation)()
         assert refused.value.response["Error"]["Code"] == "AccessDenied"
     assert "token" in ask(endpoint, path="/console/jobs")[1]["error"]
-    shown = {"Authorization": "Bearer the-token", "Content_Length": str(doors.JSON_MAX + 1)}
+    shown = {"Authorization": "Bearer the-token", "Content_Length": str(dispatch.JSON_MAX + 1)}
     status, said = ask(endpoint, "POST", "/v1/chat/completions", **shown)
     assert (status, said["error"]["type"]) == (413, "invalid_request_error")
 
@@ -206,7 +206,7 @@ def test_the_token_is_neither_logged_nor_told(
 
 def test_a_body_announced_too_large_is_refused_unread(endpoint: Endpoint) -> None:
     path = "/model-customization-jobs"
-    status, said = ask(endpoint, "POST", path, Content_Length=str(doors.JSON_MAX + 1))
+    status, said = ask(endpoint, "POST", path, Content_Length=str(dispatch.JSON_MAX + 1))
     assert status == 413
     assert "larger than" in said["message"]
 
@@ -214,15 +214,15 @@ def test_a_body_announced_too_large_is_refused_unread(endpoint: Endpoint) -> Non
 @pytest.mark.parametrize(
     ("method", "path", "most"),
     [
-        ("GET", "/model-customization-jobs/files", doors.JSON_MAX),
-        ("POST", "/v1/chat/completions", doors.JSON_MAX),
-        ("PUT", "/v1/files", doors.JSON_MAX),
-        ("POST", "/v1/files", doors.UPLOAD_MAX),
-        ("POST", "/files", doors.UPLOAD_MAX),
-        ("POST", "/2015-03-31/functions", doors.CODE_MAX),
-        ("PUT", "/2015-03-31/functions/a/code", doors.CODE_MAX),
-        ("PUT", "/2015-03-31/functions/a/configuration", doors.JSON_MAX),
-        ("POST", "/2015-03-31/functions/a/invocations", doors.JSON_MAX),
+        ("GET", "/model-customization-jobs/files", dispatch.JSON_MAX),
+        ("POST", "/v1/chat/completions", dispatch.JSON_MAX),
+        ("PUT", "/v1/files", dispatch.JSON_MAX),
+        ("POST", "/v1/files", dispatch.UPLOAD_MAX),
+        ("POST", "/files", dispatch.UPLOAD_MAX),
+        ("POST", "/2015-03-31/functions", dispatch.CODE_MAX),
+        ("PUT", "/2015-03-31/functions/a/code", dispatch.CODE_MAX),
+        ("PUT", "/2015-03-31/functions/a/configuration", dispatch.JSON_MAX),
+        ("POST", "/2015-03-31/functions/a/invocations", dispatch.JSON_MAX),
     ],
 )
 def test_only_what_brings_files_may_be_large(
@@ -231,13 +231,13 @@ def test_only_what_brings_files_may_be_large(
     status, _ = ask(endpoint, method, path, Content_Length=str(most + 1))
     assert status == 413
     scope = {"method": method, "raw_path": path.encode(), "query_string": b"", "headers": []}
-    assert doors.body_max({"type": "http", **scope}) == most
+    assert dispatch.body_max({"type": "http", **scope}) == most
 
 
 def test_a_body_that_only_turns_out_too_large_is_refused(
     serve_root: Callable[..., Endpoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doors, "JSON_MAX", 1000)
+    monkeypatch.setattr(dispatch, "JSON_MAX", 1000)
     endpoint = serve_root()
     chunk = b"3e8\r\n" + b"x" * 1000 + b"\r\n"
     said = raw(

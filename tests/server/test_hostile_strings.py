@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.recipe.dialects.service_model import quick
-from bedrock_rft_sim.server import doors, guard
+from bedrock_rft_sim.recipe.dialects.service_model import quick, service_model
+from bedrock_rft_sim.server import dispatch, guard
 from bedrock_rft_sim.server.matrix import support_matrix
-from bedrock_rft_sim.server.rest import service_model
 from bedrock_rft_sim.server.session import Session
 from starlette.datastructures import Headers
 
@@ -99,8 +98,8 @@ def test_no_header_keeps_the_guard_busy(header: bytes) -> None:
     scope = {"type": "http", "method": "GET", "path": "/x", "raw_path": b"/x"}
     scope |= {"query_string": b"X-Amz-Credential=" + b"a" * 60_000, "headers": headers}
     began = time.process_time()
-    doors.meant(scope)
-    doors.s3_path(scope)
+    dispatch.destination_of(scope)
+    dispatch.s3_path(scope)
     list(guard._shown(scope, Headers(scope=scope)))
     assert time.process_time() - began < 3  # of the processor; a tenth is usual
 

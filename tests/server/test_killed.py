@@ -220,6 +220,7 @@ def all_jobs(client: Callable[[str], Any], status: str) -> bool:
     return all(one["status"] == status for one in jobs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
 def test_whatever_was_acknowledged_outlives_kills_at_random_moments(
     tmp_path: Path, seed: int

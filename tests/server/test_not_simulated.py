@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.jobs import Jobs
+from bedrock_rft_sim.recipe.dialects.service_model import service_model
 from bedrock_rft_sim.server.lambda_.functions import FunctionOperations
 from bedrock_rft_sim.server.matrix import support_matrix
-from bedrock_rft_sim.server.rest import service_model
 from botocore.exceptions import ClientError
 
 from tests.server.aws.test_s3 import signed

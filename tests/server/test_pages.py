@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from bedrock_rft_sim.server.errors import AwsError
-from bedrock_rft_sim.server.pages import Key, page
+from bedrock_rft_sim.server.pages import LAMBDA, Key, page
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +25,8 @@ def walked(items: list[str], *, size: int, is_ascending: bool, change: Change) -
     seen: list[str] = []
     token = None
     while True:
-        shown, token = page(items, key=own, is_ascending=is_ascending, size=size, token=token)
+        params = {"maxResults": size, "nextToken": token}
+        shown, token = page(items, params, key=own, is_ascending=is_ascending)
         seen += shown
         if token is None:
             return seen
@@ -55,11 +57,11 @@ def test_deleting_what_each_page_shows_deletes_all(
 def test_what_stays_is_shown_once_whatever_is_made_and_deleted_meanwhile(
     before: set[int], after: set[int], is_ascending: bool
 ) -> None:
-    options = {"is_ascending": is_ascending, "size": 2}
-    first, token = page(before, key=lambda one: (one,), token=None, **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"key": lambda one: (one,), "is_ascending": is_ascending}
+    first, token = page(before, {"maxResults": 2}, **options)
     rest: list[int] = []
     while token is not None:
-        shown, token = page(after, key=lambda one: (one,), token=token, **options)  # type: ignore[arg-type]
+        shown, token = page(after, {"maxResults": 2, "nextToken": token}, **options)
         rest += shown
     seen = [*first, *rest]
     assert len(seen) == len(set(seen))
@@ -67,9 +69,8 @@ def test_what_stays_is_shown_once_whatever_is_made_and_deleted_meanwhile(
 
 
 def test_a_token_survives_its_item_leaving_the_filter() -> None:
-    items = ["a", "b", "c"]
-    _, token = page(items, key=own, size=1, token=None)
-    assert page(items, key=own, keep=lambda one: one != "a", size=9, token=token)[0] == ["b", "c"]
+    _, token = page(["a", "b", "c"], {"maxResults": 1}, key=own)
+    assert page(["b", "c"], {"nextToken": token}, key=own)[0] == ["b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -78,10 +79,10 @@ def test_a_token_survives_its_item_leaving_the_filter() -> None:
 def test_a_foreign_token_is_a_validation_error(content: bytes) -> None:
     token = base64.urlsafe_b64encode(content).decode()
     with pytest.raises(AwsError, match="nextToken is not one of this endpoint's"):
-        page(["a"], key=own, size=1, token=token)
+        page(["a"], {"nextToken": token}, key=own)
 
 
 def test_a_token_that_is_no_base64_is_a_validation_error() -> None:
     for token in ("x", "ü", "bm9ib2R5", "\ud800"):
         with pytest.raises(AwsError, match="Marker"):
-            page(["a"], key=own, size=1, token=token, name="Marker")
+            page(["a"], {"Marker": token}, paging=LAMBDA, key=own)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import importlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -11,11 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from bedrock_rft_sim.server.aws.answers import Answer
+from bedrock_rft_sim.server import json_body
 from bedrock_rft_sim.server.aws.local_s3 import LocalS3
+from bedrock_rft_sim.server.aws.moto_app import MotoResponse
 from bedrock_rft_sim.server.lambda_.functions import FunctionOperations
 from bedrock_rft_sim.server.lambda_.invoke import InvokeOperation
-from bedrock_rft_sim.server.rest import Reply
+from starlette.responses import Response
 
 from tests.server.conftest import Endpoint
 
@@ -86,12 +86,12 @@ def poll(endpoint: Endpoint) -> None:
         (
             InvokeOperation,
             "invoke",
-            Reply(200, b"1"),
+            Response(b"1"),
             "lambda",
             "/2015-03-31/functions/any/invocations",
         ),
         (FunctionOperations, "create", {}, "lambda", "/2015-03-31/functions"),
-        (LocalS3, "call", Answer(200, (), b""), "s3", "/a-bucket/key"),
+        (LocalS3, "call", MotoResponse(200, (), b""), "s3", "/a-bucket/key"),
     ],
 )
 def test_whoever_polls_finds_a_thread_while_many_others_wait(
@@ -115,23 +115,22 @@ def test_whoever_polls_finds_a_thread_while_many_others_wait(
 
 
 @pytest.mark.parametrize(
-    ("module", "path"),
+    "path",
     [
-        ("bedrock_rft_sim.server.rest", "/model-customization-jobs"),
-        ("bedrock_rft_sim.server.mantle.http", "/v1/chat/completions"),
-        ("bedrock_rft_sim.server.mantle.http", "/v1/fine_tuning/jobs"),
-        ("bedrock_rft_sim.server.runtime.routes", "/model/openai.gpt-oss-20b/invoke"),
+        "/model-customization-jobs",
+        "/v1/chat/completions",
+        "/v1/fine_tuning/jobs",
+        "/model/openai.gpt-oss-20b/invoke",
     ],
 )
 def test_others_are_answered_while_a_body_is_read(
     endpoint: Endpoint,
     monkeypatch: pytest.MonkeyPatch,
     hold: Callable[[Any], Held],
-    module: str,
     path: str,
 ) -> None:
     held = hold([])
-    monkeypatch.setattr(importlib.import_module(module), "parse_json", held)
+    monkeypatch.setattr(json_body, "parse_json", held)
     with sent(endpoint, path, count=1) as statuses:
         assert held.entered.acquire(timeout=PATIENCE_S)
         poll(endpoint)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from bedrock_rft_sim.data.problems import Problem, generate, to_record
 from bedrock_rft_sim.jobs import rehearsal_command
 from bedrock_rft_sim.runs import RunFolder
@@ -27,6 +28,7 @@ UNSEEN = 32
 MARGIN = 0.1
 
 
+@pytest.mark.slow
 def test_the_published_flow_ends_with_a_tuned_model_that_is_better(
     serve_root: Callable[..., Endpoint],
 ) -> None:

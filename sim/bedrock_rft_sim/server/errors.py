@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -73,12 +74,33 @@ def conflict(message: str) -> AwsError:
     return AwsError("ConflictException", message)
 
 
+def not_simulated(what: str) -> AwsError:
+    """Return the refusal of an operation that is not simulated."""
+    return AwsError("UnknownOperationException", f"{what} is {NOT_SIMULATED} by the local endpoint")
+
+
+def detected(
+    problems: Sequence[str], *, shown: int | None = None, counted: int | None = None
+) -> str:
+    """Say what is wrong with a request as AWS does, at most `shown` of it.
+
+    `counted` is where the search for problems ended, however many there are.
+    """
+    count = f"{counted} or more" if len(problems) == counted else str(len(problems))
+    errors = "error" if len(problems) == 1 else "errors"
+    return f"{count} validation {errors} detected: {'; '.join(problems[:shown])}"
+
+
 def log_failure(error: Exception) -> None:
-    """Write to the server's log what a client is told in fewer words; it goes to standard error."""
+    """Write to the server's log what a client gets in fewer words; it goes to standard error."""
     _LOG.error("a request failed", exc_info=error)
 
 
+def own_mistake(error: Exception) -> str:
+    """Say that the endpoint itself failed; the traceback goes to the server's log."""
+    return f"{type(error).__name__} in the local endpoint; the server's log has the traceback"
+
+
 def internal_error(_request: Request, error: Exception) -> Response:
-    """Answer our own mistake; the traceback goes to the server's log, not to the client."""
-    words = f"{type(error).__name__} in the local endpoint; the server's log has the traceback"
-    return aws_error("InternalServerException", words)
+    """Answer our own mistake."""
+    return aws_error("InternalServerException", own_mistake(error))

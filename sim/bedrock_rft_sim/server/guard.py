@@ -25,7 +25,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bedrock_rft_sim.server.doors import body_max, meant
+from bedrock_rft_sim.server.dispatch import body_max, destination_of
 from bedrock_rft_sim.server.request_line import query_of
 from bedrock_rft_sim.server.session import Session
 
@@ -90,7 +90,7 @@ class Guard:
                 if body.trouble is None:
                     return
         if body.trouble is not None and not body.has_answered:
-            response = self._refuse(meant(scope).service, body.trouble, body.words())
+            response = self._refuse(destination_of(scope).service, body.trouble, body.words())
             response.headers["connection"] = "close"
             await response(scope, receive, send)
 
@@ -102,14 +102,14 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers, *, is_known: bool) -> Response | None:
         why = self._why_foreign(scope, headers)
         if why is not None:
-            return self._refuse(meant(scope).service, "foreign", why)
+            return self._refuse(destination_of(scope).service, "foreign", why)
         if is_known or self._may_sign_in(scope):
             return None
         words = (
             "the endpoint's token is missing or wrong; give it as the access key id "
             "(AWS_ACCESS_KEY_ID) or as the bearer token (OPENAI_API_KEY)"
         )
-        return self._refuse(meant(scope).service, "unknown", words)
+        return self._refuse(destination_of(scope).service, "unknown", words)
 
     def _why_foreign(self, scope: Scope, headers: Headers) -> str | None:
         host = headers.get("host", "")
@@ -132,7 +132,7 @@ class Guard:
 
 def _is_console(scope: Scope) -> bool:
     """Whether the console will answer, and not a bucket of that name."""
-    return meant(scope).service == "console"
+    return destination_of(scope).service == "console"
 
 
 def _is_link(scope: Scope, headers: Headers) -> bool:

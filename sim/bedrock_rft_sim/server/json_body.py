@@ -34,6 +34,18 @@ def parse_json(data: bytes) -> Any:
     return value
 
 
+def parse_object(data: bytes) -> dict[str, Any]:
+    """Return the value, a JSON object; see `parse_json`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    value = parse_json(data)
+    if not isinstance(value, dict):
+        raise ValueError("expected a JSON object")  # noqa: TRY004 - like any other JSON refused
+    return value
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
 

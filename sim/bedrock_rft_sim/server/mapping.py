@@ -14,7 +14,6 @@ A limit holds where the request asks for more or leaves it open; an override alw
 Overrides are checked when the file is read: those of a model by its API's names, the default's by
 those of either API.
 Whatever differs from the request is said by `remarks`, and stands in the run's report.
-Sources: this project's own.
 """
 
 from __future__ import annotations
@@ -115,11 +114,15 @@ class ModelMapping:
     """From Bedrock model ids to stand-ins."""
 
     default: StandIn = field(default_factory=StandIn)
-    models: Mapping[str, StandIn] | None = None
+    models: Mapping[str, StandIn] = field(default_factory=dict)
+
+    def has(self, model_id: str) -> bool:
+        """Whether this is a base model: one of Bedrock's, or one that the mapping adds."""
+        return model_id in BASE_MODELS or model_id in self.models
 
     def stand_in(self, model_id: str) -> StandIn:
         """Return what stands behind a base model id."""
-        return (self.models or {}).get(model_id, self.default)
+        return self.models.get(model_id, self.default)
 
 
 def read_mapping(path: Path) -> ModelMapping:

@@ -12,12 +12,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
-from bedrock_rft_sim.server import mantle, runtime
-from bedrock_rft_sim.server.bedrock.operations import bedrock_operations
-from bedrock_rft_sim.server.lambda_.operations import lambda_operations
-from bedrock_rft_sim.server.rest import service_model
+from bedrock_rft_sim.recipe.dialects.service_model import service_model
+from bedrock_rft_sim.server.routes import (
+    bedrock_operations,
+    lambda_operations,
+    mantle_routes,
+    runtime_routes,
+)
 from bedrock_rft_sim.server.state import ServerState
 
 Support = Literal["simulated", "accepted and ignored", "not simulated"]
@@ -32,7 +35,7 @@ _BRACES = re.compile(r"\{[^}]*\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SupportedOperation:
     """One operation of one service."""
 
     service: str
@@ -40,16 +43,16 @@ class Row:
     support: Support
 
 
-def support_matrix(state: ServerState) -> list[Row]:
+def support_matrix(state: ServerState) -> list[SupportedOperation]:
     """Return a row for each operation of Bedrock, its runtime, Lambda and bedrock-mantle."""
     rows = [*_of_model("bedrock", bedrock_operations(state))]
-    rows += _of_model("bedrock-runtime", _runtime_operations(runtime.routes(state)))
+    rows += _of_model("bedrock-runtime", _runtime_operations(runtime_routes(state)))
     rows += _of_model("lambda", lambda_operations(state))
-    paths = (path for path in _paths(mantle.routes(state)) if " /v1/" in path)
-    return [*rows, *(Row(MANTLE, path, "simulated") for path in paths)]
+    paths = (path for path in _paths(mantle_routes(state)) if " /v1/" in path)
+    return [*rows, *(SupportedOperation(MANTLE, path, "simulated") for path in paths)]
 
 
-def as_markdown(rows: Iterable[Row], *, every: bool = False) -> str:
+def as_markdown(rows: Iterable[SupportedOperation], *, every: bool = False) -> str:
     """Return the matrix as a Markdown table, one row for each service and word.
 
     What is not simulated is only counted, unless `every` operation is to be named.
@@ -67,7 +70,7 @@ def as_markdown(rows: Iterable[Row], *, every: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _of_model(service: str, simulated: Iterable[str]) -> Iterator[Row]:
+def _of_model(service: str, simulated: Iterable[str]) -> Iterator[SupportedOperation]:
     names = set(simulated)
     order: tuple[Support, ...] = ("simulated", "accepted and ignored", "not simulated")
     words: dict[str, Support] = {}
@@ -76,10 +79,14 @@ def _of_model(service: str, simulated: Iterable[str]) -> Iterator[Row]:
         simulated_word: Support = "accepted and ignored" if is_ignored else "simulated"
         words[operation] = simulated_word if operation in names else "not simulated"
     for word in order:
-        yield from (Row(service, name, word) for name, found in words.items() if found == word)
+        yield from (
+            SupportedOperation(service, name, word)
+            for name, found in words.items()
+            if found == word
+        )
 
 
-def _runtime_operations(routes: Iterable[BaseRoute]) -> set[str]:
+def _runtime_operations(routes: Iterable[Route]) -> set[str]:
     model = service_model("bedrock-runtime")
     http = {name: model.operation_model(name).http for name in model.operation_names}
     wanted = {f"{one['method']} {_shape(one['requestUri'])}": name for name, one in http.items()}
@@ -91,12 +98,11 @@ def _shape(path: str) -> str:
     return _BRACES.sub("{}", path.partition("?")[0])
 
 
-def _paths(routes: Iterable[BaseRoute]) -> list[str]:
+def _paths(routes: Iterable[Route]) -> list[str]:
     """Return `METHOD path` of each route, HEAD left out."""
     return sorted(
         f"{method} {route.path}"
         for route in routes
-        if isinstance(route, Route)
         for method in (route.methods or ())
         if method != "HEAD"
     )

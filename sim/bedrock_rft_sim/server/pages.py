@@ -9,43 +9,71 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
-from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.errors import AwsError, detected
 
 T = TypeVar("T")
 Key = tuple[str | float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """How the list operations of one service name what they all have."""
+
+    size: str
+    token: str
+    default: int
+    """Items, where the request does not say."""
+    invalid: str
+    """The error's name for a token that is none of ours."""
+
+
+BEDROCK: Final = Paging("maxResults", "nextToken", 100, "ValidationException")
+LAMBDA: Final = Paging("MaxItems", "Marker", 50, "InvalidParameterValueException")
+
+
 def page(
     items: Iterable[T],
+    params: Mapping[str, Any],
     *,
+    paging: Paging = BEDROCK,
     key: Callable[[T], Key],
     is_ascending: bool = True,
-    keep: Callable[[T], bool] = lambda _: True,
-    size: int,
-    token: str | None,
-    invalid: str = "ValidationException",
-    name: str = "nextToken",
 ) -> tuple[list[T], str | None]:
-    """Return up to `size` items to keep in the order of `key`, and the token of the next page.
+    """Return the items that a request's page shows, in the order of `key`, and the next token.
 
     No two items have the same key, and an item keeps its own; the last page has no token.
 
     Raises:
         AwsError: the token is none of ours.
     """
-    found = sorted((item for item in items if keep(item)), key=key, reverse=not is_ascending)
+    found = sorted(items, key=key, reverse=not is_ascending)
+    token, size = params.get(paging.token), params.get(paging.size, paging.default)
     if token is not None:
         try:
             last = _decoded(token)
             found = [one for one in found if (key(one) > last if is_ascending else key(one) < last)]
         except (TypeError, ValueError, RecursionError):
-            words = f"{name} is not one of this endpoint's"
-            raise AwsError(invalid, f"1 validation error detected: {words}") from None
+            words = f"{paging.token} is not one of this endpoint's"
+            raise AwsError(paging.invalid, detected([words])) from None
     shown = found[:size]
     return shown, _encoded(key(shown[-1])) if len(found) > size else None
+
+
+def bedrock_page(
+    items: Iterable[T], params: Mapping[str, Any], *, key: Callable[[T], Key]
+) -> tuple[list[T], str | None]:
+    """Return a page of a list of Bedrock's, which is sorted as the request says."""
+    return page(items, params, key=key, is_ascending=params.get("sortOrder") == "Ascending")
+
+
+def is_within(created: float, params: Mapping[str, Any], *, named: str = "creationTime") -> bool:
+    """Whether something was made in the time the request names, exclusive at both ends."""
+    after, before = params.get(f"{named}After"), params.get(f"{named}Before")
+    return (after is None or created > after) and (before is None or created < before)
 
 
 def _encoded(key: Key) -> str:

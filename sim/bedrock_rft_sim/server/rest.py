@@ -11,29 +11,26 @@ import base64
 import binascii
 import datetime
 import itertools
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 from anyio import CapacityLimiter, to_thread
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.recipe.dialects.service_model import check_shape
+from bedrock_rft_sim.recipe.dialects.service_model import Shape, check_shape, service_model
 from bedrock_rft_sim.recipe.wording import shown
-from bedrock_rft_sim.server.errors import NOT_SIMULATED, AwsError, aws_error, log_failure
-from bedrock_rft_sim.server.json_body import parse_json
-from bedrock_rft_sim.server.request_line import query_of, raw_path
+from bedrock_rft_sim.server.errors import AwsError, aws_error, detected, log_failure, not_simulated
+from bedrock_rft_sim.server.json_body import parse_object
+from bedrock_rft_sim.server.request_line import operation_at, query_of, raw_path
 
-_LABEL = re.compile(r"\{(\w+)(\+?)\}")
-_OPAQUE = ("timestamp", "blob")
-_SHOWN = 5
-_COUNTED = 100
+_OPAQUE: Final = ("timestamp", "blob")
+_SHOWN: Final = 5
+_COUNTED: Final = 100
 _READS: Final = ("Get", "List")
 _INVOKE: Final = "Invoke"
 INVOCATIONS: Final = 128
@@ -50,9 +47,6 @@ _SIGNED_AS: Final = {
 }
 """Other services whose requests are signed with this one's name, so that they come here."""
 
-# A botocore shape or model; the library has no types of its own.
-Shape = Any
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -65,82 +59,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """One request, read whole."""
+class Output:
+    """An operation's output, with headers that the service's model has no place for."""
 
-    method: str
-    path: str
-    query: str
-    headers: Headers
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer that is not simply JSON."""
-
-    status: int
-    body: bytes
+    values: dict[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An answer with something beside it that the service's model has no place for."""
-
-    output: dict[str, Any]
-    headers: Mapping[str, str]
-
-
-Handler = Callable[[Call], dict[str, Any] | Told | Reply]
-
-
-@cache
-def service_model(service: str) -> Any:
-    """Load a service's model from the files inside botocore, without a session."""
-    from botocore.loaders import Loader
-    from botocore.model import ServiceModel
-
-    loader = Loader(
-        extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False
-    )
-    return ServiceModel(loader.load_service_model(service, "service-2"), service)
-
-
-@cache
-def _routes(service: str) -> list[tuple[str, re.Pattern[str], set[str], str]]:
-    """Return method, pattern, fixed query and operation, the most literal path first."""
-    model = service_model(service)
-    found = []
-    for name in model.operation_names:
-        http = model.operation_model(name).http
-        path, _, query = http["requestUri"].partition("?")
-        path = path.rstrip("/") or "/"
-        fixed = {part for part in query.split("&") if part}
-        rank = (path.count("{"), -len(fixed))
-        found.append((rank, (http["method"], _pattern(path), fixed, name)))
-    return [route for _, route in sorted(found, key=lambda one: one[0])]
-
-
-def operation_at(
-    service: str, method: str, raw_path: str, query: str
-) -> tuple[str | None, dict[str, str]]:
-    """Return the operation a request line means, and its path's parts; None where it is none."""
-    said = set(query.split("&"))
-    for wanted, pattern, fixed, name in _routes(service):
-        match = pattern.fullmatch(raw_path) if method == wanted else None
-        if match and fixed <= said:
-            return name, {key: unquote(text) for key, text in match.groupdict().items()}
-    return None, {}
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    text, end = "", 0
-    for label in _LABEL.finditer(path):
-        piece = ".+" if label[2] else "[^/]+"
-        text += re.escape(path[end : label.start()]) + f"(?P<{label[1]}>{piece})"
-        end = label.end()
-    return re.compile(text + re.escape(path[end:]) + "/?")
+Handler = Callable[[Call], dict[str, Any] | Output | Response]
 
 
 class RestService:
@@ -155,8 +81,8 @@ class RestService:
         failed: str = "InternalServerException",
         default_region: str,
     ) -> None:
-        self.service = service
-        self.handlers = handlers
+        self._service = service
+        self._handlers = handlers
         self._invalid = invalid
         self._failed = failed
         self._region = default_region
@@ -165,13 +91,13 @@ class RestService:
 
     async def answer(self, request: Request, *, region: str | None) -> Response:
         """Answer one request in the service's own form, whatever it is."""
-        asked = _asked(request, await request.body())
-        operation, labels = operation_at(self.service, asked.method, asked.path, asked.query)
+        body = await request.body()
+        operation, labels = operation_at(self._service, request.scope)
         if operation is None:
-            return await to_thread.run_sync(self._unknown, asked)
-        if operation not in self.handlers:
-            return _not_simulated(operation)
-        work = partial(self._answered, operation, labels, asked, region or self._region)
+            return await to_thread.run_sync(self._unknown, request)
+        if operation not in self._handlers:
+            return not_simulated(operation).response()
+        work = partial(self._answered, operation, labels, request, body, region or self._region)
         return await to_thread.run_sync(work, limiter=self._lane(operation))
 
     def _lane(self, operation: str) -> CapacityLimiter | None:
@@ -180,21 +106,22 @@ class RestService:
             return None
         return self._invocations if operation == _INVOKE else self._changes
 
-    def _unknown(self, asked: _Asked) -> Response:
+    def _unknown(self, request: Request) -> Response:
         """Refuse; an operation of another service that is signed as this one goes by its name."""
-        for service in _SIGNED_AS.get(self.service, ()):
-            operation, _ = operation_at(service, asked.method, asked.path, asked.query)
+        for service in _SIGNED_AS.get(self._service, ()):
+            operation, _ = operation_at(service, request.scope)
             if operation is not None:
-                return _not_simulated(f"{operation} of {service}")
-        return _not_simulated(f"{asked.method} {asked.path[:200]} of {self.service}")
+                return not_simulated(f"{operation} of {service}").response()
+        path = raw_path(request.scope)[:200]
+        return not_simulated(f"{request.method} {path} of {self._service}").response()
 
     def _answered(
-        self, operation: str, labels: Mapping[str, str], asked: _Asked, region: str
+        self, operation: str, labels: Mapping[str, str], request: Request, body: bytes, region: str
     ) -> Response:
         try:
-            params = self._params(operation, labels, asked)
+            params = self._params(operation, labels, request, body)
             return self._response(
-                operation, self.handlers[operation](Call(operation, params, region))
+                operation, self._handlers[operation](Call(operation, params, region))
             )
         except AwsError as error:
             return error.response()
@@ -202,35 +129,35 @@ class RestService:
             log_failure(error)
             return aws_error(self._failed, str(error))
 
-    def _params(self, operation: str, labels: Mapping[str, str], asked: _Asked) -> dict[str, Any]:
-        shape = service_model(self.service).operation_model(operation).input_shape
+    def _params(
+        self, operation: str, labels: Mapping[str, str], request: Request, body: bytes
+    ) -> dict[str, Any]:
+        shape = service_model(self._service).operation_model(operation).input_shape
         if shape is None:
             return {}
-        params = self._outside(shape, labels, asked)
+        params = self._outside(shape, labels, request)
         payload = shape.serialization.get("payload")
         if payload is not None:
-            member = shape.members[payload]
-            is_blob = member.type_name == "blob"
-            params[payload] = asked.body if is_blob else self._json(asked.body)
-        elif asked.body:
-            params |= self._json(asked.body)
-        checkable = _checkable(shape, params)
-        findings = [
+            is_blob = shape.members[payload].type_name == "blob"
+            params[payload] = body if is_blob else self._json(body)
+        elif body:
+            params |= self._json(body)
+        refusals = [
             f"{one.problem} at {one.path!r}, value: {shown(one.value)}, expected: {one.rule}"
-            for one in itertools.islice(check_shape(shape, checkable), _COUNTED)
+            for one in itertools.islice(check_shape(shape, _checkable(shape, params)), _COUNTED)
             if not (one.problem == "missing key" and _is_there(params, one.keys))
         ]
-        if findings:
-            raise AwsError(self._invalid, _detected(findings))
+        if refusals:
+            raise AwsError(self._invalid, detected(refusals, shown=_SHOWN, counted=_COUNTED))
         try:
             decoded: dict[str, Any] = _decode(shape, params)
         except ValueError as error:
-            raise AwsError(self._invalid, f"1 validation error detected: {error}") from None
+            raise AwsError(self._invalid, detected([str(error)])) from None
         return decoded
 
-    def _outside(self, shape: Shape, labels: Mapping[str, str], asked: _Asked) -> dict[str, Any]:
+    def _outside(self, shape: Shape, labels: Mapping[str, str], request: Request) -> dict[str, Any]:
         """Return what stands in the path, the query and the headers."""
-        query = parse_qs(asked.query, keep_blank_values=True)
+        query = parse_qs(query_of(request.scope), keep_blank_values=True)
         found: dict[str, Any] = {}
         for name, member in shape.members.items():
             location = member.serialization.get("location")
@@ -239,59 +166,40 @@ class RestService:
                 found[name] = labels[key]
             elif location == "querystring" and key in query:
                 found[name] = self._typed(member, query[key], name)
-            elif location == "header" and key.lower() in asked.headers:
-                found[name] = asked.headers[key.lower()]
+            elif location == "header" and key in request.headers:
+                found[name] = request.headers[key]
         return found
 
     def _typed(self, member: Shape, texts: list[str], name: str) -> Any:
-        try:
-            if member.type_name == "list":
-                return texts
-            if member.type_name in ("integer", "long"):
-                return int(texts[0])
-        except ValueError:
-            words = f"Value {texts[0]!r} at {name!r}, expected: a whole number"
-            raise AwsError(self._invalid, f"1 validation error detected: {words}") from None
+        if member.type_name == "list":
+            return texts
         if member.type_name == "boolean":
             return texts[0].lower() == "true"
-        return texts[0]
+        if member.type_name not in ("integer", "long"):
+            return texts[0]
+        try:
+            return int(texts[0])
+        except ValueError:
+            words = f"Value {texts[0]!r} at {name!r}, expected: a whole number"
+            raise AwsError(self._invalid, detected([words])) from None
 
     def _json(self, body: bytes) -> dict[str, Any]:
         try:
-            value = parse_json(body or b"{}")
+            return parse_object(body or b"{}")
         except ValueError as error:
             raise AwsError(self._invalid, f"the body is no usable JSON: {error}") from None
-        if not isinstance(value, dict):
-            raise AwsError(self._invalid, "the body is no JSON object")
-        return value
 
-    def _response(self, operation: str, reply: dict[str, Any] | Told | Reply) -> Response:
-        if isinstance(reply, Reply):
-            return Response(reply.body, status_code=reply.status, headers=dict(reply.headers))
-        told = reply if isinstance(reply, Told) else Told(reply, {})
-        headers = dict(told.headers)
-        model = service_model(self.service).operation_model(operation)
+    def _response(self, operation: str, result: dict[str, Any] | Output | Response) -> Response:
+        if isinstance(result, Response):
+            return result
+        output = result if isinstance(result, Output) else Output(result)
+        headers = dict(output.headers)
+        model = service_model(self._service).operation_model(operation)
         status = model.http.get("responseCode", 200)
         if model.output_shape is None or status == 204:  # noqa: PLR2004 - no content
             return Response(status_code=status, headers=headers)
-        content = _encode(model.output_shape, told.output)
+        content = _encode(model.output_shape, output.values)
         return JSONResponse(content, status_code=status, headers=headers)
-
-
-def _asked(request: Request, body: bytes) -> _Asked:
-    path, query = raw_path(request.scope), query_of(request.scope)
-    return _Asked(request.method, path, query, request.headers, body)
-
-
-def _not_simulated(what: str) -> Response:
-    words = f"{what} is {NOT_SIMULATED} by the local endpoint"
-    return aws_error("UnknownOperationException", words)
-
-
-def _detected(findings: list[str]) -> str:
-    count = f"{_COUNTED} or more" if len(findings) == _COUNTED else str(len(findings))
-    errors = "error" if len(findings) == 1 else "errors"
-    return f"{count} validation {errors} detected: {'; '.join(findings[:_SHOWN])}"
 
 
 def _checkable(shape: Shape, value: Any) -> Any:

@@ -11,7 +11,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -20,7 +20,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.server.app import build
-from bedrock_rft_sim.server.ending import EndingServer
 from bedrock_rft_sim.server.guard import LOOPBACK, PATIENCE_S
 from bedrock_rft_sim.server.state import ServerState
 
@@ -78,6 +77,24 @@ class PatientProtocol(H11Protocol):
         is_busy = self.cycle is not None and not self.cycle.response_complete
         if not is_busy and not self.transport.is_closing():
             self.transport.close()
+
+
+class EndingServer(uvicorn.Server):
+    """A uvicorn server that calls `end`, in a thread, as soon as it is to stop.
+
+    What answers wait for thus ends while the server waits for the answers; else a handler that
+    sleeps would use up the time in which the children of jobs end cleanly.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end = end
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, end, and wait for both."""
+        ending = asyncio.create_task(asyncio.to_thread(self._end))
+        await super().shutdown(sockets)
+        await ending
 
 
 def is_loopback(host: str) -> bool:

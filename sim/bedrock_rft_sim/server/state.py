@@ -1,42 +1,34 @@
-"""What all doors share: the jobs, the local S3, the functions, the mapping, where models lie.
+"""What all APIs share: the jobs, the local S3, the functions, the mapping, the model process.
 
 Deliberately holds no request and no connection.
-Sources: ARN forms of botocore's service models.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs import Jobs, Start, rehearsal_command
-from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.disk import named_errors
 from bedrock_rft_sim.server.aws.local_iam import LocalIam
 from bedrock_rft_sim.server.aws.local_s3 import LocalS3
 from bedrock_rft_sim.server.bedrock.deployments import Deployments
-from bedrock_rft_sim.server.bedrock.names import ACCOUNT, find_deployment, find_model
 from bedrock_rft_sim.server.bedrock.output import Delivery
+from bedrock_rft_sim.server.inference import Models
 from bedrock_rft_sim.server.lambda_.store import Functions
-from bedrock_rft_sim.server.mapping import BASE_MODELS, ModelMapping
+from bedrock_rft_sim.server.mapping import ModelMapping
 from bedrock_rft_sim.server.session import Session
 
 DEFAULT_REGION: Final = "us-east-1"
-_FOUNDATION_MODEL: Final = ":foundation-model/"
-
-
-class UnknownModelError(RehearsalError, LookupError):
-    """No base, custom or deployed model has this name."""
 
 
 @dataclass
 class ServerState:
-    """Everything a door may use."""
+    """Everything an API may use."""
 
     root: Path
     jobs: Jobs
@@ -44,17 +36,14 @@ class ServerState:
     iam: LocalIam
     functions: Functions
     deployments: Deployments
-    mapping: ModelMapping = field(default_factory=ModelMapping)
-    region: str = DEFAULT_REGION
-    account: str = ACCOUNT
-    token: str | None = None
+    mapping: ModelMapping
+    models: Models
+    """The process that answers for all models; started by the first question."""
+    region: str
+    token: str | None
     """What a client must show, as access key id or as bearer token; None on loopback."""
-    session: Session = field(default_factory=lambda: Session(None))
+    session: Session
     """Browsers that showed it."""
-    models: Any = None
-    """Who answers for the models; set by `bedrock_rft_sim.server.app`."""
-    closers: list[Callable[[], None]] = field(default_factory=list)
-    """Called when the server ends, last first."""
 
     def end(self) -> None:
         """End all children; a second time does nothing.
@@ -66,31 +55,9 @@ class ServerState:
         ending.start()
         try:
             self.functions.close()
-            while self.closers:
-                self.closers.pop()()
+            self.models.close()
         finally:
             ending.join()
-
-    def resolve_model(self, reference: str) -> Path | str:
-        """Return the local model behind a base id, a custom model or a deployment.
-
-        A path for a trained model, else what the mapping names (`tiny`, a folder, a Hub id).
-
-        Raises:
-            UnknownModelError: nothing has this name, or its training has not completed.
-        """
-        base = reference.rpartition(_FOUNDATION_MODEL)[2]
-        if base in BASE_MODELS or base in (self.mapping.models or {}):
-            return self.mapping.stand_in(base).model
-        deployment = find_deployment(self.deployments, reference)
-        job = find_model(self.jobs, deployment["modelArn"] if deployment else reference)
-        if job is None:
-            raise UnknownModelError(
-                "there is no model of this name",
-                expected="a base model id, a custom model or a deployment",
-                found=repr(reference),
-            )
-        return RunFolder(job.folder, None).model
 
 
 @contextmanager
@@ -122,6 +89,7 @@ def open_state(
         functions=Functions(root / "functions"),
         deployments=Deployments(root / "deployments"),
         mapping=mapping or ModelMapping(),
+        models=Models(log=root / "models.log"),
         region=region,
         token=token,
         session=Session(token),

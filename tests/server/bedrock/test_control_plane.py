@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bedrock_rft_sim.server.mapping import ModelMapping, StandIn
+from bedrock_rft_sim.server.runtime.callable_model import callable_model
 from botocore.exceptions import ClientError
 
 from tests.jobs.conftest import stub_command, wait_until
@@ -265,9 +267,8 @@ def test_a_model_is_read_deployed_tagged_and_deleted(bedrock: Any, endpoint: End
     shown = bedrock.get_custom_model_deployment(customModelDeploymentIdentifier=arn)
     assert shown["status"] == "Active"
     assert shown["modelArn"] == model
-    folder = endpoint.state.resolve_model(arn)
-    assert folder == endpoint.state.resolve_model(model)
-    assert (folder / "config.json").is_file()  # type: ignore[operator]
+    folder = Path(callable_model(endpoint.state, arn))
+    assert (folder / "config.json").is_file()
     listed = bedrock.list_custom_model_deployments(modelArnEquals=model)
     assert [one["customModelDeploymentArn"] for one in listed["modelDeploymentSummaries"]] == [arn]
     twice = {"modelDeploymentName": "live", "modelArn": model}
@@ -296,7 +297,7 @@ def test_the_base_models_are_those_of_rft(bedrock: Any, endpoint: Endpoint) -> N
     assert [one["modelId"] for one in found] == ["amazon.nova-2-lite-v1:0:256k"]
     details = bedrock.get_foundation_model(modelIdentifier=found[0]["modelId"])["modelDetails"]
     assert details["modelArn"] == found[0]["modelArn"]
-    assert endpoint.state.resolve_model(found[0]["modelId"]) == "tiny"
+    assert callable_model(endpoint.state, found[0]["modelId"]) == "tiny"
 
 
 def test_an_operation_that_is_not_simulated_says_so_in_awss_form(bedrock: Any) -> None:

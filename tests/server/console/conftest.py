@@ -44,6 +44,9 @@ class StubModels:
         yield TextPiece(text[5:])
         yield ModelAnswer(text, "stop", None, 7, 3)
 
+    def close(self) -> None:
+        """Nothing runs."""
+
 
 def start(recipe: Path, job: Job, resume: bool) -> Sequence[str]:
     """Write a whole run at once, go on and on, or fail, as the job's name says."""

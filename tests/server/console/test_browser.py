@@ -15,6 +15,8 @@ from tests.report.test_browser import Reader
 from tests.server.conftest import Endpoint
 from tests.server.console.conftest import BROKEN, HOSTILE_NAME
 
+pytestmark = pytest.mark.slow
+
 LINE = "#graphs .scatterlayer .js-line"
 
 
@@ -33,7 +35,7 @@ class Visitor(Reader):
 
 @pytest.fixture
 def visitor(browser: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visitor]:
-    monkeypatch.setattr("bedrock_rft_sim.server.console.paths.EVERY_MS", 200)
+    monkeypatch.setattr("bedrock_rft_sim.server.console.endpoints.EVERY_MS", 200)
     visiting = Visitor(browser)
     yield visiting
     assert visiting.complaints() == []

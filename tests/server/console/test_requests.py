@@ -6,12 +6,14 @@ import base64
 import http.client
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from bedrock_rft_sim.jobs import Job
+from bedrock_rft_sim.jobs import BedrockDetails, Job, OpenAIDetails
 from bedrock_rft_sim.report import scripts
+from bedrock_rft_sim.server.bedrock.names import has_model
 from bedrock_rft_sim.server.console import replies
 
 from tests.server.conftest import Endpoint
@@ -224,3 +226,9 @@ def test_a_mistake_of_ours_is_answered_in_each_door_s_form(
     assert "ZeroDivisionError" in error["message"]
     status, _, content = send(console, "/console/jobs")
     assert (status, "ZeroDivisionError" in json.loads(content)["error"]) == (500, True)
+
+
+def test_a_completed_job_has_a_model_whichever_api_it_was_created_through(finished: Job) -> None:
+    assert has_model(finished)
+    assert has_model(replace(finished, details=OpenAIDetails(seed=0)))
+    assert not has_model(replace(finished, details=BedrockDetails("x", model_deleted=True)))

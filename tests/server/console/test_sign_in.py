@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.server.console import endpoints
 
 from tests.report.test_browser import Reader
 from tests.report.test_browser import browser as browser  # a fixture
@@ -73,8 +74,9 @@ def test_a_restart_ends_every_session(serve_root: Callable[..., Any], locked: En
 
 
 def test_a_wrong_token_is_refused_and_only_the_page_itself_may_sign_in(
-    locked: Endpoint, capfd: pytest.CaptureFixture[str]
+    locked: Endpoint, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(endpoints, "GUESS_S", 0.01)
     for wrong in ("other", "", None, 1, "\u00fc"):
         status, (said,) = post(locked, "/console/sign-in", {"token": wrong})
         assert (status, said["error"]) == (403, "this is not the endpoint's token")
@@ -83,6 +85,7 @@ def test_a_wrong_token_is_refused_and_only_the_page_itself_may_sign_in(
     assert TOKEN not in "".join(capfd.readouterr())
 
 
+@pytest.mark.slow
 def test_a_person_signs_in_with_the_token(browser: Any, locked: Endpoint) -> None:
     reader = Reader(browser)
     browser.get("about:blank")

@@ -35,7 +35,6 @@ NOVA = "amazon.nova-2-lite-v1:0:256k"
 def slow(serve_root: Callable[..., Endpoint]) -> Endpoint:
     endpoint = serve_root()
     endpoint.state.models = Models(command=(sys.executable, "-c", SLOW))
-    endpoint.state.closers.append(endpoint.state.models.close)
     return endpoint
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 from bedrock_rft_sim.server.errors import AwsError
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function, new_function
 from hypothesis import given
 from hypothesis import strategies as st
 
-NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True).filter(lambda one: one != "function")
+LETTERS = string.ascii_letters + string.digits + "_-"
+NAMES = st.text(LETTERS, min_size=1, max_size=64).filter(lambda one: one != "function")
 REGIONS = st.from_regex(r"[a-z]{2}-[a-z]{4,9}-[1-9]", fullmatch=True)
-QUALIFIERS = st.none() | st.just("$LATEST") | st.from_regex(r"[A-Za-z0-9_-]{1,128}", fullmatch=True)
+QUALIFIERS = st.none() | st.just("$LATEST") | st.text(LETTERS, min_size=1, max_size=128)
 
 
 @given(NAMES, REGIONS, QUALIFIERS)

@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from bedrock_rft_sim.server.lambda_ import events, runner
-from bedrock_rft_sim.server.lambda_.events import Events
-from bedrock_rft_sim.server.lambda_.runner import Closing, Deployed, Runner
+from bedrock_rft_sim.server.lambda_ import runner
+from bedrock_rft_sim.server.lambda_.runner import Closing, Deployed, EventQueue, FunctionRunner
 
 from tests.jobs.conftest import wait_until
 
@@ -25,7 +24,7 @@ def hanging(running: Path) -> bytes:
 
 
 def test_a_function_stays_warm(deployed: Make) -> None:
-    made = Runner()
+    made = FunctionRunner()
     first, second = (made.invoke(deployed("a"), b"{}").answer for _ in range(2))
     assert isinstance(first, bytes)
     assert first == second
@@ -36,7 +35,7 @@ def test_a_container_that_somebody_is_about_to_use_is_not_put_away(
     deployed: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "WARM_MAX", 1)
-    made = Runner()
+    made = FunctionRunner()
     held = made._take(deployed("a"))
     for name in ("b", "c"):
         made.invoke(deployed(name), b"{}")
@@ -47,7 +46,7 @@ def test_a_container_that_somebody_is_about_to_use_is_not_put_away(
 
 
 def test_the_end_kills_what_runs_and_tells_whoever_waits(deployed: Make, tmp_path: Path) -> None:
-    made, running = Runner(), tmp_path / "running"
+    made, running = FunctionRunner(), tmp_path / "running"
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(made.invoke, deployed("a"), hanging(running))
         wait_until(running.exists)
@@ -65,7 +64,7 @@ def test_the_end_kills_what_runs_and_tells_whoever_waits(deployed: Make, tmp_pat
 
 
 def test_a_container_that_starts_while_the_server_ends_is_killed(deployed: Make) -> None:
-    made = Runner()
+    made = FunctionRunner()
     warm = made._take(deployed("a"))
     start = runner.Container
 
@@ -82,8 +81,8 @@ def test_a_container_that_starts_while_the_server_ends_is_killed(deployed: Make)
 
 
 def test_events_wait_for_their_turn_and_run(deployed: Make, tmp_path: Path) -> None:
-    made = Runner()
-    queue = Events(made)
+    made = FunctionRunner()
+    queue = EventQueue(made)
     files = [tmp_path / str(number) for number in range(10)]
     for file in files:
         assert queue.add(deployed("a"), json.dumps({"running": str(file)}).encode())
@@ -95,9 +94,9 @@ def test_events_wait_for_their_turn_and_run(deployed: Make, tmp_path: Path) -> N
 def test_more_events_than_may_wait_are_not_taken(
     deployed: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "EVENTS_MAX", 2)
-    made, running = Runner(), tmp_path / "running"
-    queue = Events(made)
+    monkeypatch.setattr(runner, "EVENTS_MAX", 2)
+    made, running = FunctionRunner(), tmp_path / "running"
+    queue = EventQueue(made)
     assert queue.add(deployed("a"), hanging(running))
     assert queue.add(deployed("a"), b"{}")
     assert not queue.add(deployed("a"), b"{}")
@@ -116,8 +115,8 @@ def test_an_event_that_cannot_be_run_is_in_the_servers_log(
         raise RuntimeError("no room for a container")
 
     monkeypatch.setattr(runner, "Container", broken)
-    made = Runner()
-    queue = Events(made)
+    made = FunctionRunner()
+    queue = EventQueue(made)
     queue.add(deployed("a"), b"{}")
     wait_until(lambda: "no room for a container" in caplog.text)
     queue.close()

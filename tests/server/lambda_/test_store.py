@@ -25,13 +25,14 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.
 
 
 def record(function: FunctionId, **latest: Any) -> dict[str, Any]:
-    versions = {LATEST: {"codeFolder": "abc", **latest}}
+    settings = {"Handler": "a.b", "Timeout": 3, "MemorySize": 128, "RevisionId": "1"}
+    versions = {LATEST: {"codeFolder": "abc", **settings, **latest}}
     return {"arn": function.arn, "versions": versions, "aliases": {}, "next": 1, "tags": {}}
 
 
 def test_a_functions_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     functions = Functions(tmp_path)
-    functions.save(EAST, record(EAST, Environment={"Variables": {"API_KEY": "secret"}}))
+    functions.add(EAST, record(EAST, Environment={"Variables": {"API_KEY": "secret"}}))
     [path] = tmp_path.glob("*/function.json")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -40,7 +41,7 @@ def test_a_functions_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_what_is_read_and_not_saved_changes_nothing(tmp_path: Path) -> None:
     functions = Functions(tmp_path)
-    functions.save(EAST, record(EAST))
+    functions.add(EAST, record(EAST))
     functions.record(EAST)["versions"].clear()
     assert functions.resolve(EAST.arn).version == LATEST
     functions.close()
@@ -49,7 +50,7 @@ def test_what_is_read_and_not_saved_changes_nothing(tmp_path: Path) -> None:
 def test_one_name_in_two_regions_is_two_functions(tmp_path: Path) -> None:
     functions = Functions(tmp_path)
     for number, function in enumerate((EAST, WEST)):
-        functions.save(function, record(function, MemorySize=number))
+        functions.add(function, record(function, MemorySize=number))
     functions.close()
     again = Functions(tmp_path)
     for number, function in enumerate((EAST, WEST)):
@@ -58,7 +59,7 @@ def test_one_name_in_two_regions_is_two_functions(tmp_path: Path) -> None:
     assert again.regions_with("echo") == ["us-east-1", "us-west-2"]
     again.remove(EAST)
     assert again.ids("us-east-1") == []
-    assert again.has(WEST)
+    assert again.record(WEST)
     again.close()
 
 

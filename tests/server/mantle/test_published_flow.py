@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from bedrock_rft_sim.data.problems import generate, to_record
 from bedrock_rft_sim.jobs import rehearsal_command
 from bedrock_rft_sim.server.mapping import Limits, ModelMapping, StandIn
@@ -27,6 +28,7 @@ TWO_STEPS = StandIn(
 )
 
 
+@pytest.mark.slow
 def test_a_job_trains_and_its_models_answer(serve_root: Callable[..., Endpoint]) -> None:
     endpoint = serve_root(
         start=rehearsal_command, mapping=ModelMapping(TWO_STEPS), region="us-west-2"

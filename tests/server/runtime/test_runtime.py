@@ -227,14 +227,6 @@ def test_a_body_that_is_no_json_and_a_guardrail_are_refused(runtime: Any) -> Non
     assert (code, "guardrails are not simulated" in message) == ("ValidationException", True)
 
 
-def test_the_table_of_operations_is_botocores(runtime: Any) -> None:
-    from bedrock_rft_sim.server.runtime import OPERATIONS
-
-    model = runtime.meta.service_model
-    for name, path in OPERATIONS.items():
-        assert model.operation_model(name).http["requestUri"] == f"/model/{{modelId}}/{path}"
-
-
 def test_an_operation_that_is_not_simulated_says_so(runtime: Any) -> None:
     code, message = refused(
         runtime.count_tokens, modelId=NOVA, input={"converse": {"messages": MESSAGES}}

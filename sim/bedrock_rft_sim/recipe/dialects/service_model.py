@@ -27,16 +27,21 @@ _LINEAR: Final = r"[a-zA-Z0-9][a-zA-Z0-9+\-.]*"
 
 
 @cache
-def input_shape(service: str, operation: str) -> Shape:
-    """Load one operation's input from the model files inside botocore, without a session."""
+def service_model(service: str) -> Any:
+    """Load a service's model from the files inside botocore, without a session."""
     from botocore.loaders import Loader
     from botocore.model import ServiceModel
 
     loader = Loader(
         extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False
     )
-    model = ServiceModel(loader.load_service_model(service, "service-2"), service)
-    return model.operation_model(operation).input_shape
+    return ServiceModel(loader.load_service_model(service, "service-2"), service)
+
+
+@cache
+def input_shape(service: str, operation: str) -> Shape:
+    """Return one operation's input."""
+    return service_model(service).operation_model(operation).input_shape
 
 
 def check_shape(shape: Shape, value: Plain, *, keys: Keys = ()) -> Iterator[Refusal]:

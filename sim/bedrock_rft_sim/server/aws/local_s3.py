@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import threading
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 from xml.etree.ElementTree import fromstring
 
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.runs.disk import dump, named_errors, read_json, replace_file
-from bedrock_rft_sim.server.aws.answers import Answer
-from bedrock_rft_sim.server.aws.moto_app import REFUSED, MotoApp
+from bedrock_rft_sim.server.aws.moto_app import REFUSED, MotoApp, MotoRequest, MotoResponse
 
 MISSING = 404
 
@@ -57,14 +56,14 @@ class LocalS3:
             S3Error: the bucket or the object is not there.
         """
         bucket, key = parse_uri(uri)
-        answer = self.call("GET", _path(bucket, key))
+        answer = self.call(_request("GET", bucket, key))
         if answer.status >= REFUSED:
             raise _missing(answer, bucket, uri)
         return answer.body
 
     def has_bucket(self, bucket: str) -> bool:
         """Whether there is a bucket of this name."""
-        return self.call("HEAD", _path(bucket)).status < REFUSED
+        return self.call(_request("HEAD", bucket)).status < REFUSED
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
         """Write an object.
@@ -72,32 +71,24 @@ class LocalS3:
         Raises:
             S3Error: the bucket is not there.
         """
-        answer = self.call("PUT", _path(bucket, key), body=content)
+        answer = self.call(_request("PUT", bucket, key, body=content))
         if answer.status >= REFUSED:
             raise _missing(answer, bucket, f"s3://{bucket}/{key}")
 
-    def call(
-        self,
-        method: str,
-        raw_path: str,
-        *,
-        query: str = "",
-        headers: dict[str, str] | None = None,
-        body: BinaryIO | bytes = b"",
-    ) -> Answer:
+    def call(self, request: MotoRequest) -> MotoResponse:
         """Answer one S3 request, and keep on disk what it changed."""
-        self.load()
-        answer = self.moto.call("s3", method, raw_path, query=query, headers=headers, body=body)
-        if method in ("PUT", "POST", "DELETE") and answer.status < REFUSED:
+        self._load()
+        answer = self.moto.call("s3", request)
+        if request.method in ("PUT", "POST", "DELETE") and answer.status < REFUSED:
             with self._lock:
-                self._keep(method, raw_path, query)
+                self._keep(request)
         return answer
 
     def warm(self) -> None:
         """Load moto and what was kept, so that the first client need not wait."""
         self.has_bucket("warm")
 
-    def load(self) -> None:
+    def _load(self) -> None:
         """Fill moto's S3 from the disk, once."""
         with self._lock:
             if self._is_loaded:
@@ -110,18 +101,18 @@ class LocalS3:
     def _put_back(self, record: dict[str, Any]) -> None:
         bucket, key = record["bucket"], record["key"]
         if key is None:
-            self.moto.call("s3", "PUT", _path(bucket))
+            self.moto.call("s3", _request("PUT", bucket))
             return
         content = self._file(bucket, key, "object")
         if content.is_file():
             headers = {"content-type": record["contentType"]}
             with content.open("rb") as file:
-                self.moto.call("s3", "PUT", _path(bucket, key), headers=headers, body=file)
+                self.moto.call("s3", _request("PUT", bucket, key, headers=headers, body=file))
 
-    def _keep(self, method: str, raw_path: str, query: str) -> None:
-        bucket, _, key = unquote(raw_path.lstrip("/")).partition("/")
-        is_many = method == "POST" and "delete" in parse_qs(query, keep_blank_values=True)
-        if is_many:
+    def _keep(self, request: MotoRequest) -> None:
+        bucket, _, key = unquote(request.raw_path.lstrip("/")).partition("/")
+        query = parse_qs(request.query, keep_blank_values=True)
+        if request.method == "POST" and "delete" in query:
             self._forget_missing(bucket)
         elif key:
             self._keep_object(bucket, key)
@@ -130,14 +121,14 @@ class LocalS3:
 
     def _keep_bucket(self, bucket: str) -> None:
         record = self._file(bucket, None, "json")
-        if self.moto.call("s3", "HEAD", _path(bucket)).status >= REFUSED:
+        if self.moto.call("s3", _request("HEAD", bucket)).status >= REFUSED:
             record.unlink(missing_ok=True)
         elif not record.exists():
             self._write(record, {"bucket": bucket, "key": None})
 
     def _keep_object(self, bucket: str, key: str) -> None:
         content, record = self._file(bucket, key, "object"), self._file(bucket, key, "json")
-        answer = self.moto.call("s3", "GET", _path(bucket, key))
+        answer = self.moto.call("s3", _request("GET", bucket, key))
         if answer.status >= REFUSED:
             record.unlink(missing_ok=True)
             content.unlink(missing_ok=True)
@@ -152,7 +143,7 @@ class LocalS3:
         for path in self._folder.glob("*.json"):
             record = read_json(path)
             if record["bucket"] == bucket and record["key"] is not None:
-                head = self.moto.call("s3", "HEAD", _path(bucket, record["key"]))
+                head = self.moto.call("s3", _request("HEAD", bucket, record["key"]))
                 if head.status == MISSING:
                     path.unlink(missing_ok=True)
                     self._file(bucket, record["key"], "object").unlink(missing_ok=True)
@@ -166,11 +157,12 @@ class LocalS3:
             replace_file(path, dump(record).encode())
 
 
-def _path(bucket: str, key: str = "") -> str:
-    return f"/{quote(bucket, safe='')}" + (f"/{quote(key)}" if key else "")
+def _request(method: str, bucket: str, key: str = "", **more: Any) -> MotoRequest:
+    path = f"/{quote(bucket, safe='')}" + (f"/{quote(key)}" if key else "")
+    return MotoRequest(method, path, **more)
 
 
-def _missing(answer: Answer, bucket: str, uri: str) -> S3Error:
+def _missing(answer: MotoResponse, bucket: str, uri: str) -> S3Error:
     code = ""
     if answer.body.startswith(b"<"):
         code = fromstring(answer.body).findtext("Code") or ""  # noqa: S314 - moto's own answer

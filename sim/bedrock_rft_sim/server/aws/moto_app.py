@@ -1,8 +1,10 @@
 """moto's S3, IAM and STS as functions of one request; the only module that knows moto.
 
 moto keeps everything in memory; what outlives a restart is `bedrock_rft_sim.server.aws.local_s3`'s
-business. What moto can't do, and what it stumbles over, is refused in the service's own form: never
-HTML. Sources: moto 5.2 (`moto.moto_server.werkzeug_app`); PEP 3333.
+business. What moto can't do, and what it stumbles over, is refused in the service's own form, which
+is XML: never HTML.
+Sources: moto 5.2 (`moto.moto_server.werkzeug_app`); PEP 3333; Amazon S3 API reference, error
+responses; IAM Query API, `ErrorResponse`.
 """
 
 from __future__ import annotations
@@ -10,14 +12,16 @@ from __future__ import annotations
 import io
 import sys
 import threading
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 from urllib.parse import unquote
 from xml.parsers.expat import ExpatError
+from xml.sax.saxutils import escape
 
-from bedrock_rft_sim.server.aws.answers import Answer, Headers, not_simulated, xml_error
-from bedrock_rft_sim.server.errors import log_failure
+from bedrock_rft_sim.server.errors import NOT_SIMULATED, log_failure
 
 SERVICES: Final = ("s3", "iam", "sts")
 # moto reads the Region and the service from the credential, whoever the client is.
@@ -27,6 +31,28 @@ _SHOWN: Final = 200
 _XML: Final = (b"<?xml", b"<Error")
 
 
+@dataclass(frozen=True, slots=True)
+class MotoRequest:
+    """A request to one of moto's services."""
+
+    method: str
+    raw_path: str
+    """Percent-encoded."""
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names are lower-case."""
+    body: IO[bytes] | bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MotoResponse:
+    """A whole response."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
 class MotoApp:
     """Loads moto at the first call; one lock, because its state is shared and unguarded."""
 
@@ -34,26 +60,26 @@ class MotoApp:
         self._lock = threading.RLock()
         self._apps: dict[str, Any] = {}
 
-    def call(
-        self,
-        service: str,
-        method: str,
-        raw_path: str,
-        *,
-        query: str = "",
-        headers: Mapping[str, str] | None = None,
-        body: BinaryIO | bytes = b"",
-    ) -> Answer:
-        """Answer one request; `raw_path` is percent-encoded, header names are lower-case."""
-        environ = _environ(service, method, raw_path, query=query, headers=headers or {})
+    def call(self, service: str, request: MotoRequest) -> MotoResponse:
+        """Answer one request."""
+        body = request.body
         data = io.BytesIO(body) if isinstance(body, bytes) else body
-        environ["wsgi.input"] = data
-        environ["CONTENT_LENGTH"] = str(_size(data))
+        size = data.seek(0, io.SEEK_END)
+        data.seek(0)
+        environ = _environ(service, request)
+        environ |= {"wsgi.input": data, "CONTENT_LENGTH": str(size)}
         with self._lock:
-            answer = _call(self._app(service), environ)
-        if answer.status < REFUSED or method == "HEAD" or answer.body.startswith(_XML):
+            answer = self._run(service, environ)
+        is_whole = answer.status < REFUSED or request.method == "HEAD"
+        if is_whole or answer.body.startswith(_XML):
             return answer
         return not_simulated(service, f"moto, which serves it, answers {answer.status}")
+
+    def _run(self, service: str, environ: dict[str, Any]) -> MotoResponse:
+        from werkzeug.test import run_wsgi_app
+
+        pieces, status, headers = run_wsgi_app(self._app(service), environ, buffered=True)
+        return MotoResponse(int(status.split(" ", 1)[0]), headers.to_wsgi_list(), b"".join(pieces))
 
     def _app(self, service: str) -> Any:
         if service not in self._apps:
@@ -72,11 +98,11 @@ def _refused(service: str, error: Exception) -> Any:
 
     if isinstance(error, HTTPException):  # moto's own refusals, which know their form
         return error
-    answer = _told(service, error)
+    answer = _refusal(service, error)
     return answer.body, answer.status, dict(answer.headers)
 
 
-def _told(service: str, error: Exception) -> Answer:
+def _refusal(service: str, error: Exception) -> MotoResponse:
     from botocore.model import OperationNotFoundError
 
     if isinstance(error, ExpatError):
@@ -91,23 +117,14 @@ def _told(service: str, error: Exception) -> Answer:
     return not_simulated(service, words)
 
 
-def _size(data: BinaryIO) -> int:
-    data.seek(0, io.SEEK_END)
-    size = data.tell()
-    data.seek(0)
-    return size
-
-
-def _environ(
-    service: str, method: str, raw_path: str, *, query: str, headers: Mapping[str, str]
-) -> dict[str, Any]:
+def _environ(service: str, request: MotoRequest) -> dict[str, Any]:
     environ: dict[str, Any] = {
-        "REQUEST_METHOD": method,
+        "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         # PEP 3333: bytes in the shape of Latin-1 text.
-        "PATH_INFO": unquote(raw_path, encoding="latin-1"),
-        "RAW_URI": raw_path + (f"?{query}" if query else ""),
-        "QUERY_STRING": query,
+        "PATH_INFO": unquote(request.raw_path, encoding="latin-1"),
+        "RAW_URI": request.raw_path + (f"?{request.query}" if request.query else ""),
+        "QUERY_STRING": request.query,
         "SERVER_NAME": "127.0.0.1",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -120,7 +137,7 @@ def _environ(
         "HTTP_HOST": "127.0.0.1",
         "HTTP_AUTHORIZATION": SCOPE.format(service=service),
     }
-    for name, value in headers.items():
+    for name, value in request.headers.items():
         key = name.upper().replace("-", "_")
         if key == "CONTENT_TYPE":
             environ[key] = value
@@ -129,16 +146,25 @@ def _environ(
     return environ
 
 
-def _call(app: Any, environ: dict[str, Any]) -> Answer:
-    begun: list[Any] = []
+def xml_error(service: str, code: str, message: str, *, status: int) -> MotoResponse:
+    """Return a refusal in the service's form."""
+    words = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    request = f"<RequestId>{uuid.uuid4()}</RequestId>"
+    if service == "s3":
+        text = f"<Error>{words}{request}</Error>"
+    else:
+        text = f"<ErrorResponse><Error><Type>Sender</Type>{words}</Error>{request}</ErrorResponse>"
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'
+    # What XML has no place for, such as NUL, is a character in no refusal.
+    clean = "".join(each for each in body if each >= " " or each in "\n\t")
+    return MotoResponse(
+        status, (("Content-Type", "application/xml"),), clean.encode("utf-8", "replace")
+    )
 
-    def start_response(status: str, headers: Headers, exc_info: Any = None) -> None:  # noqa: ARG001
-        begun[:] = [int(status.split(" ", 1)[0]), headers]
 
-    pieces = app(environ, start_response)
-    try:
-        body = b"".join(pieces)
-    finally:
-        if hasattr(pieces, "close"):
-            pieces.close()
-    return Answer(begun[0], begun[1], body)
+def not_simulated(service: str, why: str) -> MotoResponse:
+    """Return the refusal of what moto doesn't know, by the service's own name for it."""
+    words = f"this is {NOT_SIMULATED} by the local endpoint: {why}"
+    if service == "s3":
+        return xml_error(service, "NotImplemented", words, status=501)
+    return xml_error(service, "InvalidAction", words, status=400)

@@ -1,7 +1,6 @@
 """The custom-model deployments, one small file each.
 
-Deliberately loads no model: the one who answers does, when it is asked.
-Sources: none of its own.
+Deliberately loads no model: the model process does, at the first question.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.runs.disk import dump, named_errors, read_json, replace_file
+from bedrock_rft_sim.server.bedrock.names import DEPLOYMENT, id_in
 
 
 class Deployments:
@@ -28,6 +28,14 @@ class Deployments:
         with self._lock:
             found = [dict(one) for one in self._known.values()]
         return sorted(found, key=lambda one: float(one["createdAt"]), reverse=True)
+
+    def find(self, identifier: str) -> dict[str, Any] | None:
+        """Return the deployment of this name, id or ARN."""
+        wanted = id_in(identifier, DEPLOYMENT)
+        for one in self.all():
+            if wanted in (one["id"], one["modelDeploymentName"]):
+                return one
+        return None
 
     def put(self, deployment: dict[str, Any]) -> None:
         """Keep a deployment; its `id` is made here, never by a client."""

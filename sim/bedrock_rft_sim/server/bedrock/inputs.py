@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bedrock_rft_sim.contract.limits import RECORDS_MAX, RECORDS_MIN
 from bedrock_rft_sim.recipe.dialects import bedrock
 from bedrock_rft_sim.runs.disk import named_errors, replace_file
 from bedrock_rft_sim.server.aws.local_s3 import S3Error, parse_uri
-from bedrock_rft_sim.server.errors import AwsError, invalid
+from bedrock_rft_sim.server.errors import AwsError, detected, invalid
 from bedrock_rft_sim.server.lambda_.store import Functions
-
-if TYPE_CHECKING:
-    from bedrock_rft_sim.server.state import ServerState
+from bedrock_rft_sim.server.state import ServerState
 
 Local = dict[str, Any]
 
@@ -32,10 +30,10 @@ def prepare(state: ServerState, request: dict[str, Any]) -> tuple[Local, str]:
     reward, arn = function_local(state.functions, bedrock.grader_arn(request))
     folder = state.root / "inputs" / uuid.uuid4().hex
     train = _object(state, request["trainingDataConfig"], "trainingDataConfig")
-    count = _records(train)
+    count = sum(1 for line in train.splitlines() if line.strip())
     if not RECORDS_MIN <= count <= RECORDS_MAX:
-        words = f"expected: {RECORDS_MIN:,} to {RECORDS_MAX:,} records, found {count:,}"
-        raise invalid(f"1 validation error detected: trainingDataConfig.s3Uri, {words}")
+        rule = f"{RECORDS_MIN:,} to {RECORDS_MAX:,} records, found {count:,}"
+        raise invalid(detected([f"trainingDataConfig.s3Uri, expected: {rule}"]))
     validators = request.get("validationDataConfig", {}).get("validators", [])
     validation = [
         _object(state, one, f"validationDataConfig.validators.{number}")
@@ -56,20 +54,14 @@ def function_local(functions: Functions, arn: str) -> tuple[Local, str]:
         AwsError: there is no such function here.
     """
     try:
-        found = functions.resolve(arn)
+        found = functions.resolve(arn).deployed
     except AwsError:
         words = f"there is no Lambda function {arn} at the local endpoint; create it first"
         raise invalid(words) from None
-    settings = found.configuration
-    variables = settings.get("Environment", {}).get("Variables", {})
-    function: dict[str, Any] = {
-        "timeout": settings["Timeout"],
-        "memorySize": settings["MemorySize"],
-    }
-    if variables:
-        function["environment"] = variables
-    local = {"reward": str(found.code), "handler": settings["Handler"], "lambda": function}
-    return local, found.arn
+    local: Local = {"timeout": found.timeout_s, "memorySize": found.memory_mb}
+    if found.environment:
+        local["environment"] = found.environment
+    return {"reward": str(found.code), "handler": found.handler, "lambda": local}, found.arn
 
 
 def _object(state: ServerState, config: dict[str, Any], where: str) -> bytes:
@@ -85,15 +77,10 @@ def _object(state: ServerState, config: dict[str, Any], where: str) -> bytes:
 def _refuse_missing_bucket(state: ServerState, uri: str) -> None:
     try:
         bucket, _ = parse_uri(uri)
+        if not state.s3.has_bucket(bucket):
+            raise S3Error(f"there is no bucket {bucket!r} in the local S3")
     except S3Error as error:
         raise invalid(f"outputDataConfig.s3Uri {uri}: {error.what}") from None
-    if not state.s3.has_bucket(bucket):
-        words = f"there is no bucket {bucket!r} in the local S3"
-        raise invalid(f"outputDataConfig.s3Uri {uri}: {words}")
-
-
-def _records(content: bytes) -> int:
-    return sum(1 for line in content.splitlines() if line.strip())
 
 
 def _write(path: Path, content: bytes) -> Path:

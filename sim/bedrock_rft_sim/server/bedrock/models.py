@@ -1,32 +1,38 @@
-"""Read, list and delete the models that completed jobs made.
+"""Custom models, which completed jobs made, and the base models that RFT is documented for.
 
 A deleted model's files stay in its run folder, where its report and checkpoints are too.
-Sources: botocore service model bedrock/2023-04-20.
+Sources: `bedrock_rft_sim.contract.limits`; botocore service model bedrock/2023-04-20.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from bedrock_rft_sim.jobs import Job
-from bedrock_rft_sim.server.bedrock.filters import is_ascending, within
+from bedrock_rft_sim.recipe.dialects import bedrock
 from bedrock_rft_sim.server.bedrock.names import (
     ACCOUNT,
+    FOUNDATION_MODEL,
     base_model_arn,
-    find_deployment,
     find_model,
     has_model,
     job_arn,
     model_arn,
 )
 from bedrock_rft_sim.server.errors import conflict, not_found
-from bedrock_rft_sim.server.pages import page
+from bedrock_rft_sim.server.mapping import BASE_MODELS
+from bedrock_rft_sim.server.pages import bedrock_page, is_within
 from bedrock_rft_sim.server.rest import Call
+from bedrock_rft_sim.server.state import ServerState
 
-if TYPE_CHECKING:
-    from bedrock_rft_sim.server.state import ServerState
-
-_PAGE: Final = 100
+_ECHOED: Final = (
+    "hyperParameters",
+    "trainingDataConfig",
+    "validationDataConfig",
+    "outputDataConfig",
+    "customizationConfig",
+)
+_PROVIDERS: Final = {"amazon": "Amazon", "openai": "OpenAI", "qwen": "Qwen"}
 
 
 class CustomModels:
@@ -39,42 +45,35 @@ class CustomModels:
     def get(self, call: Call) -> dict[str, Any]:
         """GetCustomModel."""
         job = self._found(call)
-        request = job.request
         return {
-            "modelArn": model_arn(job),
-            "modelName": request["customModelName"],
+            **_summary(job),
             "jobName": job.name,
             "jobArn": job_arn(job),
-            "baseModelArn": base_model_arn(job),
-            "customizationType": request["customizationType"],
-            "modelKmsKeyArn": request.get("customModelKmsKeyId"),
-            "hyperParameters": request.get("hyperParameters"),
-            "trainingDataConfig": request["trainingDataConfig"],
-            "validationDataConfig": request.get("validationDataConfig"),
-            "outputDataConfig": request["outputDataConfig"],
-            "customizationConfig": request["customizationConfig"],
-            "creationTime": job.ended,
-            "modelStatus": "Active",
+            "modelKmsKeyArn": job.request.get("customModelKmsKeyId"),
+            **{name: job.request.get(name) for name in _ECHOED},
         }
 
     def list(self, call: Call) -> dict[str, Any]:
         """ListCustomModels."""
         params = call.params
-
-        def is_wanted(job: Job) -> bool:
-            is_named = params.get("nameContains", "") in job.request["customModelName"]
-            made = job.ended or job.created
-            return is_named and has_model(job) and within(made, params) and _is_of(job, params)
-
-        shown, following = page(
-            self._jobs.list("bedrock"),
-            key=lambda job: (job.ended or job.created, job.id),
-            is_ascending=is_ascending(params),
-            keep=is_wanted,
-            size=params.get("maxResults", _PAGE),
-            token=params.get("nextToken"),
-        )
-        return {"modelSummaries": [_summary(job) for job in shown], "nextToken": following}
+        wanted = [
+            job
+            for job in self._jobs.list("bedrock")
+            if has_model(job)
+            and params.get("nameContains", "") in job.request["customModelName"]
+            and is_within(_made(job), params)
+            and _is_of(job, params)
+        ]
+        shown, following = bedrock_page(wanted, params, key=lambda job: (_made(job), job.id))
+        summaries = [
+            {
+                **_summary(job),
+                "baseModelName": bedrock.model_id(job.request),
+                "ownerAccountId": ACCOUNT,
+            }
+            for job in shown
+        ]
+        return {"modelSummaries": summaries, "nextToken": following}
 
     def delete(self, call: Call) -> dict[str, Any]:
         """DeleteCustomModel."""
@@ -88,31 +87,78 @@ class CustomModels:
 
     def _found(self, call: Call) -> Job:
         identifier = call.params["modelIdentifier"]
-        deployment = find_deployment(self._deployments, identifier)
-        job = find_model(self._jobs, identifier) if deployment is None else None
+        is_deployment = self._deployments.find(identifier) is not None
+        job = None if is_deployment else find_model(self._jobs, identifier)
         if job is None:
             raise not_found(f"Could not find custom model {identifier!r}")
         return job
 
 
+def _made(job: Job) -> float:
+    return job.ended or job.created
+
+
 def _is_of(job: Job, params: dict[str, Any]) -> bool:
     base = base_model_arn(job)
-    for name in ("baseModelArnEquals", "foundationModelArnEquals"):
-        if params.get(name, base) != base:
-            return False
-    is_owned = params.get("isOwned", True)
-    return is_owned and params.get("modelStatus", "Active") == "Active"
+    bases = (params.get(name, base) for name in ("baseModelArnEquals", "foundationModelArnEquals"))
+    is_shown = params.get("isOwned", True) and params.get("modelStatus", "Active") == "Active"
+    return is_shown and all(one == base for one in bases)
 
 
 def _summary(job: Job) -> dict[str, Any]:
-    base = base_model_arn(job)
+    """Return what Get and List both say."""
     return {
         "modelArn": model_arn(job),
         "modelName": job.request["customModelName"],
         "creationTime": job.ended,
-        "baseModelArn": base,
-        "baseModelName": base.rpartition("/")[2],
+        "baseModelArn": base_model_arn(job),
         "customizationType": job.request["customizationType"],
-        "ownerAccountId": ACCOUNT,
         "modelStatus": "Active",
+    }
+
+
+class FoundationModels:
+    """The operations on base models."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._ids = [*BASE_MODELS, *(set(state.mapping.models) - set(BASE_MODELS))]
+
+    def list(self, call: Call) -> dict[str, Any]:
+        """ListFoundationModels."""
+        found = [_base_model(one, call.region) for one in self._ids]
+        wanted = call.params
+        provider = wanted.get("byProvider")
+        return {
+            "modelSummaries": [
+                one
+                for one in found
+                if (provider is None or one["providerName"].lower() == provider.lower())
+                and wanted.get("byOutputModality", "TEXT") == "TEXT"
+                and wanted.get("byInferenceType", "ON_DEMAND") == "ON_DEMAND"
+                and "byCustomizationType" not in wanted
+            ]
+        }
+
+    def get(self, call: Call) -> dict[str, Any]:
+        """GetFoundationModel."""
+        identifier = call.params["modelIdentifier"].rpartition(FOUNDATION_MODEL)[2]
+        if identifier not in self._ids:
+            raise not_found(f"Could not resolve the foundation model from {identifier!r}")
+        return {"modelDetails": _base_model(identifier, call.region)}
+
+
+def _base_model(model_id: str, region: str) -> dict[str, Any]:
+    provider, _, name = model_id.partition(".")
+    return {
+        "modelArn": f"arn:aws:bedrock:{region}:{FOUNDATION_MODEL}{model_id}",
+        "modelId": model_id,
+        "modelName": name,
+        "providerName": _PROVIDERS.get(provider, provider),
+        "inputModalities": ["TEXT"],
+        "outputModalities": ["TEXT"],
+        "responseStreamingSupported": True,
+        # The enum has no word for reinforcement fine-tuning.
+        "customizationsSupported": [],
+        "inferenceTypesSupported": ["ON_DEMAND"],
+        "modelLifecycle": {"status": "ACTIVE"},
     }

@@ -1,4 +1,4 @@
-"""ARNs of jobs, custom models and deployments, and finding a thing by name, id or ARN.
+"""ARNs of jobs and custom models, and finding one by name, id or ARN.
 
 Deliberately looks at the end of an ARN only: one server is one account, whatever the Region.
 Sources: botocore service model bedrock/2023-04-20.
@@ -7,19 +7,17 @@ Sources: botocore service model bedrock/2023-04-20.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from bedrock_rft_sim.jobs import Job, Jobs, UnknownJobError
+from bedrock_rft_sim.jobs import BedrockDetails, Job, Jobs, UnknownJobError
 from bedrock_rft_sim.recipe.dialects import bedrock
-
-if TYPE_CHECKING:
-    from bedrock_rft_sim.server.bedrock.deployments import Deployments
 
 ACCOUNT: Final = "123456789012"
 ID_LENGTH: Final = 12
 JOB: Final = ":model-customization-job/"
 MODEL: Final = ":custom-model/"
 DEPLOYMENT: Final = ":custom-model-deployment/"
+FOUNDATION_MODEL: Final = ":foundation-model/"
 
 
 def model_id(job: Job) -> str:
@@ -30,7 +28,7 @@ def model_id(job: Job) -> str:
 def base_model_arn(job: Job) -> str:
     """Return the ARN of the base model."""
     base = bedrock.model_id(job.request)
-    return f"arn:aws:bedrock:{region(job)}::foundation-model/{base}"
+    return f"arn:aws:bedrock:{job.bedrock.region}:{FOUNDATION_MODEL}{base}"
 
 
 def job_arn(job: Job) -> str:
@@ -43,14 +41,9 @@ def model_arn(job: Job) -> str:
     return f"{_prefix(job)}{MODEL}{bedrock.model_id(job.request)}/{model_id(job)}"
 
 
-def region(job: Job) -> str:
-    """Return the Region the job was created in."""
-    return job.bedrock.region
-
-
 def find_job(jobs: Jobs, identifier: str) -> Job | None:
     """Return the job of this name, id or ARN."""
-    wanted = _id_in(identifier, JOB)
+    wanted = id_in(identifier, JOB)
     named = None if JOB in identifier else jobs.with_name("bedrock", wanted)
     try:
         found = named or jobs.get(wanted)
@@ -61,30 +54,23 @@ def find_job(jobs: Jobs, identifier: str) -> Job | None:
 
 def has_model(job: Job) -> bool:
     """Whether the job made a model which is still there."""
-    return job.status == "completed" and not job.bedrock.model_deleted
+    is_deleted = isinstance(job.details, BedrockDetails) and job.details.model_deleted
+    return job.status == "completed" and not is_deleted
 
 
 def find_model(jobs: Jobs, identifier: str) -> Job | None:
     """Return the job that made the custom model of this name, id or ARN."""
-    wanted = _id_in(identifier, MODEL)
+    wanted = id_in(identifier, MODEL)
     for job in jobs.list("bedrock"):
         if has_model(job) and wanted in (model_id(job), job.request["customModelName"]):
             return job
     return None
 
 
-def find_deployment(deployments: Deployments, identifier: str) -> dict[str, Any] | None:
-    """Return the deployment of this name, id or ARN."""
-    wanted = _id_in(identifier, DEPLOYMENT)
-    for deployment in deployments.all():
-        if wanted in (deployment["id"], deployment["modelDeploymentName"]):
-            return deployment
-    return None
-
-
 def _prefix(job: Job) -> str:
-    return f"arn:aws:bedrock:{region(job)}:{ACCOUNT}"
+    return f"arn:aws:bedrock:{job.bedrock.region}:{ACCOUNT}"
 
 
-def _id_in(identifier: str, kind: str) -> str:
+def id_in(identifier: str, kind: str) -> str:
+    """Return the last part of an ARN of this kind, else the identifier itself."""
     return identifier.rpartition("/")[2] if kind in identifier else identifier

@@ -9,7 +9,7 @@ Sources: W3C Content Security Policy Level 3; OWASP cheat sheet on CSRF.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -18,11 +18,8 @@ from starlette.responses import Response
 
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs import UnknownJobError
-from bedrock_rft_sim.server.errors import log_failure
-from bedrock_rft_sim.server.json_body import parse_json
-from bedrock_rft_sim.server.state import UnknownModelError
-
-Endpoint = Callable[[Request], Awaitable[Response]]
+from bedrock_rft_sim.server.errors import log_failure, own_mistake
+from bedrock_rft_sim.server.json_body import parse_object
 
 ASKED_BY_PAGE: Final = "x-rft-console"
 BODY_MAX: Final = 256 * 1024
@@ -45,23 +42,21 @@ class ConsoleError(Exception):
         super().__init__(message)
 
 
-def refusing(endpoint: Endpoint) -> Endpoint:
-    """Return the endpoint with every refusal as `{"error": …}`."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            if request.method == "POST":
-                _demand_own_page(request)
-            return await endpoint(request)
-        except ConsoleError as error:
-            return json_reply({"error": str(error)}, status=error.status)
-        except (UnknownJobError, UnknownModelError) as error:
-            return json_reply({"error": str(error)}, status=404)
-        except RehearsalError as error:
+def refused(_request: Request, error: Exception) -> Response:
+    """Answer what went wrong as `{"error": ...}`."""
+    words, status = str(error), 500
+    match error:
+        case ConsoleError():
+            status = error.status
+        case UnknownJobError():
+            status = 404
+        case RehearsalError():
             log_failure(error)
-            return json_reply({"error": str(error)}, status=500)
-
-    return answer
+        case HTTPException():
+            words, status = "there is nothing here", error.status_code
+        case _:
+            words = own_mistake(error)
+    return json_reply({"error": words}, status=status)
 
 
 def reply(
@@ -81,18 +76,6 @@ def json_reply(
     return reply(text, "application/json", status=status, headers=headers)
 
 
-def failed(_request: Request, error: Exception) -> Response:
-    """Answer our own mistake; the traceback goes to the server's log, not to the page."""
-    words = f"{type(error).__name__} in the local endpoint; the server's log has the traceback"
-    return json_reply({"error": words}, status=500)
-
-
-def nothing_here(_request: Request, error: Exception) -> Response:
-    """Answer for a path that leads nowhere, or is not asked in this way."""
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    return json_reply({"error": "there is nothing here"}, status=status)
-
-
 async def read_body(request: Request) -> dict[str, Any]:
     """Return the body's JSON object.
 
@@ -105,14 +88,16 @@ async def read_body(request: Request) -> dict[str, Any]:
         if len(content) > BODY_MAX:
             raise ConsoleError(f"the question is longer than {BODY_MAX:,} bytes", status=413)
     try:
-        body = parse_json(bytes(content))
+        return parse_object(bytes(content))
     except ValueError as error:
         raise ConsoleError(f"the body is no JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise ConsoleError("the body must be a JSON object")
-    return body
 
 
-def _demand_own_page(request: Request) -> None:
+def demand_own_page(request: Request) -> None:
+    """Refuse to change anything for another page.
+
+    Raises:
+        ConsoleError: the console's own page did not send this.
+    """
     if "origin" not in request.headers or request.headers.get(ASKED_BY_PAGE) != "1":
         raise ConsoleError("only the console's own page may ask for this", status=403)

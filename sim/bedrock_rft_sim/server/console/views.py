@@ -1,8 +1,7 @@
-"""A job as the console shows it: plain data, told from the list of jobs and the run folder.
+"""A job as the console shows it: plain data from the list of jobs and the run folder.
 
-Texts are handed on as they are; the page's script shows them as text and makes hidden characters
-visible.
-Sources: none of its own; statuses and names are those of the two doors.
+Statuses and names are those of the job's own API. Texts are handed on as they are; the page's
+script shows them as text and makes hidden characters visible.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from bedrock_rft_sim.recipe.dialects import DIALECTS
 from bedrock_rft_sim.report.series import console_series
 from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.metrics import is_number
-from bedrock_rft_sim.server.bedrock.customization import STATUS as BEDROCK_STATUS
+from bedrock_rft_sim.server.bedrock.jobs import STATUS as BEDROCK_STATUS
 from bedrock_rft_sim.server.bedrock.names import has_model, job_arn, model_arn
-from bedrock_rft_sim.server.console.standing import base_model, models_of_job
+from bedrock_rft_sim.server.console.playground import base_model, models_of_job
 from bedrock_rft_sim.server.mantle.jobs import STATUSES
 from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
 from bedrock_rft_sim.server.state import ServerState

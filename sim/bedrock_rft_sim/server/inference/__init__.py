@@ -15,7 +15,6 @@ from bedrock_rft_sim.server.inference.models import (
     TextPiece,
     start_stream,
 )
-from bedrock_rft_sim.server.inference.of_state import models_of
 
 __all__ = [
     "AnswerStream",
@@ -26,7 +25,6 @@ __all__ = [
     "Models",
     "Refused",
     "TextPiece",
-    "models_of",
     "start_stream",
     "unless_disconnected",
 ]

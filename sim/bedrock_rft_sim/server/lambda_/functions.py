@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import json
 import platform
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from bedrock_rft_sim.contract.limits import LAMBDA_MEMORY_MB_MIN, LAMBDA_TIMEOUT_S_DEFAULT
 from bedrock_rft_sim.server.aws.local_s3 import S3Error
 from bedrock_rft_sim.server.errors import AwsError
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function, new_function
 from bedrock_rft_sim.server.lambda_.store import LATEST, Resolved, now, revision
-from bedrock_rft_sim.server.pages import page
+from bedrock_rft_sim.server.pages import LAMBDA, page
 from bedrock_rft_sim.server.rest import Call
-
-if TYPE_CHECKING:
-    from bedrock_rft_sim.server.state import ServerState
+from bedrock_rft_sim.server.state import ServerState
 
 _SETTINGS: Final = (
     "Role",
@@ -38,7 +36,6 @@ _SETTINGS: Final = (
     "LoggingConfig",
     "VpcConfig",
 )
-_PAGE: Final = 50
 _INVALID: Final = "InvalidParameterValueException"
 
 
@@ -53,22 +50,20 @@ class FunctionOperations:
         """CreateFunction."""
         params = call.params
         function = new_function(params["FunctionName"], region=call.region)
-        self._refuse_known(function)
+        self._store.refuse_known(function)
         if params.get("PackageType", "Zip") != "Zip":
             raise AwsError(_INVALID, "container images are not simulated; give a zip")
         if not str(params.get("Handler", "")) or not str(params.get("Runtime", "")):
             raise AwsError(_INVALID, "Runtime and Handler are mandatory parameters for functions")
         record = _new_record(function, params, self._code(params["Code"]))
         version = publish(record, description=None) if params.get("Publish") else None
-        with self._store.changing:
-            self._refuse_known(function)
-            self._store.save(function, record)
+        self._store.add(function, record)
         return self._configuration(function, version)
 
     def get(self, call: Call) -> dict[str, Any]:
         """GetFunction; the code is not offered for download."""
         found = self._found(call)
-        location = {"RepositoryType": "S3", "Location": found.code.as_uri()}
+        location = {"RepositoryType": "S3", "Location": found.deployed.code.as_uri()}
         tags = self._store.record(found.id)["tags"] or None
         return {"Configuration": configuration(found), "Code": location, "Tags": tags}
 
@@ -84,21 +79,18 @@ class FunctionOperations:
         code = self._code(params)
         if params.get("DryRun"):
             return self._configuration(function, None)
-        with self._store.changing:
-            record = self._store.record(function)
+        with self._store.change(function) as record:
             _check_revision(record, params)
             _change(record, code)
             version = publish(record, description=None) if params.get("Publish") else None
-            self._store.save(function, record)
         return self._configuration(function, version)
 
     def update_configuration(self, call: Call) -> dict[str, Any]:
         """UpdateFunctionConfiguration."""
         function = self._unqualified(call)
-        record = self._store.record(function)
-        _check_revision(record, call.params)
-        _change(record, _settings(call.params))
-        self._store.save(function, record)
+        with self._store.change(function) as record:
+            _check_revision(record, call.params)
+            _change(record, _settings(call.params))
         return self._configuration(function, None)
 
     def list(self, call: Call) -> dict[str, Any]:
@@ -108,15 +100,11 @@ class FunctionOperations:
             versions = self._store.record(function)["versions"]
             wanted = versions if call.params.get("FunctionVersion") == "ALL" else (None,)
             found += [self._configuration(function, version) for version in wanted]
-        params = call.params
-        size = params.get("MaxItems", _PAGE)
         shown, following = page(
             found,
+            call.params,
+            paging=LAMBDA,
             key=lambda one: (one["FunctionName"], version_number(one), one["FunctionArn"]),
-            size=size,
-            token=params.get("Marker"),
-            invalid=_INVALID,
-            name="Marker",
         )
         return {"Functions": shown, "NextMarker": following}
 
@@ -124,35 +112,32 @@ class FunctionOperations:
         """DeleteFunction, or one version of it."""
         function, own = find_function(call.params["FunctionName"], region=call.region)
         version = call.params.get("Qualifier") or own
-        record = self._store.record(function)
         if version is None:
             self._store.remove(function)
-        elif version == LATEST or version in record["aliases"]:
-            raise AwsError(_INVALID, "$LATEST version cannot be deleted without the function")
-        elif any(alias["FunctionVersion"] == version for alias in record["aliases"].values()):
-            raise AwsError("ResourceConflictException", f"an alias points to version {version}")
-        elif version in record["versions"]:
-            del record["versions"][version]
-            self._store.save(function, record)
+            return {}
+        with self._store.change(function) as record:
+            if version == LATEST or version in record["aliases"]:
+                raise AwsError(_INVALID, "$LATEST version cannot be deleted without the function")
+            if any(alias["FunctionVersion"] == version for alias in record["aliases"].values()):
+                raise AwsError("ResourceConflictException", f"an alias points to version {version}")
+            record["versions"].pop(version, None)
         return {}
 
     def list_tags(self, call: Call) -> dict[str, Any]:
         """ListTags."""
-        return {"Tags": self._tagged(call)[1]["tags"]}
+        return {"Tags": self._store.record(_tagged(call))["tags"]}
 
     def tag(self, call: Call) -> dict[str, Any]:
         """TagResource."""
-        function, record = self._tagged(call)
-        record["tags"] = {**record["tags"], **call.params["Tags"]}
-        self._store.save(function, record)
+        with self._store.change(_tagged(call)) as record:
+            record["tags"] |= call.params["Tags"]
         return {}
 
     def untag(self, call: Call) -> dict[str, Any]:
         """UntagResource."""
-        function, record = self._tagged(call)
-        gone = call.params["TagKeys"]
-        record["tags"] = {key: text for key, text in record["tags"].items() if key not in gone}
-        self._store.save(function, record)
+        with self._store.change(_tagged(call)) as record:
+            for key in call.params["TagKeys"]:
+                record["tags"].pop(key, None)
         return {}
 
     def add_permission(self, call: Call) -> dict[str, Any]:
@@ -165,7 +150,7 @@ class FunctionOperations:
             "Effect": "Allow",
             "Principal": {"Service": principal} if is_service else {"AWS": principal},
             "Action": call.params["Action"],
-            "Resource": found.arn,
+            "Resource": found.deployed.arn,
         }
         return {"Statement": json.dumps(statement)}
 
@@ -181,14 +166,6 @@ class FunctionOperations:
     def _configuration(self, function: FunctionId, version: str | None) -> dict[str, Any]:
         return configuration(self._store.resolve(function.arn, version))
 
-    def _refuse_known(self, function: FunctionId) -> None:
-        if self._store.has(function):
-            raise AwsError("ResourceConflictException", f"Function already exist: {function.name}")
-
-    def _tagged(self, call: Call) -> tuple[FunctionId, dict[str, Any]]:
-        function, _ = find_function(call.params["Resource"], region=call.region)
-        return function, self._store.record(function)
-
     def _code(self, code: dict[str, Any]) -> dict[str, Any]:
         """Unpack what a request brings or names; long, and thus never under a lock."""
         content: bytes | None = code.get("ZipFile")
@@ -202,6 +179,11 @@ class FunctionOperations:
             words = f"Error occurred while GetObject. {error.what}"
             raise AwsError(_INVALID, words) from None
         return self._store.code.keep(content)
+
+
+def _tagged(call: Call) -> FunctionId:
+    function, _ = find_function(call.params["Resource"], region=call.region)
+    return function
 
 
 def _new_record(
@@ -244,8 +226,8 @@ def configuration(found: Resolved) -> dict[str, Any]:
     own = {name: value for name, value in found.configuration.items() if name != "codeFolder"}
     environment = own.pop("Environment", None)
     return {
-        "FunctionName": found.name,
-        "FunctionArn": found.arn,
+        "FunctionName": found.id.name,
+        "FunctionArn": found.deployed.arn,
         **own,
         "Environment": environment,
         "PackageType": "Zip",

@@ -7,11 +7,12 @@ Sources: AWS Lambda API reference, Invoke (TooManyRequestsException and its reas
 from __future__ import annotations
 
 import base64
-import json
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from starlette.responses import JSONResponse, Response
 
 from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
 from bedrock_rft_sim.errors import HandlerError
@@ -20,11 +21,8 @@ from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.server.errors import AwsError
 from bedrock_rft_sim.server.json_body import parse_json
 from bedrock_rft_sim.server.lambda_.runner import Closing, Deployed
-from bedrock_rft_sim.server.lambda_.store import Resolved
-from bedrock_rft_sim.server.rest import Call, Reply
-
-if TYPE_CHECKING:
-    from bedrock_rft_sim.server.state import ServerState
+from bedrock_rft_sim.server.rest import Call
+from bedrock_rft_sim.server.state import ServerState
 
 TAIL_BYTES: Final = 4096
 EVENT_BYTES: Final = 1024 * 1024
@@ -42,32 +40,32 @@ class InvokeOperation:
         self._store = state.functions
         self._free = threading.Semaphore(INVOKING_MAX)
 
-    def invoke(self, call: Call) -> Reply:
+    def invoke(self, call: Call) -> Response:
         """Run the function as the invocation type says."""
         reference, qualifier = call.params["FunctionName"], call.params.get("Qualifier")
         found = self._store.resolve(reference, qualifier, region=call.region)
         kind = call.params.get("InvocationType", "RequestResponse")
         body = _checked(call.params.get("Payload") or b"{}", kind)
-        deployed = deployed_of(found)
         if kind == _DRY_RUN:
-            return Reply(204, b"", {"X-Amz-Executed-Version": found.version})
+            return Response(status_code=204, headers={"X-Amz-Executed-Version": found.version})
         if kind == _EVENT:
-            return Reply(202, b"") if self._is_taken(deployed, body) else _too_many()
+            is_taken = self._is_taken(found.deployed, body)
+            return Response(status_code=202) if is_taken else _too_many()
         if not self._free.acquire(blocking=False):
             return _too_many()
         try:
-            outcome = self._run(deployed, body)
+            outcome = self._run(found.deployed, body)
         finally:
             self._free.release()
         headers = {"X-Amz-Executed-Version": found.version, "Content-Type": "application/json"}
         headers["x-amzn-RequestId"] = outcome.request_id
         if call.params.get("LogType") == "Tail":
-            tail = _log(outcome, deployed.memory_mb)[-TAIL_BYTES:]
+            tail = _log(outcome, found.deployed.memory_mb)[-TAIL_BYTES:]
             headers["X-Amz-Log-Result"] = base64.b64encode(tail).decode()
         if isinstance(outcome.answer, Fault):
             headers["X-Amz-Function-Error"] = "Unhandled"
-            return Reply(200, json.dumps(_payload(outcome.answer, outcome)).encode(), headers)
-        return Reply(200, outcome.answer, headers)
+            return JSONResponse(_payload(outcome.answer, outcome), headers=headers)
+        return Response(outcome.answer, headers=headers)
 
     def _is_taken(self, deployed: Deployed, body: bytes) -> bool:
         try:
@@ -84,20 +82,6 @@ class InvokeOperation:
             raise AwsError("ServiceException", str(error)) from None
 
 
-def deployed_of(found: Resolved) -> Deployed:
-    """Return how a resolved function runs."""
-    settings = found.configuration
-    return Deployed(
-        arn=found.arn,
-        code=found.code,
-        handler=settings["Handler"],
-        timeout_s=settings["Timeout"],
-        memory_mb=settings["MemorySize"],
-        environment=settings.get("Environment", {}).get("Variables", {}),
-        revision=settings["RevisionId"],
-    )
-
-
 def _checked(body: bytes, kind: str) -> bytes:
     most = EVENT_BYTES if kind == _EVENT else LAMBDA_PAYLOAD_BYTES
     if len(body) > most:
@@ -111,16 +95,17 @@ def _checked(body: bytes, kind: str) -> bytes:
     return body
 
 
-def _too_many() -> Reply:
+def _too_many() -> Response:
     """Refuse as Lambda does above the account's concurrency."""
     code = "TooManyRequestsException"
     body = {
+        "__type": code,
         "message": "Rate Exceeded.",
         "Reason": "ConcurrentInvocationLimitExceeded",
         "Type": "User",
     }
-    headers = {"x-amzn-errortype": code, "Content-Type": "application/json", "Retry-After": "1"}
-    return Reply(429, json.dumps({"__type": code, **body}).encode(), headers)
+    headers = {"x-amzn-errortype": code, "Retry-After": "1"}
+    return JSONResponse(body, status_code=429, headers=headers)
 
 
 def _payload(fault: Fault, outcome: Outcome) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bedrock_rft_sim.server.bedrock.names import ACCOUNT
-from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.errors import AwsError, detected
 
 _INVALID: Final = "InvalidParameterValueException"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -71,8 +71,5 @@ def find_function(reference: str, *, region: str | None) -> tuple[FunctionId, st
 
 
 def _bad_name(reference: str) -> AwsError:
-    return AwsError(
-        _INVALID,
-        f"1 validation error detected: Value {reference[:200]!r} at 'functionName', expected: "
-        "a function's name or ARN",
-    )
+    rule = "expected: a function's name or ARN"
+    return AwsError(_INVALID, detected([f"Value {reference[:200]!r} at 'functionName', {rule}"]))

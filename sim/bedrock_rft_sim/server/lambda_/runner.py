@@ -1,9 +1,9 @@
-"""Invoke functions: warm containers of the grader's own runtime.
+"""Invoke functions: warm containers of the grader's own runtime, and a queue for events.
 
 One container per function and version stays warm; invocations of one function wait for each other.
 The oldest containers are ended when there are too many, as Lambda ends idle ones; one that somebody
 runs or waits for is never among them.
-Sources: AWS Lambda developer guide, "Lambda execution environment".
+Sources: AWS Lambda developer guide, "Lambda execution environment" and "Asynchronous invocation".
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.grader.container import Container, Fault, Function, Outcome
 from bedrock_rft_sim.grader.environment import lambda_environment, link_runtime
+from bedrock_rft_sim.server.errors import log_failure
 
 WARM_MAX = 8
 INIT_TIMEOUT_S = 10.0
+EVENTS_MAX: Final = 100
+"""Of 1 MB each at most, waiting and running."""
+THREADS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ class _Warm:
         self._scratch.cleanup()
 
 
-class Runner:
+class FunctionRunner:
     """Warm functions, the one used last kept longest."""
 
     def __init__(self) -> None:
@@ -145,6 +151,44 @@ class Runner:
         return [self._warm.pop(key) for key in idle[: max(0, len(self._warm) - most)]]
 
 
+class EventQueue:
+    """Events of asynchronous invocations, which wait for their turn.
+
+    Each event is run once: without Lambda's retries, destinations and dead-letter queues. What
+    still waits when the server ends is not run.
+    """
+
+    def __init__(self, runner: FunctionRunner) -> None:
+        self._runner = runner
+        self._free = threading.Semaphore(EVENTS_MAX)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="lambda-event")
+
+    def add(self, deployed: Deployed, event: bytes) -> bool:
+        """Take an event for later; False where too many wait already.
+
+        Raises:
+            Closing: the server ends.
+        """
+        if not self._free.acquire(blocking=False):
+            return False
+        try:
+            future = self._threads.submit(self._runner.invoke, deployed, event)
+        except RuntimeError:  # shut down
+            raise closing() from None
+        future.add_done_callback(self._ended)
+        return True
+
+    def close(self) -> None:
+        """Run no more events."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _ended(self, future: Future[Outcome]) -> None:
+        self._free.release()
+        error = None if future.cancelled() else future.exception()
+        if isinstance(error, Exception) and not isinstance(error, Closing):
+            log_failure(error)
+
+
 def closing() -> Closing:
     """Return why no function is run any more."""
     return Closing("the endpoint is ending", hint="invoke the function again once it is back")
@@ -153,25 +197,19 @@ def closing() -> Closing:
 def _describe(deployed: Deployed, scratch: Path) -> Function:
     home, runtime_dir = scratch / "home", scratch / "runtime"
     home.mkdir()
-    client = link_runtime(runtime_dir)
-    environment = lambda_environment(
-        function_arn=deployed.arn,
-        memory_mb=deployed.memory_mb,
-        handler=deployed.handler,
-        task_root=deployed.code,
-        runtime_dir=runtime_dir,
-        home=home,
-        own=deployed.environment,
-        pass_aws_credentials=False,
-    )
+    shared: dict[str, Any] = {
+        "function_arn": deployed.arn,
+        "memory_mb": deployed.memory_mb,
+        "handler": deployed.handler,
+        "task_root": deployed.code,
+        "runtime_dir": runtime_dir,
+    }
     return Function(
-        client=client,
-        runtime_dir=runtime_dir,
-        task_root=deployed.code,
-        handler=deployed.handler,
-        function_arn=deployed.arn,
-        environment=environment,
+        client=link_runtime(runtime_dir),
+        environment=lambda_environment(
+            home=home, own=deployed.environment, pass_aws_credentials=False, **shared
+        ),
         timeout_s=deployed.timeout_s,
         init_timeout_s=INIT_TIMEOUT_S,
-        memory_mb=deployed.memory_mb,
+        **shared,
     )

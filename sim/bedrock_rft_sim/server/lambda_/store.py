@@ -16,6 +16,8 @@ import datetime
 import shutil
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,9 +25,8 @@ from typing import Any, Final
 from bedrock_rft_sim.runs.disk import dump, named_errors, read_json, replace_file
 from bedrock_rft_sim.server.errors import AwsError
 from bedrock_rft_sim.server.lambda_.code import CodeStore
-from bedrock_rft_sim.server.lambda_.events import Events
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function
-from bedrock_rft_sim.server.lambda_.runner import Runner
+from bedrock_rft_sim.server.lambda_.runner import Deployed, EventQueue, FunctionRunner
 
 LATEST: Final = "$LATEST"
 _FILE: Final = "function.json"
@@ -39,16 +40,9 @@ class Resolved:
 
     id: FunctionId
     version: str
-    arn: str
-    """With the qualifier that was asked for, if any."""
     configuration: dict[str, Any]
-    code: Path
-    """The unpacked zip."""
-
-    @property
-    def name(self) -> str:
-        """The function's name."""
-        return self.id.name
+    deployed: Deployed
+    """How it runs; its ARN has the qualifier that was asked for, if any."""
 
 
 class Functions:
@@ -57,11 +51,11 @@ class Functions:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self.changing = threading.RLock()
-        """Held by whoever reads a record, changes it and saves it; readers never wait for it."""
+        self._changing = threading.Lock()
+        """Held by whoever reads a record, changes it and keeps it; readers never wait for it."""
         self.code = CodeStore(folder / ".code")
-        self.runner = Runner()
-        self.events = Events(self.runner)
+        self.runner = FunctionRunner()
+        self.events = EventQueue(self.runner)
         with named_errors(folder, "read the functions"):
             self._known = self._read()
 
@@ -80,33 +74,60 @@ class Functions:
         with self._lock:
             return sorted(one.region for one in self._known if one.name == name)
 
-    def has(self, function: FunctionId) -> bool:
-        """Whether there is such a function."""
+    def refuse_known(self, function: FunctionId) -> None:
+        """Refuse to create a function that is there.
+
+        Raises:
+            AwsError: it is.
+        """
         with self._lock:
-            return function in self._known
+            if function in self._known:
+                words = f"Function already exist: {function.name}"
+                raise AwsError("ResourceConflictException", words)
 
     def record(self, function: FunctionId) -> dict[str, Any]:
-        """Return a copy of everything about a function, to read or to change and `save`.
+        """Return a copy of everything about a function.
 
         Raises:
             AwsError: there is none.
         """
         return copy.deepcopy(self._found(function))
 
-    def save(self, function: FunctionId, record: dict[str, Any]) -> None:
-        """Keep a function; its name and Region have been checked."""
-        self._write(function, record)
-        with self._lock:
-            self._known[function] = record
+    def add(self, function: FunctionId, record: dict[str, Any]) -> None:
+        """Keep a new function; its name and Region have been checked.
+
+        Raises:
+            AwsError: another request has created it meanwhile.
+        """
+        with self._changing:
+            self.refuse_known(function)
+            self._save(function, record)
+
+    @contextmanager
+    def change(self, function: FunctionId) -> Iterator[dict[str, Any]]:
+        """Give a copy of the record to change, alone, and keep it where the block ends well.
+
+        Raises:
+            AwsError: there is no such function.
+        """
+        with self._changing:
+            record = self.record(function)
+            yield record
+            self._save(function, record)
 
     def remove(self, function: FunctionId) -> None:
-        """Forget a function; code that a job may still use stays."""
-        self._found(function)
-        folder = self._path(function).parent
-        with named_errors(folder, "remove the function"):
-            shutil.rmtree(folder)
-        with self._lock:
-            del self._known[function]
+        """Forget a function; code that a job may still use stays.
+
+        Raises:
+            AwsError: there is no such function.
+        """
+        with self._changing:
+            self._found(function)
+            folder = self._path(function).parent
+            with named_errors(folder, "remove the function"):
+                shutil.rmtree(folder)
+            with self._lock:
+                del self._known[function]
 
     def resolve(
         self, reference: str, qualifier: str | None = None, *, region: str | None = None
@@ -127,8 +148,16 @@ class Functions:
         arn = function.arn + (f":{asked}" if asked else "")
         if configuration is None:
             raise _not_found(arn)
-        code = self.code.path(configuration["codeFolder"])
-        return Resolved(function, version, arn, configuration, code)
+        deployed = Deployed(
+            arn=arn,
+            code=self.code.path(configuration["codeFolder"]),
+            handler=configuration["Handler"],
+            timeout_s=configuration["Timeout"],
+            memory_mb=configuration["MemorySize"],
+            environment=configuration.get("Environment", {}).get("Variables", {}),
+            revision=configuration["RevisionId"],
+        )
+        return Resolved(function, version, configuration, deployed)
 
     def _found(self, function: FunctionId) -> dict[str, Any]:
         with self._lock:
@@ -139,11 +168,13 @@ class Functions:
     def _path(self, function: FunctionId) -> Path:
         return self._folder / f"{function.name}{_AT}{function.region}" / _FILE
 
-    def _write(self, function: FunctionId, record: dict[str, Any]) -> None:
+    def _save(self, function: FunctionId, record: dict[str, Any]) -> None:
         path = self._path(function)
         with named_errors(path, "write the function"):
             path.parent.mkdir(mode=0o700, exist_ok=True)
             replace_file(path, dump(record, indent=2).encode(), mode=0o600)
+        with self._lock:
+            self._known[function] = record
 
     def _read(self) -> dict[FunctionId, dict[str, Any]]:
         found = {}

@@ -6,20 +6,16 @@ Sources: AWS Lambda API reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from bedrock_rft_sim.server.errors import AwsError
 from bedrock_rft_sim.server.lambda_.functions import configuration, publish, version_number
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function
 from bedrock_rft_sim.server.lambda_.store import LATEST, revision
-from bedrock_rft_sim.server.pages import Key, page
+from bedrock_rft_sim.server.pages import LAMBDA, page
 from bedrock_rft_sim.server.rest import Call
+from bedrock_rft_sim.server.state import ServerState
 
-if TYPE_CHECKING:
-    from bedrock_rft_sim.server.state import ServerState
-
-_PAGE: Final = 50
 _INVALID: Final = "InvalidParameterValueException"
 
 
@@ -31,107 +27,86 @@ class VersionOperations:
 
     def publish(self, call: Call) -> dict[str, Any]:
         """PublishVersion."""
-        function, record = self._record(call)
-        asked = call.params.get("CodeSha256")
-        if asked is not None and asked != record["versions"][LATEST]["CodeSha256"]:
-            raise AwsError(_INVALID, "CodeSHA256 does not match that of $LATEST")
-        version = publish(record, description=call.params.get("Description"))
-        self._store.save(function, record)
+        function, expected = _function(call), call.params.get("CodeSha256")
+        with self._store.change(function) as record:
+            if expected not in (None, record["versions"][LATEST]["CodeSha256"]):
+                raise AwsError(_INVALID, "CodeSHA256 does not match that of $LATEST")
+            version = publish(record, description=call.params.get("Description"))
         return configuration(self._store.resolve(function.arn, version))
 
     def list(self, call: Call) -> dict[str, Any]:
         """ListVersionsByFunction."""
-        function, record = self._record(call)
+        function = _function(call)
         found = [
             configuration(self._store.resolve(function.arn, version))
-            for version in record["versions"]
+            for version in self._store.record(function)["versions"]
         ]
-        shown, following = _page(found, call, key=lambda one: (version_number(one),))
+        shown, following = page(
+            found, call.params, paging=LAMBDA, key=lambda one: (version_number(one),)
+        )
         return {"Versions": shown, "NextMarker": following}
 
     def create_alias(self, call: Call) -> dict[str, Any]:
         """CreateAlias."""
-        function, record = self._record(call)
         alias = call.params["Name"]
-        if alias in record["aliases"]:
-            raise AwsError("ResourceConflictException", f"Alias already exists: {alias}")
-        return self._set(function, record, alias, {"Description": ""}, call)
+        with self._store.change(_function(call)) as record:
+            if alias in record["aliases"]:
+                raise AwsError("ResourceConflictException", f"Alias already exists: {alias}")
+            return _set_alias(record, {"Description": ""}, call)
 
     def update_alias(self, call: Call) -> dict[str, Any]:
         """UpdateAlias."""
-        function, record = self._record(call)
-        alias = call.params["Name"]
-        return self._set(function, record, alias, self._alias(record, alias), call)
+        with self._store.change(_function(call)) as record:
+            return _set_alias(record, _alias(record, call), call)
 
     def get_alias(self, call: Call) -> dict[str, Any]:
         """GetAlias."""
-        _, record = self._record(call)
-        return self._alias(record, call.params["Name"])
+        return _alias(self._store.record(_function(call)), call)
 
     def delete_alias(self, call: Call) -> dict[str, Any]:
         """DeleteAlias."""
-        function, record = self._record(call)
-        if record["aliases"].pop(call.params["Name"], None) is not None:
-            self._store.save(function, record)
+        with self._store.change(_function(call)) as record:
+            record["aliases"].pop(call.params["Name"], None)
         return {}
 
     def list_aliases(self, call: Call) -> dict[str, Any]:
         """ListAliases."""
-        _, record = self._record(call)
         version = call.params.get("FunctionVersion")
         found = [
             alias
-            for alias in record["aliases"].values()
+            for alias in self._store.record(_function(call))["aliases"].values()
             if version in (None, alias["FunctionVersion"])
         ]
-        shown, following = _page(found, call, key=lambda one: (one["Name"],))
+        shown, following = page(found, call.params, paging=LAMBDA, key=lambda one: (one["Name"],))
         return {"Aliases": shown, "NextMarker": following}
 
-    def _record(self, call: Call) -> tuple[FunctionId, dict[str, Any]]:
-        function, _ = find_function(call.params["FunctionName"], region=call.region)
-        return function, self._store.record(function)
 
-    def _alias(self, record: dict[str, Any], alias: str) -> dict[str, Any]:
-        found: dict[str, Any] | None = record["aliases"].get(alias)
-        if found is None:
-            words = f"Cannot find alias arn: {record['arn']}:{alias}"
-            raise AwsError("ResourceNotFoundException", words)
-        return found
-
-    def _set(
-        self,
-        function: FunctionId,
-        record: dict[str, Any],
-        alias: str,
-        known: dict[str, Any],
-        call: Call,
-    ) -> dict[str, Any]:
-        if call.params.get("RoutingConfig"):
-            raise AwsError(_INVALID, "weighted routing is not simulated")
-        asked: dict[str, Any] = {
-            key: call.params[key]
-            for key in ("FunctionVersion", "Description")
-            if key in call.params
-        }
-        arn = f"{record['arn']}:{alias}"
-        changed: dict[str, Any] = {**known, "Name": alias, "AliasArn": arn, **asked}
-        changed["RevisionId"] = revision()
-        if changed["FunctionVersion"] not in record["versions"]:
-            words = f"Function not found: {record['arn']}:{changed['FunctionVersion']}"
-            raise AwsError("ResourceNotFoundException", words)
-        record["aliases"][alias] = changed
-        self._store.save(function, record)
-        return changed
+def _function(call: Call) -> FunctionId:
+    return find_function(call.params["FunctionName"], region=call.region)[0]
 
 
-def _page(
-    found: list[dict[str, Any]], call: Call, *, key: Callable[[dict[str, Any]], Key]
-) -> tuple[list[dict[str, Any]], str | None]:
-    return page(
-        found,
-        key=key,
-        size=call.params.get("MaxItems", _PAGE),
-        token=call.params.get("Marker"),
-        invalid=_INVALID,
-        name="Marker",
-    )
+def _alias(record: dict[str, Any], call: Call) -> dict[str, Any]:
+    found: dict[str, Any] | None = record["aliases"].get(call.params["Name"])
+    if found is None:
+        words = f"Cannot find alias arn: {record['arn']}:{call.params['Name']}"
+        raise AwsError("ResourceNotFoundException", words)
+    return found
+
+
+def _set_alias(record: dict[str, Any], known: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Put what the request says over what is known of an alias."""
+    if call.params.get("RoutingConfig"):
+        raise AwsError(_INVALID, "weighted routing is not simulated")
+    alias, stated = call.params["Name"], ("FunctionVersion", "Description")
+    changed: dict[str, Any] = {
+        **known,
+        "Name": alias,
+        "AliasArn": f"{record['arn']}:{alias}",
+        "RevisionId": revision(),
+        **{name: call.params[name] for name in stated if name in call.params},
+    }
+    if changed["FunctionVersion"] not in record["versions"]:
+        words = f"Function not found: {record['arn']}:{changed['FunctionVersion']}"
+        raise AwsError("ResourceNotFoundException", words)
+    record["aliases"][alias] = changed
+    return changed

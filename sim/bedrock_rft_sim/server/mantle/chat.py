@@ -66,50 +66,60 @@ FINISH: Final = {"stop": "stop", "stop_sequence": "stop", "length": "length"}
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """A checked request."""
+class TextRequest:
+    """A checked request of chat completions or of the Responses API."""
 
     model: str
     """As the client calls it."""
     ask: ModelRequest
     stream: bool
-    include_usage: bool
+    include_usage: bool = False
+    """At the end of chat completion's stream."""
+    instructions: str | None = None
+    """Of the Responses API."""
 
 
-def read_chat(body: Mapping[str, Any], *, model: str, local_model: str) -> ChatRequest:
+def read_chat(body: Mapping[str, Any], *, model: str, local_model: str) -> TextRequest:
     """Check a request's body; None is the same as absent.
 
     Raises:
         OpenAIError: it asks for what is not simulated, or says something wrong.
     """
-    known = {name: value for name, value in body.items() if value is not None}
-    demand_known(known, HONOURED | IGNORED, NEUTRAL)
+    known = known_values(body, HONOURED | IGNORED, NEUTRAL)
     stream = flag(known, "stream")
     options = mapping(known, "stream_options")
     limit = "max_completion_tokens" if "max_completion_tokens" in known else "max_tokens"
-    effort = text(known, "reasoning_effort")
+    seed = whole(known, "seed", low=-(2**63))
     ask = ModelRequest(
         model=local_model,
         messages=_messages(known),
         max_tokens=whole(known, limit, low=1),
-        temperature=number(known, "temperature", low=0, high=2, absent=1.0),
-        top_p=number(known, "top_p", low=0, high=1, absent=1.0) or 1e-9,
         stop=texts(known, "stop", most=STOP_MAX),
-        seed=_seed(known),
-        template={} if effort is None else {"reasoning_effort": effort},
+        seed=None if seed is None else seed % 2**63,
+        **sampling(known, effort=text(known, "reasoning_effort")),
     )
-    return ChatRequest(model, ask, stream, flag(options, "include_usage", under="stream_options"))
+    return TextRequest(model, ask, stream, flag(options, "include_usage", under="stream_options"))
 
 
-def demand_known(
+def sampling(known: Mapping[str, Any], *, effort: str | None) -> dict[str, Any]:
+    """Return what both APIs say in the same way about how the model answers."""
+    return {
+        "temperature": number(known, "temperature", low=0, high=2, absent=1.0),
+        "top_p": number(known, "top_p", low=0, high=1, absent=1.0) or 1e-9,
+        "template": {} if effort is None else {"reasoning_effort": effort},
+    }
+
+
+def known_values(
     body: Mapping[str, Any], allowed: frozenset[str], neutral: Mapping[str, tuple[Any, ...]]
-) -> None:
-    """Refuse parameters that would have an effect here that they do not have.
+) -> dict[str, Any]:
+    """Return the parameters that are not None, once none would have an effect that it lacks here.
 
     Raises:
-        OpenAIError: one of them is there.
+        OpenAIError: one of them would.
     """
-    for name, value in body.items():
+    known = {name: value for name, value in body.items() if value is not None}
+    for name, value in known.items():
         if name in neutral:
             # True == 1 in Python, not in JSON.
             same = [each for each in neutral[name] if type(each) is type(value) or _numbers(value)]
@@ -117,16 +127,12 @@ def demand_known(
                 why = f"The local endpoint takes it only as {neutral[name][0]!r}."
                 raise unsupported(name, why)
         elif name not in allowed:
-            raise unsupported(name, "The local endpoint does not simulate it.")
+            raise unsupported(name)
+    return known
 
 
 def _numbers(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _seed(body: Mapping[str, Any]) -> int | None:
-    seed = whole(body, "seed", low=-(2**63))
-    return None if seed is None else seed % 2**63
 
 
 def _messages(body: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -192,7 +198,7 @@ def usage_of(answer: ModelAnswer) -> dict[str, int]:
     }
 
 
-def as_completion(request: ChatRequest, answer: ModelAnswer) -> dict[str, Any]:
+def as_completion(request: TextRequest, answer: ModelAnswer) -> dict[str, Any]:
     """Return the chat.completion object."""
     message = {"role": "assistant", "content": answer.text, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None}
@@ -208,7 +214,7 @@ def as_completion(request: ChatRequest, answer: ModelAnswer) -> dict[str, Any]:
 
 
 async def as_chunks(
-    request: ChatRequest, told: AsyncIterator[TextPiece | ModelAnswer]
+    request: TextRequest, told: AsyncIterator[TextPiece | ModelAnswer]
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield the chat.completion.chunk objects, the usage last where it was asked for."""
     head = {

@@ -39,14 +39,8 @@ class OpenAIError(Exception):
 
     def body(self) -> dict[str, dict[str, str | None]]:
         """Return the body."""
-        return {
-            "error": {
-                "message": self.message,
-                "type": self.kind,
-                "param": self.param,
-                "code": self.code,
-            }
-        }
+        words = {"message": self.message, "type": self.kind}
+        return {"error": {**words, "param": self.param, "code": self.code}}
 
     def response(self) -> Response:
         """Return what the client gets."""
@@ -56,11 +50,10 @@ class OpenAIError(Exception):
         return JSONResponse(self.body(), status_code=self.status, headers=headers)
 
 
-def unsupported(param: str, why: str) -> OpenAIError:
+def unsupported(param: str, why: str = "The local endpoint does not simulate it.") -> OpenAIError:
     """Return the refusal of a parameter that is not simulated."""
-    return OpenAIError(
-        f"Unsupported parameter: '{param}'. {why}", param=param, code="unsupported_parameter"
-    )
+    words = f"Unsupported parameter: '{param}'. {why}"
+    return OpenAIError(words, param=param, code="unsupported_parameter")
 
 
 def wrong(param: str, message: str, *, code: str = "invalid_value") -> OpenAIError:
@@ -70,28 +63,16 @@ def wrong(param: str, message: str, *, code: str = "invalid_value") -> OpenAIErr
 
 def missing(param: str) -> OpenAIError:
     """Return the refusal of a request without a required parameter."""
-    return OpenAIError(
-        f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter"
-    )
+    words = f"Missing required parameter: '{param}'."
+    return OpenAIError(words, param=param, code="missing_required_parameter")
 
 
-def unknown_model(name: str) -> OpenAIError:
-    """Return the refusal of a model that is not there."""
-    return OpenAIError(
-        f"The model '{name}' does not exist or you do not have access to it.",
-        status=404,
-        param="model",
-        code="model_not_found",
-    )
-
-
-def not_simulated(method: str, path: str) -> OpenAIError:
-    """Return the refusal of an operation that is not simulated."""
-    return OpenAIError(
-        f"{method} {path} is not simulated by the local endpoint.",
-        status=404,
-        code="not_simulated",
-    )
+def unknown_model(
+    name: str, why: str = "does not exist or you do not have access to it."
+) -> OpenAIError:
+    """Return the refusal of a model that is not there, or not yet."""
+    words = f"The model '{name}' {why}"
+    return OpenAIError(words, status=404, param="model", code="model_not_found")
 
 
 def model_failed(error: RehearsalError) -> OpenAIError:

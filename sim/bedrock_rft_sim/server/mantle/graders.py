@@ -49,7 +49,7 @@ DETAILS: Final = (
 _WRAP: Final = LOCAL_MODELS["openai"].model_fields["wrapStringAsText"].default
 
 
-class Graders:
+class GraderEndpoints:
     """Endpoints that try graders."""
 
     def __init__(self, state: ServerState) -> None:
@@ -60,7 +60,7 @@ class Graders:
         body = await read_body(request)
         for name in body:
             if name not in ("grader", "model_sample", "item"):
-                raise unsupported(name, "The local endpoint does not simulate it.")
+                raise unsupported(name)
         function = await run_in_threadpool(self._function, body)
         sample = _sample(body)
         return JSONResponse(await run_in_threadpool(_run, function, sample))
@@ -106,47 +106,42 @@ def _sample(body: Mapping[str, Any]) -> Sample:
 
 
 def _run(function: Resolved, sample: Sample) -> dict[str, Any]:
-    began = time.perf_counter()
-    configuration = function.configuration
+    began, deployed = time.perf_counter(), function.deployed
+    limits = LambdaLimits(timeout_s=deployed.timeout_s, memory_mb=deployed.memory_mb, retries=0)
     grade, errors = None, {**dict.fromkeys(FLAGS, False), **dict.fromkeys(DETAILS)}
     try:
         with Grader(
-            function.code,
-            handler=configuration["Handler"],
-            limits=LambdaLimits(
-                timeout_s=configuration["Timeout"],
-                memory_mb=configuration["MemorySize"],
-                retries=0,
-            ),
+            deployed.code,
+            handler=deployed.handler,
+            limits=limits,
             wrap_string_as_text=_WRAP,
-            function_arn=function.arn,
-            environment=(configuration.get("Environment") or {}).get("Variables", {}),
+            function_arn=deployed.arn,
+            environment=deployed.environment,
         ) as grader:
             [grade] = grader.grade([sample]).grades
     except GraderError as error:
         errors |= _flags(error)
-    return _result(function, grade, errors, time.perf_counter() - began)
+    return _result(function.id.name, grade, errors, time.perf_counter() - began)
 
 
 def _flags(error: GraderError) -> dict[str, Any]:
+    flag = "other_error"
     if isinstance(error, HandlerError):
-        return {
-            "python_grader_runtime_error": True,
-            "python_grader_runtime_error_details": str(error),
-        }
-    flag = "unresponsive_reward_error" if isinstance(error, ResponseError) else "other_error"
+        flag = "python_grader_runtime_error"
+    elif isinstance(error, ResponseError):
+        flag = "unresponsive_reward_error"
     return {flag: True, "python_grader_runtime_error_details": str(error)}
 
 
 def _result(
-    function: Resolved, grade: Grade | None, errors: Mapping[str, Any], seconds: float
+    name: str, grade: Grade | None, errors: Mapping[str, Any], seconds: float
 ) -> dict[str, Any]:
     parts = {} if grade is None else {part.name: part.value for part in grade.components}
     return {
         "reward": None if grade is None else grade.score,
         "sub_rewards": parts,
         "metadata": {
-            "name": function.name,
+            "name": name,
             "type": "lambda",
             "errors": errors,
             "execution_time": seconds,

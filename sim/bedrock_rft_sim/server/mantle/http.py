@@ -1,42 +1,55 @@
-"""From a request to plain values and back: bodies, refusals, server-sent events.
+"""From a request to plain values and back: bodies, refusals, lists, server-sent events.
 
-Sources: OpenAI API reference; WHATWG HTML standard, server-sent events.
+Lists are OpenAI's: newest first, `limit` and `after`, `has_more`.
+Sources: OpenAI API reference; openai Python library, `SyncCursorPage` (the next page is asked for
+after the last id); WHATWG HTML standard, server-sent events.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.server.errors import log_failure
-from bedrock_rft_sim.server.inference import ModelError, Refused
-from bedrock_rft_sim.server.json_body import parse_json
-from bedrock_rft_sim.server.mantle.errors import OpenAIError, model_failed, wrong
+from bedrock_rft_sim.server.errors import log_failure, own_mistake
+from bedrock_rft_sim.server.inference import Busy, ModelError, Refused
+from bedrock_rft_sim.server.json_body import parse_object
+from bedrock_rft_sim.server.mantle.errors import SERVER, OpenAIError, model_failed, wrong
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 1000
 
 
-def refusing(endpoint: Endpoint) -> Endpoint:
-    """Return the endpoint with every refusal in OpenAI's form."""
+def refused(request: Request, error: Exception) -> Response:
+    """Answer what went wrong, in OpenAI's form."""
+    return _as_openai(request, error).response()
 
-    async def answer(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except OpenAIError as error:
-            return error.response()
-        except (ModelError, Refused) as error:
-            return model_failed(error).response()
-        except RehearsalError as error:
+
+def _as_openai(request: Request, error: Exception) -> OpenAIError:
+    match error:
+        case OpenAIError():
+            return error
+        case Busy():
+            kind, code = "rate_limit_error", "rate_limit_exceeded"
+            return OpenAIError(str(error), status=429, kind=kind, code=code)
+        case ModelError() | Refused():
+            return model_failed(error)
+        case RehearsalError():
             log_failure(error)
-            return OpenAIError(str(error), status=500, kind="server_error").response()
-
-    return answer
+            return OpenAIError(str(error), status=500, kind=SERVER)
+        case HTTPException() if error.status_code not in (404, 405):  # such as a form's
+            return OpenAIError(error.detail, status=error.status_code)
+        case HTTPException():
+            words = f"{request.method} {request.scope['path'][:200]} is not simulated"
+            code = "not_simulated"
+            return OpenAIError(f"{words} by the local endpoint.", status=404, code=code)
+    return OpenAIError(own_mistake(error), status=500, kind=SERVER)
 
 
 async def read_body(request: Request) -> dict[str, Any]:
@@ -46,24 +59,50 @@ async def read_body(request: Request) -> dict[str, Any]:
         OpenAIError: it is none.
     """
     try:
-        body = await run_in_threadpool(parse_json, await request.body())
+        return await run_in_threadpool(parse_object, await request.body())
     except ValueError as error:
         raise OpenAIError(f"We could not parse the JSON body of your request: {error}") from error
-    if not isinstance(body, dict):
-        raise OpenAIError("The body must be a JSON object.")
-    return body
 
 
-def model_name(body: dict[str, Any]) -> str:
-    """Return `model`.
+def page(
+    items: Sequence[Mapping[str, Any]],
+    query: Mapping[str, str],
+    *,
+    default: int = DEFAULT_LIMIT,
+    most: int = MAX_LIMIT,
+) -> dict[str, Any]:
+    """Return the page of `items` that the query asks for.
 
     Raises:
-        OpenAIError: it is missing or no string.
+        OpenAIError: `limit` is no number in range, or nothing has the id `after`.
     """
-    name = body.get("model")
-    if not isinstance(name, str) or not name:
-        raise wrong("model", "expected the name of a model.", code="missing_required_parameter")
-    return name
+    limit = _limit(query.get("limit"), default, most)
+    start = _start(items, query.get("after"))
+    shown = list(items[start : start + limit])
+    return {
+        "object": "list",
+        "data": shown,
+        "first_id": shown[0]["id"] if shown else None,
+        "last_id": shown[-1]["id"] if shown else None,
+        "has_more": start + limit < len(items),
+    }
+
+
+def _limit(text: str | None, default: int, most: int) -> int:
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= most):
+        raise wrong("limit", f"expected a whole number from 1 to {most}, got '{text[:40]}'.")
+    return int(text)
+
+
+def _start(items: Sequence[Mapping[str, Any]], after: str | None) -> int:
+    if after is None:
+        return 0
+    for position, item in enumerate(items):
+        if item["id"] == after:
+            return position + 1
+    raise OpenAIError(f"No such object: {after[:80]}", param="after", code="invalid_cursor")
 
 
 def event_stream(lines: AsyncIterator[str]) -> Response:

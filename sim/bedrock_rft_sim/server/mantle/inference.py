@@ -1,12 +1,12 @@
-"""The two doors to the models: chat completions and responses, whole or streamed.
+"""The two operations that answer with a model: chat completions and responses, whole or streamed.
 
 Sources: OpenAI API reference, chat completions and responses.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,24 +14,20 @@ from starlette.responses import JSONResponse, Response
 
 from bedrock_rft_sim.server.inference import (
     AnswerStream,
-    Busy,
     ModelAnswer,
     ModelError,
     ModelRequest,
-    models_of,
     start_stream,
     unless_disconnected,
 )
 from bedrock_rft_sim.server.mantle import chat, responses
-from bedrock_rft_sim.server.mantle.errors import OpenAIError, model_failed
-from bedrock_rft_sim.server.mantle.http import event, event_stream, model_name, read_body
+from bedrock_rft_sim.server.mantle.errors import model_failed, wrong
+from bedrock_rft_sim.server.mantle.http import event, event_stream, read_body
 from bedrock_rft_sim.server.mantle.models import local_model
 from bedrock_rft_sim.server.state import ServerState
 
-T = TypeVar("T")
 
-
-class Inference:
+class InferenceEndpoints:
     """Endpoints that ask the models."""
 
     def __init__(self, state: ServerState) -> None:
@@ -39,47 +35,40 @@ class Inference:
 
     async def chat(self, request: Request) -> Response:
         """Answer `POST /v1/chat/completions`."""
-        body = await read_body(request)
-        name = model_name(body)
-        asked = chat.read_chat(body, model=name, local_model=await self._local(name))
-        if not asked.stream:
-            return JSONResponse(chat.as_completion(asked, await self._answer(request, asked.ask)))
-        return event_stream(_chat_events(asked, await self._begun(request, asked.ask)))
+        body, name, local = await self._read(request)
+        checked = chat.read_chat(body, model=name, local_model=local)
+        if not checked.stream:
+            answer = await self._answer(request, checked.ask)
+            return JSONResponse(chat.as_completion(checked, answer))
+        return event_stream(_chat_events(checked, await self._begun(request, checked.ask)))
 
     async def responses(self, request: Request) -> Response:
         """Answer `POST /v1/responses`."""
-        body = await read_body(request)
-        name = model_name(body)
-        local = await self._local(name)
-        asked = responses.read_response_request(body, model=name, local_model=local)
-        response = responses.Response(asked)
-        if not asked.stream:
-            return JSONResponse(response.ended(await self._answer(request, asked.ask)))
-        return event_stream(_response_events(response, await self._begun(request, asked.ask)))
+        body, name, local = await self._read(request)
+        checked = responses.read_response_request(body, model=name, local_model=local)
+        response = responses.ResponseObject(checked)
+        if not checked.stream:
+            return JSONResponse(response.ended(await self._answer(request, checked.ask)))
+        return event_stream(_response_events(response, await self._begun(request, checked.ask)))
 
-    async def _local(self, name: str) -> str:
-        return await run_in_threadpool(local_model, self._state, name)
+    async def _read(self, request: Request) -> tuple[dict[str, Any], str, str]:
+        """Return the body, the model that it names, and the local one."""
+        body = await read_body(request)
+        name = body.get("model")
+        if not isinstance(name, str) or not name:
+            raise wrong("model", "expected the name of a model.", code="missing_required_parameter")
+        return body, name, await run_in_threadpool(local_model, self._state, name)
 
     async def _answer(self, request: Request, ask: ModelRequest) -> ModelAnswer:
-        return await _in_turn(request, models_of(self._state).answer(ask))
+        return await unless_disconnected(request, self._state.models.answer(ask))
 
     async def _begun(self, request: Request, ask: ModelRequest) -> AnswerStream:
-        return await _in_turn(request, start_stream(models_of(self._state), ask))
+        return await unless_disconnected(request, start_stream(self._state.models, ask))
 
 
-async def _in_turn(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Return what the work gives, as long as its client waits for it."""
+async def _chat_events(checked: chat.TextRequest, told: AnswerStream) -> AsyncIterator[str]:
     try:
-        return await unless_disconnected(request, work)
-    except Busy as error:
-        raise OpenAIError(
-            str(error), status=429, kind="rate_limit_error", code="rate_limit_exceeded"
-        ) from error
-
-
-async def _chat_events(asked: chat.ChatRequest, told: AnswerStream) -> AsyncIterator[str]:
-    try:
-        async for chunk in chat.as_chunks(asked, told):
+        async for chunk in chat.as_chunks(checked, told):
             yield event(chunk)
     except ModelError as error:
         yield event(dict(model_failed(error).body()))
@@ -88,7 +77,9 @@ async def _chat_events(asked: chat.ChatRequest, told: AnswerStream) -> AsyncIter
     yield "data: [DONE]\n\n"
 
 
-async def _response_events(response: responses.Response, told: AnswerStream) -> AsyncIterator[str]:
+async def _response_events(
+    response: responses.ResponseObject, told: AnswerStream
+) -> AsyncIterator[str]:
     number = 0
     try:
         async for each in response.events(told):

@@ -1,4 +1,4 @@
-"""fine_tuning.job, its events and its checkpoints, told from the list of jobs and the run folder.
+"""fine_tuning.job, its events and its checkpoints, made of the list of jobs and the run folder.
 
 Events come from the run folder exactly as they stand there, after those in which the endpoint says
 what it does differently from the request.
@@ -19,6 +19,7 @@ from bedrock_rft_sim.contract.statuses import OpenAIStatus
 from bedrock_rft_sim.jobs import Job, Status
 from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.server.bedrock.names import ACCOUNT
 from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
 
 STATUSES: Final[dict[Status, OpenAIStatus]] = {
@@ -33,7 +34,7 @@ STATUSES: Final[dict[Status, OpenAIStatus]] = {
 _AUTO: Final = "auto"
 
 
-def as_job(job: Job, *, account: str, seed: int) -> dict[str, Any]:
+def as_job(job: Job) -> dict[str, Any]:
     """Return the fine_tuning.job object."""
     request = job.request
     base = openai.model_id(request)
@@ -44,7 +45,7 @@ def as_job(job: Job, *, account: str, seed: int) -> dict[str, Any]:
         "finished_at": None if job.ended is None else int(job.ended),
         "model": base,
         "fine_tuned_model": tuned_model(base, job.id) if job.status == "completed" else None,
-        "organization_id": f"org-{account}",
+        "organization_id": f"org-{ACCOUNT}",
         "status": STATUSES[job.status],
         "hyperparameters": _hyperparameters(request),
         "training_file": request["training_file"],
@@ -52,7 +53,7 @@ def as_job(job: Job, *, account: str, seed: int) -> dict[str, Any]:
         "result_files": [],
         "trained_tokens": None,
         "error": _error(job),
-        "seed": seed,
+        "seed": job.openai.seed,
         "estimated_finish": None,
         "integrations": [],
         "metadata": None,
@@ -110,10 +111,6 @@ def _checkpoint_metrics(step: int, line: Mapping[str, Any]) -> dict[str, Any]:
     """
     known = {name: value for name, value in line.items() if not name.startswith("local_")}
     known.pop("total_steps", None)
-    losses = ("train_loss", "valid_loss", "full_valid_loss")
-    accuracies = (
-        "train_mean_token_accuracy",
-        "valid_mean_token_accuracy",
-        "full_valid_mean_token_accuracy",
-    )
-    return {**dict.fromkeys((*losses, *accuracies)), **known, "step": step}
+    sets, kinds = ("train", "valid", "full_valid"), ("loss", "mean_token_accuracy")
+    absent = dict.fromkeys(f"{name}_{kind}" for kind in kinds for name in sets)
+    return {**absent, **known, "step": step}

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
-from bedrock_rft_sim.jobs import Job, Jobs, UnknownJobError
+from bedrock_rft_sim.jobs import Jobs, UnknownJobError
 from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.server.mantle.errors import OpenAIError, unknown_model
+from bedrock_rft_sim.server.mantle.errors import unknown_model
 from bedrock_rft_sim.server.mantle.names import Tuned, tuned_model, tuned_of
 from bedrock_rft_sim.server.state import ServerState
 
@@ -20,7 +20,7 @@ OWNER: Final = "bedrock-rft-sim"
 
 def base_models(state: ServerState) -> tuple[str, ...]:
     """Return the base models of this API: the open-weight ones, and what the mapping adds."""
-    mapped = [name for name in state.mapping.models or {} if name not in NOVA_RFT_MODELS]
+    mapped = [name for name in state.mapping.models if name not in NOVA_RFT_MODELS]
     return tuple(dict.fromkeys([*OPEN_WEIGHT_RFT_MODELS, *mapped]))
 
 
@@ -39,8 +39,11 @@ def local_model(state: ServerState, name: str) -> str:
 
 
 def _tuned_folder(jobs: Jobs, name: str, tuned: Tuned) -> str:
-    job = _job(jobs, tuned)
-    if job is None or openai.model_id(job.request) != tuned.base:
+    try:
+        job = jobs.get(tuned.job)
+    except UnknownJobError:
+        raise unknown_model(name) from None
+    if job.kind != "openai" or openai.model_id(job.request) != tuned.base:
         raise unknown_model(name)
     folder = RunFolder(job.folder, None)
     if tuned.step is not None:
@@ -48,21 +51,8 @@ def _tuned_folder(jobs: Jobs, name: str, tuned: Tuned) -> str:
             raise unknown_model(name)
         return str(folder.checkpoint(tuned.step))
     if job.status != "completed":
-        raise OpenAIError(
-            f"The model '{name}' is not ready: its job has not succeeded.",
-            status=404,
-            param="model",
-            code="model_not_found",
-        )
+        raise unknown_model(name, "is not ready: its job has not succeeded.")
     return str(folder.model)
-
-
-def _job(jobs: Jobs, tuned: Tuned) -> Job | None:
-    try:
-        job = jobs.get(tuned.job)
-    except UnknownJobError:
-        return None
-    return job if job.kind == "openai" else None
 
 
 def all_models(state: ServerState) -> list[dict[str, Any]]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bedrock_rft_sim.server.inference import AnswerStream, ModelAnswer, ModelRequest, TextPiece
-from bedrock_rft_sim.server.mantle.chat import demand_known, read_message
+from bedrock_rft_sim.server.mantle import chat
+from bedrock_rft_sim.server.mantle.chat import TextRequest, known_values, read_message, sampling
 from bedrock_rft_sim.server.mantle.errors import missing, unsupported, wrong
-from bedrock_rft_sim.server.mantle.values import flag, mapping, number, text, whole
+from bedrock_rft_sim.server.mantle.values import flag, mapping, text, whole
 
 HONOURED: Final = frozenset(
     {
@@ -30,20 +30,7 @@ HONOURED: Final = frozenset(
         "reasoning",
     }
 )
-IGNORED: Final = frozenset(
-    {
-        "user",
-        "metadata",
-        "store",
-        "safety_identifier",
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "prompt_cache_retention",
-        "service_tier",
-        "parallel_tool_calls",
-        "stream_options",
-    }
-)
+IGNORED: Final = chat.IGNORED | {"stream_options"}
 NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
     "tools": ([],),
     "tool_choice": ("none", "auto"),
@@ -55,46 +42,28 @@ NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseRequest:
-    """A checked request."""
-
-    model: str
-    """As the client calls it."""
-    ask: ModelRequest
-    stream: bool
-    instructions: str | None
-    effort: str | None
-
-
-def read_response_request(
-    body: Mapping[str, Any], *, model: str, local_model: str
-) -> ResponseRequest:
+def read_response_request(body: Mapping[str, Any], *, model: str, local_model: str) -> TextRequest:
     """Check a request's body; None is the same as absent.
 
     Raises:
         OpenAIError: it asks for what is not simulated, or says something wrong.
     """
-    known = {name: value for name, value in body.items() if value is not None}
-    demand_known(known, HONOURED | IGNORED, NEUTRAL)
+    known = known_values(body, HONOURED | IGNORED, NEUTRAL)
     instructions = text(known, "instructions")
     first = [] if instructions is None else [{"role": "system", "content": instructions}]
-    effort = _effort(mapping(known, "reasoning"))
     ask = ModelRequest(
         model=local_model,
         messages=first + _input(known),
         max_tokens=whole(known, "max_output_tokens", low=1),
-        temperature=number(known, "temperature", low=0, high=2, absent=1.0),
-        top_p=number(known, "top_p", low=0, high=1, absent=1.0) or 1e-9,
-        template={} if effort is None else {"reasoning_effort": effort},
+        **sampling(known, effort=_effort(mapping(known, "reasoning"))),
     )
-    return ResponseRequest(model, ask, flag(known, "stream"), instructions, effort)
+    return TextRequest(model, ask, flag(known, "stream"), instructions=instructions)
 
 
 def _effort(reasoning: Mapping[str, Any]) -> str | None:
     for name, value in reasoning.items():
         if name not in ("effort", "summary") or (name == "summary" and value is not None):
-            raise unsupported(f"reasoning.{name}", "The local endpoint does not simulate it.")
+            raise unsupported(f"reasoning.{name}")
     return text(reasoning, "effort")
 
 
@@ -119,10 +88,10 @@ def _input(body: Mapping[str, Any]) -> list[dict[str, str]]:
 # The answer
 
 
-class Response:
+class ResponseObject:
     """One response on its way from `in_progress` to its end."""
 
-    def __init__(self, request: ResponseRequest) -> None:
+    def __init__(self, request: TextRequest) -> None:
         self._request = request
         self._id = f"resp_{uuid.uuid4().hex}"
         self._message_id = f"msg_{uuid.uuid4().hex}"
@@ -197,7 +166,7 @@ class Response:
             "output": output,
             "parallel_tool_calls": False,
             "previous_response_id": None,
-            "reasoning": {"effort": self._request.effort, "summary": None},
+            "reasoning": {"effort": ask.template.get("reasoning_effort"), "summary": None},
             "store": False,
             "temperature": ask.temperature,
             "text": {"format": {"type": "text"}},

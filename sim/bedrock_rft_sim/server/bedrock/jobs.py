@@ -1,7 +1,7 @@
 """Create, read, list and stop customization jobs.
 
 A request that Bedrock would refuse is refused, with what it breaks and who says so.
-Bedrock's API has no job events, so what the rehearsal does differently is told in a header of
+Bedrock's API has no job events, so what the rehearsal does differently stands in a header of
 Create's and Get's answers: `ResponseMetadata.HTTPHeaders` in boto3.
 Assumed: a job's and a model's name in use is a conflict; data out of its limits is refused at once,
 where Bedrock would fail the job in its first phase.
@@ -13,23 +13,21 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import astuple
+from typing import Any, Final
 
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS
 from bedrock_rft_sim.contract.statuses import PHASES
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.jobs import BedrockDetails, Job, Phase
+from bedrock_rft_sim.jobs import BedrockDetails, Job
 from bedrock_rft_sim.recipe import parse_recipe
 from bedrock_rft_sim.recipe.dialects import bedrock
-from bedrock_rft_sim.server.bedrock.filters import is_ascending, within
 from bedrock_rft_sim.server.bedrock.inputs import prepare
 from bedrock_rft_sim.server.bedrock.names import base_model_arn, find_job, job_arn, model_arn
-from bedrock_rft_sim.server.errors import conflict, invalid, not_found
-from bedrock_rft_sim.server.pages import page
-from bedrock_rft_sim.server.rest import Call, Told
-
-if TYPE_CHECKING:
-    from bedrock_rft_sim.server.state import ServerState
+from bedrock_rft_sim.server.errors import conflict, detected, invalid, not_found
+from bedrock_rft_sim.server.pages import bedrock_page, is_within
+from bedrock_rft_sim.server.rest import Call, Output
+from bedrock_rft_sim.server.state import ServerState
 
 STATUS: Final = {
     "queued": "InProgress",
@@ -48,11 +46,9 @@ _ECHOED: Final = (
     "trainingDataConfig",
     "validationDataConfig",
     "outputDataConfig",
-    "customizationType",
     "vpcConfig",
     "customizationConfig",
 )
-_PAGE: Final = 100
 REHEARSAL: Final = "x-rft-rehearsal"
 """The header; its value is ASCII, each remark ends with a full stop."""
 
@@ -65,14 +61,14 @@ class CustomizationJobs:
         self._jobs = state.jobs
         self._creating = threading.Lock()
 
-    def create(self, call: Call) -> Told:
+    def create(self, call: Call) -> Output:
         """CreateModelCustomizationJob."""
         request = call.params
         token = request.get("clientRequestToken")
         with self._creating:
             known = self._jobs.with_token("bedrock", token) if token else None
             if known is not None:
-                return Told({"jobArn": job_arn(known)}, _remarks(known))
+                return Output({"jobArn": job_arn(known)}, _remarks(known))
             _check(request, call.region)
             self._refuse_names_in_use(request)
             local, function = prepare(self._state, request)
@@ -88,58 +84,47 @@ class CustomizationJobs:
             )
             name = request["jobName"]
             job = self._jobs.create(details, recipe, name=name, request=request, token=token)
-        return Told({"jobArn": job_arn(job)}, _remarks(job))
+        return Output({"jobArn": job_arn(job)}, _remarks(job))
 
-    def get(self, call: Call) -> Told:
+    def get(self, call: Call) -> Output:
         """GetModelCustomizationJob."""
         job = self._found(call)
-        is_done = job.status == "completed"
         output = {
-            "jobArn": job_arn(job),
-            "jobName": job.name,
+            **_summary(job),
             "outputModelName": job.request["customModelName"],
-            "outputModelArn": model_arn(job) if is_done else None,
-            "status": STATUS[job.status],
-            "statusDetails": _details(job),
+            "outputModelArn": _made(job),
             "failureMessage": job.failure,
-            "creationTime": job.created,
-            "lastModifiedTime": job.modified,
-            "endTime": job.ended,
-            "baseModelArn": base_model_arn(job),
             "outputModelKmsKeyArn": job.request.get("customModelKmsKeyId"),
             **{name: job.request.get(name) for name in _ECHOED},
         }
-        return Told(output, _remarks(job))
+        return Output(output, _remarks(job))
 
     def list(self, call: Call) -> dict[str, Any]:
         """ListModelCustomizationJobs."""
         params = call.params
-
-        def is_wanted(job: Job) -> bool:
-            status = STATUS[job.status]
-            is_named = params.get("nameContains", "") in job.name
-            is_so = params.get("statusEquals", status) == status
-            return is_named and is_so and within(job.created, params)
-
-        shown, following = page(
-            self._jobs.list("bedrock"),
-            key=lambda job: (job.created, job.id),
-            is_ascending=is_ascending(params),
-            keep=is_wanted,
-            size=params.get("maxResults", _PAGE),
-            token=params.get("nextToken"),
-        )
-        return {
-            "modelCustomizationJobSummaries": [_summary(job) for job in shown],
-            "nextToken": following,
-        }
+        wanted = [
+            job
+            for job in self._jobs.list("bedrock")
+            if params.get("nameContains", "") in job.name
+            and params.get("statusEquals", STATUS[job.status]) == STATUS[job.status]
+            and is_within(job.created, params)
+        ]
+        shown, following = bedrock_page(wanted, params, key=lambda job: (job.created, job.id))
+        summaries = [
+            {
+                **_summary(job),
+                "customModelArn": _made(job),
+                "customModelName": _made(job) and job.request["customModelName"],
+            }
+            for job in shown
+        ]
+        return {"modelCustomizationJobSummaries": summaries, "nextToken": following}
 
     def stop(self, call: Call) -> dict[str, Any]:
         """StopModelCustomizationJob."""
         job = self._found(call)
         if job.has_ended:
-            words = f"the job {job.name} is {STATUS[job.status]} and can't be stopped"
-            raise conflict(words)
+            raise conflict(f"the job {job.name} is {STATUS[job.status]} and can't be stopped")
         self._jobs.stop(job.id)
         return {}
 
@@ -172,11 +157,9 @@ def _check(request: dict[str, Any], region: str) -> None:
     kind = request.get("customizationType")
     if kind is not None and kind != _TYPE:
         raise invalid(f"customizationType {kind} is not simulated; {_TYPE} is")
-    findings = bedrock.check(request)
-    if findings:
-        errors = "error" if len(findings) == 1 else "errors"
-        words = "; ".join(str(finding) for finding in findings)
-        raise invalid(f"{len(findings)} validation {errors} detected: {words}")
+    refusals = [str(refusal) for refusal in bedrock.check(request)]
+    if refusals:
+        raise invalid(detected(refusals))
     base = bedrock.model_id(request)
     if region not in NOVA_RFT_MODELS[base]:
         offered = ", ".join(NOVA_RFT_MODELS[base])
@@ -190,31 +173,23 @@ def _remarks(job: Job) -> dict[str, str]:
     return {REHEARSAL: words.encode("unicode_escape").decode("ascii")} if words else {}
 
 
-def _details(job: Job) -> dict[str, Any]:
-    phases = (job.phases.validation, job.phases.data_processing, job.phases.training)
-    return {name: _phase(phase) for name, phase in zip(PHASES, phases, strict=True)}
-
-
-def _phase(phase: Phase) -> dict[str, Any]:
-    return {
-        "status": phase.status,
-        "creationTime": phase.created,
-        "lastModifiedTime": phase.modified,
-    }
+def _made(job: Job) -> str | None:
+    return model_arn(job) if job.status == "completed" else None
 
 
 def _summary(job: Job) -> dict[str, Any]:
-    is_done = job.status == "completed"
+    """Return what Get and List both say."""
+    names = ("status", "creationTime", "lastModifiedTime")
+    phases = (job.phases.validation, job.phases.data_processing, job.phases.training)
+    details = [dict(zip(names, astuple(phase), strict=True)) for phase in phases]
     return {
         "jobArn": job_arn(job),
         "baseModelArn": base_model_arn(job),
         "jobName": job.name,
         "status": STATUS[job.status],
-        "statusDetails": _details(job),
+        "statusDetails": dict(zip(PHASES, details, strict=True)),
         "creationTime": job.created,
         "lastModifiedTime": job.modified,
         "endTime": job.ended,
-        "customModelArn": model_arn(job) if is_done else None,
-        "customModelName": job.request["customModelName"] if is_done else None,
-        "customizationType": job.request["customizationType"],
+        "customizationType": job.request.get("customizationType"),
     }

@@ -1,6 +1,6 @@
 """Create, read, list and delete deployments of custom models.
 
-A deployment is active at once: the model is loaded when it is first asked.
+A deployment is active at once: the model is loaded by its first question.
 Assumed: a name in use is a ValidationException, since Create lists no ConflictException.
 Sources: botocore service model bedrock/2023-04-20.
 """
@@ -11,25 +11,20 @@ import secrets
 import string
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from bedrock_rft_sim.server.bedrock.filters import is_ascending, within
 from bedrock_rft_sim.server.bedrock.names import (
     ACCOUNT,
     DEPLOYMENT,
     ID_LENGTH,
-    find_deployment,
     find_model,
     model_arn,
 )
 from bedrock_rft_sim.server.errors import invalid, not_found
-from bedrock_rft_sim.server.pages import page
+from bedrock_rft_sim.server.pages import bedrock_page, is_within
 from bedrock_rft_sim.server.rest import Call
+from bedrock_rft_sim.server.state import ServerState
 
-if TYPE_CHECKING:
-    from bedrock_rft_sim.server.state import ServerState
-
-_PAGE: Final = 100
 _LETTERS: Final = string.ascii_lowercase + string.digits
 
 
@@ -57,47 +52,43 @@ class DeploymentOperations:
                 raise not_found(f"Could not find custom model {params['modelArn']!r}")
             own = "".join(secrets.choice(_LETTERS) for _ in range(ID_LENGTH))
             arn = f"arn:aws:bedrock:{call.region}:{ACCOUNT}{DEPLOYMENT}{own}"
-            deployment = {"id": own, "arn": arn, "token": token, "createdAt": time.time()}
-            deployment |= {"modelArn": model_arn(job), "tags": params.get("tags", [])}
-            deployment["modelDeploymentName"] = params["modelDeploymentName"]
-            deployment["description"] = params.get("description")
+            deployment = {
+                "id": own,
+                "arn": arn,
+                "token": token,
+                "createdAt": time.time(),
+                "modelArn": model_arn(job),
+                "tags": params.get("tags", []),
+                "modelDeploymentName": params["modelDeploymentName"],
+                "description": params.get("description"),
+            }
             self._store.put(deployment)
         return {"customModelDeploymentArn": arn}
 
     def get(self, call: Call) -> dict[str, Any]:
         """GetCustomModelDeployment."""
         found = self._found(call)
-        return {
-            "customModelDeploymentArn": found["arn"],
-            "modelDeploymentName": found["modelDeploymentName"],
-            "modelArn": found["modelArn"],
-            "createdAt": found["createdAt"],
-            "status": "Active",
-            "description": found["description"],
-            "lastUpdatedAt": found["createdAt"],
-        }
+        own = {name: found[name] for name in ("modelDeploymentName", "description")}
+        return {**_summary(found), **own}
 
     def list(self, call: Call) -> dict[str, Any]:
         """ListCustomModelDeployments."""
         params = call.params
-
-        def is_wanted(one: dict[str, Any]) -> bool:
-            return (
-                within(one["createdAt"], params, after="createdAfter", before="createdBefore")
-                and params.get("nameContains", "") in one["modelDeploymentName"]
-                and params.get("statusEquals", "Active") == "Active"
-                and params.get("modelArnEquals", one["modelArn"]) == one["modelArn"]
-            )
-
-        shown, following = page(
-            self._store.all(),
-            key=lambda one: (one["createdAt"], one["id"]),
-            is_ascending=is_ascending(params),
-            keep=is_wanted,
-            size=params.get("maxResults", _PAGE),
-            token=params.get("nextToken"),
+        wanted = [
+            one
+            for one in self._store.all()
+            if is_within(one["createdAt"], params, named="created")
+            and params.get("nameContains", "") in one["modelDeploymentName"]
+            and params.get("statusEquals", "Active") == "Active"
+            and params.get("modelArnEquals", one["modelArn"]) == one["modelArn"]
+        ]
+        shown, following = bedrock_page(
+            wanted, params, key=lambda one: (one["createdAt"], one["id"])
         )
-        summaries = [_summary(one) for one in shown]
+        summaries = [
+            {**_summary(one), "customModelDeploymentName": one["modelDeploymentName"]}
+            for one in shown
+        ]
         return {"modelDeploymentSummaries": summaries, "nextToken": following}
 
     def delete(self, call: Call) -> dict[str, Any]:
@@ -107,16 +98,16 @@ class DeploymentOperations:
 
     def _found(self, call: Call) -> dict[str, Any]:
         identifier = call.params["customModelDeploymentIdentifier"]
-        found = find_deployment(self._store, identifier)
+        found = self._store.find(identifier)
         if found is None:
             raise not_found(f"Could not find custom model deployment {identifier!r}")
         return found
 
 
 def _summary(one: dict[str, Any]) -> dict[str, Any]:
+    """Return what Get and List both say."""
     return {
         "customModelDeploymentArn": one["arn"],
-        "customModelDeploymentName": one["modelDeploymentName"],
         "modelArn": one["modelArn"],
         "createdAt": one["createdAt"],
         "status": "Active",

@@ -11,98 +11,67 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
 
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.server.errors import (
-    NOT_SIMULATED,
-    AwsError,
-    aws_error,
-    invalid,
-    log_failure,
-    not_found,
-)
+from bedrock_rft_sim.server import errors
+from bedrock_rft_sim.server.bedrock.names import FOUNDATION_MODEL
+from bedrock_rft_sim.server.errors import NOT_SIMULATED, AwsError, aws_error, invalid
 from bedrock_rft_sim.server.inference import (
     Busy,
     ModelError,
     ModelRequest,
     Refused,
-    models_of,
     start_stream,
     unless_disconnected,
 )
-from bedrock_rft_sim.server.json_body import parse_json
+from bedrock_rft_sim.server.json_body import parse_object
 from bedrock_rft_sim.server.mantle import chat
 from bedrock_rft_sim.server.mantle.errors import OpenAIError
-from bedrock_rft_sim.server.mapping import BASE_MODELS
 from bedrock_rft_sim.server.runtime import eventstream
+from bedrock_rft_sim.server.runtime.callable_model import callable_model
 from bedrock_rft_sim.server.runtime.converse import (
     as_events,
     as_reply,
     milliseconds_since,
     read_converse,
 )
-from bedrock_rft_sim.server.runtime.deployed import callable_model
 from bedrock_rft_sim.server.runtime.nova import as_nova, as_nova_chunks, read_nova
-from bedrock_rft_sim.server.state import ServerState, UnknownModelError
+from bedrock_rft_sim.server.state import ServerState
 
-OPERATIONS: Final = {
-    "Converse": "converse",
-    "ConverseStream": "converse-stream",
-    "InvokeModel": "invoke",
-    "InvokeModelWithResponseStream": "invoke-with-response-stream",
-}
-"""By AWS's names: the last part of their paths."""
 MODEL_ERROR_STATUS: Final = 424
 _GUARDRAIL: Final = "x-amzn-bedrock-guardrailidentifier"
 Chunks = AsyncIterator[Mapping[str, Any]]
 
 
-def routes(state: ServerState) -> list[BaseRoute]:
-    """Return the routes; their paths begin with /model/."""
-    runtime = _Runtime(state)
-    endpoints = (
-        runtime.converse,
-        runtime.converse_stream,
-        runtime.invoke,
-        runtime.invoke_stream,
-    )
-    return [
-        Route(f"/model/{{model:path}}/{path}", _refusing(endpoint), methods=["POST"])
-        for path, endpoint in zip(OPERATIONS.values(), endpoints, strict=True)
-    ]
-
-
-def _refusing(
-    endpoint: Callable[[Request], Awaitable[Response]],
-) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint with every refusal in AWS's form."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except AwsError as error:
+def refused(request: Request, error: Exception) -> Response:
+    """Answer what went wrong, in AWS's form."""
+    match error:
+        case AwsError():
             return error.response()
-        except (OpenAIError, Refused) as error:
+        case OpenAIError() | Refused():
             return aws_error("ValidationException", str(error))
-        except Busy as error:
+        case Busy():
             return aws_error("ThrottlingException", str(error))
-        except ModelError as error:
+        case ModelError():
             return aws_error("ModelErrorException", str(error), status=MODEL_ERROR_STATUS)
-        except RehearsalError as error:
-            log_failure(error)
+        case RehearsalError():
+            errors.log_failure(error)
             return aws_error("InternalServerException", str(error))
+        case HTTPException():
+            return errors.not_simulated(
+                f"{request.method} {request.scope['path'][:200]}"
+            ).response()
+    return errors.internal_error(request, error)
 
-    return answer
 
-
-class _Runtime:
+class RuntimeEndpoints:
     """The four operations."""
 
     def __init__(self, state: ServerState) -> None:
@@ -112,14 +81,14 @@ class _Runtime:
         """Converse."""
         began = time.perf_counter()
         ask = await self._converse_ask(request)
-        answer = await unless_disconnected(request, models_of(self._state).answer(ask))
+        answer = await unless_disconnected(request, self._state.models.answer(ask))
         return JSONResponse(as_reply(answer, latency_ms=milliseconds_since(began)))
 
     async def converse_stream(self, request: Request) -> Response:
         """ConverseStream."""
         began = time.perf_counter()
         ask = await self._converse_ask(request)
-        told = await unless_disconnected(request, start_stream(models_of(self._state), ask))
+        told = await unless_disconnected(request, start_stream(self._state.models, ask))
 
         async def frames() -> AsyncIterator[bytes]:
             async for name, value in as_events(told, began=began):
@@ -136,7 +105,7 @@ class _Runtime:
         """InvokeModel."""
         began = time.perf_counter()
         ask, asked = await self._invoke_ask(request, streams=False)
-        answer = await unless_disconnected(request, models_of(self._state).answer(ask))
+        answer = await unless_disconnected(request, self._state.models.answer(ask))
         body = as_nova(answer) if asked is None else chat.as_completion(asked, answer)
         headers = {
             "x-amzn-bedrock-invocation-latency": str(milliseconds_since(began)),
@@ -149,7 +118,7 @@ class _Runtime:
         """InvokeModelWithResponseStream."""
         began = time.perf_counter()
         ask, asked = await self._invoke_ask(request, streams=True)
-        told = await unless_disconnected(request, start_stream(models_of(self._state), ask))
+        told = await unless_disconnected(request, start_stream(self._state.models, ask))
         chunks: Chunks = as_nova_chunks(told, began=began)
         if asked is not None:
             chunks = chat.as_chunks(asked, told)
@@ -163,7 +132,7 @@ class _Runtime:
 
     async def _invoke_ask(
         self, request: Request, *, streams: bool
-    ) -> tuple[ModelRequest, chat.ChatRequest | None]:
+    ) -> tuple[ModelRequest, chat.TextRequest | None]:
         """Return what to ask, and the chat request where the model speaks chat completions."""
         if _GUARDRAIL in request.headers:
             raise invalid(f"guardrails are {NOT_SIMULATED} by the local endpoint")
@@ -180,31 +149,20 @@ class _Runtime:
 
     def _is_nova(self, name: str) -> bool:
         """Whether the model speaks the messages format: Nova, and what was trained from it."""
-        base = name.rpartition(":foundation-model/")[2]
-        is_base = base in BASE_MODELS or base in (self._state.mapping.models or {})
-        return not is_base or base.startswith("amazon.")
+        base = name.rpartition(FOUNDATION_MODEL)[2]
+        return not self._state.mapping.has(base) or base.startswith("amazon.")
 
     async def _model(self, request: Request) -> tuple[str, str]:
         """Return the model as the client calls it, and the local one."""
         name = request.path_params["model"]
-        try:
-            return name, await run_in_threadpool(callable_model, self._state, name)
-        except UnknownModelError:
-            if name.startswith("arn:"):
-                raise not_found(
-                    f"Could not resolve the foundation model from {name[:300]}"
-                ) from None
-            raise invalid("The provided model identifier is invalid.") from None
+        return name, await run_in_threadpool(callable_model, self._state, name)
 
 
 async def _body(request: Request) -> dict[str, Any]:
     try:
-        body = await run_in_threadpool(parse_json, await request.body() or b"{}")
+        return await run_in_threadpool(parse_object, await request.body() or b"{}")
     except ValueError as error:
         raise invalid(f"Malformed input request: {error}") from error
-    if not isinstance(body, dict):
-        raise invalid("Malformed input request: expected a JSON object")
-    return body
 
 
 def _stream(frames: AsyncIterator[bytes]) -> Response:

@@ -1,4 +1,4 @@
-"""Which door a request goes to, and how large a body it may bring there.
+"""Which service a request is for, and how large a body it may bring there.
 
 A signed request says itself which AWS service it means, in a header or, presigned, in its query;
 the path decides for the rest, such as boto3's with a Bedrock API key (AWS_BEARER_TOKEN_BEDROCK).
@@ -17,8 +17,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from bedrock_rft_sim.server.request_line import query_of, raw_path
-from bedrock_rft_sim.server.rest import operation_at
+from bedrock_rft_sim.server.request_line import operation_at, query_of, raw_path
 
 CODE_MAX: Final = 80 * 1024 * 1024
 """A zip of 50 MB for Lambda, in base64 and JSON."""
@@ -44,8 +43,8 @@ _BUCKET_HOST = re.compile(r"(?:(.+?)\.)??(?:s3\.)?localhost(?::\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
-    """What a request means."""
+class Destination:
+    """Where a request goes."""
 
     region: str | None
     """None where the request doesn't say."""
@@ -54,8 +53,8 @@ class Meant:
     server's own page."""
 
 
-def meant(scope: Scope) -> Meant:
-    """Return the door; never raises, whatever the request holds."""
+def destination_of(scope: Scope) -> Destination:
+    """Return the service; never raises, whatever the request holds."""
     authorization = Headers(scope=scope).get("authorization", "")
     query = query_of(scope)
     signed = _SCOPE.search(authorization)
@@ -63,27 +62,28 @@ def meant(scope: Scope) -> Meant:
         asked = parse_qs(query)
         signed = _SCOPE.search("Credential=" + asked.get("X-Amz-Credential", [""])[0])
         if signed is None and (authorization.startswith(_OLD_SCHEME) or _is_old(asked)):
-            return Meant(None, "s3")
+            return Destination(None, "s3")
     region = signed[1] if signed else None
     if signed and signed[2] != "bedrock":
-        return Meant(region, signed[2])
-    service = _by_path(scope["method"], raw_path(scope), query)
+        return Destination(region, signed[2])
+    service = _by_path(scope)
     is_other = service in ("", "bedrock-mantle")
-    return Meant(region, "bedrock" if signed and is_other else service)
+    return Destination(region, "bedrock" if signed and is_other else service)
 
 
 def _is_old(asked: Mapping[str, list[str]]) -> bool:
     return "AWSAccessKeyId" in asked and "Signature" in asked
 
 
-def _by_path(method: str, path: str, query: str) -> str:
+def _by_path(scope: Scope) -> str:
+    path = raw_path(scope)
     for start, service in _BY_PATH:
         if path.startswith(start):
             return service
     if path == "/":
         return ""
     for service in ("bedrock", "bedrock-runtime"):
-        if operation_at(service, method, path, query)[0]:
+        if operation_at(service, scope)[0]:
             return service
     return "bedrock-mantle"
 
@@ -97,11 +97,11 @@ def s3_path(scope: Scope) -> str:
 
 def body_max(scope: Scope) -> int:
     """Return how many bytes may come."""
-    service, path = meant(scope).service, raw_path(scope)
+    service, path = destination_of(scope).service, raw_path(scope)
     is_file = service == "bedrock-mantle" and scope["method"] == "POST" and path in _UPLOADS
     if service == "s3" or is_file:
         return UPLOAD_MAX
     if service == "lambda":
-        operation, _ = operation_at(service, scope["method"], path, query_of(scope))
+        operation, _ = operation_at(service, scope)
         return CODE_MAX if operation in _BRINGS_CODE else JSON_MAX
     return JSON_MAX
