@@ -132,10 +132,16 @@ def test_two_dialects_in_one_recipe_are_an_error(refuse, nova):
     assert error.found == "jobName and model"
 
 
-def test_neither_dialect_is_an_error_with_the_nearest_key(refuse):
+def test_no_request_is_an_error_with_the_nearest_key(refuse):
     error = refuse("jobname: x\nlocal: {model: tiny, trainingData: problems, reward: gsm8k}\n")
-    assert (error.where, error.what) == ("recipe.yaml:1", "neither dialect")
+    assert (error.where, error.what) == ("recipe.yaml:1", "no request found")
     assert error.hint == "did you mean jobName?"
+
+
+def test_a_recipe_of_local_alone_says_what_to_add(refuse):
+    error = refuse("local: {model: tiny, trainingData: problems, reward: gsm8k}\n")
+    assert (error.what, error.found) == ("no request found", "nothing")
+    assert error.hint == "add the arguments of create_model_customization_job"
 
 
 @pytest.mark.parametrize(

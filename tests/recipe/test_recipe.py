@@ -14,6 +14,13 @@ def test_what_bedrock_would_refuse_can_be_rehearsed_but_has_no_payload(write, no
     assert [refusal.path for refusal in recipe.refusals] == [f"{HYPER}.batchSize"]
     assert recipe.payload() is None
     assert recipe.resolved()["refusals"] == [str(recipe.refusals[0])]
+    assert recipe.refusals[0].remedy == "smaller values go under local.overrides"
+
+
+def test_a_smaller_value_is_the_remedy_only_of_one_that_is_too_small(write, nova):
+    text = nova.replace("s3://my-bucket/train.jsonl", "s3://My_Bucket/train.jsonl")
+    (refusal,) = load_recipe(write(text)).refusals
+    assert (refusal.path, refusal.remedy) == ("trainingDataConfig.s3Uri", None)
 
 
 def test_the_payload_is_the_request_word_for_word_and_a_copy(write, nova):

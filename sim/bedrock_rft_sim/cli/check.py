@@ -202,7 +202,8 @@ def _verdict(found: RecipeCheck) -> str:
         return "verdict  ready to rehearse, and Bedrock would accept the request"
     reasons = []
     if found.recipe.refusals:
-        reasons.append("Bedrock would refuse the request (smaller values go under local.overrides)")
+        remedies = [f" ({refusal.remedy})" for refusal in found.recipe.refusals if refusal.remedy]
+        reasons.append("Bedrock would refuse the request" + "".join(remedies[:1]))
     if not found.reward_ok and found.audit is None:
         reasons.append("the reward does not give reference answers the top score")
     elif not found.reward_ok:

@@ -121,11 +121,12 @@ def _tell_dialect(request: dict[str, Any], places: _Places) -> DialectName:
     known = sorted(key for dialect in DIALECTS.values() for key in dialect.KEYS)
     first = next(iter(request), None)
     raise RecipeError(
-        "neither dialect",
+        "no request found",
         where=places.where((first,) if first else ()),
         expected="jobName, customizationConfig, ... or model, method, ...",
-        found=", ".join(request) or "no request",
-        hint=did_you_mean(first, known) if first else None,
+        found=", ".join(request) or "nothing",
+        hint=did_you_mean(first or "", known)
+        or "add the arguments of create_model_customization_job",
     )
 
 

@@ -203,15 +203,15 @@ class Plan:
     def _refuse_illegal(self, recipe: Recipe, axis: Axis | None) -> None:
         if not recipe.refusals or self.sweep.allow_refused:
             return
-        finding = recipe.refusals[0]
+        refusal = recipe.refusals[0]
         raise RecipeError(
-            f"Bedrock would refuse {finding.path}",
+            f"Bedrock would refuse {refusal.path}",
             where=self.sweep.where(axis) if axis else str(recipe.path or recipe.name),
-            expected=f"{finding.rule} ({finding.source})",
-            found=shown(finding.value),
+            expected=f"{refusal.rule} ({refusal.source})",
+            found=shown(refusal.value),
             hint="take a value that Bedrock allows, or say allowRefused: true to rehearse it anyway"
             if axis
-            else "put what this machine changes under local.overrides",
+            else refusal.remedy or refusal.hint,
         )
 
     def _demand_fresh_seeds(self) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
-from bedrock_rft_sim.contract.knobs import DialectName, Provenance
+from bedrock_rft_sim.contract.knobs import HYPERPARAMETERS_PATH, DialectName, Provenance
 from bedrock_rft_sim.recipe.wording import Keys, Plain
 
 RecordShape = Literal["nova", "open-weight"]
 Request = Mapping[str, Any]
+SMALLER: Final = "smaller values go under local.overrides"
 Translated = dict[str, tuple[Any, Provenance]]
 
 
@@ -36,6 +37,13 @@ class Refusal:
 
     def __str__(self) -> str:
         return f"{self.path}, value: {self.value!r}, expected: {self.rule} ({self.source})"
+
+    @property
+    def remedy(self) -> str | None:
+        """The next step where the value is too small for Bedrock only; None elsewhere."""
+        is_hyperparameter = self.path.startswith(tuple(HYPERPARAMETERS_PATH.values()))
+        is_too_small = self.rehearsable and self.problem == "too small"
+        return SMALLER if is_hyperparameter and is_too_small else None
 
     @property
     def keys(self) -> Keys:
