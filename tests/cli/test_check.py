@@ -144,7 +144,7 @@ def test_what_was_seen_is_told_although_the_starting_point_is_kept(
     assert main(["check", "quickstart", "--no-audit", "--measured", str(path), *options]) == 0
     printed = capsys.readouterr().out
     assert "starting points kept, 0 not" in printed
-    assert "Seen: in probe p.json 3 % of groups of 8 are mixed" in printed
+    assert "Seen: probe p.json of tiny: 3.0 % of groups of 8 are mixed" in printed
     assert "batchSize 16: 128 works well" not in printed  # kept, and nothing seen of it
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bedrock_rft_sim.cli import main
-from bedrock_rft_sim.diagnosis.observed import read_observed
+from bedrock_rft_sim.estimate import read_measured
 from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.runs import RunFolder
 
@@ -44,7 +44,7 @@ def test_a_probe_narrows_the_estimate(capsys: pytest.CaptureFixture[str], tmp_pa
     job = json.loads(capsys.readouterr().out)["job"]
     assert job["response_tokens"]["basis"] == job["gb_seconds"]["basis"] == "measured"
     assert 0 < job["response_tokens"]["low"] < job["response_tokens"]["value"]
-    assert read_observed(out).mixed_groups.keys() == set(range(2, 17))
+    assert read_measured(out).mixed_groups.keys() == set(range(2, 17))
 
 
 def test_a_job_priced_by_the_user_is_summed_up_whole(
@@ -100,7 +100,7 @@ def test_a_probe_s_sampling_is_told_as_the_least_that_a_run_takes(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     probe: dict[str, object] = {"model": "tiny", "is_local": True, "max_tokens": 96}
-    probe |= {"lengths": None, "grader_seconds": None}
+    probe |= {"lengths": None, "grader_seconds": None, "mixed_groups": {}}
     probe |= {"sampling": {"seconds": 20.0, "answers": 80}}
     path = tmp_path / "p.json"
     path.write_text(json.dumps(probe))

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.diagnosis import Finding
-from bedrock_rft_sim.diagnosis.observed import Observed, read_observed
 from bedrock_rft_sim.diagnosis.recipe import diagnose_recipe, point_as_json
-from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.estimate import Measured
 from bedrock_rft_sim.recipe import Recipe, load_recipe
-from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.runs.rollouts import Rollout
 
 KNOBS = "customizationConfig.rftConfig.hyperParameters"
 
@@ -111,76 +106,38 @@ def test_training_all_weights_is_told_apart_from_bedrock_s_lora(quickstart) -> N
 
 def test_a_probe_says_what_it_saw_of_groups_and_lengths(quickstart) -> None:
     recipe = quickstart(trainingSamplePerPrompt=4, inferenceMaxTokens=96)
-    seen = Observed(
-        source="probe p.json",
-        answer_tokens_p99=50,
-        cut_share=0.02,
+    seen = Measured(
+        source="probe p.json of m",
+        model="m",
         limit=96,
+        response_tokens=None,
+        cut_share=0.02,
+        answer_tokens_p99=50,
         mixed_groups={4: 0.4, 8: 0.6},
     )
     found = diagnose_recipe(recipe, data_of(recipe), seen)
     groups = about(found, "trainingSamplePerPrompt").seen
-    assert groups == "in probe p.json 40 % of groups of 4 are mixed, of 8 it would be 60 %"
+    assert groups == "probe p.json of m: 40 % of groups of 4 are mixed, of 8 it would be 60 %"
     lengths = about(found, "inferenceMaxTokens")
     assert lengths.severity == "warning"
     assert "3 x 50 = 150" in lengths.remedy
     assert lengths.seen is not None
-    assert "2 % of the answers were cut at 96" in lengths.seen
+    assert "2.0 % of the answers were cut at 96" in lengths.seen
 
 
 @pytest.mark.parametrize(
     ("validation", "epochs", "rate"),
     [
         ((0.2, 0.4, 0.6), "still climbed", "went from 0.200 to 0.600"),
-        ((0.2, 0.6, 0.5), "was best after step 10", "went from 0.200 to 0.500"),
+        ((0.2, 0.6, 0.5), "was best with 0.600 after step 10", "went from 0.200 to 0.500"),
         ((0.5, 0.6, 0.1), "unlikely to help", "a lower rate may prevent"),
     ],
 )
 def test_a_run_says_how_validation_went(quickstart, validation, epochs, rate) -> None:
     recipe = quickstart()
     points = tuple((10 * place, reward) for place, reward in enumerate(validation))
-    found = diagnose_recipe(recipe, data_of(recipe), Observed("run r", validation=points))
+    found = diagnose_recipe(
+        recipe, data_of(recipe), Measured("run r, 3 steps", "m", 96, None, None, validation=points)
+    )
     assert epochs in str(about(found, "epochCount").seen)
     assert rate in str(about(found, "learningRate").seen)
-
-
-def test_evidence_is_read_from_a_run(tmp_path: Path) -> None:
-    settings = {"inference_max_tokens": {"value": 64}, "samples_per_prompt": {"value": 2}}
-    with RunFolder.create(tmp_path, "r") as folder:
-        folder.write_recipe("", resolved={"settings": settings}, request={})
-        folder.append_metrics({"step": 0, "validation_rewards_mean": 0.25})
-        folder.write_rollouts(
-            1,
-            [Rollout(1, "p", g, "x", [1] * length, "stop", 1.0, [], 0.0)
-             for g, length in enumerate((10, 30))],
-        )  # fmt: skip
-        folder.append_metrics(
-            {"step": 1, "local_groups_mixed": 0.5, "local_truncated_share": 0.0}
-            | {"validation_rewards_mean": 0.75}
-        )
-    found = read_observed(tmp_path / "r")
-    assert found == Observed(
-        source="run r",
-        answer_tokens_p99=30,
-        cut_share=0.0,
-        limit=64,
-        mixed_groups={2: 0.5},
-        validation=((0, 0.25), (1, 0.75)),
-    )
-
-
-def test_evidence_is_read_from_a_probe_s_result(tmp_path: Path) -> None:
-    share = {"value": 0.5, "low": 0.4, "high": 0.6, "method": "m"}
-    record = {
-        "lengths": {"percentiles": {"99": {**share, "value": 70}}, "cut": share},
-        "max_tokens": 96,
-        "mixed_groups": {"2": share, "16": None},
-    }
-    path = tmp_path / "p.json"
-    path.write_text(json.dumps(record))
-    found = read_observed(path)
-    assert (found.answer_tokens_p99, found.cut_share, found.limit) == (70, 0.5, 96)
-    assert found.mixed_groups == {2: 0.5}
-    path.write_text("{}")
-    with pytest.raises(DataError, match="no evidence here"):
-        read_observed(path)

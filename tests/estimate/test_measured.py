@@ -55,6 +55,26 @@ def test_a_run_s_lengths_times_and_memory_are_read_from_its_folder(tmp_path: Pat
     assert (found.peak_memory_mb, found.total_seconds) == (300.0, 14.0)
 
 
+def test_a_run_s_groups_validations_and_longest_answers_are_read(tmp_path: Path) -> None:
+    line = {"critic_rewards_mean": 0.5, "response_length_mean": 20.0, "local_rollouts": 2}
+    with RunFolder.create(tmp_path, "r") as folder:
+        folder.write_recipe("", resolved=RESOLVED, request={})
+        folder.append_metrics({"step": 0, "validation_rewards_mean": 0.25})
+        folder.write_rollouts(
+            1,
+            [Rollout(1, "p", g, "x", [1] * length, "stop", 1.0, [], 0.0)
+             for g, length in enumerate((10, 30))],
+        )  # fmt: skip
+        folder.append_metrics(
+            {"step": 1, "local_groups_mixed": 0.5, "validation_rewards_mean": 0.75, **line}
+        )
+    found = read_measured(tmp_path / "r", lengths=True)
+    assert found.answer_tokens_p99 == 30
+    assert found.mixed_groups == {SETTINGS.samples_per_prompt: 0.5}
+    assert found.validation == ((0, 0.25), (1, 0.75))
+    assert read_measured(tmp_path / "r").answer_tokens_p99 is None
+
+
 def invocation(seconds: float, answer: bytes | Fault = b"[]") -> Outcome:
     return Outcome("r", answer, seconds, None, 16.0, b"REPORT nothing of Lambda's\n")
 
@@ -131,7 +151,12 @@ def probe(**changes: object) -> dict[str, object]:
         "model": "tiny",
         "is_local": True,
         "max_tokens": 96,
-        "lengths": {"mean": {**share, "value": 40.0}, "cut": share},
+        "lengths": {
+            "mean": {**share, "value": 40.0},
+            "percentiles": {"99": {**share, "value": 70}},
+            "cut": share,
+        },
+        "mixed_groups": {"2": share, "16": None},
         "grader_seconds": share,
         "sampling": {"seconds": 20.0, "answers": 80},
     }
@@ -158,6 +183,14 @@ def test_a_probe_from_before_sampling_was_timed_is_read_still(tmp_path: Path) ->
     path = tmp_path / "p.json"
     path.write_text(json.dumps({k: v for k, v in probe().items() if k != "sampling"}))
     assert read_measured(path).sampling_seconds is None
+
+
+def test_a_probe_s_lengths_and_groups_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps(probe()))
+    found = read_measured(path)
+    assert (found.answer_tokens_p99, found.cut_share, found.limit) == (70, 0.25, 96)
+    assert found.mixed_groups == {2: 0.25}
 
 
 def test_a_probe_s_missing_interval_stays_missing(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.prepare.lengths import spread
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.diagnosis.finding import Finding
-from bedrock_rft_sim.diagnosis.observed import read_observed
 from bedrock_rft_sim.diagnosis.recipe import diagnose_recipe, point_as_json
 from bedrock_rft_sim.estimate import JobEstimate, estimate, read_measured
 from bedrock_rft_sim.grader.audit import AuditReport, AuditSettings, Workload, audit
@@ -120,6 +119,7 @@ def check(
     tokenizer = load_tokenizer(recipe.model)
     data = plan.read_data(recipe, tokenizer)
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
+    seen = None if measured is None else read_measured(measured, lengths=True)
     report = None if reward_audit is None else _audit(recipe, data, steps, reward_audit, replies)
     return RecipeCheck(
         recipe=recipe,
@@ -129,12 +129,8 @@ def check(
         profiles=_profiles(recipe, data, replies) if report is None else report.profiles,
         audit=report,
         remarks=_remarks(recipe),
-        guidance=diagnose_recipe(
-            recipe, data, None if measured is None else read_observed(measured)
-        ),
-        estimate=estimate(
-            recipe, data, steps, None if measured is None else read_measured(measured)
-        ),
+        guidance=diagnose_recipe(recipe, data, seen),
+        estimate=estimate(recipe, data, steps, seen),
         ledger=ledger.rows_here(recipe.dialect, recipe.resolved()["settings"]),
     )
 

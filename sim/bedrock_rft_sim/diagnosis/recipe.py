@@ -20,11 +20,11 @@ from bedrock_rft_sim.contract.sources import BEST_PRACTICES, SAMPLES, TEACHING, 
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data
 from bedrock_rft_sim.diagnosis.finding import Finding, Severity
-from bedrock_rft_sim.diagnosis.observed import Observed
+from bedrock_rft_sim.estimate import Measured
 from bedrock_rft_sim.probe.lengths import P99_FACTOR
 from bedrock_rft_sim.recipe import Recipe, Settings
 from bedrock_rft_sim.recipe.dialects import DIALECTS
-from bedrock_rft_sim.stats.shares import percentile
+from bedrock_rft_sim.stats.shares import percent, percentile
 
 SMALL_DATA = 1000
 """Where small data ends, for the epochs; AWS does not say, so every finding that uses it does."""
@@ -33,6 +33,22 @@ RECORDS_MOST_TASKS = (200, 5000)
 BATCH_SIZE = 128
 BATCH_SIZE_FAST = 16
 BATCH_SIZE_OPEN_WEIGHT = 4
+BATCH_ADVICE = {
+    "bedrock": (
+        BATCH_SIZE_FAST,
+        f"{BATCH_SIZE} works well across tasks; 64 if the reward oscillates, {BATCH_SIZE_FAST} to "
+        "iterate faster",
+        f"{BEST_PRACTICES}; {SAMPLES}",
+    ),
+    "openai": (
+        BATCH_SIZE_OPEN_WEIGHT,
+        f"{BATCH_SIZE_OPEN_WEIGHT} in AWS's own jobs for open weights (Nova's minimum of "
+        f"{BATCH_SIZE_FAST} does not hold there), {BATCH_SIZE} works well across tasks; AWS draws "
+        "no line between",
+        f"{UG_OPENAI_JOBS}; {SAMPLES}; {BEST_PRACTICES}",
+    ),
+}
+"""By dialect: the least that is within the advice, the advice, and whose it is."""
 LEARNING_RATE = 1e-4
 TENFOLD = 10
 SAMPLES_TYPICAL = (4, 8)
@@ -48,19 +64,19 @@ FOLLOWS: Final = {severity: follows for follows, severity in SEVERITIES.items()}
 
 
 def diagnose_recipe(
-    recipe: Recipe, data: Data, evidence: Observed | None = None
+    recipe: Recipe, data: Data, seen: Measured | None = None
 ) -> tuple[Finding, ...]:
     """Return a finding for every knob that AWS gives a starting point for."""
     sent = recipe.as_sent()
     names = {inner: name for name, inner in hyperparameters(recipe.dialect).items()}
     return (
         _records(data),
-        _epochs(sent.settings, data, evidence, names["epochs"]),
+        _epochs(sent.settings, data, seen, names["epochs"]),
         _batch(sent, names["batch_size"]),
-        *_learning_rate(sent, evidence),
-        _samples(sent, evidence),
+        *_learning_rate(sent, seen),
+        _samples(sent, seen),
         _prompt_length(sent, data),
-        *_answer_length(sent, evidence),
+        *_answer_length(sent, seen),
         *_eval_interval(sent.settings, data, names["eval_interval"]),
     )
 
@@ -101,7 +117,7 @@ def _records(data: Data) -> Finding:
     )
 
 
-def _epochs(settings: Settings, data: Data, evidence: Observed | None, name: str) -> Finding:
+def _epochs(settings: Settings, data: Data, seen: Measured | None, name: str) -> Finding:
     is_small = data.records < SMALL_DATA
     low, high = EPOCHS_SMALL if is_small else EPOCHS_LARGER
     kind = "small" if is_small else "larger"
@@ -112,51 +128,32 @@ def _epochs(settings: Settings, data: Data, evidence: Observed | None, name: str
         "number); the samples start with 1 and raise it while validation still climbs",
         settings.epochs == 1 or low <= settings.epochs <= high,
         f"{BEST_PRACTICES}; {SAMPLES}",
-        _climb(evidence),
+        _climb(seen),
     )
 
 
-def _climb(evidence: Observed | None) -> str | None:
-    if evidence is None or len(evidence.validation) < 3:  # noqa: PLR2004
+def _climb(seen: Measured | None) -> str | None:
+    if seen is None or len(seen.validation) < 3:  # noqa: PLR2004
         return None
-    *before, (step, last) = evidence.validation
+    *before, (step, last) = seen.validation
     best_step, best = max(before, key=lambda point: point[1])
+    best_words = f"{best:.3f} after step {best_step}"
     if last > best:
-        return (
-            f"in {evidence.source} validation still climbed at its end ({best:.3f} after step "
-            f"{best_step}, {last:.3f} after step {step}), so more steps may help"
-        )
-    return (
-        f"in {evidence.source} validation was best after step {best_step} ({best:.3f}) and ended "
-        f"at {last:.3f}, so more epochs are unlikely to help"
-    )
+        words = f"still climbed at its end ({best_words}, {last:.3f} after step {step})"
+        return f"{seen.source}: validation {words}, so more steps may help"
+    words = f"was best with {best_words} and ended at {last:.3f}"
+    return f"{seen.source}: validation {words}, so more epochs are unlikely to help"
 
 
 def _batch(recipe: Recipe, name: str) -> Finding:
     batch = recipe.settings.batch_size
-    if recipe.dialect == "openai":
-        return _point(
-            name,
-            str(batch),
-            f"{BATCH_SIZE_OPEN_WEIGHT} in AWS's own jobs for open weights (Nova's minimum of "
-            f"{BATCH_SIZE_FAST} does not hold there), {BATCH_SIZE} works well across tasks; AWS "
-            "draws no line between",
-            BATCH_SIZE_OPEN_WEIGHT <= batch <= BATCH_SIZE,
-            f"{UG_OPENAI_JOBS}; {SAMPLES}; {BEST_PRACTICES}",
-        )
-    return _point(
-        name,
-        str(batch),
-        f"{BATCH_SIZE} works well across tasks; 64 if the reward oscillates, {BATCH_SIZE_FAST} to "
-        "iterate faster",
-        BATCH_SIZE_FAST <= batch <= BATCH_SIZE,
-        f"{BEST_PRACTICES}; {SAMPLES}",
-    )
+    low, advised, source = BATCH_ADVICE[recipe.dialect]
+    return _point(name, str(batch), advised, low <= batch <= BATCH_SIZE, source)
 
 
-def _learning_rate(recipe: Recipe, evidence: Observed | None) -> Iterator[Finding]:
+def _learning_rate(recipe: Recipe, seen: Measured | None) -> Iterator[Finding]:
     rate = recipe.settings.learning_rate
-    yield _multiplier(recipe) if recipe.dialect == "openai" else _rate(recipe, evidence)
+    yield _multiplier(recipe) if recipe.dialect == "openai" else _rate(recipe, seen)
     if recipe.settings.training == "full":
         yield _point(
             "local.training.method",
@@ -168,7 +165,7 @@ def _learning_rate(recipe: Recipe, evidence: Observed | None) -> Iterator[Findin
         )
 
 
-def _rate(recipe: Recipe, evidence: Observed | None) -> Finding:
+def _rate(recipe: Recipe, seen: Measured | None) -> Finding:
     ratio = recipe.settings.learning_rate / LEARNING_RATE
     return _point(
         "learningRate",
@@ -177,13 +174,13 @@ def _rate(recipe: Recipe, evidence: Observed | None) -> Finding:
         f"times the rate of full fine-tuning; this is {ratio:g} of it",
         1 / TENFOLD < ratio < TENFOLD,
         BEST_PRACTICES,
-        _fall(evidence),
+        _fall(seen),
     )
 
 
 def _multiplier(recipe: Recipe) -> Finding:
-    speaker = DIALECTS[recipe.dialect]
-    multiplier = speaker.hyperparameters(recipe.request).get("learning_rate_multiplier", 1.0)
+    stated = DIALECTS[recipe.dialect].hyperparameters(recipe.request)
+    multiplier = stated.get("learning_rate_multiplier", 1.0)
     return _point(
         "learning_rate_multiplier",
         f"{multiplier:g}",
@@ -193,15 +190,15 @@ def _multiplier(recipe: Recipe) -> Finding:
     )
 
 
-def _fall(evidence: Observed | None) -> str | None:
-    if evidence is None or len(evidence.validation) < 2:  # noqa: PLR2004
+def _fall(seen: Measured | None) -> str | None:
+    if seen is None or len(seen.validation) < 2:  # noqa: PLR2004
         return None
-    first, last = evidence.validation[0][1], evidence.validation[-1][1]
-    told = f"in {evidence.source} validation went from {first:.3f} to {last:.3f}"
-    return f"{told}, which a lower rate may prevent" if last < first else told
+    first, last = seen.validation[0][1], seen.validation[-1][1]
+    words = f"{seen.source}: validation went from {first:.3f} to {last:.3f}"
+    return f"{words}, which a lower rate may prevent" if last < first else words
 
 
-def _samples(recipe: Recipe, evidence: Observed | None) -> Finding:
+def _samples(recipe: Recipe, seen: Measured | None) -> Finding:
     low, high = SAMPLES_TYPICAL
     group = recipe.settings.samples_per_prompt
     return _point(
@@ -210,19 +207,18 @@ def _samples(recipe: Recipe, evidence: Observed | None) -> Finding:
         f"{low} to {high} are typical; each prompt needs a success and a failure to teach",
         low <= group <= high,
         TEACHING,
-        _mixed(evidence, group),
+        _mixed(seen, group),
     )
 
 
-def _mixed(evidence: Observed | None, group: int) -> str | None:
-    shares = {} if evidence is None else evidence.mixed_groups
-    if evidence is None or group not in shares:
+def _mixed(seen: Measured | None, group: int) -> str | None:
+    if seen is None or group not in seen.mixed_groups:
         return None
-    told = f"in {evidence.source} {100 * shares[group]:.0f} % of groups of {group} are mixed"
-    doubled = shares.get(2 * group)
-    if doubled is not None and doubled >= WORTH_IT * shares[group]:
-        told += f", of {2 * group} it would be {100 * doubled:.0f} %"
-    return told
+    share, doubled = seen.mixed_groups[group], seen.mixed_groups.get(2 * group)
+    words = f"{seen.source}: {percent(share)} of groups of {group} are mixed"
+    if doubled is not None and doubled >= WORTH_IT * share:
+        words += f", of {2 * group} it would be {percent(doubled)}"
+    return words
 
 
 def _prompt_length(recipe: Recipe, data: Data) -> Finding:
@@ -241,7 +237,7 @@ def _prompt_length(recipe: Recipe, data: Data) -> Finding:
     )
 
 
-def _answer_length(recipe: Recipe, evidence: Observed | None) -> Iterator[Finding]:
+def _answer_length(recipe: Recipe, seen: Measured | None) -> Iterator[Finding]:
     limit = recipe.settings.inference_max_tokens
     value = _value(recipe, "inference_max_tokens")
     yield _point(
@@ -251,12 +247,11 @@ def _answer_length(recipe: Recipe, evidence: Observed | None) -> Iterator[Findin
         None,
         BEST_PRACTICES,
     )
-    p99 = None if evidence is None else evidence.answer_tokens_p99
-    if evidence is None or p99 is None:
+    if seen is None or seen.answer_tokens_p99 is None:
         return
-    cut = evidence.cut_share or 0.0
-    share = f"{100 * cut:.2g} %" if cut else "none"
-    told = f"in {evidence.source} {share} of the answers were cut at {evidence.limit}"
+    p99, cut = seen.answer_tokens_p99, seen.cut_share
+    share = percent(cut) if cut else "none"
+    words = f"{seen.source}: {share} of the answers were cut at {seen.limit}"
     yield _point(
         "inferenceMaxTokens",
         value,
@@ -264,7 +259,7 @@ def _answer_length(recipe: Recipe, evidence: Observed | None) -> Iterator[Findin
         f"{P99_FACTOR * p99:g} in tokens of the model that was sampled",
         limit >= P99_FACTOR * p99,
         SAMPLES,
-        told + (", so longer ones were not seen" if cut else ""),
+        words + (", so longer ones were not seen" if cut else ""),
     )
 
 

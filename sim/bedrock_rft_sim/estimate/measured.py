@@ -1,10 +1,10 @@
-"""What a probe or a run has measured: lengths, grading time, seconds and memory of a step."""
+"""What a probe or a run has measured: lengths, mixed groups, times and memory of a step."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from bedrock_rft_sim.estimate.over_units import mean_over_units
 from bedrock_rft_sim.estimate.quantity import Quantity
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import Run, disk
+from bedrock_rft_sim.stats.shares import percentile
 
 COMPARED = (
     "batch_size",
@@ -39,6 +40,12 @@ class Measured:
     """Mean tokens of an answer."""
     cut_share: float | None
     """Share of answers cut at the limit; above 0 the mean is a lower bound."""
+    answer_tokens_p99: float | None = None
+    """99th percentile of the answers' tokens; of a run only where `lengths` were to be read."""
+    mixed_groups: Mapping[int, float] = field(default_factory=dict)
+    """Share of mixed groups, by samples per prompt."""
+    validation: tuple[tuple[int, float], ...] = ()
+    """Steps and validation rewards of a run, in order."""
     grader_seconds: Quantity | None = None
     """That Lambda would bill, per answer."""
     sampling_seconds: float | None = None
@@ -66,14 +73,14 @@ class Measured:
         return self.is_of_model(recipe) and self.settings == own
 
 
-def read_measured(path: Path) -> Measured:
-    """Read a run folder or the result of a probe.
+def read_measured(path: Path, *, lengths: bool = False) -> Measured:
+    """Read a run folder or the result of a probe; with `lengths` also how long each answer was.
 
     Raises:
         DataError: it is neither.
         RunFolderError: it can't be read.
     """
-    return _of_run(path) if path.is_dir() else _of_probe(path)
+    return _of_run(path, lengths=lengths) if path.is_dir() else _of_probe(path)
 
 
 def _of_probe(path: Path) -> Measured:
@@ -86,6 +93,12 @@ def _of_probe(path: Path) -> Measured:
             limit=record["max_tokens"],
             response_tokens=_mean(lengths["mean"]) if lengths else None,
             cut_share=lengths["cut"]["value"] if lengths else None,
+            answer_tokens_p99=lengths["percentiles"]["99"]["value"] if lengths else None,
+            mixed_groups={
+                int(size): share["value"]
+                for size, share in record["mixed_groups"].items()
+                if share is not None
+            },
             grader_seconds=_mean(seconds) if seconds else None,
             sampling_seconds=_sampling_seconds(record) if record["is_local"] else None,
         )
@@ -107,19 +120,26 @@ def _sampling_seconds(record: Mapping[str, Any]) -> float | None:
     return None if sampling is None else float(sampling["seconds"] / sampling["answers"])
 
 
-def _of_run(path: Path) -> Measured:
+def _of_run(path: Path, *, lengths: bool) -> Measured:
     run = Run.open(path)
     if not run.trained or not run.resolved:
         raise DataError(
             "the run has no training step yet", where=str(path), expected="at least one step"
         )
-    steps = run.step_seconds()
+    steps, mixed = run.step_seconds(), run.mean("local_groups_mixed")
     return Measured(
         source=f"run {run.folder.name}, {len(run.trained)} steps",
         model=run.local("model"),
         limit=run.setting("inference_max_tokens"),
         response_tokens=mean_over_units([line["response_length_mean"] for line in run.trained]),
         cut_share=run.mean("local_truncated_share"),
+        answer_tokens_p99=_answer_tokens_p99(run) if lengths else None,
+        mixed_groups={} if mixed is None else {run.setting("samples_per_prompt"): mixed},
+        validation=tuple(
+            (line["step"], line["validation_rewards_mean"])
+            for line in run.lines
+            if "validation_rewards_mean" in line
+        ),
         grader_seconds=_grader_seconds(run),
         step_seconds=mean_over_units(steps[1:] or steps),  # the first step also warms up
         validation_seconds=mean_over_units(run.seconds("validate")),
@@ -129,6 +149,11 @@ def _of_run(path: Path) -> Measured:
         total_seconds=sum(run.seconds("total")),
         settings={name: run.setting(name) for name in COMPARED},
     )
+
+
+def _answer_tokens_p99(run: Run) -> int | None:
+    tokens = [len(rollout.tokens) for _, rollouts in run.rollouts() for rollout in rollouts]
+    return percentile(tokens, 0.99) if tokens else None
 
 
 def _grader_seconds(run: Run) -> Quantity | None:
