@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.sweep import read_sweep
 from bedrock_rft_sim.sweep.file import shipped_sweeps
-from bedrock_rft_sim.sweep.settings import Plan
+from bedrock_rft_sim.sweep.plan import SweepPlan
 
 SWEEPS = Path(__file__).resolve().parents[2] / "configs" / "sweeps"
 FILES = sorted(SWEEPS.glob("*.yaml"))
@@ -17,7 +17,7 @@ def config(request: pytest.FixtureRequest) -> Path:
 
 
 def test_every_sweep_can_be_planned(config, tmp_path):
-    plan = Plan(read_sweep(config), tmp_path)
+    plan = SweepPlan(read_sweep(config), tmp_path)
     assert plan.point(plan.centre, plan.seeds[0]).recipe.payload() is not None
 
 
@@ -37,7 +37,7 @@ def test_every_sweep_is_shipped_under_its_bare_name(config):
 
 
 def test_the_quickstart_sweep_is_six_settings_of_two_seeds(tmp_path):
-    plan = Plan(read_sweep("quickstart"), tmp_path)
+    plan = SweepPlan(read_sweep("quickstart"), tmp_path)
     assert len(plan.settings()) * len(plan.seeds) == 12
 
 

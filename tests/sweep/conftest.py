@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.sweep import read_sweep, sweep
-from bedrock_rft_sim.sweep.result import Result
-from bedrock_rft_sim.sweep.settings import Plan
+from bedrock_rft_sim.sweep.plan import SweepPlan
+from bedrock_rft_sim.sweep.result import SweepResult
 
 STUB = (sys.executable, str(Path(__file__).with_name("stub.py")))
 RATE = "customizationConfig.rftConfig.hyperParameters.learningRate"
@@ -31,16 +31,16 @@ def written(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def plan(written: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Plan]:
+def plan(written: Callable[[str], Path], tmp_path: Path) -> Callable[[str], SweepPlan]:
     """Return a function that reads a sweep as far as its plan."""
-    return lambda text: Plan(read_sweep(written(text)), tmp_path / "out")
+    return lambda text: SweepPlan(read_sweep(written(text)), tmp_path / "out")
 
 
 @pytest.fixture
-def swept(written: Callable[[str], Path], tmp_path: Path) -> Callable[..., Result]:
+def swept(written: Callable[[str], Path], tmp_path: Path) -> Callable[..., SweepResult]:
     """Return a function that runs a sweep over the stub, into `out` under tmp_path."""
 
-    def run(text: str, *, workers: int = 1, say: Any = lambda _words: None) -> Result:
+    def run(text: str, *, workers: int = 1, say: Any = lambda _words: None) -> SweepResult:
         out = tmp_path / "out"
         return sweep(read_sweep(written(text)), out=out, workers=workers, say=say, command=STUB)
 

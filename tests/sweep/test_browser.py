@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bedrock_rft_sim.sweep.result import Result
+from bedrock_rft_sim.sweep.result import SweepResult
 
 from tests.report.test_browser import browser  # noqa: F401  a fixture
 from tests.sweep.conftest import BATCH, RATE
@@ -16,7 +16,7 @@ from tests.sweep.conftest import BATCH, RATE
 WAIT_S = 20
 
 
-def opened(chrome: Any, result: Result) -> Any:
+def opened(chrome: Any, result: SweepResult) -> Any:
     from selenium.webdriver.support.ui import WebDriverWait
 
     chrome.get_log("browser")
@@ -31,7 +31,7 @@ def count(chrome: Any, css: str) -> int:
 
 
 def test_effects_and_parallel_coordinates_are_drawn_without_an_error(
-    swept: Callable[..., Result],
+    swept: Callable[..., SweepResult],
     browser: Any,  # noqa: F811
 ):
     axes = f"{{{RATE}: [1e-6, 1e-3], {BATCH}: [32]}}"
@@ -42,7 +42,7 @@ def test_effects_and_parallel_coordinates_are_drawn_without_an_error(
 
 
 def test_a_search_draws_its_settings_on_every_axis(
-    swept: Callable[..., Result],
+    swept: Callable[..., SweepResult],
     browser: Any,  # noqa: F811
 ):
     text = f"mode: search\naxes: {{{RATE}: {{low: 1e-5, high: 1e-3, log: true}}}}\ntrials: 2\n"

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.sweep.confirmation import confirmation_of
-from bedrock_rft_sim.sweep.outcome import Outcome
+from bedrock_rft_sim.sweep.outcome import PointOutcome
 from bedrock_rft_sim.sweep.page import render
-from bedrock_rft_sim.sweep.result import Result
+from bedrock_rft_sim.sweep.result import SweepResult
 from scipy import stats
 
 from tests.sweep.conftest import BATCH, RATE
 
-Swept = Callable[..., Result]
+Swept = Callable[..., SweepResult]
 SEEDS = (10, 11, 12, 13)
 BETTER = f"axes: {{{BATCH}: [64]}}\nseeds: [0, 1]\n"
 """The stub gives 48 more prompts in a batch 6 more right answers of 40, give or take 1."""
@@ -24,7 +24,9 @@ CONFIRM = "confirm: [10, 11, 12, 13]\n"
 
 def judged(centre: Sequence[float | None], best: Sequence[float | None]) -> Any:
     outcomes = [
-        Outcome(f"run-{changes}-{seed}", changes, seed, "completed" if value else "failed", value)
+        PointOutcome(
+            f"run-{changes}-{seed}", changes, seed, "completed" if value else "failed", value
+        )
         for changes, values in (({}, centre), ({"a": 1}, best))
         for seed, value in zip(SEEDS, values, strict=True)
     ]

@@ -11,7 +11,7 @@ import pytest
 from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
 from bedrock_rft_sim.sweep.axes import direction, find_axis
 from bedrock_rft_sim.sweep.effects import (
-    Row,
+    Setting,
     at_level,
     between,
     effect,
@@ -21,23 +21,27 @@ from bedrock_rft_sim.sweep.effects import (
     rows_of,
 )
 from bedrock_rft_sim.sweep.file import Axis
-from bedrock_rft_sim.sweep.outcome import Outcome, each_once
+from bedrock_rft_sim.sweep.outcome import PointOutcome, each_once
 from bedrock_rft_sim.sweep.ranking import rank
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 
-def outcome(value: float | None, *, seed: int = 0, changes: Any = None, **more: Any) -> Outcome:
+def outcome(
+    value: float | None, *, seed: int = 0, changes: Any = None, **more: Any
+) -> PointOutcome:
     status = "completed" if value is not None else "failed"
-    return Outcome(f"run-{seed}", changes or {}, seed, more.pop("status", status), value, **more)
+    return PointOutcome(
+        f"run-{seed}", changes or {}, seed, more.pop("status", status), value, **more
+    )
 
 
-def row(values: Sequence[float | None], changes: Any = None, **more: Any) -> Row:
+def row(values: Sequence[float | None], changes: Any = None, **more: Any) -> Setting:
     found = [
         outcome(value, seed=seed, changes=changes, **more) for seed, value in enumerate(values)
     ]
-    return Row(changes or {}, tuple(found))
+    return Setting(changes or {}, tuple(found))
 
 
 def test_the_interval_is_the_paired_t_interval_over_seeds():
@@ -125,7 +129,7 @@ def test_a_run_is_judged_by_its_gain_against_the_noise_of_its_prompts(numbers: A
 
 def test_a_collapse_is_told_with_how_many_runs_and_how_far():
     fallen = outcome(0.1, seed=1, gain=-0.5, noise=0.05, base=0.6, problems=("reward falling",))
-    rows = [Row({}, (outcome(0.7, gain=0.1, noise=0.03, base=0.6), fallen))]
+    rows = [Setting({}, (outcome(0.7, gain=0.1, noise=0.03, base=0.6), fallen))]
     words = diagnose_setting(rows[0].outcomes).says
     assert words == "in 1 of 2 runs, validation from 0.600 down to 0.100; reward falling"
 
@@ -135,7 +139,7 @@ def test_settings_without_a_result_say_why():
     assert diagnose_setting(row([None], status="pruned", why="behind").outcomes).rule == "pruned"
 
 
-def ranked(*rows: Row, refused: Sequence[Row] = (), seeds: int | None = None) -> Any:
+def ranked(*rows: Setting, refused: Sequence[Setting] = (), seeds: int | None = None) -> Any:
     most = max(len(row.outcomes) for row in rows)
     return rank(rows, is_legal=lambda row: row not in refused, seeds=seeds or most)
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from bedrock_rft_sim.sweep.page import render
-from bedrock_rft_sim.sweep.result import Result
+from bedrock_rft_sim.sweep.result import SweepResult
 
 from tests.sweep.conftest import BATCH, RATE
 
-Swept = Callable[..., Result]
+Swept = Callable[..., SweepResult]
 AXES = f"axes: {{{RATE}: [1e-6, 3e-3], {BATCH}: [32, 77]}}\nallowRefused: true\nseeds: [0, 1]"
 
 

@@ -18,16 +18,17 @@ from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.runs import RunFolder, disk
 from bedrock_rft_sim.sweep.page import render
 from bedrock_rft_sim.sweep.points import CHILD, PointRunner
-from bedrock_rft_sim.sweep.result import Result
+from bedrock_rft_sim.sweep.result import SweepResult
 
 from tests.jobs.conftest import wait_until
 from tests.sweep.conftest import BATCH, RATE, STUB
 
-Swept = Callable[..., Result]
+METRIC = "validation_rewards_mean"
+Swept = Callable[..., SweepResult]
 AXES = f"axes: {{{RATE}: [1e-6, 1e-4, 3e-3], {BATCH}: [16, 32]}}\nallowRefused: true\nseeds: [0, 1]"
 
 
-def by_setting(result: Result) -> dict[str, Any]:
+def by_setting(result: SweepResult) -> dict[str, Any]:
     return {each["setting"]: each for each in result.as_json()["settings"]}
 
 
@@ -131,7 +132,7 @@ def test_progress_counts_runs_and_estimates_the_time_left(swept: Swept):
 def test_a_run_another_process_is_writing_to_is_waited_for(plan: Any, tmp_path: Path):
     point = plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0)
     said: list[str] = []
-    runner = PointRunner(tmp_path / "out", STUB, said.append)
+    runner = PointRunner(tmp_path / "out", METRIC, STUB, said.append)
     folder = runner.folder(point)
     folder.mkdir(parents=True)
     lock = disk.Lock(folder / ".lock")
@@ -142,7 +143,7 @@ def test_a_run_another_process_is_writing_to_is_waited_for(plan: Any, tmp_path: 
         lock.release()
 
     runner.pause = pause  # type: ignore[method-assign]
-    assert runner.make(point) is None
+    assert runner.make(point).status == "completed"
     assert len(waited) == 1
     assert "another process is at work on it" in said[0]
     assert runner.is_finished(point)
@@ -154,12 +155,12 @@ def test_a_child_of_another_sweep_is_waited_for_and_its_point_made_once(
     monkeypatch.setenv("STUB_STEP_S", "0.01")
     point = plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0)
     said: list[str] = []
-    first, second = (PointRunner(tmp_path / "out", STUB, said.append) for _ in range(2))
+    first, second = (PointRunner(tmp_path / "out", METRIC, STUB, said.append) for _ in range(2))
     with ThreadPoolExecutor() as pool:
         making = pool.submit(first.make, point)
         wait_until(lambda: second.is_taken(point))
-        assert second.make(point) is None
-        assert making.result() is None
+        assert second.make(point).status == "completed"
+        assert making.result().status == "completed"
     assert len(said) == 1
     assert "another process is at work on it" in said[0]
     assert len(made()) == 1
@@ -179,8 +180,8 @@ def test_the_real_child_trains_an_ordinary_run(plan: Any, tmp_path: Path, monkey
     shared = "local.maxSteps: 2, local.trainingData: problems:4, local.validationData: problems:2"
     text = f"set: {{{shared}, local.overrides: {{{small}}}}}\naxes: {{local.maxSteps: [1]}}"
     point = plan(text).point({}, 0)
-    runner = PointRunner(tmp_path / "out")
-    assert runner.make(point) is None
+    runner = PointRunner(tmp_path / "out", METRIC)
+    assert runner.make(point).status == "completed"
     assert runner.is_finished(point)
     assert len(runner.lines(point)) == 3
     assert (runner.folder(point) / "report.html").is_file()
@@ -263,7 +264,7 @@ def test_a_pruner_looks_at_the_metrics_only_when_there_are_new_ones(
     plan: Any, tmp_path: Path, monkeypatch: Any
 ):
     monkeypatch.setattr("bedrock_rft_sim.sweep.points.time.sleep", lambda _seconds: None)
-    runner = PointRunner(tmp_path / "out", STUB)
+    runner = PointRunner(tmp_path / "out", METRIC, STUB)
     folder = runner.folder(plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0))
     folder.mkdir(parents=True)
     record = {"schema_version": 1, "name": folder.name, "status": "In Progress"}

@@ -17,14 +17,14 @@ from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.sweep import read_sweep, sweep
 from bedrock_rft_sim.sweep.axes import LEAST_TRIALS
-from bedrock_rft_sim.sweep.outcome import Outcome
-from bedrock_rft_sim.sweep.result import Result
+from bedrock_rft_sim.sweep.outcome import PointOutcome
+from bedrock_rft_sim.sweep.plan import SweepPlan
+from bedrock_rft_sim.sweep.result import SweepResult
 from bedrock_rft_sim.sweep.search import Trial, _study_name, _Watch
-from bedrock_rft_sim.sweep.settings import Plan
 
 from tests.sweep.conftest import BATCH, RATE, STUB
 
-Swept = Callable[..., Result]
+Swept = Callable[..., SweepResult]
 AXES = f"""mode: search
 axes:
   {RATE}: {{low: 1e-5, high: 1e-3, log: true}}
@@ -107,7 +107,7 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(swept: Swept):
 def test_several_sweeps_share_one_study(written: Any, tmp_path: Path, made: Any):
     asked = read_sweep(written(AXES + QUIET + "trials: 6"))
 
-    def run(_number: int) -> Result:
+    def run(_number: int) -> SweepResult:
         out = tmp_path / "out"
         return sweep(asked, out=out, workers=2, say=lambda _words: None, command=STUB)
 
@@ -130,7 +130,7 @@ def test_what_an_axis_of_a_search_does_is_told_by_rank_correlation(swept: Swept)
 def test_a_setting_given_up_once_and_completed_another_time_counts_with_its_result(
     swept: Swept, monkeypatch: Any
 ):
-    pruned = Outcome("again", {BATCH: 32}, 0, "pruned", why="behind")
+    pruned = PointOutcome("again", {BATCH: 32}, 0, "pruned", why="behind")
     trials = [
         Trial(0, {BATCH: 32}, (pruned,)),
         Trial(1, {BATCH: 32}, (replace(pruned, status="completed", value=0.99, why=None),)),
@@ -152,7 +152,7 @@ def test_a_whole_range_of_a_setting_that_takes_fractions_is_searched_between(swe
 
 def test_fresh_seeds_to_confirm_by_leave_the_study_as_it_is(written: Any, tmp_path: Path):
     def name(more: str) -> str:
-        return _study_name(Plan(read_sweep(written(AXES + "seeds: [0]\n" + more)), tmp_path))
+        return _study_name(SweepPlan(read_sweep(written(AXES + "seeds: [0]\n" + more)), tmp_path))
 
     assert name("confirm: [10, 11]") == name("confirm: [12, 13, 14]") == name("")
     assert name("searchSeed: 1") != name("")

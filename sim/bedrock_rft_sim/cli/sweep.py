@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.sweep.effects import Effect
-    from bedrock_rft_sim.sweep.result import Result
+    from bedrock_rft_sim.sweep.result import SweepResult
 
 EXIT_FAILED = 1
 FOLDER = Path("sweeps")
@@ -96,14 +96,14 @@ def _say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def _print(result: Result) -> None:
+def _print(result: SweepResult) -> None:
     from rich.console import Console
 
     from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
     from bedrock_rft_sim.sweep.effects import between, over_seeds
     from bedrock_rft_sim.sweep.page import PAGE
+    from bedrock_rft_sim.sweep.plan import described_changes
     from bedrock_rft_sim.sweep.result import BEST
-    from bedrock_rft_sim.sweep.settings import described_changes
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
     names = [described_changes(row.changes) for row in result.rows]

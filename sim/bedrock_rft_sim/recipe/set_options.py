@@ -37,28 +37,31 @@ def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[Keys, str]:
                 hint="for example --set local.seed=1",
             )
         value = read_scalar(value_text, where=where)
-        behind |= dict.fromkeys(_place(data, keys, value, where=where), where)
+        if isinstance(value, str) and (keys in _FILES or _is_model_path(keys, value)):
+            value = _from_here(value)
+        behind |= dict.fromkeys(place(data, keys, value, where=where), where)
     return behind
 
 
-def _place(data: dict[str, Any], keys: tuple[str, ...], value: Plain, *, where: str) -> list[Keys]:
-    """Put the value in its place and list the paths that exist because of it."""
+def place(data: dict[str, Any], keys: Sequence[str], value: Plain, *, where: str) -> list[Keys]:
+    """Put the value in its place and list the paths that exist because of it.
+
+    Raises:
+        RecipeError: the path leads through something that has no keys, or past the end of a list.
+    """
     holder: Plain = data
     placed: Keys = ()
     made: list[Keys] = []
     for key in keys[:-1]:
         step = _step(holder, key, placed, where=where)
         placed = (*placed, step)
-        if isinstance(holder, dict) and step not in holder:
+        if isinstance(holder, dict) and holder.get(step) is None:
             holder[step] = {}
             made.append(placed)
         holder = holder[step]
     last = _step(holder, keys[-1], placed, where=where)
-    placed = (*placed, last)
-    if isinstance(value, str) and (placed in _FILES or _is_model_path(placed, value)):
-        value = _from_here(value)
     holder[last] = value
-    return [*made, placed]
+    return [*made, (*placed, last)]
 
 
 def _step(holder: Plain, key: str, placed: Keys, *, where: str) -> str | int:
@@ -80,9 +83,9 @@ def _step(holder: Plain, key: str, placed: Keys, *, where: str) -> str | int:
     )
 
 
-def _is_model_path(placed: Keys, value: str) -> bool:
+def _is_model_path(keys: Keys, value: str) -> bool:
     # A Hub id has a slash too, so only a path that looks like nothing else is one.
-    return placed == ("local", "model") and value.startswith((".", "~"))
+    return keys == ("local", "model") and value.startswith((".", "~"))
 
 
 def _from_here(value: str) -> str:

@@ -37,12 +37,17 @@ def critical(tail: float, df: float) -> float:
     return -float(special.stdtrit(df, tail))
 
 
-def reach_of_mean(values: Sequence[float]) -> float | None:
-    """Return half the width of the 95 % interval of a mean; None of fewer than two values."""
+def standard_error(values: Sequence[float]) -> float | None:
+    """Return the standard error of a mean; None of fewer than two values."""
     if len(values) < LEAST_VALUES:
         return None
-    error = statistics.stdev(values) / math.sqrt(len(values))
-    return critical(TAIL, len(values) - 1) * error
+    return statistics.stdev(values) / math.sqrt(len(values))
+
+
+def reach_of_mean(values: Sequence[float]) -> float | None:
+    """Return half the width of the 95 % interval of a mean; None of fewer than two values."""
+    error = standard_error(values)
+    return None if error is None else critical(TAIL, len(values) - 1) * error
 
 
 def welch_degrees(part_a: float, a: int, part_b: float, b: int) -> float:

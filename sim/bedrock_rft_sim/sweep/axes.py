@@ -17,9 +17,9 @@ from bedrock_rft_sim.diagnosis import Finding
 from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
 from bedrock_rft_sim.recipe.wording import Plain
 from bedrock_rft_sim.stats.ranks import permutation_p, spearman
-from bedrock_rft_sim.sweep.effects import Effect, Row, at_level, level_effect, p_words
+from bedrock_rft_sim.sweep.effects import Effect, Setting, at_level, level_effect, p_words
 from bedrock_rft_sim.sweep.file import Axis
-from bedrock_rft_sim.sweep.settings import plain
+from bedrock_rft_sim.sweep.plan import plain
 
 LEAST_TRIALS = 5
 """Assumed: with fewer finished trials a rank correlation says nothing."""
@@ -68,7 +68,7 @@ class AxisFinding:
         }
 
 
-def find_axis(axis: Axis, rows: Sequence[Row], base: Mapping[str, Plain]) -> AxisFinding:
+def find_axis(axis: Axis, rows: Sequence[Setting], base: Mapping[str, Plain]) -> AxisFinding:
     """Return what the levels of an axis do, where settings differ by single levels."""
     values = _levels(axis, rows, base)
     there = [value for value in values if at_level(rows, axis.path, value, base=base)]
@@ -116,7 +116,7 @@ def direction(found: Effect | None) -> str:
     return f"cannot tell, {found.told}; higher in {found.higher} of {found.seeds} seeds"
 
 
-def find_search_axis(axis: Axis, rows: Sequence[Row], base: Mapping[str, Plain]) -> AxisFinding:
+def find_search_axis(axis: Axis, rows: Sequence[Setting], base: Mapping[str, Plain]) -> AxisFinding:
     """Return how the results of a search's trials go with the values of an axis."""
     pairs: list[tuple[float, float]] = []
     for row in rows:
@@ -139,7 +139,7 @@ def _correlation(pairs: Sequence[tuple[float, float]]) -> str:
     return f"{'higher' if rho > 0 else 'lower'} values did better ({told})"
 
 
-def _levels(axis: Axis, rows: Sequence[Row], base: Mapping[str, Plain]) -> list[Plain]:
+def _levels(axis: Axis, rows: Sequence[Setting], base: Mapping[str, Plain]) -> list[Plain]:
     own = base.get(axis.path)
     values = list(axis.ends)
     if own not in values and at_level(rows, axis.path, own, base=base):

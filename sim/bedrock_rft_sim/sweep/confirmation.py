@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bedrock_rft_sim.sweep.effects import Effect, Row, between, p_words, rows_of
-from bedrock_rft_sim.sweep.outcome import Outcome
+from bedrock_rft_sim.sweep.effects import Effect, Setting, between, p_words, rows_of
+from bedrock_rft_sim.sweep.outcome import PointOutcome
 from bedrock_rft_sim.sweep.ranking import BASE, Ranking
 
 
@@ -20,7 +20,7 @@ class Confirmation:
     """What came of the fresh seeds."""
 
     seeds: tuple[int, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Setting, ...]
     """The centre and the best setting with these seeds; empty where there is nothing to confirm."""
     over_centre: Effect | None
     is_confirmed: bool | None
@@ -28,7 +28,7 @@ class Confirmation:
     words: tuple[str, ...]
 
     @property
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[PointOutcome]:
         """Every run, setting by setting."""
         return [one for row in self.rows for one in row.outcomes]
 
@@ -50,7 +50,7 @@ def nothing_to_confirm(ranking: Ranking | None, seeds: tuple[int, ...]) -> Confi
     return Confirmation(seeds, (), None, None, (f"Nothing to confirm: {why}.",))
 
 
-def confirmation_of(outcomes: Sequence[Outcome], seeds: tuple[int, ...]) -> Confirmation:
+def confirmation_of(outcomes: Sequence[PointOutcome], seeds: tuple[int, ...]) -> Confirmation:
     """Judge the runs of the centre and of the best setting with the fresh seeds."""
     rows = rows_of(outcomes)
     centre = next(row for row in rows if not row.changes)

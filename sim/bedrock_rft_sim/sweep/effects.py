@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from bedrock_rft_sim.stats.student import TAIL, critical, upper_tail
-from bedrock_rft_sim.sweep.outcome import Outcome
-from bedrock_rft_sim.sweep.settings import Changes
+from bedrock_rft_sim.sweep.outcome import PointOutcome
+from bedrock_rft_sim.sweep.plan import Changes
 
 LEAST_SEEDS: Final = 2
 SMALLEST_P: Final = 0.001
@@ -58,11 +58,11 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Setting:
     """One setting with its runs."""
 
     changes: Changes
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[PointOutcome, ...]
 
     @property
     def values(self) -> dict[int, float]:
@@ -86,9 +86,9 @@ def p_words(p_value: float) -> str:
     return f"p {p_value:.2g}" if p_value >= SMALLEST_P else f"p below {SMALLEST_P:g}"
 
 
-def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
+def rows_of(outcomes: Sequence[PointOutcome]) -> list[Setting]:
     """Return the settings in order of first appearance, each with its runs in order of seeds."""
-    found: list[tuple[Changes, list[Outcome]]] = []
+    found: list[tuple[Changes, list[PointOutcome]]] = []
     for one in outcomes:
         for changes, group in found:
             if changes == one.changes:
@@ -96,7 +96,7 @@ def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
                 break
         else:
             found.append((one.changes, [one]))
-    return [Row(changes, tuple(sorted(g, key=lambda one: one.seed))) for changes, g in found]
+    return [Setting(changes, tuple(sorted(g, key=lambda one: one.seed))) for changes, g in found]
 
 
 def effect(differences: Sequence[float], *, floor: float) -> Effect | None:
@@ -114,7 +114,7 @@ def effect(differences: Sequence[float], *, floor: float) -> Effect | None:
     return Effect(value, value - reach, value + reach, count, higher, p_value)
 
 
-def between(row: Row, other: Row) -> Effect | None:
+def between(row: Setting, other: Setting) -> Effect | None:
     """Return `row` minus `other`, paired by seed."""
     mine, theirs = row.values, other.values
     shared = [seed for seed in mine if seed in theirs]
@@ -122,13 +122,18 @@ def between(row: Row, other: Row) -> Effect | None:
     return effect([mine[seed] - theirs[seed] for seed in shared], floor=floor)
 
 
-def over_seeds(row: Row) -> Effect | None:
+def over_seeds(row: Setting) -> Effect | None:
     """Return the mean of a setting's metric with its interval."""
     return effect(list(row.values.values()), floor=row.floor)
 
 
 def level_effect(
-    rows: Sequence[Row], path: str, level: object, reference: object, *, base: Mapping[str, object]
+    rows: Sequence[Setting],
+    path: str,
+    level: object,
+    reference: object,
+    *,
+    base: Mapping[str, object],
 ) -> Effect | None:
     """Return what a level of an axis does against another, all other settings alike.
 
@@ -151,8 +156,8 @@ def level_effect(
 
 
 def at_level(
-    rows: Sequence[Row], path: str, level: object, *, base: Mapping[str, object]
-) -> list[Row]:
+    rows: Sequence[Setting], path: str, level: object, *, base: Mapping[str, object]
+) -> list[Setting]:
     """Return the settings that have this value on an axis and differ from others in it alone."""
     return [
         row
@@ -165,9 +170,9 @@ def at_level(
     ]
 
 
-def _level(row: Row, path: str, base: Mapping[str, object]) -> object:
+def _level(row: Setting, path: str, base: Mapping[str, object]) -> object:
     return row.changes.get(path, base.get(path))
 
 
-def _others(row: Row, path: str) -> Changes:
+def _others(row: Setting, path: str) -> Changes:
     return {other: value for other, value in row.changes.items() if other != path}

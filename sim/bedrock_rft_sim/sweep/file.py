@@ -1,7 +1,7 @@
 """Read a sweep file: a base recipe, axes by dotted path, and how to walk them.
 
 It reads the same strict YAML as a recipe and complains the same way. Whether Bedrock would take
-the values is asked in `bedrock_rft_sim.sweep.settings`, once the recipes they make can be read.
+the values is asked in `bedrock_rft_sim.sweep.plan`, once the recipes they make can be read.
 Sources: this project's own; the metric names are those of `bedrock_rft_sim.contract.metrics`.
 """
 

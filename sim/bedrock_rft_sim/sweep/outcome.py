@@ -7,8 +7,6 @@ the difference in grade. A value that is not there stays None.
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +17,16 @@ from bedrock_rft_sim.diagnosis.evidence import end_means
 from bedrock_rft_sim.report.page import evidence_of
 from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.metrics import is_number
-from bedrock_rft_sim.runs.rollouts import Rollout
+from bedrock_rft_sim.stats.student import standard_error
 from bedrock_rft_sim.sweep.file import Metric
-from bedrock_rft_sim.sweep.settings import Changes
+from bedrock_rft_sim.sweep.plan import Changes, Point
 
 Status = Literal["completed", "failed", "pruned"]
 VALIDATION: Final = "validation_rewards_mean"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PointOutcome:
     """One run of a sweep."""
 
     name: str
@@ -66,9 +64,9 @@ class Outcome:
         }
 
 
-def each_once(outcomes: Iterable[Outcome]) -> list[Outcome]:
+def each_once(outcomes: Iterable[PointOutcome]) -> list[PointOutcome]:
     """Keep one outcome of each run, in order of first appearance; a completed one is preferred."""
-    found: dict[str, Outcome] = {}
+    found: dict[str, PointOutcome] = {}
     for one in outcomes:
         known = found.get(one.name)
         if known is None or (known.status != "completed" and one.status == "completed"):
@@ -76,29 +74,33 @@ def each_once(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return list(found.values())
 
 
-def read_outcome(path: Path, changes: Changes, seed: int, metric: Metric) -> Outcome:
+def without_value(point: Point, status: Status, why: str) -> PointOutcome:
+    """Return the outcome of a point that failed or was pruned."""
+    return PointOutcome(point.name, point.changes, point.seed, status, why=why)
+
+
+def read_outcome(path: Path, point: Point, metric: Metric) -> PointOutcome:
     """Read a completed run.
 
     Raises:
         RunFolderError: it is damaged.
     """
-    folder = RunFolder.open(path)
-    run = Run.read(folder)
+    run = Run.open(path)
     validations = [line for line in run.lines if is_number(line.get(VALIDATION))]
     before, after = (validations[0], validations[-1]) if len(validations) > 1 else (None, None)
-    graded = _graded(folder, before, after)
+    differences = _differences(run.folder, before, after) if before and after else []
     value = value_of(run.lines, metric)
     findings = diagnose_run(evidence_of(run, []))
-    return Outcome(
-        name=folder.name,
-        changes=changes,
-        seed=seed,
+    return PointOutcome(
+        name=run.folder.name,
+        changes=point.changes,
+        seed=point.seed,
         status="completed" if value is not None else "failed",
         value=value,
         base=before[VALIDATION] if before else None,
         gain=after[VALIDATION] - before[VALIDATION] if before and after else None,
-        noise=_noise(graded),
-        resolution=1 / len(graded) if graded else None,
+        noise=standard_error(differences),
+        resolution=1 / len(differences) if differences else None,
         problems=tuple(v.rule for v in findings if v.severity in ("problem", "warning")),
         why=None if value is not None else f"the run recorded no {metric}",
     )
@@ -112,12 +114,10 @@ def value_of(lines: Sequence[Mapping[str, Any]], metric: Metric) -> float | None
     return values[-1] if metric == VALIDATION else end_means(values)[1]
 
 
-def _graded(
-    folder: RunFolder, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+def _differences(
+    folder: RunFolder, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[float]:
     """Return the difference in grade of every prompt validated both times."""
-    if before is None or after is None:
-        return []
     first, last = (_grades(folder, int(line["step"])) for line in (before, after))
     return [last[prompt] - grade for prompt, grade in first.items() if prompt in last]
 
@@ -125,11 +125,4 @@ def _graded(
 def _grades(folder: RunFolder, step: int) -> dict[str, float]:
     if step not in folder.validation_steps():
         return {}
-    rollouts: list[Rollout] = folder.read_validation(step)
-    return {rollout.prompt_id: rollout.grade for rollout in rollouts}
-
-
-def _noise(differences: Sequence[float]) -> float | None:
-    if len(differences) < 2:  # noqa: PLR2004  a spread needs two
-        return None
-    return statistics.stdev(differences) / math.sqrt(len(differences))
+    return {rollout.prompt_id: rollout.grade for rollout in folder.read_validation(step)}

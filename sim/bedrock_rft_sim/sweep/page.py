@@ -19,14 +19,14 @@ from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs import disk
 from bedrock_rft_sim.sweep.axes import named
 from bedrock_rft_sim.sweep.effects import between, over_seeds
-from bedrock_rft_sim.sweep.outcome import Outcome
-from bedrock_rft_sim.sweep.result import BEST, Result
-from bedrock_rft_sim.sweep.settings import described_changes, plain
+from bedrock_rft_sim.sweep.outcome import PointOutcome
+from bedrock_rft_sim.sweep.plan import described_changes, plain
+from bedrock_rft_sim.sweep.result import BEST, SweepResult
 
 PAGE: Final = "sweep.html"
 
 
-def write_page(result: Result) -> Path:
+def write_page(result: SweepResult) -> Path:
     """Write the page beside the result.
 
     Raises:
@@ -38,7 +38,7 @@ def write_page(result: Result) -> Path:
     return path
 
 
-def render(result: Result) -> str:
+def render(result: SweepResult) -> str:
     """Return the page as HTML."""
     import jinja2
     import markupsafe
@@ -89,7 +89,7 @@ def _policy(script: str) -> str:
     )
 
 
-def _rows(result: Result) -> list[dict[str, Any]]:
+def _rows(result: SweepResult) -> list[dict[str, Any]]:
     found = []
     for row, told in zip(result.rows, result.as_json()["settings"], strict=True):
         found.append(
@@ -106,7 +106,7 @@ def _rows(result: Result) -> list[dict[str, Any]]:
     return found
 
 
-def _runs(result: Result) -> list[dict[str, Any]]:
+def _runs(result: SweepResult) -> list[dict[str, Any]]:
     fresh = result.confirmation.outcomes if result.confirmation else []
     return [
         *(_run(one, is_fresh=False) for one in result.outcomes),
@@ -114,11 +114,11 @@ def _runs(result: Result) -> list[dict[str, Any]]:
     ]
 
 
-def _run(one: Outcome, *, is_fresh: bool) -> dict[str, Any]:
+def _run(one: PointOutcome, *, is_fresh: bool) -> dict[str, Any]:
     return {**one.as_json(), "setting": described_changes(one.changes), "is_fresh": is_fresh}
 
 
-def _data(result: Result) -> dict[str, Any]:
+def _data(result: SweepResult) -> dict[str, Any]:
     """Return what the script draws."""
     base = {axis.path: result.plan.base_value(axis.path) for axis in result.plan.sweep.axes}
     lines = [

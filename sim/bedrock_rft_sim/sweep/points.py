@@ -21,7 +21,9 @@ from typing import Any, Final
 from bedrock_rft_sim.jobs.children import LADDER, Child, Ladder
 from bedrock_rft_sim.jobs.progress import can_resume, outcome_of
 from bedrock_rft_sim.runs import RunFolder, disk, is_locked, is_run
-from bedrock_rft_sim.sweep.settings import RECIPES, Point
+from bedrock_rft_sim.sweep.file import Metric
+from bedrock_rft_sim.sweep.outcome import PointOutcome, read_outcome, without_value
+from bedrock_rft_sim.sweep.plan import RECIPES, Point
 
 POINTS: Final = "points"
 CLAIMS: Final = "claims"
@@ -47,6 +49,7 @@ class PointRunner:
     """Makes points below one folder."""
 
     out: Path
+    metric: Metric
     command: Sequence[str] = CHILD
     """Starts a child; its arguments: recipe, parent, name, `new` or `resume`."""
     say: Callable[[str], None] = print
@@ -65,8 +68,16 @@ class PointRunner:
         """Return the metric lines of a point so far."""
         return _lines(self.folder(point))
 
-    def make(self, point: Point, *, watch: Watch | None = None) -> str | None:
-        """Make the point unless it is finished; return None, or why it failed or was given up.
+    def read(self, point: Point) -> PointOutcome:
+        """Return what came of a finished point.
+
+        Raises:
+            RunFolderError: its folder is damaged.
+        """
+        return read_outcome(self.folder(point), point, self.metric)
+
+    def make(self, point: Point, *, watch: Watch | None = None) -> PointOutcome:
+        """Make the point unless it is finished; one that fails is an outcome, too.
 
         With `watch` the run is stopped once it says so; what to call that is its caller's business.
 
@@ -76,7 +87,7 @@ class PointRunner:
         try:
             child = self._start(point)
         except _AlreadyMade:
-            return None
+            return self.read(point)
         self._children.add(child)
         try:
             self._follow(child, self.folder(point), watch)
@@ -85,7 +96,8 @@ class PointRunner:
             child.release()
         if self._stopping.is_set():
             raise Interrupted
-        return _why_not(self.folder(point), child)
+        why = _why_not(self.folder(point), child)
+        return self.read(point) if why is None else without_value(point, "failed", why)
 
     def stop(self) -> None:
         """Stop every child after the step in progress, and start none."""
@@ -127,11 +139,11 @@ class PointRunner:
         """Write the point's recipe and return the command; called with the point locked."""
         if self.is_finished(point):
             raise _AlreadyMade
+        folder = self.folder(point)
         recipe = self.out / RECIPES / f"{point.name}.yaml"
         with disk.named_errors(recipe, "write a point's recipe"):
             recipe.parent.mkdir(parents=True, exist_ok=True)
-            disk.replace_file(recipe, point.text.encode(), durable=False)
-        folder = self.folder(point)
+            disk.replace_file(recipe, point.recipe.text.encode(), durable=False)
         how = "resume" if can_resume(folder) else "new"
         return [*self.command, str(recipe), str(folder.parent), folder.name, how]
 

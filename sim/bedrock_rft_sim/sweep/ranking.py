@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bedrock_rft_sim.sweep.effects import Effect, Row, between, p_words
-from bedrock_rft_sim.sweep.settings import described_changes
+from bedrock_rft_sim.sweep.effects import Effect, Setting, between, p_words
+from bedrock_rft_sim.sweep.plan import described_changes
 
 ALPHA: Final = 0.05
 BASE: Final = "the base recipe"
@@ -24,7 +24,7 @@ BASE: Final = "the base recipe"
 class Ranking:
     """The best setting that Bedrock would take, and what it is held against."""
 
-    best: Row
+    best: Setting
     is_centre: bool
     over_centre: Effect | None
     """None where the best is the centre, or the centre lacks a seed."""
@@ -32,9 +32,9 @@ class Ranking:
     """Settings beside the centre, whatever came of them."""
     p_value_over_centre: float | None
     """One-sided, times the settings tried, at most 1; None where it can't be told."""
-    runner_up: Row | None
+    runner_up: Setting | None
     over_runner_up: Effect | None
-    refused_above: Row | None
+    refused_above: Setting | None
     """A better setting that Bedrock would refuse; None where there is none."""
     words: tuple[str, ...]
 
@@ -57,7 +57,9 @@ class Ranking:
         }
 
 
-def rank(rows: Sequence[Row], *, is_legal: Callable[[Row], bool], seeds: int) -> Ranking | None:
+def rank(
+    rows: Sequence[Setting], *, is_legal: Callable[[Setting], bool], seeds: int
+) -> Ranking | None:
     """Rank the settings that completed with as many of the `seeds` as any.
 
     None where no run completed, or Bedrock would refuse every setting that did.
@@ -105,7 +107,7 @@ def _adjusted(over: Effect | None, tried: int) -> float | None:
 
 
 def _against_centre(
-    best: Row, centre: Row | None, over: Effect | None, *, tried: int, seeds: int
+    best: Setting, centre: Setting | None, over: Effect | None, *, tried: int, seeds: int
 ) -> list[str]:
     name = f"{described_changes(best.changes)}, {_mean(best)}"
     if not best.changes:
@@ -136,7 +138,7 @@ def _over_centre(over: Effect | None, tried: int) -> str:
     return f"Cannot tell whether it is better than {BASE}: {told}"
 
 
-def _against_second(best: Row, second: Row | None, over: Effect | None) -> list[str]:
+def _against_second(best: Setting, second: Setting | None, over: Effect | None) -> list[str]:
     if second is None or not (second.changes or not best.changes):
         return []
     name = f"the runner-up ({described_changes(second.changes)})"
@@ -154,7 +156,7 @@ def _untold(name: str, over: Effect | None) -> str:
     return f"Cannot tell whether it is better than {name} ({over.told}): one seed shows no spread."
 
 
-def _unranked(rows: Sequence[Row], ranked: int, most: int) -> list[str]:
+def _unranked(rows: Sequence[Setting], ranked: int, most: int) -> list[str]:
     left = sum(bool(row.changes) for row in rows if len(row.values) < most)
     if not left:
         return []
@@ -162,13 +164,13 @@ def _unranked(rows: Sequence[Row], ranked: int, most: int) -> list[str]:
     return [f"{what}: given up, failed or short of a seed."]
 
 
-def _refused(first: Row, best: Row) -> list[str]:
+def _refused(first: Setting, best: Setting) -> list[str]:
     if first is best:
         return []
     name = described_changes(first.changes)
     return [f"{name} did better still ({_mean(first)}), but Bedrock would refuse it."]
 
 
-def _mean(row: Row) -> str:
+def _mean(row: Setting) -> str:
     seeds = len(row.values)
     return f"{row.mean:.3f} with one seed" if seeds == 1 else f"{row.mean:.3f} over {seeds} seeds"

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
-from bedrock_rft_sim.recipe import parse_recipe
 from bedrock_rft_sim.recipe.wording import shown
 from bedrock_rft_sim.runs import disk
 from bedrock_rft_sim.sweep.axes import AxisFinding, find_axis, find_search_axis
 from bedrock_rft_sim.sweep.confirmation import Confirmation
-from bedrock_rft_sim.sweep.effects import Row, between, over_seeds, rows_of
-from bedrock_rft_sim.sweep.outcome import Outcome
+from bedrock_rft_sim.sweep.effects import Setting, between, over_seeds, rows_of
+from bedrock_rft_sim.sweep.outcome import PointOutcome
+from bedrock_rft_sim.sweep.plan import SweepPlan, described_changes
 from bedrock_rft_sim.sweep.ranking import Ranking, rank
-from bedrock_rft_sim.sweep.settings import Plan, described_changes
 
 SCHEMA_VERSION: Final = 2
 RESULT: Final = "sweep.json"
@@ -29,12 +28,12 @@ WRITTEN: Final = "sweep.yaml"
 
 
 @dataclass(frozen=True)
-class Result:
+class SweepResult:
     """A finished sweep."""
 
-    plan: Plan
+    plan: SweepPlan
     out: Path
-    rows: tuple[Row, ...]
+    rows: tuple[Setting, ...]
     """The settings, the centre first."""
     axes: tuple[AxisFinding, ...]
     ranking: Ranking | None
@@ -60,12 +59,12 @@ class Result:
         return ranked
 
     @property
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[PointOutcome]:
         """Every run behind the ranking, setting by setting."""
         return [one for row in self.rows for one in row.outcomes]
 
     @property
-    def failed(self) -> list[Outcome]:
+    def failed(self) -> list[PointOutcome]:
         """The runs that failed, fresh seeds included; none of them counts as a number."""
         fresh = self.confirmation.outcomes if self.confirmation else []
         return [one for one in [*self.outcomes, *fresh] if one.status == "failed"]
@@ -89,7 +88,7 @@ class Result:
             "best": BEST if self.ranking else None,
         }
 
-    def _row(self, row: Row) -> dict[str, Any]:
+    def _row(self, row: Setting) -> dict[str, Any]:
         centre = self.rows[0]
         mean, effect = over_seeds(row), between(row, centre) if row.changes else None
         found = diagnose_setting(row.outcomes)
@@ -104,13 +103,13 @@ class Result:
         }
 
 
-def result_of(plan: Plan, out: Path, outcomes: Sequence[Outcome]) -> Result:
+def result_of(plan: SweepPlan, out: Path, outcomes: Sequence[PointOutcome]) -> SweepResult:
     """Make sense of the outcomes."""
     rows = rows_of(outcomes)
     base = {axis.path: plan.base_value(axis.path) for axis in plan.sweep.axes}
     find = find_search_axis if plan.sweep.mode == "search" else find_axis
-    refusals = {id(row): _refusals(plan, row) for row in rows}
-    return Result(
+    refusals = {id(row): tuple(map(str, plan.recipe(row.changes).refusals)) for row in rows}
+    return SweepResult(
         plan=plan,
         out=out,
         rows=tuple(rows),
@@ -120,7 +119,7 @@ def result_of(plan: Plan, out: Path, outcomes: Sequence[Outcome]) -> Result:
     )
 
 
-def write_result(result: Result) -> list[Path]:
+def write_result(result: SweepResult) -> list[Path]:
     """Write sweep.json, the sweep as written and, where a run completed, best.yaml.
 
     Raises:
@@ -136,7 +135,7 @@ def write_result(result: Result) -> list[Path]:
     return list(files)
 
 
-def best_recipe(result: Result, ranking: Ranking) -> str:
+def best_recipe(result: SweepResult, ranking: Ranking) -> str:
     """Return the best setting as an ordinary recipe, with where it comes from in comments."""
     plan = result.plan
     text = plan.recipe_text(ranking.best.changes, folder=result.out)
@@ -154,9 +153,3 @@ def best_recipe(result: Result, ranking: Ranking) -> str:
         *(f"# {line}" for line in result.words),
     ]
     return "\n".join([*head, text])
-
-
-def _refusals(plan: Plan, row: Row) -> tuple[str, ...]:
-    text = plan.recipe_text(row.changes, folder=Path())
-    recipe = parse_recipe(text, name="point", path=Path("point"))
-    return tuple(str(finding) for finding in recipe.refusals)

@@ -3,112 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bedrock_rft_sim.runs import disk
 from bedrock_rft_sim.sweep.confirmation import Confirmation, confirmation_of, nothing_to_confirm
 from bedrock_rft_sim.sweep.file import SweepFile
-from bedrock_rft_sim.sweep.outcome import Outcome, each_once
+from bedrock_rft_sim.sweep.outcome import PointOutcome, each_once
 from bedrock_rft_sim.sweep.page import write_page
+from bedrock_rft_sim.sweep.plan import Changes, SweepPlan, described_changes
 from bedrock_rft_sim.sweep.points import CHILD, PointRunner
 from bedrock_rft_sim.sweep.ranking import Ranking
-from bedrock_rft_sim.sweep.result import Result, result_of, write_result
+from bedrock_rft_sim.sweep.result import SweepResult, result_of, write_result
 from bedrock_rft_sim.sweep.schedule import Pace, make_all
-from bedrock_rft_sim.sweep.settings import Changes, Plan, described_changes
 
 
 def sweep(
-    asked: SweepFile,
+    file: SweepFile,
     *,
     out: Path,
     workers: int,
     say: Callable[[str], None],
     command: Sequence[str] = CHILD,
-) -> Result:
+) -> SweepResult:
     """Make every point that is not finished, below `out`, and write what was found there.
 
     Raises:
         RecipeError: the sweep or a value in it can't be used.
         KeyboardInterrupt: the user stopped it; the same call goes on.
     """
-    plan = Plan(asked, out)
+    plan = SweepPlan(file, out)
     with disk.named_errors(out, "make the sweep's folder"):
         out.mkdir(parents=True, exist_ok=True)
-    runner = PointRunner(out, command, say)
-    if asked.mode == "search":
-        outcomes = _search(plan, runner, workers=workers, say=say)
-    else:
-        outcomes = _walk(plan, plan.settings(), runner, workers=workers, say=say)
-    found = result_of(plan, out, outcomes)
-    if asked.confirm is not None:
-        confirmed = _confirm(
-            plan, asked.confirm, found.ranking, runner=runner, workers=workers, say=say
-        )
-        found = replace(found, confirmation=confirmed)
+    runner = PointRunner(out, file.metric, command, say)
+    walk = _Walk(plan, runner, workers)
+    found = result_of(plan, out, walk.search() if file.mode == "search" else walk.settings())
+    if file.confirm is not None:
+        found = replace(found, confirmation=walk.confirm(file.confirm, found.ranking))
     with runner.alone("writing-the-result"):
         write_result(found)
         write_page(found)
     return found
 
 
-def _walk(
-    plan: Plan,
-    settings: Sequence[Changes],
-    runner: PointRunner,
-    *,
-    workers: int,
-    say: Callable[[str], None],
-) -> list[Outcome]:
-    """Make settings × seeds, the first seed of all settings first."""
-    points = [plan.point(changes, seed) for seed in plan.seeds for changes in settings]
-    finished = sum(runner.is_finished(point) for point in points)
-    say(
-        f"{plan.sweep.mode}: {_count(len(settings), 'setting')} x {_count(len(plan.seeds), 'seed')}"
-        f" = {_count(len(points), 'run')}, {finished} of them finished earlier"
-    )
-    pace = Pace(len(points), workers, say)
-    outcomes = make_all(points, runner, pace=pace, metric=plan.sweep.metric)
-    # Settings in their own order again, which the seeds have cut up.
-    return [one for changes in settings for one in outcomes if one.changes == changes]
+@dataclass(frozen=True)
+class _Walk:
+    """The ways through the points of a plan."""
 
+    plan: SweepPlan
+    runner: PointRunner
+    workers: int
 
-def _search(
-    plan: Plan, runner: PointRunner, *, workers: int, say: Callable[[str], None]
-) -> list[Outcome]:
-    from bedrock_rft_sim.sweep.search import demand_optuna, search
+    def settings(self) -> list[PointOutcome]:
+        """Make settings x seeds."""
+        settings, seeds = self.plan.settings(), self.plan.seeds
+        what = f"{_count(len(settings), 'setting')} x {_count(len(seeds), 'seed')}"
+        outcomes = self._make(settings, seeds, f"{self.plan.sweep.mode}: {what}")
+        # Settings in their own order again, which the seeds have cut up.
+        return [one for changes in settings for one in outcomes if one.changes == changes]
 
-    demand_optuna()
-    say("the base recipe first, to hold the search against")
-    centre = _walk(plan, [plan.centre], runner, workers=workers, say=say)
-    say(f"search: {plan.sweep.trials} trials x {_count(len(plan.seeds), 'seed')}")
-    trials = search(plan, runner, pace=Pace(plan.sweep.trials, workers, say))
-    # The same setting may be proposed twice, and given up only once.
-    return each_once([*centre, *(one for trial in trials for one in trial.outcomes)])
+    def search(self) -> list[PointOutcome]:
+        """Make the base recipe and the trials."""
+        from bedrock_rft_sim.sweep.search import demand_optuna, search
 
+        demand_optuna()
+        seeds = _count(len(self.plan.seeds), "seed")
+        self.runner.say("the base recipe first, to compare the search with")
+        what = f"{self.plan.sweep.mode}: 1 setting x {seeds}"
+        centre = self._make([self.plan.centre], self.plan.seeds, what)
+        trials = self.plan.sweep.trials
+        self.runner.say(f"search: {trials} trials x {seeds}")
+        made = search(self.plan, self.runner, pace=Pace(trials, self.workers, self.runner.say))
+        # The same setting may be proposed twice, and given up only once.
+        return each_once([*centre, *(one for trial in made for one in trial.outcomes)])
 
-def _confirm(
-    plan: Plan,
-    seeds: tuple[int, ...],
-    ranking: Ranking | None,
-    *,
-    runner: PointRunner,
-    workers: int,
-    say: Callable[[str], None],
-) -> Confirmation:
-    """Make the best setting and the centre once more, with seeds that the choice never saw."""
-    if ranking is None or ranking.is_centre:
-        return nothing_to_confirm(ranking, seeds)
-    pair = (plan.centre, ranking.best.changes)
-    points = [plan.point(changes, seed) for seed in seeds for changes in pair]
-    finished = sum(runner.is_finished(point) for point in points)
-    say(
-        f"confirm: {described_changes(ranking.best.changes)} is the best so far, but was chosen by "
-        f"these very results; it and the base recipe once more, with {len(seeds)} fresh seeds = "
-        f"{_count(len(points), 'run')}, {finished} of them finished earlier"
-    )
-    pace = Pace(len(points), workers, say)
-    return confirmation_of(make_all(points, runner, pace=pace, metric=plan.sweep.metric), seeds)
+    def confirm(self, seeds: tuple[int, ...], ranking: Ranking | None) -> Confirmation:
+        """Make the best setting and the centre once more, with seeds that the choice never saw."""
+        if ranking is None or ranking.is_centre:
+            return nothing_to_confirm(ranking, seeds)
+        best = ranking.best.changes
+        what = (
+            f"confirm: {described_changes(best)} is the best so far, but was chosen by these very "
+            f"results; it and the base recipe once more, with {len(seeds)} fresh seeds"
+        )
+        return confirmation_of(self._make([self.plan.centre, best], seeds, what), seeds)
+
+    def _make(
+        self, settings: Sequence[Changes], seeds: Sequence[int], what: str
+    ) -> list[PointOutcome]:
+        """Make the points, the first seed of all settings first."""
+        points = [self.plan.point(changes, seed) for seed in seeds for changes in settings]
+        finished = sum(self.runner.is_finished(point) for point in points)
+        runs = _count(len(points), "run")
+        self.runner.say(f"{what} = {runs}, {finished} of them finished earlier")
+        pace = Pace(len(points), self.workers, self.runner.say)
+        return make_all(points, self.runner, pace=pace)
 
 
 def _count(number: int, word: str) -> str:

@@ -6,13 +6,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from bedrock_rft_sim.sweep.file import Metric
-from bedrock_rft_sim.sweep.outcome import Outcome, read_outcome
+from bedrock_rft_sim.sweep.outcome import PointOutcome
+from bedrock_rft_sim.sweep.plan import Point, described_changes
 from bedrock_rft_sim.sweep.points import Interrupted, PointRunner
-from bedrock_rft_sim.sweep.settings import Point, described_changes
 
 MINUTE_S = 60
 
@@ -55,33 +54,29 @@ def took(seconds: float) -> str:
     return f"{minutes:.0f} min" if minutes < MINUTE_S else f"{minutes / MINUTE_S:.1f} h"
 
 
-def make_all(
-    points: Sequence[Point], runner: PointRunner, *, pace: Pace, metric: Metric
-) -> list[Outcome]:
-    """Make every point and return the outcomes in order; a failed one is an outcome too.
+def make_all(points: Sequence[Point], runner: PointRunner, *, pace: Pace) -> list[PointOutcome]:
+    """Make every point and return the outcomes in order.
 
     Raises:
         KeyboardInterrupt: the user stopped it; what is made is kept.
     """
     queue = deque(enumerate(points))
-    found: dict[int, Outcome] = {}
+    found: dict[int, PointOutcome] = {}
     lock = threading.Lock()
 
     def work() -> None:
         while (taken := _next(queue, runner, lock)) is not None:
             at, point = taken
-            found[at] = make_one(point, runner, pace=pace, metric=metric)
+            found[at] = _make_one(point, runner, pace)
 
     in_parallel([work] * pace.workers, runner)
     return [found[at] for at in range(len(points))]
 
 
-def make_one(point: Point, runner: PointRunner, *, pace: Pace, metric: Metric) -> Outcome:
-    """Make one point and read what came of it."""
+def _make_one(point: Point, runner: PointRunner, pace: Pace) -> PointOutcome:
     what = f"{described_changes(point.changes)}, seed {point.seed}"
     began, was_finished = time.monotonic(), runner.is_finished(point)
-    why = runner.make(point)
-    outcome = outcome_of(point, runner, why, metric=metric)
+    outcome = runner.make(point)
     if was_finished:
         pace.reused(what)
     else:
@@ -89,14 +84,7 @@ def make_one(point: Point, runner: PointRunner, *, pace: Pace, metric: Metric) -
     return outcome
 
 
-def outcome_of(point: Point, runner: PointRunner, why: str | None, *, metric: Metric) -> Outcome:
-    """Return the outcome of a point that was made, or failed because of `why`."""
-    if why is None:
-        return read_outcome(runner.folder(point), point.changes, point.seed, metric)
-    return Outcome(point.name, point.changes, point.seed, "failed", why=why)
-
-
-def _ending(outcome: Outcome) -> str:
+def _ending(outcome: PointOutcome) -> str:
     if outcome.value is not None:
         return f"{outcome.value:.3f}"
     first = (outcome.why or "").splitlines()
@@ -124,7 +112,8 @@ def in_parallel(works: Sequence[Callable[[], None]], runner: PointRunner) -> Non
     with ThreadPoolExecutor(len(works)) as pool:
         futures = [pool.submit(work) for work in works]
         try:
-            _until_done(futures)
+            for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                future.result()
         except KeyboardInterrupt:
             runner.say("stopping after the steps in progress; press Ctrl-C again to stop at once")
             runner.stop()
@@ -133,19 +122,8 @@ def in_parallel(works: Sequence[Callable[[], None]], runner: PointRunner) -> Non
             except KeyboardInterrupt:
                 runner.kill()
             raise
+        except Interrupted:
+            raise KeyboardInterrupt from None
         except BaseException:
             runner.stop()
             raise
-        for future in futures:
-            try:
-                future.result()
-            except Interrupted:
-                raise KeyboardInterrupt from None
-
-
-def _until_done(futures: Sequence[Future[None]]) -> None:
-    done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-    for future in done:
-        error = future.exception()
-        if error is not None and not isinstance(error, Interrupted):
-            raise error

@@ -29,10 +29,10 @@ from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.wording import Plain
 from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.sweep.file import Axis, Range
-from bedrock_rft_sim.sweep.outcome import VALIDATION, Outcome
+from bedrock_rft_sim.sweep.outcome import VALIDATION, PointOutcome, without_value
+from bedrock_rft_sim.sweep.plan import Changes, Point, SweepPlan, described_changes
 from bedrock_rft_sim.sweep.points import PointRunner
-from bedrock_rft_sim.sweep.schedule import Pace, in_parallel, outcome_of
-from bedrock_rft_sim.sweep.settings import Changes, Plan, Point, described_changes
+from bedrock_rft_sim.sweep.schedule import Pace, in_parallel
 
 if TYPE_CHECKING:
     import optuna
@@ -67,16 +67,15 @@ class Trial:
 
     number: int
     changes: Changes
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[PointOutcome, ...]
 
 
-def search(plan: Plan, runner: PointRunner, *, pace: Pace) -> list[Trial]:
+def search(plan: SweepPlan, runner: PointRunner, *, pace: Pace) -> list[Trial]:
     """Make the trials that the study lacks and return all of them by number.
 
     Raises:
         KeyboardInterrupt: the user stopped it; the study goes on another time.
     """
-    demand_optuna()
     found: dict[int, Trial] = {}
     name = _study_name(plan)
     with runner.alone(TAKING):  # two processes must not both make the tables
@@ -86,7 +85,7 @@ def search(plan: Plan, runner: PointRunner, *, pace: Pace) -> list[Trial]:
 
     def work() -> None:
         study = _study(plan, storage, name)
-        _Worker(plan, runner, pace, study, found, reading).work()
+        _TrialWorker(plan, runner, pace, study, found, reading).work()
 
     try:
         in_parallel([work] * pace.workers, runner)
@@ -96,8 +95,8 @@ def search(plan: Plan, runner: PointRunner, *, pace: Pace) -> list[Trial]:
 
 
 @dataclass
-class _Worker:
-    plan: Plan
+class _TrialWorker:
+    plan: SweepPlan
     runner: PointRunner
     pace: Pace
     study: optuna.Study
@@ -107,15 +106,15 @@ class _Worker:
 
     def work(self) -> None:
         """Take trials until there are enough and all are finished, by this worker or another."""
-        self._tell_finished()
+        self._read_finished()
         while True:
             with contextlib.ExitStack() as claim:
                 taken = self._take(claim)
                 if taken is not None:
                     self._make(taken)
                     continue
-            self._tell_finished()
-            if not self._running():
+            self._read_finished()
+            if all(trial.state.is_finished() for trial in self._trials()):
                 break
             self.runner.pause(WAIT_S)
 
@@ -123,10 +122,7 @@ class _Worker:
         all_ = self.study.get_trials(deepcopy=False)
         return [trial for trial in all_ if trial.number < self.plan.sweep.trials]
 
-    def _running(self) -> bool:
-        return any(not trial.state.is_finished() for trial in self._trials())
-
-    def _tell_finished(self) -> None:
+    def _read_finished(self) -> None:
         """Read the trials finished earlier or by others."""
         with self.reading:
             for trial in self._trials():
@@ -136,18 +132,23 @@ class _Worker:
 
     def _take(self, claim: contextlib.ExitStack) -> optuna.Trial | None:
         """Claim a trial left by a dead process, else a new one; None when there are enough."""
+        with self.runner.alone(TAKING):
+            trial = self._left_over(claim)
+            if trial is None and len(self._trials()) < self.plan.sweep.trials:
+                trial = self.study.ask()
+                self.runner.claim(f"trial-{trial.number}", claim)
+            if trial is not None:
+                for axis in self.plan.sweep.axes:
+                    _suggest(trial, axis)  # one left over has stored some or all of them
+            return trial
+
+    def _left_over(self, claim: contextlib.ExitStack) -> optuna.Trial | None:
         import optuna
 
-        with self.runner.alone(TAKING):
-            trials = self._trials()
-            for trial in trials:
-                if not trial.state.is_finished() and self._take_over(trial, claim):
-                    return optuna.trial.Trial(self.study, trial._trial_id)
-            if len(trials) >= self.plan.sweep.trials:
-                return None
-            made = self.study.ask(_distributions(self.plan.sweep.axes))
-            self.runner.claim(f"trial-{made.number}", claim)
-            return made
+        for trial in self._trials():
+            if not trial.state.is_finished() and self._take_over(trial, claim):
+                return optuna.trial.Trial(self.study, trial._trial_id)
+        return None
 
     def _take_over(self, trial: optuna.trial.FrozenTrial, claim: contextlib.ExitStack) -> bool:
         with contextlib.ExitStack() as held:
@@ -163,43 +164,36 @@ class _Worker:
         from optuna.trial import TrialState
 
         began = time.monotonic()
-        for axis in self.plan.sweep.axes:  # stored already, unless a kill came in between
-            _suggest(trial, axis)
         changes = _changes(trial.params, self.plan)
-        outcomes: list[Outcome] = []
+        outcomes: list[PointOutcome] = []
         for place, seed in enumerate(self.plan.seeds):
             point = self.plan.point(changes, seed)
             outcomes.append(self._make_point(trial, point, may_give_up=place == 0))
             if outcomes[-1].status != "completed":
                 break
-        values = [one.value for one in outcomes if one.value is not None]
         last = outcomes[-1]
         trial.set_user_attr("why", last.why)
         self.found[trial.number] = Trial(trial.number, changes, tuple(outcomes))
         if last.status == "completed":
-            self.study.tell(trial, sum(values) / len(values))
+            values = [one.value for one in outcomes if one.value is not None]
+            mean = sum(values) / len(values)
+            self.study.tell(trial, mean)
+            ending = f"{mean:.3f}"
         else:
             state = TrialState.PRUNED if last.status == "pruned" else TrialState.FAIL
             self.study.tell(trial, state=state)
-        told = f"{sum(values) / len(values):.3f}" if last.status == "completed" else last.status
-        what = f"trial {trial.number}, {described_changes(changes)}: {told}"
+            ending = last.status
+        what = f"trial {trial.number}, {described_changes(changes)}: {ending}"
         self.pace.made(what, time.monotonic() - began)
 
-    def _make_point(self, trial: optuna.Trial, point: Point, *, may_give_up: bool) -> Outcome:
+    def _make_point(self, trial: optuna.Trial, point: Point, *, may_give_up: bool) -> PointOutcome:
         if not may_give_up or self.plan.sweep.pruner is None:
-            why = self.runner.make(point)
-            return outcome_of(point, self.runner, why, metric=self.plan.sweep.metric)
+            return self.runner.make(point)
         watch = _Watch(trial)
-        why = self.runner.make(point, watch=watch)
+        outcome = self.runner.make(point, watch=watch)
         if watch.given_up is None and self.runner.is_finished(point):
             watch(self.runner.lines(point))
-        if watch.given_up is not None:
-            return _pruned(point, watch.given_up)
-        return outcome_of(point, self.runner, why, metric=self.plan.sweep.metric)
-
-
-def _pruned(point: Point, why: str) -> Outcome:
-    return Outcome(point.name, point.changes, point.seed, "pruned", why=why)
+        return without_value(point, "pruned", watch.given_up) if watch.given_up else outcome
 
 
 @dataclass
@@ -218,12 +212,7 @@ class _Watch:
             step, value = line.get("step"), line.get(VALIDATION)
             if not step or step == line.get("total_steps") or not is_number(value):
                 continue  # before the first step nothing differs, after the last nothing is saved
-            if step in self.judged:
-                continue
-            self.judged.add(step)
-            if step not in self._reported():
-                self.trial.report(float(value), step)
-            if self._is_behind(step):
+            if step not in self.judged and self._is_behind(step, float(value)):
                 self.given_up = (
                     f"given up after step {step} at validation {value:.3f}, "
                     "below the median of the trials before"
@@ -231,36 +220,33 @@ class _Watch:
                 return True
         return False
 
-    def _reported(self) -> Mapping[int, float]:
-        return self.trial.storage.get_trial(self.trial._trial_id).intermediate_values
-
-    def _is_behind(self, step: int) -> bool:
-        """Ask the pruner as of this step, though later steps may be known by now."""
-        frozen = self.trial.storage.get_trial(self.trial._trial_id)
-        if max(frozen.intermediate_values) != step:
-            return False
-        return self.trial.should_prune()
+    def _is_behind(self, step: int, value: float) -> bool:
+        """Report a value and ask the pruner as of this step, unless a later one is known by now."""
+        self.judged.add(step)
+        stored = self.trial.storage.get_trial(self.trial._trial_id).intermediate_values
+        if step not in stored:
+            self.trial.report(value, step)
+        return max((step, *stored)) == step and self.trial.should_prune()
 
 
-def _read(trial: optuna.trial.FrozenTrial, plan: Plan, runner: PointRunner) -> Trial:
+def _read(trial: optuna.trial.FrozenTrial, plan: SweepPlan, runner: PointRunner) -> Trial:
     from optuna.trial import TrialState
 
     changes = _changes(trial.params, plan)
     points = [plan.point(changes, seed) for seed in plan.seeds]
-    why = trial.user_attrs.get("why")
+    why = str(trial.user_attrs.get("why") or "its run folder is gone")
+    if trial.state is TrialState.PRUNED:
+        return Trial(trial.number, changes, (without_value(points[0], "pruned", why),))
     outcomes = []
     for point in points:
-        if trial.state is TrialState.PRUNED:
-            return Trial(trial.number, changes, (_pruned(point, str(why)),))
-        finished = runner.is_finished(point)
-        told = None if finished else str(why or "its run folder is gone")
-        outcomes.append(outcome_of(point, runner, told, metric=plan.sweep.metric))
-        if not finished:
+        if not runner.is_finished(point):
+            outcomes.append(without_value(point, "failed", why))
             break
+        outcomes.append(runner.read(point))
     return Trial(trial.number, changes, tuple(outcomes))
 
 
-def _changes(params: Mapping[str, Any], plan: Plan) -> Changes:
+def _changes(params: Mapping[str, Any], plan: SweepPlan) -> Changes:
     found = {axis.path: _value(axis, params[axis.path]) for axis in plan.sweep.axes}
     return plan.without_base_values(found)
 
@@ -274,22 +260,6 @@ def _value(axis: Axis, proposed: Any) -> Plain:
     return min(max(rounded, float(axis.values.low)), float(axis.values.high))
 
 
-def _distributions(axes: Sequence[Axis]) -> dict[str, Any]:
-    return {axis.path: _distribution(axis) for axis in axes}
-
-
-def _distribution(axis: Axis) -> Any:
-    from optuna import distributions as known
-
-    if not isinstance(axis.values, Range):
-        # Positions, since Optuna takes no lists or mappings for a choice.
-        return known.CategoricalDistribution(range(len(axis.values)))
-    low, high, log = axis.values.low, axis.values.high, axis.values.log
-    if axis.values.whole:
-        return known.IntDistribution(int(low), int(high), log=log)
-    return known.FloatDistribution(float(low), float(high), log=log)
-
-
 def _suggest(trial: optuna.Trial, axis: Axis) -> None:
     values = axis.values
     if not isinstance(values, Range):
@@ -300,7 +270,7 @@ def _suggest(trial: optuna.Trial, axis: Axis) -> None:
         trial.suggest_float(axis.path, float(values.low), float(values.high), log=values.log)
 
 
-def _study_name(plan: Plan) -> str:
+def _study_name(plan: SweepPlan) -> str:
     """Name the study by what would make its trials incomparable, so that a change starts anew."""
     centre = [plan.point(plan.centre, seed).identity for seed in plan.seeds]
     sweep = replace(plan.sweep, path=Path(), text="", trials=0, allow_refused=False)
@@ -319,7 +289,7 @@ def _storage(out: Path) -> Any:
     )
 
 
-def _study(plan: Plan, storage: Any, name: str, *, create: bool = False) -> optuna.Study:
+def _study(plan: SweepPlan, storage: Any, name: str, *, create: bool = False) -> optuna.Study:
     import optuna
 
     options: dict[str, Any] = {
@@ -333,7 +303,7 @@ def _study(plan: Plan, storage: Any, name: str, *, create: bool = False) -> optu
     return optuna.load_study(**options)
 
 
-def _pruner(plan: Plan) -> Any:
+def _pruner(plan: SweepPlan) -> Any:
     import optuna
 
     settings = plan.sweep.pruner

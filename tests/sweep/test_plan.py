@@ -11,13 +11,14 @@ from bedrock_rft_sim.errors import DataError, RecipeError
 from bedrock_rft_sim.recipe import load_recipe, parse_recipe
 from bedrock_rft_sim.recipe.reader import read_document
 from bedrock_rft_sim.sweep import read_sweep
-from bedrock_rft_sim.sweep.settings import Plan, as_yaml, described_changes
+from bedrock_rft_sim.sweep.file import Axis, Range
+from bedrock_rft_sim.sweep.plan import SweepPlan, as_yaml, described_changes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.sweep.conftest import BATCH, RATE
+from tests.sweep.conftest import BATCH, RATE, SAMPLES
 
-Planned = Callable[[str], Plan]
+Planned = Callable[[str], SweepPlan]
 
 KEYS = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), min_size=1, max_size=8)
 SCALARS = (
@@ -54,7 +55,7 @@ def test_a_grid_is_the_full_product_and_always_holds_the_centre(plan: Planned):
 def test_a_point_s_recipe_is_the_base_recipe_with_its_values(plan: Planned, tmp_path: Path):
     point = plan(f"axes: {{{RATE}: [1e-5]}}\nset: {{local.maxSteps: 20}}").point({RATE: 1e-5}, 7)
     path = tmp_path / "point.yaml"
-    path.write_text(point.text)
+    path.write_text(point.recipe.text)
     read, base = load_recipe(path), load_recipe("quickstart")
     assert read.settings.learning_rate == 1e-5
     assert (read.settings.seed, read.settings.max_steps) == (7, 20)
@@ -76,7 +77,7 @@ def test_relative_files_of_the_recipe_and_of_the_sweep_are_found_from_where_each
     (tmp_path / "base" / "recipe.yaml").write_text(base)
     asked = tmp_path / "asked" / "sweep.yaml"
     asked.write_text("recipe: ../base/recipe.yaml\naxes: {local.reward: [./other.py]}\n")
-    plan = Plan(read_sweep(asked), tmp_path / "far" / "out")
+    plan = SweepPlan(read_sweep(asked), tmp_path / "far" / "out")
     centre, other = plan.point({}, 0).recipe, plan.point({"local.reward": "./other.py"}, 0).recipe
     assert centre.training_source == tmp_path / "base" / "rows.jsonl"
     assert centre.reward_path == tmp_path / "base" / "mine.py"
@@ -124,9 +125,9 @@ def test_without_validation_there_is_nothing_to_compare_by(tmp_path: Path):
     asked = tmp_path / "asked.yaml"
     asked.write_text(f"recipe: base.yaml\naxes: {{{RATE}: [1e-5]}}\n")
     with pytest.raises(RecipeError, match="no validation reward to compare by"):
-        Plan(read_sweep(asked), tmp_path)
+        SweepPlan(read_sweep(asked), tmp_path)
     asked.write_text(asked.read_text() + "metric: critic_rewards_mean\n")
-    assert Plan(read_sweep(asked), tmp_path).settings() == [{}, {RATE: 1e-5}]
+    assert SweepPlan(read_sweep(asked), tmp_path).settings() == [{}, {RATE: 1e-5}]
 
 
 def test_the_hash_covers_settings_seed_data_and_reward_but_not_where_they_lie(
@@ -160,3 +161,59 @@ def test_the_hash_covers_settings_seed_data_and_reward_but_not_where_they_lie(
     (elsewhere / "rows.jsonl").unlink()
     with pytest.raises(DataError, match="no such file"):
         identity(elsewhere)
+
+
+FRACTIONS = {
+    "quickstart": [
+        RATE,
+        "local.training.klCoefficient",
+        "local.overrides.learningRate",
+        "local.earlyStopping.minGain",
+    ],
+    "gsm8k-open-weight": [
+        "method.reinforcement.hyperparameters.learning_rate_multiplier",
+        "local.overrides.learning_rate_multiplier",
+    ],
+}
+WHOLE = {
+    "quickstart": [BATCH, SAMPLES, "local.maxSteps", "local.lambda.timeout", "local.unknown.x"],
+    "gsm8k-open-weight": [
+        "method.reinforcement.hyperparameters.batch_size",
+        "method.reinforcement.hyperparameters.unknown.x",
+        "model.x",
+    ],
+}
+
+
+@pytest.fixture
+def plan_of(written: Callable[..., Path], tmp_path: Path) -> Callable[[str], SweepPlan]:
+    """Return a function that plans the base recipe alone, with any axis."""
+    text = "axes: {local.maxSteps: [1, 2]}\nmetric: critic_rewards_mean\nallowRefused: true"
+    return lambda recipe: SweepPlan(read_sweep(written(text, recipe)), tmp_path / "out")
+
+
+def pairs(known: dict[str, list[str]]) -> list[tuple[str, str]]:
+    return [(recipe, path) for recipe, paths in known.items() for path in paths]
+
+
+@pytest.mark.parametrize(("recipe", "path"), pairs(FRACTIONS))
+def test_whole_ends_of_a_setting_that_takes_fractions_mean_everything_between(
+    recipe: str, path: str, plan_of: Planned
+):
+    found = plan_of(recipe).typed(Axis(path, Range(0, 1, log=False), 1)).values
+    assert isinstance(found, Range)
+    assert not found.whole
+    assert (found.low, found.high) == (0, 1)
+
+
+@pytest.mark.parametrize(("recipe", "path"), pairs(WHOLE))
+def test_a_whole_setting_and_an_unknown_one_keep_the_ends_as_written(
+    recipe: str, path: str, plan_of: Planned
+):
+    axis = Axis(path, Range(1, 4, log=False), 1)
+    assert plan_of(recipe).typed(axis) is axis
+
+
+def test_a_list_of_values_stays_as_it_is(plan_of: Planned):
+    axis = Axis(RATE, (0, 1), 1)
+    assert plan_of("quickstart").typed(axis) is axis

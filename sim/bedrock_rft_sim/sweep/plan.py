@@ -11,7 +11,7 @@ import io
 import itertools
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,17 +19,18 @@ from typing import Any, Final
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe import Recipe, load_recipe, parse_recipe
 from bedrock_rft_sim.recipe.reader import read_document
+from bedrock_rft_sim.recipe.set_options import place
 from bedrock_rft_sim.recipe.shipped import is_bare
 from bedrock_rft_sim.recipe.wording import Plain, shown
-from bedrock_rft_sim.sweep.file import SEED, Axis, SweepFile
+from bedrock_rft_sim.sweep.file import SEED, Axis, Range, SweepFile
 from bedrock_rft_sim.sweep.identity import identity_of
-from bedrock_rft_sim.sweep.kinds import typed
 
 Changes = dict[str, Plain]
 """Dotted path -> value; in the order of the axes."""
 
 CENTRE: Final = "centre"
-FILES: Final = ("trainingData", "validationData", "reward")
+MODEL: Final = "model"
+FILES: Final = ("trainingData", "validationData", "reward", MODEL)
 LABEL_MAX: Final = 70
 RECIPES: Final = "recipes"
 
@@ -41,22 +42,20 @@ class Point:
     changes: Changes
     seed: int
     recipe: Recipe
-    text: str
-    """Its recipe, for a file in the sweep's folder."""
     identity: str
     """The hash by which a finished run is known again."""
 
     @property
     def name(self) -> str:
         """The run's name: what is different, the seed, the beginning of the hash."""
-        said = "_".join(
+        label = "_".join(
             f"{path.rpartition('.')[2]}-{value}" for path, value in self.changes.items()
         )
-        safe = re.sub(r"[^A-Za-z0-9._-]+", "-", said or CENTRE)[:LABEL_MAX].strip("-.")
+        safe = re.sub(r"[^A-Za-z0-9._-]+", "-", label or CENTRE)[:LABEL_MAX].strip("-.")
         return f"{safe}_seed-{self.seed}_{self.identity[:12]}"
 
 
-class Plan:
+class SweepPlan:
     """The base recipe of a sweep, and the points that changes to it make."""
 
     def __init__(self, sweep: SweepFile, out: Path) -> None:
@@ -66,16 +65,17 @@ class Plan:
             RecipeError: a path or a value can't be, or Bedrock would refuse it, or it changes
                 nothing; or there is nothing to validate on.
         """
+        self.sweep = sweep
         self._folder = out / RECIPES
         base = load_recipe(sweep.recipe)
-        self.sweep = replace(sweep, axes=tuple(typed(axis, base) for axis in sweep.axes))
         self._base_folder = base.folder
         self._data: dict[str, Any] = read_document(base.text, name=str(base.path)).data
         self._shared = dict(sweep.set)
-        if self._shared:
-            base = self._with_shared()
+        for path, value in sweep.set:
+            base = self._tried(path, value, where=f"{sweep.path}, set")
+            place(self._data, path.split("."), value, where=path)
+        self.sweep = replace(sweep, axes=tuple(self.typed(axis) for axis in sweep.axes))
         self.seeds = sweep.seeds or (base.settings.seed,)
-        self.base_seed = base.settings.seed
         self.centre: Changes = {}
         self._demand_metric(base)
         self._refuse_illegal(base, None)
@@ -83,28 +83,16 @@ class Plan:
         for axis in self.sweep.axes:
             self._try(axis, base)
 
-    def _with_shared(self) -> Recipe:
-        """Change the base recipe for good."""
-        for path, value in self._shared.items():
-            try:
-                _place(self._data, path.split("."), value)
-                recipe = self._parsed(self.recipe_text({}, folder=self._folder))
-            except RecipeError as error:
-                raise _elsewhere(error, f"{self.sweep.path}, set", path, value) from error
-        return recipe
-
     def settings(self) -> list[Changes]:
         """Return the settings of a one-factor sweep or a grid, the centre first.
 
         A value that is the base recipe's own is the centre, not another point.
         """
         axes = self.sweep.axes
-        values = [axis.ends for axis in axes]
         if self.sweep.mode == "grid":
-            made = [
-                dict(zip((axis.path for axis in axes), each, strict=True))
-                for each in itertools.product(*values)
-            ]
+            paths = [axis.path for axis in axes]
+            products = itertools.product(*(axis.ends for axis in axes))
+            made = [dict(zip(paths, values, strict=True)) for values in products]
         else:
             made = [{axis.path: value} for axis in axes for value in axis.ends]
         settings = [self.centre]
@@ -132,61 +120,67 @@ class Plan:
 
     def point(self, changes: Changes, seed: int) -> Point:
         """Return the point of a setting and a seed."""
-        text = self.recipe_text({**changes, SEED: seed}, folder=self._folder)
-        recipe = self._parsed(text)
-        return Point(changes, seed, recipe, text, identity_of(recipe))
+        recipe = self.recipe({**changes, SEED: seed})
+        return Point(changes, seed, recipe, identity_of(recipe))
+
+    def recipe(self, changes: Mapping[str, Plain]) -> Recipe:
+        """Return the base recipe with changes, for a file in the sweep's folder of recipes."""
+        text = self.recipe_text(changes, folder=self._folder)
+        name = f"{self.sweep.recipe} with this sweep's values"
+        return parse_recipe(text, name=name, path=self._folder / "point.yaml")
 
     def recipe_text(self, changes: Mapping[str, Plain], *, folder: Path) -> str:
         """Write the base recipe with changes, for a file that will stand in `folder`."""
         data = copy.deepcopy(self._data)
         for path, value in changes.items():
-            _place(data, path.split("."), value)
-        local = data["local"]
+            place(data, path.split("."), value, where=path)
+        local = {name: value for name, value in data["local"].items() if value is not None}
         for name in FILES:
-            local[name] = self._seen_from(folder, name, local.get(name), changes)
-        model = local["model"]
-        if isinstance(model, str) and not is_bare(model) and self._is_folder(model, changes):
-            local["model"] = self._seen_from(folder, "model", model, changes)
-        data["local"] = {name: value for name, value in local.items() if value is not None}
-        return as_yaml(data)
+            if isinstance(local.get(name), str) and not is_bare(local[name]):
+                # A relative path of an axis or of `set` starts beside the sweep file.
+                is_own = f"local.{name}" in {**self._shared, **changes}
+                home = self.sweep.path.parent if is_own else self._base_folder
+                target = (home / Path(local[name]).expanduser()).resolve()
+                if name != MODEL or target.is_dir():  # a Hub id has a slash, too
+                    local[name] = _seen_from(folder, target)
+        return as_yaml({**data, "local": local})
 
-    def _seen_from(
-        self, folder: Path, name: str, value: Plain, changes: Mapping[str, Plain]
-    ) -> Plain:
-        if not isinstance(value, str) or is_bare(value):
-            return value
-        home = self._home(name, changes)
-        target = (home / Path(value).expanduser()).resolve()
-        seen = os.path.relpath(target, folder.resolve())
-        return seen if seen.startswith(".") else f"./{seen}"
+    def typed(self, axis: Axis) -> Axis:
+        """Write whole ends of a range as fractions where the setting takes what lies between.
 
-    def _is_folder(self, model: str, changes: Mapping[str, Plain]) -> bool:
-        return (self._home("model", changes) / Path(model).expanduser()).is_dir()
+        `{low: 0, high: 1}` of a weight is everything between, of a batch size it is 0 and 1.
+        """
+        values = axis.values
+        if not isinstance(values, Range) or not values.whole:
+            return axis
+        try:
+            self.recipe({axis.path: values.low + 0.5})
+        except RecipeError:
+            return axis
+        return replace(axis, values=replace(values, low=float(values.low), high=float(values.high)))
 
-    def _home(self, name: str, changes: Mapping[str, Plain]) -> Path:
-        """Return where a relative path starts: beside the sweep file if it is an axis's."""
-        return (
-            self.sweep.path.parent
-            if f"local.{name}" in {**self._shared, **changes}
-            else self._base_folder
-        )
-
-    def _parsed(self, text: str) -> Recipe:
-        name = f"{self.sweep.recipe} with this sweep's values"
-        return parse_recipe(text, name=name, path=self._folder / "point.yaml")
+    def _tried(self, path: str, value: Plain, *, where: str) -> Recipe:
+        """Return the base recipe with a value; an error names the line of the sweep behind it."""
+        try:
+            return self.recipe({path: value})
+        except RecipeError as error:
+            raise RecipeError(
+                f"{path}: {shown(value)} makes no recipe: {error.what}",
+                where=where,
+                expected=error.expected,
+                found=error.found,
+                hint=error.hint,
+            ) from error
 
     def _try(self, axis: Axis, base: Recipe) -> None:
-        seen = []
+        meanings = []
         for value in axis.ends:
-            try:
-                recipe = self._parsed(self.recipe_text({axis.path: value}, folder=self._folder))
-            except RecipeError as error:
-                raise _elsewhere(error, self.sweep.where(axis), axis.path, value) from error
+            recipe = self._tried(axis.path, value, where=self.sweep.where(axis))
             self._refuse_illegal(recipe, axis)
-            seen.append(_meaning(recipe))
-        if all(each == seen[0] for each in seen) and (
-            len(seen) > 1 or seen[0] == _meaning(self._like(base))
-        ):
+            meanings.append(_meaning(recipe))
+        if len(meanings) == 1:
+            meanings.append(_meaning(self.recipe({SEED: base.settings.seed})))
+        if all(each == meanings[0] for each in meanings):
             raise RecipeError(
                 f"{axis.path} changes nothing in a rehearsal",
                 where=self.sweep.where(axis),
@@ -196,9 +190,6 @@ class Plan:
                 if axis.name in base.overrides
                 else "take this axis out",
             )
-
-    def _like(self, base: Recipe) -> Recipe:
-        return self._parsed(self.recipe_text({SEED: base.settings.seed}, folder=self._folder))
 
     def _refuse_illegal(self, recipe: Recipe, axis: Axis | None) -> None:
         if not recipe.refusals or self.sweep.allow_refused:
@@ -237,15 +228,9 @@ class Plan:
             )
 
 
-def _elsewhere(error: RecipeError, where: str, path: str, value: Plain) -> RecipeError:
-    """Say of a recipe's error which line of the sweep is behind it."""
-    return RecipeError(
-        f"{path}: {shown(value)} makes no recipe: {error.what}",
-        where=where,
-        expected=error.expected,
-        found=error.found,
-        hint=error.hint,
-    )
+def _seen_from(folder: Path, target: Path) -> str:
+    seen = os.path.relpath(target, folder.resolve())
+    return seen if seen.startswith(".") else f"./{seen}"
 
 
 def as_yaml(data: Mapping[str, Any]) -> str:
@@ -274,25 +259,3 @@ def plain(value: Plain) -> str:
 def _meaning(recipe: Recipe) -> tuple[Any, ...]:
     local = recipe.local.model_dump(mode="json")
     return asdict(recipe.settings), local, recipe.model
-
-
-def _place(data: Plain, keys: Sequence[str], value: Plain) -> None:
-    for key in keys[:-1]:
-        step: Any = int(key) if isinstance(data, list) and key.isdecimal() else key
-        if isinstance(data, dict):
-            below = data.setdefault(step, {})
-            if below is None:
-                data[step] = below = {}
-        else:
-            below = _entry(data, step)
-        data = below
-    last: Any = int(keys[-1]) if isinstance(data, list) and keys[-1].isdecimal() else keys[-1]
-    if not isinstance(data, dict):
-        _entry(data, last)
-    data[last] = value
-
-
-def _entry(data: Plain, key: Any) -> Plain:
-    if isinstance(data, list) and isinstance(key, int) and key < len(data):
-        return data[key]
-    raise RecipeError("no such place", expected="a path to a single value", found=str(key))
