@@ -35,7 +35,7 @@ def test_the_tokenizer_file_wins_over_a_class_that_rebuilds_it(folder: Path) -> 
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
     chat = load_chat_tokenizer(str(folder))
-    loaded = load_tokenizer(str(folder), chat)
+    loaded = load_tokenizer(str(folder))
     assert loaded.encode("12", add_special_tokens=False) == chat.encode("12")
     assert len(chat.encode("12")) == 2
     assert loaded.eos_token == "<|im_end|>"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.recipe import Recipe, load_recipe
-from bedrock_rft_sim.train.progress import Progress
-from bedrock_rft_sim.train.run import Result, rehearse
+from bedrock_rft_sim.report import PageDuringRun
+from bedrock_rft_sim.train.run import RunResult, rehearse
 
 KNOBS = "customizationConfig.rftConfig.hyperParameters"
 
@@ -61,14 +61,13 @@ def recipe_for(
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Result]:
+def run(tmp_path: Path) -> Callable[..., RunResult]:
     """Return a function that runs a recipe into a fresh folder."""
 
-    def start(recipe: Recipe, *, name: str = "run", resume: bool = False) -> Result:
-        with Progress(quiet=True) as progress:
-            return rehearse(
-                recipe, parent=tmp_path / "runs", name=name, resume=resume, progress=progress
-            )
+    def start(recipe: Recipe, *, name: str = "run", resume: bool = False) -> RunResult:
+        return rehearse(
+            recipe, parent=tmp_path / "runs", name=name, resume=resume, observe=PageDuringRun
+        )
 
     return start
 

@@ -14,7 +14,7 @@ from bedrock_rft_sim.recipe import Recipe, find_recipe, load_recipe, parse_recip
 from bedrock_rft_sim.recipe.local import EarlyStopping
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.train.early_stopping import early_stop
-from bedrock_rft_sim.train.run import Result
+from bedrock_rft_sim.train.run import RunResult
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,7 +77,7 @@ def test_aws_s_own_numbers_are_the_defaults() -> None:
 
 
 def test_a_run_without_a_gain_completes_early_and_says_why(
-    recipe_for: Callable[..., Recipe], run: Callable[..., Result]
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult]
 ) -> None:
     result = run(recipe_for(IMPOSSIBLE_GAIN, rows=48))
     folder = RunFolder.open(result.folder)
@@ -92,7 +92,7 @@ def test_a_run_without_a_gain_completes_early_and_says_why(
 
 
 def test_a_run_killed_after_it_stopped_early_ends_the_same_way(
-    recipe_for: Callable[..., Recipe], run: Callable[..., Result]
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult]
 ) -> None:
     recipe = recipe_for(IMPOSSIBLE_GAIN, rows=48)
     whole = run(recipe)
@@ -109,14 +109,14 @@ def test_a_run_killed_after_it_stopped_early_ends_the_same_way(
 
 
 def test_a_run_that_reaches_its_last_step_did_not_stop_early(
-    recipe_for: Callable[..., Recipe], run: Callable[..., Result]
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult]
 ) -> None:
     result = run(recipe_for("local.maxSteps=4", IMPOSSIBLE_GAIN))
     assert (result.step, result.early_stopping) == (4, None)
 
 
 def test_early_stopping_without_validation_is_refused(
-    run: Callable[..., Result], write_rows: Callable[..., Path]
+    run: Callable[..., RunResult], write_rows: Callable[..., Path]
 ) -> None:
     text = without(shipped("quickstart"), "validationDataConfig")
     sets = [IMPOSSIBLE_GAIN, f"local.trainingData={write_rows(24)}"]

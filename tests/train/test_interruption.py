@@ -19,7 +19,7 @@ import pytest
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.train.run import Result
+from bedrock_rft_sim.train.run import RunResult
 
 STEPS = 6
 STDERR = "stderr.txt"
@@ -72,7 +72,7 @@ def compared(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_a_run_killed_at_a_random_step_resumes_to_the_same_numbers(
-    recipe_for: Callable[..., Recipe], run: Callable[..., Result], tmp_path: Path
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult], tmp_path: Path
 ) -> None:
     recipe = recipe_for(f"local.maxSteps={STEPS}")
     seed = int(os.environ.get("KILL_SEED", "0"))
@@ -136,7 +136,7 @@ class StopsAfterThreeSteps:
 def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(
     method: str,
     recipe_for: Callable[..., Recipe],
-    run: Callable[..., Result],
+    run: Callable[..., RunResult],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = recipe_for("local.maxSteps=5", f"local.training.method={method}")
@@ -155,7 +155,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(
 
 def test_a_grader_that_breaks_midway_fails_the_run_and_keeps_the_steps_before(
     recipe_for: Callable[..., Recipe],
-    run: Callable[..., Result],
+    run: Callable[..., RunResult],
     tmp_path: Path,
     mixed_reward: Path,
 ) -> None:
@@ -179,7 +179,7 @@ def test_a_grader_that_breaks_midway_fails_the_run_and_keeps_the_steps_before(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this platform has no /dev/full")
 def test_a_full_disk_ends_the_run_with_one_message_and_keeps_what_was_written(
     recipe_for: Callable[..., Recipe],
-    run: Callable[..., Result],
+    run: Callable[..., RunResult],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -202,7 +202,7 @@ def test_a_full_disk_ends_the_run_with_one_message_and_keeps_what_was_written(
 
 def test_a_disk_that_fills_up_under_a_checkpoint_is_one_message(
     recipe_for: Callable[..., Recipe],
-    run: Callable[..., Result],
+    run: Callable[..., RunResult],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -221,7 +221,7 @@ def test_a_disk_that_fills_up_under_a_checkpoint_is_one_message(
 
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_run_killed_after_its_last_checkpoint_still_saves_the_trained_model(
-    method: str, recipe_for: Callable[..., Recipe], run: Callable[..., Result]
+    method: str, recipe_for: Callable[..., Recipe], run: Callable[..., RunResult]
 ) -> None:
     recipe = recipe_for("local.maxSteps=2", f"local.training.method={method}")
     folder = run(recipe).folder
@@ -235,7 +235,7 @@ def test_a_run_killed_after_its_last_checkpoint_still_saves_the_trained_model(
 
 
 def test_a_run_that_is_complete_is_not_resumed(
-    recipe_for: Callable[..., Recipe], run: Callable[..., Result]
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult]
 ) -> None:
     recipe = recipe_for("local.maxSteps=1")
     run(recipe)
@@ -244,7 +244,7 @@ def test_a_run_that_is_complete_is_not_resumed(
 
 
 def test_a_name_is_never_reused_silently(
-    recipe_for: Callable[..., Recipe], run: Callable[..., Result]
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult]
 ) -> None:
     recipe = recipe_for("local.maxSteps=1")
     run(recipe)
@@ -253,7 +253,7 @@ def test_a_name_is_never_reused_silently(
 
 
 def test_another_recipe_is_not_resumed_into_the_same_run(
-    recipe_for: Callable[..., Recipe], run: Callable[..., Result], tmp_path: Path
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult], tmp_path: Path
 ) -> None:
     recipe = recipe_for("local.maxSteps=1")
     folder = run(recipe).folder

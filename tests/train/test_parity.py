@@ -12,7 +12,7 @@ from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.train.run import Result
+from bedrock_rft_sim.train.run import RunResult
 
 STEPS = 3
 
@@ -70,7 +70,7 @@ def plain_trl(recipe: Recipe, folder: Path, micro_batch: int) -> list[dict[str, 
 
 
 def test_rewards_losses_and_gradient_norms_equal_plain_trl(
-    recipe_for: Callable[..., Recipe], run: Callable[..., Result], tmp_path: Path
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult], tmp_path: Path
 ) -> None:
     recipe = recipe_for(f"local.maxSteps={STEPS}")
     ours = RunFolder.open(run(recipe).folder).read_trainer_log()
@@ -84,7 +84,7 @@ def test_rewards_losses_and_gradient_norms_equal_plain_trl(
 
 def test_smaller_micro_batches_change_speed_not_results(
     recipe_for: Callable[..., Recipe],
-    run: Callable[..., Result],
+    run: Callable[..., RunResult],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = recipe_for(f"local.maxSteps={STEPS}")

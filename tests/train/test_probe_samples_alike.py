@@ -10,11 +10,11 @@ from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.tokens import load_tokenizer, plain_messages
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import choose_device
-from bedrock_rft_sim.engine.sampled import SampledModel
+from bedrock_rft_sim.engine.sampler import Sampler, SamplingParams
 from bedrock_rft_sim.grader.of_recipe import grader_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.train.record import StepRecorder
+from bedrock_rft_sim.train.record import Rehearsal
 
 SEED = 11
 
@@ -25,49 +25,34 @@ def test_the_same_random_numbers_give_the_answers_that_the_trainer_would_sample(
     recipe_for: Callable[..., Recipe],
     small_model: Callable[..., Path],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     quiet.silence_libraries(offline=True)
     import torch
     from bedrock_rft_sim.train.build import build_trainer
+    from bedrock_rft_sim.train.trainer import RehearsalTrainer
 
     options = ["local.training.temperature=0.8", "local.training.topP=0.9"]
     recipe = recipe_for(*options, "local.training.topK=40", model=small_model(architecture))
     device = choose_device("cpu", "float32")
     data = plan.read_data(recipe, load_tokenizer(recipe.model))
     steps = plan.steps(len(data.train), recipe.settings, validates=False)
-    settings, rows = recipe.settings, data.train[:4]
+    rows = data.train[:4]
     with RunFolder.create(tmp_path, "r") as folder, grader_of(recipe) as grader:
-        recorder = StepRecorder(
-            folder,
-            steps,
-            group_size=4,
-            stop_requested=lambda: False,
-            show=lambda _line: None,
-            device_type="cpu",
-        )
-        trainer = build_trainer(
-            recipe,
-            rows=data.train,
-            validation=(),
-            total_steps=1,
-            micro_batch=16,
-            device=device,
-            checkpoints=folder.checkpoints,
-            grader=grader,
-            recorder=recorder,
-        )
+        rehearsal = Rehearsal(recipe, data, steps, folder, device, lambda _line: None)
+        trainer = build_trainer(rehearsal, grader, lambda: False)
+        messages = [plain_messages(row.messages) for row in rows]
         torch.manual_seed(SEED)
-        theirs = trainer._generate([plain_messages(row.messages) for row in rows])
-    model = SampledModel(recipe.model, device)
-    prompts = [model.prompt(row.messages, plan.template_options(recipe)) for row in rows]
-    ours = model.answers(
-        prompts,
-        seed=SEED,
-        max_new_tokens=settings.inference_max_tokens,
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        top_k=settings.top_k,
-    )
-    assert prompts == theirs[0]
-    assert [answer.tokens for answer in ours] == theirs[1]
-    assert [answer.text for answer in ours] == [each[-1]["content"] for each in theirs[3]]
+        ours = trainer._generate(messages)
+        # The sampler stands in for this method of TRL's; here TRL's own is called.
+        monkeypatch.delattr(RehearsalTrainer, "_generate_single_turn")
+        torch.manual_seed(SEED)
+        theirs = trainer._generate(messages)
+    chat = load_tokenizer(recipe.model)
+    options = plan.template_options(recipe)
+    prompts = [chat.encode(chat.render(row.messages, **options)) for row in rows]
+    params = SamplingParams.of_rollouts(recipe.settings, seed=SEED)
+    probed = Sampler.load(recipe.model, device).sample(prompts, params)
+    assert prompts == theirs[0] == ours[0]
+    assert [answer.tokens for answer in probed] == theirs[1] == ours[1]
+    assert [answer.text for answer in probed] == [each[-1]["content"] for each in theirs[3]]

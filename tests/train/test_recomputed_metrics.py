@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 from bedrock_rft_sim.recipe import Recipe
-from bedrock_rft_sim.train.run import Result
+from bedrock_rft_sim.train.run import RunResult
 
 STEPS = 3
 GROUP = 4
 
 
 @pytest.fixture
-def finished(recipe_for: Callable[..., Recipe], run: Callable[..., Result]) -> tuple[Recipe, Path]:
+def finished(
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult]
+) -> tuple[Recipe, Path]:
     recipe = recipe_for(f"local.maxSteps={STEPS}", "local.overrides.evalInterval=2")
     return recipe, run(recipe).folder
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.train.run import Result
+from bedrock_rft_sim.train.run import RunResult
 
 LEARNING_STEPS = 16
 
@@ -19,7 +19,7 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def test_training_beats_chance_by_a_margin(run: Callable[..., Result]) -> None:
+def test_training_beats_chance_by_a_margin(run: Callable[..., RunResult]) -> None:
     """Validation is greedy on fixed problems, so without training it would not move at all."""
     few = [
         f"local.maxSteps={LEARNING_STEPS}",
@@ -41,7 +41,7 @@ def test_training_beats_chance_by_a_margin(run: Callable[..., Result]) -> None:
 
 
 def test_the_published_run_comes_out_with_its_steps_checkpoints_and_events(
-    run: Callable[..., Result],
+    run: Callable[..., RunResult],
 ) -> None:
     short = [
         "local.overrides.inferenceMaxTokens=12",
@@ -72,7 +72,7 @@ def test_the_published_run_comes_out_with_its_steps_checkpoints_and_events(
 
 
 def test_real_gsm8k_is_too_hard_for_the_embedded_model_and_the_run_says_so(
-    run: Callable[..., Result], gsm8k_folder: Path, tmp_path: Path
+    run: Callable[..., RunResult], gsm8k_folder: Path, tmp_path: Path
 ) -> None:
     data = tmp_path / "gsm8k.jsonl"
     with (gsm8k_folder / "train.jsonl").open() as source, data.open("w") as target:
@@ -109,7 +109,7 @@ def test_models_of_other_architectures_are_trained(
     method: str,
     recipe_for: Callable[..., Recipe],
     small_model: Callable[..., Path],
-    run: Callable[..., Result],
+    run: Callable[..., RunResult],
 ) -> None:
     recipe = recipe_for(
         "local.maxSteps=2",
@@ -124,7 +124,7 @@ def test_models_of_other_architectures_are_trained(
 
 
 def test_a_constant_reward_completes_and_is_told_that_it_taught_nothing(
-    recipe_for: Callable[..., Recipe], run: Callable[..., Result], mixed_reward: Path
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult], mixed_reward: Path
 ) -> None:
     mixed_reward.write_text(
         "def lambda_handler(event, context):\n"
@@ -137,7 +137,7 @@ def test_a_constant_reward_completes_and_is_told_that_it_taught_nothing(
 
 
 def test_the_run_folder_holds_every_file_of_the_list(
-    recipe_for: Callable[..., Recipe], run: Callable[..., Result]
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult]
 ) -> None:
     folder = run(recipe_for("local.maxSteps=2")).folder
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_rft_sim.cli.arguments import add_common
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.train.run import Result
+    from bedrock_rft_sim.cli.progress import Progress
+    from bedrock_rft_sim.runs.observer import RunObserver
+    from bedrock_rft_sim.train.run import RunResult
 
 EXIT_FAILED = 1
 COMPLETED = "Completed"
@@ -40,8 +44,9 @@ def add_to(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the recipe and print how it ended."""
+    from bedrock_rft_sim.cli.progress import Progress
     from bedrock_rft_sim.recipe import load_recipe
-    from bedrock_rft_sim.train.progress import Progress
+    from bedrock_rft_sim.report import PageDuringRun
     from bedrock_rft_sim.train.run import rehearse
 
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
@@ -49,9 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
         result = rehearse(
             recipe,
             parent=arguments.out,
-            name=arguments.name or recipe.name,
+            name=arguments.name,
             resume=arguments.resume,
-            progress=progress,
+            say=progress.say,
+            observe=lambda folder: _Watchers(progress, PageDuringRun(folder)),
         )
     if arguments.json:
         print(json.dumps(result.as_json()))
@@ -61,7 +67,22 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if result.status == COMPLETED and learned else EXIT_FAILED
 
 
-def _summary(result: Result) -> str:
+@dataclass(frozen=True)
+class _Watchers:
+    """Shows each step and keeps the page up to date."""
+
+    progress: Progress
+    page: RunObserver
+
+    def step(self, line: Mapping[str, Any]) -> None:
+        self.progress.step(line)
+        self.page.step(line)
+
+    def ended(self) -> None:
+        self.page.ended()
+
+
+def _summary(result: RunResult) -> str:
     lines = [f"{result.status} after step {result.step} of {result.total_steps}: {result.folder}"]
     for title, key in SHOWN:
         first, last = result.first.get(key), result.last.get(key)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from bedrock_rft_sim.data.plan import Steps
 from bedrock_rft_sim.engine import device as machine
-from bedrock_rft_sim.engine.greedy import TOKENS_PER_BATCH
+from bedrock_rft_sim.engine.sampler import TOKENS_PER_BATCH
 from bedrock_rft_sim.estimate.free_memory import FreeMemory
 from bedrock_rft_sim.estimate.measured import Measured
 from bedrock_rft_sim.estimate.model_size import ModelSize

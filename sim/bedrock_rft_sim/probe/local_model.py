@@ -8,15 +8,12 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from bedrock_rft_sim.data import Row, plan
-from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL
+from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL, load_tokenizer
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import choose_device
-from bedrock_rft_sim.engine.sampled import SampledModel
+from bedrock_rft_sim.engine.sampler import TOKENS_PER_BATCH, Sampler, SamplingParams
 from bedrock_rft_sim.probe.reply import Reply, Wanted
 from bedrock_rft_sim.recipe import Recipe
-
-TOKENS_PER_BATCH = 32_768
-"""Prompt and response tokens that are sampled at once, padding included."""
 
 
 class LocalModel:
@@ -30,7 +27,8 @@ class LocalModel:
         quiet.silence_libraries(offline=local, device=recipe.local.device)
         self._recipe = recipe
         self._samples = samples
-        self._model = SampledModel(
+        self._chat = load_tokenizer(recipe.model)
+        self._sampler = Sampler.load(
             recipe.model, choose_device(recipe.local.device, recipe.local.dtype)
         )
         settings = recipe.settings
@@ -50,17 +48,14 @@ class LocalModel:
 
     def _answer(self, rows: Sequence[Row], places: range) -> list[Reply]:
         settings, options = self._recipe.settings, plan.template_options(self._recipe)
-        prompts = {place: self._model.prompt(rows[place].messages, options) for place in places}
+        prompts = {
+            place: self._chat.encode(self._chat.render(rows[place].messages, **options))
+            for place in places
+        }
         keys = [(place, g) for place in places for g in range(self._samples)]
+        params = SamplingParams.of_rollouts(settings, seed=_seed(settings.seed, places.start))
         started = time.perf_counter()
-        answers = self._model.answers(
-            [prompts[place] for place, _ in keys],
-            seed=_seed(settings.seed, places.start),
-            max_new_tokens=settings.inference_max_tokens,
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            top_k=settings.top_k,
-        )
+        answers = self._sampler.sample([prompts[place] for place, _ in keys], params)
         seconds = (time.perf_counter() - started) / len(answers)
         return [
             Reply(

@@ -20,18 +20,17 @@ def main() -> int:
     recipe, parent, name, how = sys.argv[1:]
     threading.Thread(target=_end_with_the_sweep, daemon=True).start()
     from bedrock_rft_sim.recipe import load_recipe
-    from bedrock_rft_sim.train.progress import Progress
+    from bedrock_rft_sim.report import PageDuringRun
     from bedrock_rft_sim.train.run import rehearse
 
     try:
-        with Progress(quiet=True) as progress:
-            rehearse(
-                load_recipe(Path(recipe)),
-                parent=Path(parent),
-                name=name,
-                resume=how == "resume",
-                progress=progress,
-            )
+        rehearse(
+            load_recipe(Path(recipe)),
+            parent=parent,
+            name=name,
+            resume=how == "resume",
+            observe=PageDuringRun,
+        )
     except RehearsalError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 from datasets import Dataset
 from transformers.utils.logging import disable_progress_bar
 
 from bedrock_rft_sim.data import Row, plan
-from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.data.tokens import plain_messages
 from bedrock_rft_sim.engine import device as machine
-from bedrock_rft_sim.engine.greedy import end_tokens
 from bedrock_rft_sim.engine.load import load_tokenizer, model_init_kwargs, model_shape, model_source
+from bedrock_rft_sim.engine.sampler import SamplingParams
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.recipe import Recipe
-from bedrock_rft_sim.train.record import StepRecorder
+from bedrock_rft_sim.train.record import Rehearsal, StepRecorder
 from bedrock_rft_sim.train.reward import LambdaReward
 from bedrock_rft_sim.train.settings import grpo_config, lora_config
 from bedrock_rft_sim.train.trainer import RehearsalTrainer
-from bedrock_rft_sim.train.validate import make_validator
+from bedrock_rft_sim.train.validation import Validation
 
 
 def build_trainer(
-    recipe: Recipe,
-    *,
-    rows: Sequence[Row],
-    validation: Sequence[Row],
-    total_steps: int,
-    micro_batch: int,
-    device: machine.Device,
-    checkpoints: Path,
-    grader: Grader,
-    recorder: StepRecorder,
+    rehearsal: Rehearsal, grader: Grader, stop_requested: Callable[[], bool]
 ) -> RehearsalTrainer:
     """Return TRL's trainer, ready to train and wired to the grader and the recorder.
 
@@ -41,37 +30,29 @@ def build_trainer(
         TrainingError: the model or its tokenizer can't be loaded.
     """
     disable_progress_bar()  # of loading weights: our own progress is the one to watch
+    recipe, data, settings = rehearsal.recipe, rehearsal.data, rehearsal.recipe.settings
     source = model_source(recipe.model)
-    tokenizer = load_tokenizer(source, load_chat_tokenizer(recipe.model))
-    options = plan.template_options(recipe)
-    trainer = RehearsalTrainer(
+    validation = Validation(recipe, data, grader) if data.validation else None
+    recorder = StepRecorder(rehearsal, validation, stop_requested)
+    return RehearsalTrainer(
         recorder=recorder,
+        sampling=SamplingParams.of_rollouts(settings),
         model=source,
-        processing_class=tokenizer,
-        reward_funcs=LambdaReward(grader, rows, recorder),
-        train_dataset=prompts(rows),
-        peft_config=lora_config(recipe.settings),
+        processing_class=load_tokenizer(source),
+        reward_funcs=LambdaReward(grader, data.train, recorder),
+        train_dataset=prompts(data.train),
+        peft_config=lora_config(settings),
         args=grpo_config(
-            recipe.settings,
-            total_steps=total_steps,
-            micro_batch=micro_batch,
-            device=device,
-            output_dir=checkpoints,
+            settings,
+            total_steps=rehearsal.steps.total,
+            micro_batch=_micro_batch(rehearsal),
+            device=rehearsal.device,
+            output_dir=rehearsal.folder.checkpoints,
             model_init_kwargs=model_init_kwargs(),
-            chat_template_kwargs=options,
+            chat_template_kwargs=plan.template_options(recipe),
             report_to=recipe.local.reportTo,
         ),
     )
-    recorder.end_tokens = end_tokens(trainer.model, tokenizer)
-    if validation:
-        recorder.validate = make_validator(
-            trainer,
-            grader,
-            validation,
-            max_new_tokens=recipe.settings.inference_max_tokens,
-            template_options=options,
-        )
-    return trainer
 
 
 def prompts(rows: Sequence[Row]) -> Dataset:
@@ -79,6 +60,15 @@ def prompts(rows: Sequence[Row]) -> Dataset:
     return Dataset.from_list(
         [{"prompt": plain_messages(row.messages), "row_index": i} for i, row in enumerate(rows)]
     )
+
+
+def _micro_batch(rehearsal: Rehearsal) -> int:
+    """A resumed run keeps its cut, since another one would round differently."""
+    size: int | None = rehearsal.folder.read_record().get("micro_batch")
+    if size is None:
+        size = fitting_micro_batch(rehearsal.recipe, rehearsal.device)
+        rehearsal.folder.write_record(micro_batch=size)
+    return size
 
 
 def fitting_micro_batch(recipe: Recipe, device: machine.Device) -> int:

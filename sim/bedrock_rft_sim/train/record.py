@@ -13,16 +13,31 @@ from typing import Any
 
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.data import Row
-from bedrock_rft_sim.data.plan import Steps
-from bedrock_rft_sim.engine.device import peak_memory_bytes
+from bedrock_rft_sim.data.plan import Data, Steps
+from bedrock_rft_sim.engine.device import Device, peak_memory_bytes
+from bedrock_rft_sim.engine.sampler import Answer, Sampler
 from bedrock_rft_sim.errors import TrainingError
 from bedrock_rft_sim.grader import GradedBatch, Invocation
-from bedrock_rft_sim.recipe.local import EarlyStopping
+from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.metrics import drop_non_finite, mantle_event, nova_csv_row, step_metrics
 from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
 from bedrock_rft_sim.train.clock import Clock
 from bedrock_rft_sim.train.early_stopping import EarlyStop, early_stop
+from bedrock_rft_sim.train.validation import Validation
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What the parts of one run share."""
+
+    recipe: Recipe
+    data: Data
+    steps: Steps
+    folder: RunFolder
+    device: Device
+    show: Callable[[Mapping[str, Any]], None]
+    """Called with each metric line, once it stands in the folder."""
 
 
 @dataclass
@@ -31,24 +46,15 @@ class PendingStep:
 
     rollouts: list[Rollout]
     invocations: Sequence[Invocation]
-    seen: dict[int, dict[str, float]] = field(default_factory=dict)
-    """What the loss pass saw of each rollout: entropy, logprob, kl."""
+    seen: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """What the loss pass saw of each rollout, by the names of a rollout's fields."""
 
     def complete(self, step: int) -> list[Rollout]:
         """Return the rollouts with what the loss pass saw of them."""
         return [
-            replace(
-                rollout,
-                step=step,
-                entropy=self._seen(index, "entropy"),
-                logprob=self._seen(index, "logprob"),
-                kl=self._seen(index, "kl"),
-            )
+            replace(rollout, step=step, **self.seen.get(index, {}))
             for index, rollout in enumerate(self.rollouts)
         ]
-
-    def _seen(self, index: int, name: str) -> float | None:
-        return self.seen.get(index, {}).get(name)
 
 
 class StepRecorder:
@@ -56,40 +62,35 @@ class StepRecorder:
 
     def __init__(
         self,
-        folder: RunFolder,
-        steps: Steps,
-        *,
-        group_size: int,
+        rehearsal: Rehearsal,
+        validation: Validation | None,
         stop_requested: Callable[[], bool],
-        early_stopping: EarlyStopping | None = None,
-        show: Callable[[Mapping[str, Any]], None],
-        device_type: str,
     ) -> None:
         self.clock = Clock()
-        self.checkpoint_steps = frozenset(steps.checkpoints)
+        self.checkpoint_steps = frozenset(rehearsal.steps.checkpoints)
         self.stop_requested = stop_requested
-        self.end_tokens: set[int] = set()
-        self.validate: Callable[[int], list[Rollout]] | None = None
         self.early_stop: EarlyStop | None = None
-        self._early_stopping = early_stopping
-        self._folder = folder
-        self._steps = steps
-        self._group_size = group_size
-        self._show = show
-        self._device_type = device_type
+        self._rehearsal = rehearsal
+        self._validation = validation
+        self._folder = rehearsal.folder
+        self._steps = rehearsal.steps
+        self._answers: Sequence[Answer] = ()
         self._pending: PendingStep | None = None
+
+    def sampled(self, answers: Sequence[Answer]) -> None:
+        """Take one step's answers, P groups of G in a row."""
+        self._answers = answers
 
     def graded(
         self,
         rows: Sequence[Row],
         samples: Sequence[int],
         texts: Sequence[str],
-        tokens: Sequence[Sequence[int]],
         batch: GradedBatch,
     ) -> None:
-        """Take one step's graded answers, P groups of G in a row."""
+        """Take the grades of the answers that were sampled last, in the same order."""
         scores = [grade.score for grade in batch.grades]
-        size = self._group_size
+        size = self._rehearsal.recipe.settings.samples_per_prompt
         rewards_P_G = [scores[start : start + size] for start in range(0, len(scores), size)]
         advantages = [a for group_G in group_advantages(rewards_P_G) for a in group_G]
         rollouts = [
@@ -98,14 +99,14 @@ class StepRecorder:
                 prompt_id=row.id,
                 sample=sample,
                 text=text,
-                tokens=list(ids),
-                stop_reason="stop" if ids[-1] in self.end_tokens else "length",
+                tokens=answer.tokens,
+                stop_reason=answer.stop_reason,
                 grade=grade.score,
                 components=[vars(component) for component in grade.components],
                 advantage=advantage,
             )
-            for row, sample, text, ids, grade, advantage in zip(
-                rows, samples, texts, tokens, batch.grades, advantages, strict=True
+            for row, sample, text, answer, grade, advantage in zip(
+                rows, samples, texts, self._answers, batch.grades, advantages, strict=True
             )
         ]
         self._pending = PendingStep(rollouts, batch.invocations)
@@ -116,8 +117,8 @@ class StepRecorder:
         for position, rollout in enumerate(index):
             self._pending.seen[rollout] = {name: v[position] for name, v in scores.items()}
 
-    def logged(self, step: int, log: dict[str, Any]) -> None:
-        """Write the step that TRL has just logged.
+    def logged(self, step: int, log: dict[str, Any], sampler: Sampler) -> None:
+        """Write the step that TRL has just logged; validate where it is due.
 
         Raises:
             TrainingError: the loss or the gradient is no longer a finite number.
@@ -128,60 +129,60 @@ class StepRecorder:
         _demand_finite(step, log)
         pending, self._pending = self._pending, None
         rollouts = pending.complete(step)
-        validation = self._validation(step)
+        validated = self._validate(step, sampler)
         with self.clock.phase("record"):
             self._folder.write_rollouts(step, rollouts)
-        line = step_metrics(
+        line = self._line(
             rollouts,
-            step=step,
-            total_steps=self._steps.total,
+            step,
+            validated,
             epoch=(step - 1) // self._steps.per_epoch + 1,
             grad_norm=log["grad_norm"],
             pg_loss=on_policy_pg_loss(rollouts),
             clip_fraction=log.get("clip_ratio/region_mean"),
             invocations=pending.invocations,
-            seconds=self.clock.lap(),
-            peak_memory_mb=self._peak_memory_mb(),
-            validation=validation,
         )
         self._append(_finite(line))
-        if validation:
-            self._consider_stopping()
+        if validated:
+            rule = self._rehearsal.recipe.local.earlyStopping
+            self.early_stop = early_stop(self._folder.read_metrics(), rule)
 
-    def _consider_stopping(self) -> None:
-        self.early_stop = early_stop(self._folder.read_metrics(), self._early_stopping)
-
-    def start(self) -> None:
+    def start(self, sampler: Sampler) -> None:
         """Validate the model before training and write the line of step 0."""
-        validation = self._validation(0)
-        line = step_metrics(
-            (),
-            step=0,
-            total_steps=self._steps.total,
-            seconds=self.clock.lap(),
-            peak_memory_mb=self._peak_memory_mb(),
-            validation=validation,
-        )
+        line = self._line((), 0, self._validate(0, sampler))
         self._folder.append_metrics(line)
-        self._show(line)
+        self._rehearsal.show(line)
 
-    def _validation(self, step: int) -> list[Rollout]:
-        if self.validate is None or step not in self._steps.validations:
+    def _validate(self, step: int, sampler: Sampler) -> list[Rollout]:
+        if self._validation is None or step not in self._steps.validations:
             return []
         with self.clock.phase("validate"):
-            rollouts = self.validate(step)
+            rollouts = self._validation.rollouts(step, sampler)
             self._folder.write_validation(step, rollouts)
         return rollouts
 
+    def _line(
+        self, rollouts: Sequence[Rollout], step: int, validated: Sequence[Rollout], **seen: Any
+    ) -> dict[str, Any]:
+        return step_metrics(
+            rollouts,
+            step=step,
+            total_steps=self._steps.total,
+            seconds=self.clock.lap(),
+            peak_memory_mb=self._peak_memory_mb(),
+            validation=validated,
+            **seen,
+        )
+
     def _peak_memory_mb(self) -> float | None:
-        peak = peak_memory_bytes(self._device_type)
+        peak = peak_memory_bytes(self._rehearsal.device.type)
         return None if peak is None else peak / 2**20
 
     def _append(self, line: dict[str, Any]) -> None:
         self._folder.append_csv(nova_csv_row(line))
         self._folder.append_event(mantle_event(line))
         self._folder.append_metrics(line)
-        self._show(line)
+        self._rehearsal.show(line)
 
     def checkpoint_saved(self, step: int) -> None:
         """Accept the checkpoint that TRL has just finished writing."""

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from bedrock_rft_sim.data import Row
-from bedrock_rft_sim.grader import GradedBatch, Grader
+from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.grader.gold import good_reply
 from bedrock_rft_sim.grader.trajectory import to_sample
 from bedrock_rft_sim.train.record import StepRecorder
+
+PREFLIGHT_ROWS = 8
 
 
 class LambdaReward:
@@ -29,7 +32,6 @@ class LambdaReward:
         self,
         *,
         completions: list[list[dict[str, Any]]],
-        completion_ids: list[list[int]],
         row_index: list[int],
         **_columns: Any,
     ) -> list[float]:
@@ -42,14 +44,11 @@ class LambdaReward:
         rows = [self._rows[index] for index in row_index]
         samples = number_in_group(row_index)
         with self._recorder.clock.phase("grade"):
-            batch = self._grade(rows, texts, samples)
-        self._recorder.graded(rows, samples, texts, completion_ids, batch)
+            batch = self._grader.grade(
+                [to_sample(*each) for each in zip(rows, texts, samples, strict=True)]
+            )
+        self._recorder.graded(rows, samples, texts, batch)
         return [grade.score for grade in batch.grades]
-
-    def _grade(self, rows: list[Row], texts: list[str], samples: list[int]) -> GradedBatch:
-        return self._grader.grade(
-            [to_sample(row, text, g) for row, text, g in zip(rows, texts, samples, strict=True)]
-        )
 
 
 def number_in_group(row_index: Sequence[int]) -> list[int]:
@@ -60,3 +59,24 @@ def number_in_group(row_index: Sequence[int]) -> list[int]:
         numbers.append(seen.get(row, 0))
         seen[row] = numbers[-1] + 1
     return numbers
+
+
+def preflight(grader: Grader, rows: Sequence[Row]) -> str | None:
+    """Grade a few reference answers, phrased as good replies; return a remark when all score 0.
+
+    A handler that is missing, raises or answers nonsense fails here, in a second, instead of after
+    the model was loaded.
+
+    Raises:
+        GraderError: the reward gave no usable grade.
+    """
+    replies = [good_reply(row.reference_answer) for row in rows[:PREFLIGHT_ROWS]]
+    samples = [to_sample(row, reply or "", 0) for row, reply in zip(rows, replies, strict=False)]
+    grades = grader.grade(samples).grades
+    graded = [g for g, reply in zip(grades, replies, strict=True) if reply is not None]
+    if graded and all(grade.score <= 0 for grade in graded):
+        return (
+            f"the reward gives {len(graded)} of {len(graded)} reference answers no credit; "
+            "`rft check` shows how it reads them"
+        )
+    return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,25 +25,23 @@ from bedrock_rft_sim.diagnosis import Evidence, Finding, learning_signal, signal
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import Device, choose_device
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError, TrainingError
-from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.fingerprint import path_hash
 from bedrock_rft_sim.grader.of_recipe import grader_of
 from bedrock_rft_sim.recipe import Recipe
-from bedrock_rft_sim.report import PageDuringRun
 from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs.observer import Observe, RunObserver
 from bedrock_rft_sim.train import provenance
 from bedrock_rft_sim.train.early_stopping import demand_validation, early_stop
 from bedrock_rft_sim.train.interrupt import interruptible
-from bedrock_rft_sim.train.preflight import preflight
-from bedrock_rft_sim.train.progress import Progress
-from bedrock_rft_sim.train.record import StepRecorder
+from bedrock_rft_sim.train.record import Rehearsal
+from bedrock_rft_sim.train.reward import preflight
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.train.trainer import RehearsalTrainer
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """How a run ended."""
 
     folder: Path
@@ -65,40 +63,42 @@ class Result:
         return {**asdict(self), "folder": str(self.folder), "signal": signal_record(self.signal)}
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What the parts of one run share."""
-
-    recipe: Recipe
-    data: Data
-    steps: Steps
-    folder: RunFolder
-    device: Device
-    progress: Progress
-    page: PageDuringRun
+def _ignore(_line: object) -> None:
+    """Show nothing."""
 
 
 def rehearse(
-    recipe: Recipe, *, parent: Path, name: str, resume: bool, progress: Progress
-) -> Result:
+    recipe: Recipe,
+    *,
+    parent: str | Path = "runs",
+    name: str | None = None,
+    resume: bool = False,
+    say: Callable[[str], None] = _ignore,
+    observe: Observe | None = None,
+) -> RunResult:
     """Run the recipe into `parent/name`; with `resume`, go on from its last checkpoint.
+
+    The name is that of the recipe's job unless given. `say` gets what goes on, in words, and
+    `observe` makes the observer that gets each step.
 
     Raises:
         RehearsalError: once the run folder exists, after it has recorded the status `Failed`.
     """
+    name = name or recipe.name
     quiet.silence_libraries(offline=_is_local(recipe), device=recipe.local.device)
-    progress.say(f"{name}: reading {recipe.local.trainingData}")
+    say(f"{name}: reading {recipe.local.trainingData}")
     data = plan.read_data(recipe, load_chat_tokenizer(recipe.model))
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
     demand_validation(recipe, validates=bool(data.validation))
     device = choose_device(recipe.local.device, recipe.local.dtype)
     identity = _identity(recipe, data, steps, device)
-    with _open_folder(parent, name, identity, resume=resume) as folder:
-        page = PageDuringRun(folder)
-        job = _Job(recipe, data, steps, folder, device, progress, page)
-        last_checkpoint = _prepare(job, identity)
-        with _final_status(folder, page) as finish:
-            finish(_train(job, last_checkpoint))
+    with _open_folder(Path(parent), name, identity, resume=resume) as folder:
+        observer = None if observe is None else observe(folder)
+        show = _ignore if observer is None else observer.step
+        rehearsal = Rehearsal(recipe, data, steps, folder, device, show)
+        last_checkpoint = _prepare(rehearsal, identity)
+        with _final_status(folder, observer) as finish:
+            finish(_train(rehearsal, last_checkpoint, say))
         return _result(folder, steps)
 
 
@@ -151,9 +151,9 @@ def _open_folder(parent: Path, name: str, identity: dict[str, Any], *, resume: b
     return folder
 
 
-def _prepare(job: _Job, identity: dict[str, Any]) -> int | None:
+def _prepare(rehearsal: Rehearsal, identity: dict[str, Any]) -> int | None:
     """Write down what will run; return the checkpoint to go on from, None for the beginning."""
-    folder, recipe = job.folder, job.recipe
+    folder, recipe = rehearsal.folder, rehearsal.recipe
     folder.drop_unfinished_checkpoints()
     last = max(folder.checkpoint_steps(), default=None)
     folder.truncate_after(-1 if last is None else last)
@@ -166,7 +166,7 @@ def _prepare(job: _Job, identity: dict[str, Any]) -> int | None:
         ended=None,
         resumed_from_step=last,
     )
-    folder.write_prompts(job.data.train, job.data.validation)
+    folder.write_prompts(rehearsal.data.train, rehearsal.data.validation)
     folder.write_recipe(recipe.text, resolved=recipe.resolved(), request=_request(recipe))
     event = "Job started" if started is None else f"Job resumed after step {last or 0}"
     folder.append_event(message_event(event))
@@ -184,13 +184,16 @@ def _request(recipe: Recipe) -> dict[str, Any]:
 
 
 @contextmanager
-def _final_status(folder: RunFolder, page: PageDuringRun) -> Iterator[Callable[[str], None]]:
+def _final_status(
+    folder: RunFolder, observer: RunObserver | None
+) -> Iterator[Callable[[str], None]]:
     """Write how the run ended, whatever ended it."""
 
     def finish(status: str, error: str | None = None) -> None:
         signal = signal_record(learning_signal(Evidence(folder.read_metrics())))
         folder.write_record(status=status, error=error, ended=_now(), learning_signal=signal)
-        page.ended()
+        if observer is not None:
+            observer.ended()
         level: Any = "error" if status == statuses.FAILED else "info"
         words = f"Job {status.lower()}" + (f": {error.splitlines()[0]}" if error else "")
         folder.append_event(message_event(words, level=level))
@@ -217,87 +220,52 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _train(job: _Job, last_checkpoint: int | None) -> str:
+def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str], None]) -> str:
     """Train to the end or to the user's stop; return the final status."""
-    with (
-        grader_of(job.recipe, log=job.folder.grader_log) as grader,
-        interruptible(job.progress.say) as interrupt,
-    ):
-        remark = preflight(grader, job.data.train)
+    recipe, folder, total = rehearsal.recipe, rehearsal.folder, rehearsal.steps.total
+    with grader_of(recipe, log=folder.grader_log) as grader, interruptible(say) as interrupt:
+        remark = preflight(grader, rehearsal.data.train)
         if remark is not None:
-            job.progress.say(f"warning: {remark}")
-        job.progress.say(f"loading {job.recipe.local.model} on {job.device.type}")
-        trainer, recorder = _make_trainer(job, grader, interrupt)
+            say(f"warning: {remark}")
+        say(f"loading {recipe.local.model} on {rehearsal.device.type}")
+        from bedrock_rft_sim.train.build import build_trainer
+
+        trainer = build_trainer(rehearsal, grader, interrupt)
         if last_checkpoint is None:
-            recorder.start()
-        _run_trainer(trainer, job, last_checkpoint)
-        lines = job.folder.read_metrics()
-        stop = early_stop(lines, job.recipe.local.earlyStopping)
-        if stop is not None and stop.step < job.steps.total:
-            job.folder.write_record(early_stopping=asdict(stop))
-            job.folder.append_event(message_event(f"Job ends by {stop.reason}"))
-            job.progress.say(stop.reason)
+            trainer.start()
+        _run_trainer(trainer, rehearsal, last_checkpoint)
+        lines = folder.read_metrics()
+        stop = early_stop(lines, recipe.local.earlyStopping)
+        if stop is not None and stop.step < total:
+            folder.write_record(early_stopping=asdict(stop))
+            folder.append_event(message_event(f"Job ends by {stop.reason}"))
+            say(stop.reason)
             return statuses.COMPLETED
-        unfinished = lines[-1]["step"] < job.steps.total
+        unfinished = lines[-1]["step"] < total
         return statuses.STOPPED if interrupt.requested and unfinished else statuses.COMPLETED
 
 
-def _make_trainer(
-    job: _Job, grader: Grader, stop_requested: Callable[[], bool]
-) -> tuple[RehearsalTrainer, StepRecorder]:
-    from bedrock_rft_sim.train.build import build_trainer, fitting_micro_batch
-
-    # A resumed run keeps its cut, since another one would round differently.
-    micro_batch = job.folder.read_record().get("micro_batch")
-    if micro_batch is None:
-        micro_batch = fitting_micro_batch(job.recipe, job.device)
-        job.folder.write_record(micro_batch=micro_batch)
-    recorder = StepRecorder(
-        job.folder,
-        job.steps,
-        group_size=job.recipe.settings.samples_per_prompt,
-        stop_requested=stop_requested,
-        early_stopping=job.recipe.local.earlyStopping,
-        show=lambda line: _show(job, line),
-        device_type=job.device.type,
-    )
-    trainer = build_trainer(
-        job.recipe,
-        rows=job.data.train,
-        validation=job.data.validation,
-        total_steps=job.steps.total,
-        micro_batch=micro_batch,
-        device=job.device,
-        checkpoints=job.folder.checkpoints,
-        grader=grader,
-        recorder=recorder,
-    )
-    return trainer, recorder
-
-
-def _show(job: _Job, line: Mapping[str, Any]) -> None:
-    job.progress.step(line)
-    job.page.step(line)
-
-
-def _run_trainer(trainer: RehearsalTrainer, job: _Job, last_checkpoint: int | None) -> None:
-    path = None if last_checkpoint is None else str(job.folder.checkpoint(last_checkpoint))
-    with _named_errors(job):
-        if path is not None and _has_ended(job, last_checkpoint):
+def _run_trainer(
+    trainer: RehearsalTrainer, rehearsal: Rehearsal, last_checkpoint: int | None
+) -> None:
+    folder = rehearsal.folder
+    path = None if last_checkpoint is None else str(folder.checkpoint(last_checkpoint))
+    with _named_errors(rehearsal):
+        if path is not None and _has_ended(rehearsal, last_checkpoint):
             trainer.load_weights(path)  # killed between the last checkpoint and the end
         else:
             trainer.train(resume_from_checkpoint=path)
-        trainer.save_model(str(job.folder.model))
+        trainer.save_model(str(folder.model))
 
 
-def _has_ended(job: _Job, last_checkpoint: int | None) -> bool:
+def _has_ended(rehearsal: Rehearsal, last_checkpoint: int | None) -> bool:
     """Whether nothing is left to train after the last checkpoint."""
-    stop = early_stop(job.folder.read_metrics(), job.recipe.local.earlyStopping)
-    return last_checkpoint == job.steps.total or stop is not None
+    stop = early_stop(rehearsal.folder.read_metrics(), rehearsal.recipe.local.earlyStopping)
+    return last_checkpoint == rehearsal.steps.total or stop is not None
 
 
 @contextmanager
-def _named_errors(job: _Job) -> Iterator[None]:
+def _named_errors(rehearsal: Rehearsal) -> Iterator[None]:
     """Turn what the machine may refuse during training into one message."""
     import torch
     from safetensors import SafetensorError
@@ -309,7 +277,7 @@ def _named_errors(job: _Job) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             "the device ran out of memory",
-            where=job.device.name,
+            where=rehearsal.device.name,
             found=str(error).splitlines()[0],
             hint="lower batchSize, trainingSamplePerPrompt or inferenceMaxTokens "
             "under local.overrides",
@@ -317,15 +285,15 @@ def _named_errors(job: _Job) -> Iterator[None]:
     except (OSError, SafetensorError) as error:
         raise RunFolderError(
             "a checkpoint or the model can't be written",
-            where=str(job.folder.path),
+            where=str(rehearsal.folder.path),
             found=str(error),
             hint="make room on the disk, then go on with --resume",
         ) from error
 
 
-def _result(folder: RunFolder, steps: Steps) -> Result:
+def _result(folder: RunFolder, steps: Steps) -> RunResult:
     lines = folder.read_metrics()
-    return Result(
+    return RunResult(
         folder=folder.path,
         status=folder.read_record()["status"],
         step=lines[-1]["step"],

@@ -1,8 +1,9 @@
 """TRL's GRPO trainer, watched.
 
-The algorithm is TRL's, untouched: every override calls TRL's own method and returns its result.
-What is added is sight: which rollout each loss row belongs to, the entropy and log-probability of
-each rollout's tokens, and the seconds each phase took.
+The algorithm is TRL's, untouched: every override but one calls TRL's own method and returns its
+result. The one is sampling: `bedrock_rft_sim.engine.sampler` answers the prompts, to the same
+tokens as TRL would. What is added is sight: which rollout each loss row belongs to, the entropy and
+log-probability of each rollout's tokens, and the seconds each phase took.
 """
 
 from __future__ import annotations
@@ -13,22 +14,31 @@ import torch
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOTrainer
 
+from bedrock_rft_sim.engine.sampler import Sampler, SamplingParams
 from bedrock_rft_sim.train.record import StepRecorder
 
 
 class RehearsalTrainer(GRPOTrainer):
     """A `GRPOTrainer` that tells a `StepRecorder` what it sees."""
 
-    def __init__(self, *, recorder: StepRecorder, **kwargs: Any) -> None:
+    def __init__(self, *, recorder: StepRecorder, sampling: SamplingParams, **kwargs: Any) -> None:
         self._recorder = recorder
+        self._sampling = sampling
         self._token_scores: tuple[torch.Tensor, torch.Tensor] | None = None
         super().__init__(**kwargs)
+        # Accelerate has put mixed precision into the model's forward pass already.
+        self.sampler = Sampler(self.model, self.processing_class)
         self.add_callback(StepCalendar(recorder))
         self.remove_callback(PrinterCallback)  # it prints every log line; the recorder keeps them
 
     def _generate(self, prompts: list[Any]) -> Any:
         with self._recorder.clock.phase("generate"):
             return super()._generate(prompts)
+
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> Any:
+        answers = self.sampler.sample(prompt_ids, self._sampling)
+        self._recorder.sampled(answers)
+        return [answer.tokens for answer in answers], None
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
@@ -64,10 +74,16 @@ class RehearsalTrainer(GRPOTrainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Let TRL log, then record the step from what it logged."""
         super().log(logs, start_time)
-        self._recorder.logged(self.state.global_step, dict(self.state.log_history[-1]))
+        self._recorder.logged(
+            self.state.global_step, dict(self.state.log_history[-1]), self.sampler
+        )
         if self._recorder.early_stop is not None and not self.control.should_training_stop:
             # TRL logs before it saves, so this step still gets its checkpoint.
             self.control.should_training_stop = self.control.should_save = True
+
+    def start(self) -> None:
+        """Validate the model as it is before the first step."""
+        self._recorder.start(self.sampler)
 
     def load_weights(self, checkpoint: str) -> None:
         """Take the weights of a checkpoint, without training on."""

@@ -3,16 +3,16 @@
 The server itself never imports torch.
 """
 
+from bedrock_rft_sim.engine.chat import ModelAnswer, ModelRequest
 from bedrock_rft_sim.server.inference.disconnects import unless_disconnected
 from bedrock_rft_sim.server.inference.models import (
     AnswerStream,
     Busy,
-    ModelAnswer,
     ModelError,
-    ModelRequest,
     Models,
     Refused,
     TextPiece,
+    models_of,
     start_stream,
 )
 

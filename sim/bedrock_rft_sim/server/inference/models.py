@@ -1,8 +1,15 @@
 """The server's side: ask the model process, hand on its pieces, start it again after a death.
 
-One process answers one ask after the other, whichever door they came through; it is started by the
-first ask, so that a server that only trains never loads a model.
-Sources: `bedrock_rft_sim.server.inference.protocol`.
+One process answers one request after the other, whichever API they came through; it is started by
+the first, so that a server that only trains never loads a model. Between the two go lines of one
+JSON object each, with the number of the request:
+
+    to the process     {"ask": 1, "model": "tiny", "messages": […], "temperature": 1.0, …}
+                       {"unwanted": 1}
+    from the process   {"ask": 1, "piece": "The"}
+                       {"ask": 1, "answered": {…}}
+                       {"ask": 1, "refused": "…"} the request's own fault
+                       {"ask": 1, "failed": "…"}  the model's
 """
 
 from __future__ import annotations
@@ -10,23 +17,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.engine.chat import ModelAnswer, ModelRequest
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs.children import child_environment
-from bedrock_rft_sim.server.inference import protocol
 
-COMMAND = (sys.executable, "-P", "-m", "bedrock_rft_sim.server.inference")
+if TYPE_CHECKING:
+    from bedrock_rft_sim.server.state import ServerState
+
+COMMAND = (sys.executable, "-P", "-m", "bedrock_rft_sim.server.inference.worker")
 LOG_KEPT_BYTES = 1024 * 1024
 WAITING_MAX = 64
-"""So many asks wait at most: answered one by one, a longer queue outlasts its clients' patience."""
+"""So many requests wait at most: answered one by one, a longer queue outlasts its clients'
+patience."""
 
 
 class ModelError(RehearsalError, RuntimeError):
@@ -34,29 +46,11 @@ class ModelError(RehearsalError, RuntimeError):
 
 
 class Busy(ModelError):  # noqa: N818 - what happened, not who erred
-    """Too many asks wait already; asked again later, it will be answered."""
+    """Too many requests wait already; sent again later, it will be answered."""
 
 
 class Refused(RehearsalError, ValueError):  # noqa: N818 - what happened, not who erred
-    """The ask can't be answered by this model: its template refuses it, or it is too long."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
-    """One conversation to go on with."""
-
-    model: str
-    """`tiny`, a folder, or a Hub id: never a client's own words."""
-    messages: Sequence[Mapping[str, Any]]
-    """`role` and `content`, text only."""
-    max_tokens: int | None = None
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-    stop: tuple[str, ...] = ()
-    seed: int | None = None
-    template: Mapping[str, Any] = field(default_factory=dict)
-    """Handed to the chat template."""
+    """This model can't answer the request: its template refuses it, or it is too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +60,13 @@ class TextPiece:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelAnswer:
-    """A whole answer; the last thing that a stream gives."""
-
-    text: str
-    stop_reason: str
-    """`stop`, `length` or `stop_sequence`."""
-    stop_sequence: str | None
-    prompt_tokens: int
-    completion_tokens: int
-
-
 AnswerStream = AsyncGenerator[TextPiece | ModelAnswer, None]
 """Pieces as they are written, and the answer last."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Mailbox:
-    """Where an ask waits, in the event loop it came from."""
+    """Where a request waits, in the event loop it came from."""
 
     process: subprocess.Popen[bytes]
     loop: asyncio.AbstractEventLoop
@@ -109,25 +91,25 @@ class Models:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, _Mailbox] = {}
 
-    async def answer(self, ask: ModelRequest) -> ModelAnswer:
+    async def answer(self, request: ModelRequest) -> ModelAnswer:
         """Return the whole answer.
 
         Raises:
-            Refused: the ask is at fault.
+            Refused: the request is at fault.
             Busy: too many wait.
             ModelError: the model is at fault.
         """
-        async with contextlib.aclosing(self.stream(ask)) as told:
-            async for each in told:
+        async with contextlib.aclosing(self.stream(request)) as stream:
+            async for each in stream:
                 if isinstance(each, ModelAnswer):
                     return each
         raise _died()
 
-    async def stream(self, ask: ModelRequest) -> AnswerStream:
+    async def stream(self, request: ModelRequest) -> AnswerStream:
         """Yield pieces as they are written, and the answer; one that is left early is stopped.
 
         Raises:
-            Refused: the ask is at fault.
+            Refused: the request is at fault.
             Busy: too many wait.
             ModelError: the model is at fault.
         """
@@ -135,7 +117,7 @@ class Models:
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         number = next(self._numbers)
         is_over = False
-        sending = asyncio.create_task(asyncio.to_thread(self._send, number, ask, loop, queue))
+        sending = asyncio.create_task(asyncio.to_thread(self._send, number, request, loop, queue))
         try:
             await asyncio.shield(sending)  # a thread can't be called off midway
             while not is_over:
@@ -154,7 +136,7 @@ class Models:
                 sending.add_done_callback(lambda _: self._forget(number, is_over=False))
 
     def close(self) -> None:
-        """End the process; whoever still waits is told that it died."""
+        """End the process; whoever still waits gets the error that it died."""
         with self._lock:
             process, reader = self._process, self._reader
             self._process = self._reader = None
@@ -164,7 +146,7 @@ class Models:
 
     def _forget(self, number: int, *, is_over: bool) -> None:
         mailbox = self._waiting.pop(number, None)
-        if mailbox is not None and not is_over:  # whoever listened has gone
+        if mailbox is not None and not is_over:  # whoever waited has gone
             _write(mailbox.process, {"unwanted": number})
 
     # In other threads
@@ -172,22 +154,22 @@ class Models:
     def _send(
         self,
         number: int,
-        ask: ModelRequest,
+        request: ModelRequest,
         loop: asyncio.AbstractEventLoop,
         queue: asyncio.Queue[dict[str, Any]],
     ) -> None:
         with self._lock:
             if len(self._waiting) >= WAITING_MAX:
                 raise Busy(
-                    "too many answers are being waited for",
-                    expected=f"at most {WAITING_MAX}; they are given one by one",
+                    "too many requests are waiting for an answer",
+                    expected=f"at most {WAITING_MAX}; they are answered one by one",
                     hint="ask again later",
                 )
             if self._process is None or self._process.poll() is not None:
                 self._start()
             assert self._process is not None
             self._waiting[number] = _Mailbox(self._process, loop, queue)
-            if not _write(self._process, {"ask": number, **_as_message(ask)}):
+            if not _write(self._process, {"ask": number, **asdict(request)}):
                 raise _died()
 
     def _start(self) -> None:
@@ -211,13 +193,13 @@ class Models:
         self._reader.start()
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
-        """Hand each line to whoever asked; at the end tell all that still wait."""
+        """Hand each line to whoever waits for it; at the end let all that still wait know."""
         assert process.stdin is not None
         assert process.stdout is not None
         for line in process.stdout:
             if not line.endswith(b"\n"):
                 break  # torn by its death
-            message = protocol.decode(line)
+            message = decode(line)
             mailbox = self._waiting.get(message["ask"])
             if mailbox is not None:
                 mailbox.put(message)
@@ -234,17 +216,11 @@ def _write(process: subprocess.Popen[bytes], message: Mapping[str, Any]) -> bool
     """Write one line at once; return whether the process could take it."""
     assert process.stdin is not None
     try:
-        process.stdin.write(protocol.encode(message))
+        process.stdin.write(encode(message))
         process.stdin.flush()
     except (OSError, ValueError):  # ValueError: closed already
         return False
     return True
-
-
-def _as_message(ask: ModelRequest) -> dict[str, Any]:
-    values = asdict(ask)
-    own = {name: values.pop(name) for name in ("model", "messages", "template")}
-    return {**own, "sampling": values}
 
 
 def _error(message: Mapping[str, Any]) -> RehearsalError:
@@ -260,23 +236,46 @@ def _died() -> ModelError:
     )
 
 
-async def start_stream(models: Models, ask: ModelRequest) -> AnswerStream:
-    """Return the stream of an ask once its first word is there, so that refusals have a status.
+async def start_stream(models: Models, request: ModelRequest) -> AnswerStream:
+    """Return the stream of a request once its first word is there: refusals need a status.
 
     Raises:
-        Refused: the ask is at fault.
+        Refused: the request is at fault.
         Busy: too many wait.
         ModelError: the model is at fault.
     """
-    told = models.stream(ask)
-    first = await anext(told)
+    stream = models.stream(request)
+    first = await anext(stream)
 
     async def all_of_it() -> AnswerStream:
-        try:
+        async with contextlib.aclosing(stream):
             yield first
-            async for each in told:
+            async for each in stream:
                 yield each
-        finally:
-            await told.aclose()
 
     return all_of_it()
+
+
+_making = threading.Lock()
+
+
+def models_of(state: ServerState) -> Models:
+    """Return the server's models; the first caller makes them, the server's end closes them."""
+    with _making:
+        if state.models is None:
+            models = Models(log=state.root / "models.log")
+            state.models = models
+            state.closers.append(models.close)
+    found: Models = state.models
+    return found
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """Return the line of a message; JSON escapes every newline inside."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def decode(line: bytes) -> dict[str, Any]:
+    """Return the message of a line that the other side wrote."""
+    message: dict[str, Any] = json.loads(line)
+    return message

@@ -1,8 +1,8 @@
-"""Inside the model process: load models as they are asked for, answer one ask after the other.
+"""The model process: load models as requests name them, answer one request after the other.
 
-It ends with its standard input, thus with the server however that ends.
-What libraries print goes to standard error; standard output carries the protocol alone.
-Sources: `bedrock_rft_sim.server.inference.protocol`.
+It ends with its standard input, thus with the server however that ends. What libraries print goes
+to standard error; standard output carries the lines that `bedrock_rft_sim.server.inference.models`
+describes, and nothing else.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ import threading
 import traceback
 from collections import OrderedDict
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
+from bedrock_rft_sim.engine.chat import ChatModel, ModelRequest
+from bedrock_rft_sim.engine.device import Device, choose_device
+from bedrock_rft_sim.engine.quiet import silence_libraries
 from bedrock_rft_sim.errors import DataError, RehearsalError
-from bedrock_rft_sim.server.inference import protocol
-
-if TYPE_CHECKING:
-    from bedrock_rft_sim.engine.answer import AnsweringModel
-    from bedrock_rft_sim.engine.device import Device
+from bedrock_rft_sim.server.inference.models import decode, encode
 
 MODELS_KEPT = 2
 """So many stay loaded: a base and a tuned model side by side."""
@@ -31,14 +30,14 @@ def main() -> None:
     """Answer until standard input ends."""
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    asks = _Asks(sys.stdin.buffer)
-    worker = _Worker(out, asks)
+    requests = _Requests(sys.stdin.buffer)
+    models = _LoadedModels(out, requests)
     while True:
-        worker.answer(asks.next())
+        models.answer(requests.next())
 
 
-class _Asks:
-    """What was asked and what is no longer wanted, read by a thread of its own."""
+class _Requests:
+    """The requests, and which are no longer wanted, read by a thread of its own."""
 
     def __init__(self, source: BinaryIO) -> None:
         self._source = source
@@ -47,7 +46,7 @@ class _Asks:
         threading.Thread(target=self._read, daemon=True).start()
 
     def next(self) -> dict[str, Any]:
-        """Wait for an ask."""
+        """Wait for a request."""
         return self._queue.get()
 
     def is_unwanted(self, number: int) -> bool:
@@ -55,12 +54,12 @@ class _Asks:
         return number in self._unwanted
 
     def forget(self, number: int) -> None:
-        """Forget an ask that is done with."""
+        """Forget a request that is done with."""
         self._unwanted.discard(number)
 
     def _read(self) -> None:
         for line in self._source:
-            message = protocol.decode(line)
+            message = decode(line)
             if "unwanted" in message:
                 self._unwanted.add(message["unwanted"])
             else:
@@ -68,21 +67,21 @@ class _Asks:
         os._exit(0)  # the server is gone; nobody reads an answer in progress
 
 
-class _Worker:
-    """The models at hand."""
+class _LoadedModels:
+    """The models at hand, the one used last kept longest."""
 
-    def __init__(self, out: BinaryIO, asks: _Asks) -> None:
+    def __init__(self, out: BinaryIO, requests: _Requests) -> None:
         self._out = out
-        self._asks = asks
-        self._models: OrderedDict[str, AnsweringModel] = OrderedDict()
+        self._requests = requests
+        self._models: OrderedDict[str, ChatModel] = OrderedDict()
         self._device: Device | None = None
 
-    def answer(self, ask: dict[str, Any]) -> None:
-        """Answer one ask, or say why not."""
-        number: int = ask["ask"]
+    def answer(self, request: dict[str, Any]) -> None:
+        """Answer one request, or say why not."""
+        number: int = request.pop("ask")
         try:
-            if not self._asks.is_unwanted(number):
-                self._say(ask=number, answered=self._answered(number, ask))
+            if not self._requests.is_unwanted(number):
+                self._say(ask=number, answered=self._answered(number, request))
         except DataError as error:
             self._say(ask=number, refused=str(error))
         except RehearsalError as error:
@@ -92,36 +91,31 @@ class _Worker:
         except Exception as error:  # noqa: BLE001
             traceback.print_exc()
             self._say(ask=number, failed=f"{type(error).__name__}: {error}")
-        self._asks.forget(number)
+        self._requests.forget(number)
 
-    def _answered(self, number: int, ask: dict[str, Any]) -> dict[str, Any]:
-        from bedrock_rft_sim.engine.answer import Sampling
-
-        sampling = dict(ask["sampling"])
-        answered = self._model(ask["model"]).answer(
-            ask["messages"],
-            Sampling(**{**sampling, "stop": tuple(sampling.get("stop", ()))}),
+    def _answered(self, number: int, request: dict[str, Any]) -> dict[str, Any]:
+        asked = ModelRequest(**{**request, "stop": tuple(request["stop"])})
+        answer = self._model(asked.model).answer(
+            asked,
             on_piece=lambda text: self._say(ask=number, piece=text),
-            is_unwanted=lambda: self._asks.is_unwanted(number),
-            template_options=ask.get("template"),
+            is_unwanted=lambda: self._requests.is_unwanted(number),
         )
-        return asdict(answered)
+        return asdict(answer)
 
-    def _model(self, name: str) -> AnsweringModel:
-        from bedrock_rft_sim.engine.quiet import silence_libraries
-
+    def _model(self, name: str) -> ChatModel:
         silence_libraries(offline=False)
-        from bedrock_rft_sim.engine.answer import AnsweringModel
-        from bedrock_rft_sim.engine.device import choose_device
-
         if self._device is None:
             self._device = choose_device("auto", "auto")
         if name not in self._models:
             while len(self._models) >= MODELS_KEPT:
                 self._models.popitem(last=False)
-            self._models[name] = AnsweringModel(name, self._device)
+            self._models[name] = ChatModel(name, self._device)
         self._models.move_to_end(name)
         return self._models[name]
 
     def _say(self, **message: Any) -> None:
-        self._out.write(protocol.encode(message))
+        self._out.write(encode(message))
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from bedrock_rft_sim.train.progress import Progress
+from bedrock_rft_sim.cli.progress import Progress
 from rich.console import Console
 
 LINES = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from bedrock_rft_sim.engine.greedy import end_tokens, greedy_answers
+from bedrock_rft_sim.engine.load import end_tokens
+from bedrock_rft_sim.engine.sampler import Sampler, SamplingParams
 
 PROMPTS = [[5, 9, 12], [40, 41], [7] * 9, [100, 3, 100, 3]]
 MOST = 6
@@ -20,7 +21,7 @@ def test_greedy_answers_are_the_likeliest_tokens_in_the_order_of_the_prompts(
     folder = small_model("qwen3")
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-    answers = greedy_answers(model, tokenizer, PROMPTS, max_new_tokens=MOST)
+    answers = Sampler(model, tokenizer).sample(PROMPTS, SamplingParams(MOST, temperature=0))
     for prompt, answer in zip(PROMPTS, answers, strict=True):
         ids = list(prompt)
         for _ in range(MOST):

@@ -1,0 +1,46 @@
+"""Validation: one greedy answer per validation prompt, graded like any other.
+
+As AWS's verl recipes validate (`n 1`, temperature 0). Greedy sampling draws no random number, so
+validating leaves the training rollouts unchanged.
+"""
+
+from __future__ import annotations
+
+from bedrock_rft_sim.data import plan
+from bedrock_rft_sim.data.tokens import load_tokenizer
+from bedrock_rft_sim.engine.sampler import Sampler, SamplingParams
+from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.grader.trajectory import to_sample
+from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.runs.rollouts import Rollout
+
+
+class Validation:
+    """The validation prompts of a run, and how their answers are graded."""
+
+    def __init__(self, recipe: Recipe, data: plan.Data, grader: Grader) -> None:
+        chat, options = load_tokenizer(recipe.model), plan.template_options(recipe)
+        self._rows = data.validation
+        self._prompts = [chat.encode(chat.render(row.messages, **options)) for row in self._rows]
+        self._params = SamplingParams(recipe.settings.inference_max_tokens, temperature=0)
+        self._grader = grader
+
+    def rollouts(self, step: int, sampler: Sampler) -> list[Rollout]:
+        """Return one rollout per prompt, of the model as it is after so many steps."""
+        answers = sampler.sample(self._prompts, self._params)
+        samples = [to_sample(row, a.text, 0) for row, a in zip(self._rows, answers, strict=True)]
+        grades = self._grader.grade(samples).grades
+        return [
+            Rollout(
+                step=step,
+                prompt_id=row.id,
+                sample=0,
+                text=answer.text,
+                tokens=answer.tokens,
+                stop_reason=answer.stop_reason,
+                grade=grade.score,
+                components=[vars(component) for component in grade.components],
+                advantage=None,
+            )
+            for row, answer, grade in zip(self._rows, answers, grades, strict=True)
+        ]
