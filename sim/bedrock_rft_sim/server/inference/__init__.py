@@ -12,7 +12,6 @@ from bedrock_rft_sim.server.inference.models import (
     Models,
     Refused,
     TextPiece,
-    models_of,
     start_stream,
 )
 

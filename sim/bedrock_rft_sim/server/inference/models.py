@@ -25,14 +25,11 @@ import threading
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bedrock_rft_sim.engine.chat import ModelAnswer, ModelRequest
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs.children import child_environment
-
-if TYPE_CHECKING:
-    from bedrock_rft_sim.server.state import ServerState
 
 COMMAND = (sys.executable, "-P", "-m", "bedrock_rft_sim.server.inference.worker")
 LOG_KEPT_BYTES = 1024 * 1024
@@ -254,20 +251,6 @@ async def start_stream(models: Models, request: ModelRequest) -> AnswerStream:
                 yield each
 
     return all_of_it()
-
-
-_making = threading.Lock()
-
-
-def models_of(state: ServerState) -> Models:
-    """Return the server's models; the first caller makes them, the server's end closes them."""
-    with _making:
-        if state.models is None:
-            models = Models(log=state.root / "models.log")
-            state.models = models
-            state.closers.append(models.close)
-    found: Models = state.models
-    return found
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
