@@ -127,4 +127,4 @@ def test_a_score_file_that_can_not_be_written_is_one_message(
 ) -> None:
     out = tmp_path / "none" / "scores.jsonl"
     assert main(["grade", str(answers), "--reward", "gsm8k", "--out", str(out)]) == 2
-    assert "the scores can't be written" in capsys.readouterr().err
+    assert "can't write the scores" in capsys.readouterr().err

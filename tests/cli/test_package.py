@@ -70,4 +70,4 @@ def test_a_zip_that_can_not_be_written_is_one_message(
 ) -> None:
     (tmp_path / "file").write_text("")
     assert main(["package", "gsm8k", "-o", str(tmp_path / "file" / "r.zip")]) == 1
-    assert "the zip can't be written" in capsys.readouterr().err
+    assert "can't write the zip" in capsys.readouterr().err

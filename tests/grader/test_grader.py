@@ -157,7 +157,7 @@ def test_the_log_names_every_failed_attempt(deploy, samples, tmp_path):
 
 def test_a_log_that_can_not_be_written_is_an_error_of_the_run_folder(deploy, samples, tmp_path):
     grader = deploy(PRINTS, log=tmp_path / "missing" / "grader.log")
-    with pytest.raises(RunFolderError, match="the grader's log can't be written"):
+    with pytest.raises(RunFolderError, match="can't write the grader's log"):
         grader.grade(samples(1))
 
 

@@ -14,8 +14,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from bedrock_rft_sim import files
 from bedrock_rft_sim.recipe import load_recipe
-from bedrock_rft_sim.runs import RunFolder, disk
+from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.sweep.page import render
 from bedrock_rft_sim.sweep.points import CHILD, PointRunner
 from bedrock_rft_sim.sweep.result import SweepResult
@@ -135,7 +136,7 @@ def test_a_run_another_process_is_writing_to_is_waited_for(plan: Any, tmp_path: 
     runner = PointRunner(tmp_path / "out", METRIC, STUB, said.append)
     folder = runner.folder(point)
     folder.mkdir(parents=True)
-    lock = disk.Lock(folder / ".lock")
+    lock = files.Lock(folder / ".lock")
     waited = []
 
     def pause(seconds: float = 0) -> None:

@@ -310,7 +310,7 @@ def _words(result: CheckResult, report: AuditReport) -> str:
 
 
 def _write(state: _State) -> None:
-    from bedrock_rft_sim.runs.disk import replace_file
+    from bedrock_rft_sim.files import replace_file
 
     settings = state.settings
     summary = {

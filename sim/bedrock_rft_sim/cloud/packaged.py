@@ -17,7 +17,7 @@ from bedrock_rft_sim.cloud.cold_start import ColdStart, cold_start
 from bedrock_rft_sim.cloud.function import LambdaFunction, function_name, runtime_of_this_python
 from bedrock_rft_sim.cloud.policies import Policy, policies
 from bedrock_rft_sim.errors import PackageError
-from bedrock_rft_sim.runs.disk import replace_file
+from bedrock_rft_sim.files import write_file
 
 JUDGE_CLIENT = b"bedrock-runtime"
 
@@ -90,19 +90,9 @@ def package(
         memory_mb=memory_mb,
         environment=environment,
     )
-    _write(out, archive.content)
+    write_file(out, archive.content, "write the zip", kind=PackageError, parents=True)
     # No entry is compressed, so what the files say can be found in the zip.
     judge = JUDGE_CLIENT in archive.content
     return Packaged(
         out, archive, function, started, is_own, policies(function, calls_a_judge=judge)
     )
-
-
-def _write(out: Path, content: bytes) -> None:
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(out, content)
-    except OSError as error:
-        raise PackageError(
-            "the zip can't be written", where=str(out), found=error.strerror or str(error)
-        ) from error

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from bedrock_rft_sim.cloud.function import ACCOUNT_ID, EXECUTION_ROLE, REGION, LambdaFunction
 from bedrock_rft_sim.errors import PackageError
-from bedrock_rft_sim.runs.disk import replace_file
+from bedrock_rft_sim.files import write_file
 
 Route = Literal["both", "nova", "open-weight"]
 ASSUME = "sts:AssumeRole"
@@ -149,12 +149,7 @@ def write_policies(written: Sequence[Policy], folder: Path) -> None:
     Raises:
         PackageError: the folder can't be written to.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for policy in written:
-            text = json.dumps(policy.document, indent=2) + "\n"
-            replace_file(folder / f"{policy.name}.json", text.encode())
-    except OSError as error:
-        raise PackageError(
-            "the policies can't be written", where=str(folder), found=error.strerror or str(error)
-        ) from error
+    for policy in written:
+        text = json.dumps(policy.document, indent=2) + "\n"
+        path = folder / f"{policy.name}.json"
+        write_file(path, text, "write the policies", kind=PackageError, parents=True)

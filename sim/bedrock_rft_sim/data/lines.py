@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from bedrock_rft_sim.data.rules import Violation, violation
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.files import named_errors
 
 MAX_LINE_BYTES = 10_000_000
 """Our own cap; an event to the grader can't hold more than 6 MB anyway."""
@@ -45,17 +46,14 @@ def scan(path: Path) -> Iterator[tuple[int, Record | Violation]]:
     Raises:
         DataError: the file can't be read.
     """
-    try:
-        with path.open("rb") as file:
-            yield from scan_file(file)
-    except OSError as error:
-        raise DataError(
-            "the data file can't be read",
-            where=str(path),
-            expected="a JSONL file",
-            found=error.strerror or str(error),
-            hint="check the path; a relative one in a recipe counts from the recipe's own folder",
-        ) from error
+    hint = "check the path; a relative one in a recipe counts from the recipe's own folder"
+    with (
+        named_errors(
+            path, "read the data file", kind=DataError, expected="a JSONL file", hint=hint
+        ),
+        path.open("rb") as file,
+    ):
+        yield from scan_file(file)
 
 
 def scan_file(file: BinaryIO) -> Iterator[tuple[int, Record | Violation]]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.estimate.over_units import mean_over_units
 from bedrock_rft_sim.estimate.quantity import Quantity
 from bedrock_rft_sim.recipe import Recipe
-from bedrock_rft_sim.runs import Run, disk
+from bedrock_rft_sim.runs import Run
 from bedrock_rft_sim.stats.shares import percentile
 
 COMPARED = (
@@ -84,7 +85,7 @@ def read_measured(path: Path, *, lengths: bool = False) -> Measured:
 
 
 def _of_probe(path: Path) -> Measured:
-    record = disk.read_json(path)
+    record = files.read_json(path)
     try:
         lengths, seconds = record["lengths"], record["grader_seconds"]
         return Measured(

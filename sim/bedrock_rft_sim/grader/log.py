@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from bedrock_rft_sim.errors import RunFolderError
+from bedrock_rft_sim.files import append_line, named_errors
 from bedrock_rft_sim.grader.container import Fault, Outcome
 
 
@@ -28,25 +28,20 @@ class GraderLog:
     def write(self, outcome: Outcome) -> None:
         """One invocation, from START to REPORT, in one write."""
         if self._path is not None:
-            self._append("\n".join(self._lines(outcome)) + "\n")
+            self._append("\n".join(self._lines(outcome)))
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Our own words, each warning once per log."""
         for warning in warnings:
             if warning not in self._warned:
                 self._warned.add(warning)
-                self._append(f"WARNING {warning}\n")
+                self._append(f"WARNING {warning}")
 
     def _append(self, block: str) -> None:
         if self._path is None:
             return
-        try:
-            with self._lock, self._path.open("a", encoding="utf-8") as file:
-                file.write(block)
-        except OSError as error:
-            raise RunFolderError(
-                "the grader's log can't be written", where=str(self._path), found=str(error)
-            ) from error
+        with self._lock, named_errors(self._path, "write the grader's log"):
+            append_line(self._path, block)
 
     def _lines(self, outcome: Outcome) -> list[str]:
         name = f"RequestId: {outcome.request_id}"

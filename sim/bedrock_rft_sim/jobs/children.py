@@ -20,7 +20,7 @@ from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGTERM, Signals
 from typing import Final
 
-from bedrock_rft_sim.runs.disk import BUSY, Lock, is_held
+from bedrock_rft_sim.files import BUSY, Lock, is_held
 
 LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 LAST_WORDS_BYTES: Final = 4000

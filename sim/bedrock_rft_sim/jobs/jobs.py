@@ -19,13 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bedrock_rft_sim.files import Lock, write_file
 from bedrock_rft_sim.jobs.children import LADDER, Ladder
 from bedrock_rft_sim.jobs.job import BedrockDetails, Job, Kind, OpenAIDetails, Phases
 from bedrock_rft_sim.jobs.paths import JobPaths
 from bedrock_rft_sim.jobs.registry import Registry, RegistryError
 from bedrock_rft_sim.jobs.transitions import end
 from bedrock_rft_sim.jobs.worker import Delivery, Start, Worker
-from bedrock_rft_sim.runs.disk import Lock, named_errors, replace_file
 
 STOP_WAIT_S = 8.0
 """Less than the ten seconds after which a container's engine kills what it asked to stop."""
@@ -184,8 +184,7 @@ class Jobs:
     def _write_recipe(self, job: Job, recipe: Mapping[str, Any]) -> None:
         text = json.dumps(recipe, indent=2, allow_nan=False) + "\n"
         path = self._paths.recipe(job.id)
-        with named_errors(path, "write the recipe"):
-            replace_file(path, text.encode())
+        write_file(path, text, "write the recipe")
 
 
 def _hold(root: Path) -> Lock:

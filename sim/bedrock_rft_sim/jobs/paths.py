@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bedrock_rft_sim.runs.disk import named_errors
+from bedrock_rft_sim.files import make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,7 @@ class JobPaths:
             RunFolderError: the disk refuses.
         """
         for folder in (self.root, *(self.root / name for name in ("runs", "recipes", "children"))):
-            with named_errors(folder, "create the folder"):
-                folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
 
     @property
     def runs(self) -> Path:

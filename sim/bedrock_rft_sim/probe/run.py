@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.data import Row, plan
 from bedrock_rft_sim.data.fingerprint import rows_hash
 from bedrock_rft_sim.data.plan import Data
@@ -29,7 +30,6 @@ from bedrock_rft_sim.probe.reply import GivenUpError, Reply, Source
 from bedrock_rft_sim.probe.report import Probed, ProbeReport, summarise
 from bedrock_rft_sim.probe.sample import ProbeSample, SampleFile
 from bedrock_rft_sim.recipe import Recipe
-from bedrock_rft_sim.runs import disk
 
 PROMPTS = 64
 SAMPLES = 8
@@ -75,7 +75,7 @@ def plan_probe(
 
 def default_name(planned: ProbePlan, endpoint: Endpoint | None) -> str:
     """Return a name for the result that no other probe of the recipe has."""
-    identity = disk.dump(_identity(planned, endpoint)).encode()
+    identity = files.dump(_identity(planned, endpoint)).encode()
     return f"{planned.recipe.name}-{hashlib.sha256(identity).hexdigest()[:NAME_DIGITS]}.json"
 
 
@@ -126,8 +126,7 @@ def save_record(out: Path, record: Mapping[str, Any]) -> None:
     Raises:
         RunFolderError: the disk refuses.
     """
-    with disk.named_errors(out, "write the probe"):
-        disk.replace_file(out, (disk.dump(record, indent=2) + "\n").encode())
+    files.write_file(out, files.dump(record, indent=2) + "\n", "write the probe")
 
 
 def _missing(planned: ProbePlan, file: SampleFile) -> bool:

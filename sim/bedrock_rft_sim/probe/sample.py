@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.runs import disk
 
 SCHEMA_VERSION = 1
 
@@ -57,7 +57,7 @@ class SampleFile:
         """
         self.path = path
         self._identity = {"probe_schema": SCHEMA_VERSION, **identity}
-        lines = disk.read_json_lines(path)
+        lines = files.read_json_lines(path)
         if not lines:
             self._begin()
         elif lines[0] != self._identity:
@@ -66,16 +66,15 @@ class SampleFile:
         self._mend_last_line()
 
     def _begin(self) -> None:
-        with disk.named_errors(self.path, "begin the file of samples"):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            disk.replace_file(self.path, (disk.dump(self._identity) + "\n").encode())
+        line = files.dump(self._identity) + "\n"
+        files.write_file(self.path, line, "begin the file of samples", parents=True)
 
     def _mend_last_line(self) -> None:
         """Cut off what a kill left of a last line, so that the next one starts on its own."""
-        with disk.named_errors(self.path, "read the file of samples"):
+        with files.named_errors(self.path, "read the file of samples"):
             data = self.path.read_bytes()
             if not data.endswith(b"\n"):
-                disk.replace_file(self.path, data[: data.rfind(b"\n") + 1])
+                files.replace_file(self.path, data[: data.rfind(b"\n") + 1])
 
     def _another(self, found: Mapping[str, Any]) -> DataError:
         differing = sorted(
@@ -109,8 +108,8 @@ class SampleFile:
         """Write samples down, each as one line."""
         for sample in samples:
             line = json.dumps(dataclasses.asdict(sample), allow_nan=False, separators=(",", ":"))
-            with disk.named_errors(self.path, "append a sample"):
-                disk.append_line(self.path, line)
+            with files.named_errors(self.path, "append a sample"):
+                files.append_line(self.path, line)
             self._samples[sample.prompt, sample.sample] = sample
 
 

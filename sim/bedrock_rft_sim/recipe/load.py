@@ -16,6 +16,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.files import named_errors
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Refusal
 from bedrock_rft_sim.recipe.local import LOCAL_MODELS, Local
 from bedrock_rft_sim.recipe.local_errors import complain
@@ -79,19 +80,16 @@ def parse_recipe(
 
 
 def _read(path: Path) -> str:
+    expected = "a YAML or JSON file, or the bare name of a shipped recipe"
     try:
-        if path.stat().st_size > SIZE_MAX:
-            found = f"{path.stat().st_size} bytes"
-            expected = f"at most {SIZE_MAX} bytes"
-            raise RecipeError("too large", where=str(path), expected=expected, found=found)
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise RecipeError(
-            "can't read the recipe",
-            where=str(path),
-            expected="a YAML or JSON file, or the bare name of a shipped recipe",
-            found=error.strerror,
-        ) from error
+        with named_errors(path, "read the recipe", kind=RecipeError, expected=expected):
+            size = path.stat().st_size
+            if size > SIZE_MAX:
+                most = f"at most {SIZE_MAX} bytes"
+                raise RecipeError(
+                    "too large", where=str(path), expected=most, found=f"{size} bytes"
+                )
+            return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         found = f"byte {error.object[error.start]:#04x} at position {error.start}"
         raise RecipeError("not UTF-8", where=str(path), expected="UTF-8", found=found) from error

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.report.graphs import picture
 from bedrock_rft_sim.report.series import console_series, local_series
-from bedrock_rft_sim.runs import Run, disk
+from bedrock_rft_sim.runs import Run
 
 FORMS = ("png", "svg")
 
@@ -19,7 +20,7 @@ def export_graphs(run: Run, form: str, folder: Path) -> list[Path]:
     Raises:
         RunFolderError: the disk refuses.
     """
-    with disk.named_errors(folder, "export the graphs"):
+    with files.named_errors(folder, "export the graphs"):
         folder.mkdir(parents=True, exist_ok=True)
         return list(_written(run, form, folder))
 
@@ -28,5 +29,5 @@ def _written(run: Run, form: str, folder: Path) -> Iterator[Path]:
     for graph in (*console_series(run.lines), *local_series(run.lines)):
         if graph.series:
             path = folder / f"{re.sub('[^a-z0-9]+', '-', graph.title.lower()).strip('-')}.{form}"
-            disk.replace_file(path, picture(graph, form), durable=False)
+            files.replace_file(path, picture(graph, form), durable=False)
             yield path

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.compare import Comparison, MetricComparison, Order
 from bedrock_rft_sim.compare.axis import LABELS, Series, place
 from bedrock_rft_sim.compare.compare import REWARDS, grid_over
@@ -22,7 +23,6 @@ from bedrock_rft_sim.contract.metrics import metric
 from bedrock_rft_sim.report import scripts
 from bedrock_rft_sim.report.graphs import COLORS, HASH_SALT
 from bedrock_rft_sim.report.visible import visible
-from bedrock_rft_sim.runs import disk
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,17 +52,14 @@ def write_overlay(folder: Path, pairs: Sequence[Pair], order: Order | None = Non
     Raises:
         RunFolderError: the disk refuses.
     """
-    with disk.named_errors(folder, "make the folder"):
-        folder.mkdir(parents=True, exist_ok=True)
-    files = {folder / PAGE: page(pairs, order).encode()}
+    contents = {folder / PAGE: page(pairs, order).encode()}
     for number, pair in enumerate(pairs, start=1):
         stem = PICTURE if len(pairs) == 1 else f"{PICTURE}-{number}"
         for form in ("svg", "png"):
-            files[folder / f"{stem}.{form}"] = picture(pair, form)
-    for path, content in files.items():
-        with disk.named_errors(path, "write the comparison"):
-            disk.replace_file(path, content, durable=False)
-    return list(files)
+            contents[folder / f"{stem}.{form}"] = picture(pair, form)
+    for path, content in contents.items():
+        files.write_file(path, content, "write the comparison", parents=True, durable=False)
+    return list(contents)
 
 
 def page(pairs: Sequence[Pair], order: Order | None = None) -> str:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.contract import ledger
 from bedrock_rft_sim.diagnosis import Evidence, Finding, diagnose_run, headline
 from bedrock_rft_sim.report import scripts
@@ -20,7 +21,7 @@ from bedrock_rft_sim.report.differences import differences
 from bedrock_rft_sim.report.graphs import console_graphs
 from bedrock_rft_sim.report.series import console_series, local_series
 from bedrock_rft_sim.report.visible import visible
-from bedrock_rft_sim.runs import Run, RunFolder, disk
+from bedrock_rft_sim.runs import Run, RunFolder
 
 LIVE_EVERY_MS: Final = 2000
 PROVENANCE: Final = ("git_revision", "recipe_hash", "reward_hash", "data_hash", "micro_batch",
@@ -76,8 +77,7 @@ class Page:
             RunFolderError: the disk refuses.
         """
         html = self.render().encode()
-        with disk.named_errors(path, "write the report"):
-            disk.replace_file(path, html, durable=False)
+        files.write_file(path, html, "write the report", durable=False)
         return path
 
     def render(self, *, live: bool = False) -> str:

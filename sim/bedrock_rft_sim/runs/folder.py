@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.contract.statuses import IN_PROGRESS
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import RunFolderError
-from bedrock_rft_sim.runs import disk
 from bedrock_rft_sim.runs.metrics.translate import nova_csv_row
 from bedrock_rft_sim.runs.prompts import from_lines, to_lines
 from bedrock_rft_sim.runs.rollouts import Rollout, from_line, to_line
@@ -39,7 +39,7 @@ _STEP = re.compile(r"step-(\d+)(?:\.jsonl)?")
 class RunFolder:
     """A run's files; holds the lock from `create` or `open(write=True)` until `close`."""
 
-    def __init__(self, path: Path, lock: disk.Lock | None = None) -> None:
+    def __init__(self, path: Path, lock: files.Lock | None = None) -> None:
         self.path = path
         self._lock = lock
 
@@ -51,13 +51,13 @@ class RunFolder:
             RunFolderError: the name is taken or can't be a folder's, or the disk refuses.
         """
         path = Path(parent) / _checked(name)
-        with disk.named_errors(path, "create the run folder"):
+        with files.named_errors(path, "create the run folder"):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 path.mkdir()
             except FileExistsError:
                 raise _taken(path) from None
-            folder = cls(path, disk.Lock(path / LOCK))
+            folder = cls(path, files.Lock(path / LOCK))
         folder._begin()
         return folder
 
@@ -183,10 +183,9 @@ class RunFolder:
     def write_record(self, **fields: object) -> None:
         """Set fields of run.json; the others stay."""
         self._assert_ours()
-        known = disk.read_json(self.record) if self.record.exists() else {}
-        text = disk.dump({**known, **fields}, indent=2) + "\n"
-        with disk.named_errors(self.record, "write the run record"):
-            disk.replace_file(self.record, text.encode())
+        known = files.read_json(self.record) if self.record.exists() else {}
+        text = files.dump({**known, **fields}, indent=2) + "\n"
+        files.write_file(self.record, text, "write the run record")
 
     def write_recipe(
         self, text: str, *, resolved: Mapping[str, Any], request: Mapping[str, Any]
@@ -195,28 +194,25 @@ class RunFolder:
         self._assert_ours()
         for path, content in (
             (self.recipe, text),
-            (self.resolved, disk.dump(resolved, indent=2) + "\n"),
-            (self.request, disk.dump(request, indent=2) + "\n"),
+            (self.resolved, files.dump(resolved, indent=2) + "\n"),
+            (self.request, files.dump(request, indent=2) + "\n"),
         ):
-            with disk.named_errors(path, "write the file"):
-                disk.replace_file(path, content.encode())
+            files.write_file(path, content, "write the file")
 
     def write_report(self, html: str) -> None:
         """Write the page about the run."""
         self._assert_ours()
-        with disk.named_errors(self.report, "write the report"):
-            disk.replace_file(self.report, html.encode())
+        files.write_file(self.report, html, "write the report")
 
     def write_prompts(self, train: Iterable[Row], validation: Iterable[Row]) -> None:
         """Keep what the run trains on and validates with; the same rows give the same bytes."""
         self._assert_ours()
         parts = [*to_lines("train", train), *to_lines("validation", validation)]
-        with disk.named_errors(self.prompts, "write the prompts"):
-            disk.replace_file(self.prompts, "".join(parts).encode(), durable=False)
+        files.write_file(self.prompts, "".join(parts), "write the prompts", durable=False)
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
         """Append a step's metrics; once the line is there, the step is complete."""
-        self._append(self.metrics, disk.dump(values), step=values.get("step"))
+        self._append(self.metrics, files.dump(values), step=values.get("step"))
 
     def append_csv(self, row: Mapping[str, Any]) -> None:
         """Append a training step to Nova's CSV, under a header if it is the first."""
@@ -225,11 +221,11 @@ class RunFolder:
 
     def append_event(self, event: Mapping[str, Any]) -> None:
         """Append a job event."""
-        self._append(self.events, disk.dump(event), step=_step_of(event))
+        self._append(self.events, files.dump(event), step=_step_of(event))
 
     def append_trainer_log(self, values: Mapping[str, Any]) -> None:
         """Append what TRL logged; give it a `step` so that a resume can cut it back."""
-        self._append(self.trainer_log, disk.dump(values), step=values.get("step"))
+        self._append(self.trainer_log, files.dump(values), step=values.get("step"))
 
     def write_rollouts(self, step: int, rollouts: Iterable[Rollout]) -> None:
         """Write a training step's rollouts, all or none."""
@@ -246,23 +242,23 @@ class RunFolder:
     def accept_checkpoint(self, step: int) -> None:
         """Give a completely written checkpoint its name; one without it is never resumed from."""
         self._assert_ours()
-        with disk.named_errors(self.checkpoint(step), "accept the checkpoint", step=step):
+        with files.named_errors(self.checkpoint(step), "accept the checkpoint", step=step):
             self.unfinished_checkpoint(step).replace(self.checkpoint(step))
 
     def drop_unfinished_checkpoints(self) -> None:
         """Remove what a kill left half written."""
         self._assert_ours()
-        with disk.named_errors(self.checkpoints, "remove unfinished checkpoints"):
+        with files.named_errors(self.checkpoints, "remove unfinished checkpoints"):
             for left in self.checkpoints.glob("checkpoint-*"):
                 shutil.rmtree(left)
 
     def truncate_after(self, step: int) -> None:
         """Forget every step after this one, and lines torn by a kill, so that a resume goes on."""
         self._assert_ours()
-        with disk.named_errors(self.path, "cut the run back", step=step):
+        with files.named_errors(self.path, "cut the run back", step=step):
             for path in (self.events, self.trainer_log):
-                disk.keep_lines(path, lambda value: _happened_by(step, value))
-            kept = disk.keep_lines(self.metrics, lambda value: _happened_by(step, value))
+                files.keep_lines(path, lambda value: _happened_by(step, value))
+            kept = files.keep_lines(self.metrics, lambda value: _happened_by(step, value))
             self._rewrite_csv(kept)
             for room in ("rollouts", "validation", "checkpoints"):
                 _remove_after(self.path / room, step)
@@ -275,7 +271,7 @@ class RunFolder:
         Raises:
             RunFolderError: it is damaged, or a later version wrote it.
         """
-        record = disk.read_json(self.record)
+        record = files.read_json(self.record)
         if record.get("schema_version") != SCHEMA_VERSION:
             raise RunFolderError(
                 "the run was written by another version",
@@ -288,7 +284,7 @@ class RunFolder:
 
     def read_resolved(self) -> dict[str, Any]:
         """Return the recipe as understood."""
-        return disk.read_json(self.resolved)
+        return files.read_json(self.resolved)
 
     def read_prompts(self) -> dict[tuple[str, str], Row]:
         """Return the rows by set (train or validation) and id; none if none were kept.
@@ -296,19 +292,19 @@ class RunFolder:
         Raises:
             RunFolderError: the file is damaged.
         """
-        return from_lines(disk.read_json_lines(self.prompts), source=self.prompts)
+        return from_lines(files.read_json_lines(self.prompts), source=self.prompts)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the metric lines; a torn last one is left out."""
-        return disk.read_json_lines(self.metrics)
+        return files.read_json_lines(self.metrics)
 
     def read_events(self) -> list[dict[str, Any]]:
         """Return the job events; a torn last one is left out."""
-        return disk.read_json_lines(self.events)
+        return files.read_json_lines(self.events)
 
     def read_trainer_log(self) -> list[dict[str, Any]]:
         """Return TRL's own log lines; a torn last one is left out."""
-        return disk.read_json_lines(self.trainer_log)
+        return files.read_json_lines(self.trainer_log)
 
     def read_rollouts(self, step: int) -> list[Rollout]:
         """Return a training step's rollouts."""
@@ -346,22 +342,22 @@ class RunFolder:
 
     def _append(self, path: Path, line: str, *, step: int | None) -> None:
         self._assert_ours()
-        with disk.named_errors(path, "append to the file", step=step):
-            disk.append_line(path, line)
+        with files.named_errors(path, "append to the file", step=step):
+            files.append_line(path, line)
 
     def _write_rollouts(self, path: Path, rollouts: Iterable[Rollout], *, step: int) -> None:
         self._assert_ours()
         text = "".join(to_line(rollout) + "\n" for rollout in rollouts)
-        with disk.named_errors(path, "write the rollouts", step=step):
+        with files.named_errors(path, "write the rollouts", step=step):
             path.parent.mkdir(exist_ok=True)
-            disk.replace_file(path, text.encode(), durable=False)
+            files.replace_file(path, text.encode(), durable=False)
 
     def _rewrite_csv(self, lines: Sequence[Mapping[str, Any]]) -> None:
         # A line without a training reward is the validation before the first step.
         trained = [line for line in lines if "critic_rewards_mean" in line]
         if trained:
             text = _csv([nova_csv_row(line) for line in trained], header=True) + "\n"
-            disk.replace_file(self.nova_csv, text.encode())
+            files.replace_file(self.nova_csv, text.encode())
         else:
             self.nova_csv.unlink(missing_ok=True)
 
@@ -385,7 +381,7 @@ def is_run(path: Path) -> bool:
 def is_locked(path: Path) -> bool:
     """Whether a process holds the lock of the run that lies there."""
     try:
-        return disk.is_held(path / LOCK)
+        return files.is_held(path / LOCK)
     except OSError:
         return False  # whoever writes there next will say what is wrong
 
@@ -427,9 +423,9 @@ def _no_run(path: Path) -> RunFolderError:
     )
 
 
-def _locked(path: Path) -> disk.Lock:
+def _locked(path: Path) -> files.Lock:
     try:
-        return disk.Lock(path / LOCK)
+        return files.Lock(path / LOCK)
     except (BlockingIOError, PermissionError) as error:
         raise RunFolderError(
             "another process is writing to this run",
@@ -461,7 +457,7 @@ def _csv(rows: Sequence[Mapping[str, Any]], *, header: bool) -> str:
 
 
 def _read_rollouts(path: Path) -> list[Rollout]:
-    with disk.named_errors(path, "read the rollouts"):
+    with files.named_errors(path, "read the rollouts"):
         lines = path.read_text(encoding="utf-8").splitlines()
     return [from_line(line, where=f"{path}:{n}") for n, line in enumerate(lines, start=1)]
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.contract.metrics import METRICS
 from bedrock_rft_sim.contract.statuses import IN_PROGRESS, STOPPING
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import RunFolderError
-from bedrock_rft_sim.runs import disk
 from bedrock_rft_sim.runs.folder import RunFolder, is_locked
 from bedrock_rft_sim.runs.metrics.finite import is_number
 from bedrock_rft_sim.runs.rollouts import Rollout
@@ -161,7 +161,7 @@ class Run:
         log = self.folder.grader_log
         if not log.is_file():
             return []
-        with disk.named_errors(log, "read the grader's log"), log.open(encoding="utf-8") as lines:
+        with files.named_errors(log, "read the grader's log"), log.open(encoding="utf-8") as lines:
             found = (_REPORT.match(line) for line in lines)
             return [int(match[1]) * MILLISECOND for match in found if match]
 

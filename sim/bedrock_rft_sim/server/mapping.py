@@ -29,6 +29,7 @@ from bedrock_rft_sim.contract.knobs import defaults
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PayloadProfile
 from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.files import named_errors
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
 from bedrock_rft_sim.recipe.local import Section, overrides_model
 from bedrock_rft_sim.recipe.reader import Document, read_document
@@ -131,12 +132,9 @@ def read_mapping(path: Path) -> ModelMapping:
     Raises:
         RecipeError: it can't be read or says something unknown.
     """
-    try:
-        document = read_document(path.read_text(encoding="utf-8"), name=str(path))
-    except OSError as error:
-        raise RecipeError(
-            "can't read the mapping", where=str(path), expected="a YAML file", found=error.strerror
-        ) from error
+    with named_errors(path, "read the mapping", kind=RecipeError, expected="a YAML file"):
+        text = path.read_text(encoding="utf-8")
+    document = read_document(text, name=str(path))
     read = _checked(_File, document.data or {}, (), document=document, path=path)
     _check_overrides(read, document=document, path=path)
     models = {name: _placed(one, path) for name, one in read.models.items()}

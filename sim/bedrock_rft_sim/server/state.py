@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bedrock_rft_sim.files import named_errors
 from bedrock_rft_sim.jobs import Jobs, Start, rehearsal_command
-from bedrock_rft_sim.runs.disk import named_errors
 from bedrock_rft_sim.server.aws.local_iam import LocalIam
 from bedrock_rft_sim.server.aws.local_s3 import LocalS3
 from bedrock_rft_sim.server.bedrock.deployments import Deployments

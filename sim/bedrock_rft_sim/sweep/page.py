@@ -14,9 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from bedrock_rft_sim.files import write_file
 from bedrock_rft_sim.report import scripts
 from bedrock_rft_sim.report.visible import visible
-from bedrock_rft_sim.runs import disk
 from bedrock_rft_sim.sweep.axes import named
 from bedrock_rft_sim.sweep.effects import between, over_seeds
 from bedrock_rft_sim.sweep.outcome import PointOutcome
@@ -33,8 +33,7 @@ def write_page(result: SweepResult) -> Path:
         RunFolderError: the disk refuses.
     """
     path = result.out / PAGE
-    with disk.named_errors(path, "write the page"):
-        disk.replace_file(path, render(result).encode("utf-8", "replace"), durable=False)
+    write_file(path, render(result).encode("utf-8", "replace"), "write the page", durable=False)
     return path
 
 

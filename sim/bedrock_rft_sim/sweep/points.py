@@ -18,9 +18,10 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import Any, Final
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.jobs.children import LADDER, Child, Ladder
 from bedrock_rft_sim.jobs.progress import can_resume, outcome_of
-from bedrock_rft_sim.runs import RunFolder, disk, is_locked, is_run
+from bedrock_rft_sim.runs import RunFolder, is_locked, is_run
 from bedrock_rft_sim.sweep.file import Metric
 from bedrock_rft_sim.sweep.outcome import PointOutcome, read_outcome, without_value
 from bedrock_rft_sim.sweep.plan import RECIPES, Point
@@ -125,7 +126,7 @@ class PointRunner:
             if not is_locked(self.folder(point)):
                 lock = self._claim_path(point.name)
                 log = lock.with_suffix(".log")
-                with disk.named_errors(lock, "start a point"):
+                with files.named_errors(lock, "start a point"):
                     command = partial(self._command, point)
                     child = Child.start(command, lock=lock, log=log, is_bound=True)
                 if child.is_ours:
@@ -141,9 +142,9 @@ class PointRunner:
             raise _AlreadyMade
         folder = self.folder(point)
         recipe = self.out / RECIPES / f"{point.name}.yaml"
-        with disk.named_errors(recipe, "write a point's recipe"):
+        with files.named_errors(recipe, "write a point's recipe"):
             recipe.parent.mkdir(parents=True, exist_ok=True)
-            disk.replace_file(recipe, point.recipe.text.encode(), durable=False)
+            files.replace_file(recipe, point.recipe.text.encode(), durable=False)
         how = "resume" if can_resume(folder) else "new"
         return [*self.command, str(recipe), str(folder.parent), folder.name, how]
 
@@ -166,10 +167,10 @@ class PointRunner:
             RunFolderError: the disk refuses.
         """
         path = self._claim_path(name)
-        with disk.named_errors(path, "take a lock"):
+        with files.named_errors(path, "take a lock"):
             try:
-                held.callback(disk.Lock(path).release)
-            except disk.BUSY:
+                held.callback(files.Lock(path).release)
+            except files.BUSY:
                 return False
         return True
 
@@ -188,13 +189,12 @@ class PointRunner:
     def is_taken(self, point: Point) -> bool:
         """Whether somebody else is at work on a point."""
         path = self._claim_path(point.name)
-        with disk.named_errors(path, "look at a lock"):
-            return disk.is_held(path) or is_locked(self.folder(point))
+        with files.named_errors(path, "look at a lock"):
+            return files.is_held(path) or is_locked(self.folder(point))
 
     def _claim_path(self, name: str) -> Path:
         folder = self.out / CLAIMS
-        with disk.named_errors(folder, "create the folder"):
-            folder.mkdir(parents=True, exist_ok=True)
+        files.make_folder(folder)
         return folder / f"{name}.lock"
 
 

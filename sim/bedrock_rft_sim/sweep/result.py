@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
 from bedrock_rft_sim.recipe.wording import shown
-from bedrock_rft_sim.runs import disk
 from bedrock_rft_sim.sweep.axes import AxisFinding, find_axis, find_search_axis
 from bedrock_rft_sim.sweep.confirmation import Confirmation
 from bedrock_rft_sim.sweep.effects import Setting, between, over_seeds, rows_of
@@ -125,14 +125,13 @@ def write_result(result: SweepResult) -> list[Path]:
     Raises:
         RunFolderError: the disk refuses.
     """
-    text = disk.dump(result.as_json(), indent=2) + "\n"
-    files = {result.out / RESULT: text, result.out / WRITTEN: result.plan.sweep.text}
+    text = files.dump(result.as_json(), indent=2) + "\n"
+    contents = {result.out / RESULT: text, result.out / WRITTEN: result.plan.sweep.text}
     if result.ranking is not None:
-        files[result.out / BEST] = best_recipe(result, result.ranking)
-    for path, content in files.items():
-        with disk.named_errors(path, "write the result"):
-            disk.replace_file(path, content.encode())
-    return list(files)
+        contents[result.out / BEST] = best_recipe(result, result.ranking)
+    for path, content in contents.items():
+        files.write_file(path, content, "write the result")
+    return list(contents)
 
 
 def best_recipe(result: SweepResult, ranking: Ranking) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bedrock_rft_sim.runs import disk
+from bedrock_rft_sim import files
 from bedrock_rft_sim.sweep.confirmation import Confirmation, confirmation_of, nothing_to_confirm
 from bedrock_rft_sim.sweep.file import SweepFile
 from bedrock_rft_sim.sweep.outcome import PointOutcome, each_once
@@ -33,7 +33,7 @@ def sweep(
         KeyboardInterrupt: the user stopped it; the same call goes on.
     """
     plan = SweepPlan(file, out)
-    with disk.named_errors(out, "make the sweep's folder"):
+    with files.named_errors(out, "make the sweep's folder"):
         out.mkdir(parents=True, exist_ok=True)
     runner = PointRunner(out, file.metric, command, say)
     walk = _Walk(plan, runner, workers)

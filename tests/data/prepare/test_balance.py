@@ -175,5 +175,5 @@ def test_many_classes_are_drawn_as_the_largest_and_the_rest(tmp_path: Path) -> N
 
 
 def test_a_plot_that_can_t_be_written_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="the plot can't be written"):
+    with pytest.raises(DataError, match="can't write the plot"):
         draw_balance(Balance(COUNTS, COUNTS), tmp_path / "no" / "x.svg", title="x")

@@ -128,7 +128,7 @@ def test_a_folder_and_a_missing_source_are_errors(tmp_path: Path, source: Path) 
     with pytest.raises(DataError, match="a folder"), output_to(tmp_path, source, force=True):
         pass
     with (
-        pytest.raises(DataError, match="can't be read"),
+        pytest.raises(DataError, match="can't read"),
         output_to(tmp_path / "out.jsonl", tmp_path / "none.jsonl"),
     ):
         pass
@@ -137,7 +137,7 @@ def test_a_folder_and_a_missing_source_are_errors(tmp_path: Path, source: Path) 
 
 def test_a_place_where_no_file_can_be_is_an_error(tmp_path: Path, source: Path) -> None:
     with (
-        pytest.raises(DataError, match="can't be written"),
+        pytest.raises(DataError, match="can't write"),
         output_to(source / "out.jsonl", source),
     ):
         pass
@@ -184,7 +184,7 @@ except DataError as error:
 def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path, count: int) -> None:
     command = [sys.executable, "-c", FULL, str(tmp_path / "out.jsonl"), str(count)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "out.jsonl: the output can't be written" in done.stdout
+    assert "out.jsonl: can't write the output" in done.stdout
     assert "nothing was left behind" in done.stdout
     assert done.stderr == ""
     assert names(tmp_path) == []

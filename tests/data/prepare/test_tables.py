@@ -68,7 +68,7 @@ def test_what_can_t_be_read_is_one_error(
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet"])
 def test_a_missing_file_is_an_error(tmp_path: Path, suffix: str) -> None:
-    with pytest.raises(DataError, match="can't be read"):
+    with pytest.raises(DataError, match=r"can't (be )?read"):
         rows(tmp_path / f"none.{suffix}")
 
 

@@ -166,7 +166,7 @@ def test_a_csv_that_can_not_be_read_is_one_error(
 
 def test_a_file_that_is_not_there_or_no_utf8_is_one_error(tmp_path: Path) -> None:
     for name in ("none.csv", "none.jsonl"):
-        with pytest.raises(DataError, match="can't be read"):
+        with pytest.raises(DataError, match="can't read"):
             read(tmp_path / name)
     (tmp_path / "latin.csv").write_bytes(b"id,prompt,answer\na,\xe9,7\n")
     with pytest.raises(DataError, match="no CSV in UTF-8"):

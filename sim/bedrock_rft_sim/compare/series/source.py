@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.files import named_errors
 
 MAX_BYTES: Final = 256 * 1024**2
 """Largest file read, and largest archive once unpacked: 500 steps take about 1 MB."""
@@ -26,16 +27,11 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         DataError: it is not there, can't be read, or is larger than `MAX_BYTES`.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DataError(
-            "can't read the file",
-            where=str(path),
-            found=error.strerror or str(error),
-            hint="check the path",
-        ) from error
+    with (
+        named_errors(path, "read the file", kind=DataError, hint="check the path"),
+        path.open("rb") as file,
+    ):
+        content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise _too_large(path)
     return content

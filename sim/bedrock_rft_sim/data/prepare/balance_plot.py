@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from bedrock_rft_sim.data.prepare.balance import Balance
 from bedrock_rft_sim.data.prepare.features import told
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.files import named_errors, replacing
 
 MOST = 40
 """Classes drawn; the rest are told as one."""
@@ -36,19 +36,12 @@ def draw_balance(balance: Balance, path: Path, *, title: str) -> None:
         axes.set_xlabel("rows")
         axes.set_title(title, loc="left")
         axes.spines[["top", "right"]].set_visible(False)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            figure.savefig(temporary, format="svg", metadata={"Date": None})
-            temporary.replace(path)
-        except OSError as error:
-            raise DataError(
-                "the plot can't be written",
-                where=str(path),
-                found=error.strerror or str(error),
-                hint="choose another path with --plot",
-            ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+        hint = "choose another path with --plot"
+        with (
+            named_errors(path, "write the plot", kind=DataError, hint=hint),
+            replacing(path) as file,
+        ):
+            figure.savefig(file, format="svg", metadata={"Date": None})
 
 
 def _bars(balance: Balance) -> tuple[list[str], list[int], list[int]]:

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -23,6 +24,7 @@ from typing import Any, Self, TypeVar
 from bedrock_rft_sim import __version__
 from bedrock_rft_sim.data.prepare.rows import DataRow
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.files import named_errors, replacing
 
 SCHEMA_VERSION = 1
 MANIFEST_SUFFIX = ".manifest.json"
@@ -72,11 +74,9 @@ class Output:
         """
         self._refuse_to_destroy()
         self._told["sources"] = [_source(source) for source in self._sources]
-        try:
+        with _writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._temporary.open("wb")
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
         return self
 
     def __exit__(
@@ -88,9 +88,8 @@ class Output:
         """Finish the file, or take back what was written."""
         try:
             if kind is None:
-                self._finish()
-        except OSError as failure:
-            raise _unwritable(self.path, failure) from failure
+                with _writing(self.path):
+                    self._finish()
         finally:
             with contextlib.suppress(OSError):  # a full disk refuses what is still to be flushed
                 self._file.close()
@@ -118,10 +117,8 @@ class Output:
                 found=str(error),
                 hint="mend the record it was made from",
             ) from error
-        try:
+        with _writing(self.path):
             self._file.write(line)
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
         self._digest.update(line)
         self.written += 1
 
@@ -175,19 +172,14 @@ class Output:
     def _finish(self) -> None:
         text = json.dumps(self.manifest(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
         manifest = manifest_path(self.path)
-        temporary = manifest.with_name(f".{manifest.name}.{os.getpid()}.tmp")
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        try:
-            with temporary.open("wb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
+        with replacing(manifest) as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())  # before the older file goes
             self.path.unlink(missing_ok=True)
-            temporary.replace(manifest)
-        finally:
-            temporary.unlink(missing_ok=True)
         self._temporary.replace(self.path)
 
 
@@ -224,25 +216,21 @@ def _is_same_file(one: Path, other: Path) -> bool:
 def _source(source: Path | str) -> dict[str, Any]:
     if isinstance(source, str):
         return {"name": source, "sha256": None}
-    try:
-        with source.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return {"name": str(source), "sha256": digest, "bytes": file.tell()}
-    except OSError as error:
-        raise DataError(
-            "the data file can't be read",
-            where=str(source),
-            expected="a file",
-            found=error.strerror or str(error),
-            hint="check the path",
-        ) from error
+    with (
+        named_errors(
+            source, "read the data file", kind=DataError, expected="a file", hint="check the path"
+        ),
+        source.open("rb") as file,
+    ):
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"name": str(source), "sha256": digest, "bytes": file.tell()}
 
 
-def _unwritable(path: Path, error: OSError) -> DataError:
-    return DataError(
-        "the output can't be written",
-        where=str(path),
+def _writing(path: Path) -> AbstractContextManager[None]:
+    return named_errors(
+        path,
+        "write the output",
+        kind=DataError,
         expected="a folder with room, in which files may be made",
-        found=error.strerror or str(error),
         hint="free some space or choose another folder with -o; nothing was left behind",
     )

@@ -19,6 +19,7 @@ from typing import Any
 from bedrock_rft_sim.data import Row, read_records, row_from_record
 from bedrock_rft_sim.data.plan import Split
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.files import named_errors
 from bedrock_rft_sim.grader import Sample
 from bedrock_rft_sim.runs.rollouts import Rollout
 
@@ -168,15 +169,14 @@ def _csv_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield line number and record; an empty cell is an absent key, but for the answer."""
     found = False
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with (
+            named_errors(path, "read the file", kind=DataError),
+            path.open(newline="", encoding="utf-8-sig") as file,
+        ):
             reader = csv.DictReader(file, strict=True)
             for cells in reader:
                 found = True
                 yield reader.line_num, _csv_record(cells, where=f"{path}:{reader.line_num}")
-    except OSError as error:
-        raise DataError(
-            "the file can't be read", where=str(path), found=error.strerror or str(error)
-        ) from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(
             "the file is no CSV in UTF-8",

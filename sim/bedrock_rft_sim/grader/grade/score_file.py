@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.files import named_errors
 from bedrock_rft_sim.grader import Grade
 from bedrock_rft_sim.grader.grade.answers import Batch
 from bedrock_rft_sim.grader.halving import Broken
@@ -24,34 +26,27 @@ class ScoreFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._unfinished = path.with_name(f"{path.name}.part")
-        try:
+        with self._named_errors():
             self._file = self._unfinished.open("w", encoding="utf-8")
-        except OSError as error:
-            raise self._unwritable(error) from error
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        try:
+        with self._named_errors():
             self._file.close()
             if kind is None:
                 self._unfinished.replace(self._path)
-        except OSError as error:
-            raise self._unwritable(error) from error
 
     def write(self, batch: Batch, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
         """Append one line per answer; `outcomes` holds a list per reward's name."""
-        try:
+        with self._named_errors():
             for record in _records(batch, outcomes):
                 self._file.write(json.dumps(record) + "\n")
             self._file.flush()
-        except OSError as error:
-            raise self._unwritable(error) from error
 
-    def _unwritable(self, error: OSError) -> DataError:
-        found = error.strerror or str(error)
-        return DataError("the scores can't be written", where=str(self._path), found=found)
+    def _named_errors(self) -> AbstractContextManager[None]:
+        return named_errors(self._path, "write the scores", kind=DataError)
 
 
 def _records(batch: Batch, outcomes: Mapping[str, Sequence[Outcome]]) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import parse_qs
 
-from bedrock_rft_sim.runs.disk import append_line, dump, named_errors, read_json_lines
+from bedrock_rft_sim.files import append_line, dump, named_errors, read_json_lines
 from bedrock_rft_sim.server.aws.moto_app import REFUSED, MotoApp, MotoRequest, MotoResponse
 
 _READS = ("Get", "List", "Simulate", "Generate")

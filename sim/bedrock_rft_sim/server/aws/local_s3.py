@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote, unquote
 from xml.etree.ElementTree import fromstring
 
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.runs.disk import dump, named_errors, read_json, replace_file
+from bedrock_rft_sim.files import dump, make_folder, read_json, write_file
 from bedrock_rft_sim.server.aws.moto_app import REFUSED, MotoApp, MotoRequest, MotoResponse
 
 MISSING = 404
@@ -46,8 +46,7 @@ class LocalS3:
         self.moto = moto or MotoApp()
         self._lock = threading.RLock()
         self._is_loaded = False
-        with named_errors(folder, "create the folder"):
-            folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def get(self, uri: str) -> bytes:
         """Return an object.
@@ -135,8 +134,7 @@ class LocalS3:
             return
         kinds = {name.lower(): value for name, value in answer.headers}
         kind = kinds.get("content-type", "binary/octet-stream")
-        with named_errors(content, "keep the object"):
-            replace_file(content, answer.body)
+        write_file(content, answer.body, "keep the object")
         self._write(record, {"bucket": bucket, "key": key, "contentType": kind})
 
     def _forget_missing(self, bucket: str) -> None:
@@ -153,8 +151,7 @@ class LocalS3:
         return self._folder / f"{hashlib.sha256(name.encode()).hexdigest()}.{suffix}"
 
     def _write(self, path: Path, record: dict[str, Any]) -> None:
-        with named_errors(path, "keep the object's name"):
-            replace_file(path, dump(record).encode())
+        write_file(path, dump(record), "keep the object's name")
 
 
 def _request(method: str, bucket: str, key: str = "", **more: Any) -> MotoRequest:

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.runs.disk import dump, named_errors, read_json, replace_file
+from bedrock_rft_sim.files import dump, make_folder, named_errors, read_json, write_file
 from bedrock_rft_sim.server.bedrock.names import DEPLOYMENT, id_in
 
 
@@ -19,8 +19,7 @@ class Deployments:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        with named_errors(folder, "create the folder"):
-            folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._known = {path.stem: read_json(path) for path in folder.glob("*.json")}
 
     def all(self) -> list[dict[str, Any]]:
@@ -40,8 +39,8 @@ class Deployments:
     def put(self, deployment: dict[str, Any]) -> None:
         """Keep a deployment; its `id` is made here, never by a client."""
         path = self._folder / f"{deployment['id']}.json"
-        with self._lock, named_errors(path, "write the deployment"):
-            replace_file(path, dump(deployment, indent=2).encode())
+        with self._lock:
+            write_file(path, dump(deployment, indent=2), "write the deployment")
             self._known[deployment["id"]] = dict(deployment)
 
     def remove(self, deployment_id: str) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.contract.limits import RECORDS_MAX, RECORDS_MIN
+from bedrock_rft_sim.files import write_file
 from bedrock_rft_sim.recipe.dialects import bedrock
-from bedrock_rft_sim.runs.disk import named_errors, replace_file
 from bedrock_rft_sim.server.aws.local_s3 import S3Error, parse_uri
 from bedrock_rft_sim.server.errors import AwsError, detected, invalid
 from bedrock_rft_sim.server.lambda_.store import Functions
@@ -84,7 +84,5 @@ def _refuse_missing_bucket(state: ServerState, uri: str) -> None:
 
 
 def _write(path: Path, content: bytes) -> Path:
-    with named_errors(path, "write the data"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, content)
+    write_file(path, content, "write the data", parents=True)
     return path

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.errors import GraderError
+from bedrock_rft_sim.files import make_folder
 from bedrock_rft_sim.grader.package import UNZIPPED_BYTES_MAX, open_package
-from bedrock_rft_sim.runs.disk import named_errors
 from bedrock_rft_sim.server.errors import AwsError
 
 ZIP_MAX: Final = 50 * 1024 * 1024
@@ -41,8 +41,7 @@ class CodeStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with named_errors(folder, "create the folder"):
-            folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def path(self, folder: str) -> Path:
         """Return where the code of a configuration's `codeFolder` lies."""

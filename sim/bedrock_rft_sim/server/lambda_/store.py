@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bedrock_rft_sim.runs.disk import dump, named_errors, read_json, replace_file
+from bedrock_rft_sim.files import dump, named_errors, read_json, replace_file
 from bedrock_rft_sim.server.errors import AwsError
 from bedrock_rft_sim.server.lambda_.code import CodeStore
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function

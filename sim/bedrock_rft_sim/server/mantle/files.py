@@ -6,15 +6,14 @@ Sources: Bedrock user guide, fine-tuning-openai-apis; the sample notebook (a fil
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 import uuid
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.data import scan_file
-from bedrock_rft_sim.runs import disk
 from bedrock_rft_sim.server.mantle.errors import OpenAIError
 from bedrock_rft_sim.server.mantle.names import is_file_id
 
@@ -40,12 +39,10 @@ class Files:
         source.seek(0)
         file_id = str(uuid.uuid4())
         folder = self._folder / file_id
-        with disk.named_errors(folder, "keep the file"):
+        with files.named_errors(folder, "keep the file"):
             folder.mkdir(parents=True)
-            with (folder / _CONTENT).open("wb") as target:
+            with files.replacing(folder / _CONTENT) as target:
                 shutil.copyfileobj(source, target)
-                target.flush()
-                os.fsync(target.fileno())
             file = {
                 "id": file_id,
                 "object": "file",
@@ -58,14 +55,14 @@ class Files:
             }
             # Not shown to clients: the order within a second, and what a job needs to know.
             kept = {"file": file, "added_ns": time.time_ns(), "records": records}
-            disk.replace_file(folder / _META, disk.dump(kept).encode())
+            files.replace_file(folder / _META, files.dump(kept).encode())
         return file
 
     def list(self) -> list[dict[str, Any]]:
         """Return the file objects, newest first."""
         if not self._folder.is_dir():
             return []
-        kept = [disk.read_json(path) for path in self._folder.glob(f"*/{_META}")]
+        kept = [files.read_json(path) for path in self._folder.glob(f"*/{_META}")]
         return [each["file"] for each in sorted(kept, key=lambda each: -each["added_ns"])]
 
     def get(self, file_id: str) -> dict[str, Any]:
@@ -91,7 +88,7 @@ class Files:
         """Remove the file; first from the lists, then from the disk."""
         self._meta(file_id)
         folder = self._folder / file_id
-        with disk.named_errors(folder, "remove the file"):
+        with files.named_errors(folder, "remove the file"):
             (folder / _META).unlink()
             shutil.rmtree(folder)
 
@@ -101,7 +98,7 @@ class Files:
             raise OpenAIError(
                 f"No such File object: {file_id[:80]}", status=404, param="id", code=None
             )
-        return disk.read_json(path)
+        return files.read_json(path)
 
 
 def _count_records(source: BinaryIO) -> int:
