@@ -38,6 +38,7 @@ LAYERS = (
     "sweep",
     "cloud",
     "server",
+    "api",
     "cli",
 )
 HEAVY = {"torch", "trl", "transformers", "peft", "accelerate", "vllm"}

@@ -73,7 +73,7 @@ def rehearse(
     parent: str | Path = "runs",
     name: str | None = None,
     resume: bool = False,
-    say: Callable[[str], None] = _ignore,
+    say: Callable[[str], None] | None = None,
     observe: Observe | None = None,
 ) -> RunResult:
     """Run the recipe into `parent/name`; with `resume`, go on from its last checkpoint.
@@ -84,7 +84,7 @@ def rehearse(
     Raises:
         RehearsalError: once the run folder exists, after it has recorded the status `Failed`.
     """
-    name = name or recipe.name
+    name, say = name or recipe.name, say or _ignore
     quiet.silence_libraries(offline=_is_local(recipe), device=recipe.local.device)
     say(f"{name}: reading {recipe.local.trainingData}")
     data = plan.read_data(recipe, load_chat_tokenizer(recipe.model))

@@ -1,0 +1,61 @@
+"""What a Python program uses of the simulator, where that is more than one room's function.
+
+`bedrock_rft_sim` itself offers it, together with `load_recipe`, `check` and `Run`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bedrock_rft_sim.compare import Axis, Comparison, compare
+from bedrock_rft_sim.compare.series import Curves, read_curves
+from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.report import PageDuringRun
+from bedrock_rft_sim.runs import or_under_runs
+from bedrock_rft_sim.train import run
+
+
+def rehearse(
+    recipe: Recipe,
+    *,
+    parent: str | Path = "runs",
+    name: str | None = None,
+    resume: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> run.RunResult:
+    """Run the recipe into the folder `parent/name`, as `rft run` does; return how it ended.
+
+    The name is that of the recipe's job unless given. With `resume` a run that was killed or
+    stopped goes on from its last checkpoint. `say` gets what goes on, in words; without it the run
+    is quiet.
+
+    Raises:
+        RehearsalError: the recipe can't be run; the run folder, once it exists, records why.
+    """
+    return run.rehearse(
+        recipe, parent=parent, name=name, resume=resume, say=say, observe=PageDuringRun
+    )
+
+
+def compare_runs(
+    a: Sequence[str | Path],
+    b: Sequence[str | Path],
+    *,
+    axis: Axis | None = None,
+    top: float | None = None,
+) -> Comparison:
+    """Compare the curves of runs or jobs with those of others, as `rft compare a --with b` does.
+
+    Each side names run folders or runs under runs/ that differ in their seed only, or files with a
+    job's metrics. `axis` is "prompts" seen or "share" of the run; `top` is the greatest possible
+    reward.
+
+    Raises:
+        DataError: a file can't be read, or the two sides have no metric in common.
+    """
+    return compare(_curves(a), _curves(b), axis=axis, top=top)
+
+
+def _curves(paths: Sequence[str | Path]) -> list[Curves]:
+    return [curves for path in paths for curves in read_curves(or_under_runs(path))]
