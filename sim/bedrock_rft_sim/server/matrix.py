@@ -7,10 +7,11 @@ Sources: botocore service models; the tables of handlers and routes themselves.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from starlette.routing import Route
 
@@ -44,46 +45,43 @@ class SupportedOperation:
 
 
 def support_matrix(state: ServerState) -> list[SupportedOperation]:
-    """Return a row for each operation of Bedrock, its runtime, Lambda and bedrock-mantle."""
-    rows = [*_of_model("bedrock", bedrock_operations(state))]
-    rows += _of_model("bedrock-runtime", _runtime_operations(runtime_routes(state)))
-    rows += _of_model("lambda", lambda_operations(state))
-    paths = (path for path in _paths(mantle_routes(state)) if " /v1/" in path)
-    return [*rows, *(SupportedOperation(MANTLE, path, "simulated") for path in paths)]
+    """Return each operation of Bedrock, its runtime, Lambda and bedrock-mantle."""
+    simulated = {
+        "bedrock": set(bedrock_operations(state)),
+        "bedrock-runtime": _runtime_operations(runtime_routes(state)),
+        "lambda": set(lambda_operations(state)),
+    }
+    found = [
+        SupportedOperation(service, name, _support(service, name, names))
+        for service, names in simulated.items()
+        for name in service_model(service).operation_names
+    ]
+    paths = [path for path in _paths(mantle_routes(state)) if " /v1/" in path]
+    return found + [SupportedOperation(MANTLE, path, "simulated") for path in paths]
 
 
-def as_markdown(rows: Iterable[SupportedOperation], *, every: bool = False) -> str:
+def as_markdown(rows: Sequence[SupportedOperation], *, every: bool = False) -> str:
     """Return the matrix as a Markdown table, one row for each service and word.
 
     What is not simulated is only counted, unless `every` operation is to be named.
     """
-    found: dict[tuple[str, Support], list[str]] = {}
-    for row in rows:
-        found.setdefault((row.service, row.support), []).append(row.operation)
     lines = ["| Service | Support | Operations |", "|---|---|---|"]
-    for (service, support), names in found.items():
-        words = ", ".join(f"`{name}`" for name in sorted(names))
-        if support == "not simulated" and not every:
+    services = dict.fromkeys(row.service for row in rows)
+    for key in itertools.product(services, get_args(Support)):
+        names = sorted(row.operation for row in rows if (row.service, row.support) == key)
+        words = ", ".join(f"`{name}`" for name in names)
+        if key[1] == "not simulated" and not every:
             words = f"the other {len(names)}"
-        lines.append(f"| {service} | {support} | {words} |")
+        if names:
+            lines.append(f"| {key[0]} | {key[1]} | {words} |")
     lines += [f"| {name} | simulated | {words} |" for name, words in BY_MOTO.items()]
     return "\n".join(lines) + "\n"
 
 
-def _of_model(service: str, simulated: Iterable[str]) -> Iterator[SupportedOperation]:
-    names = set(simulated)
-    order: tuple[Support, ...] = ("simulated", "accepted and ignored", "not simulated")
-    words: dict[str, Support] = {}
-    for operation in service_model(service).operation_names:
-        is_ignored = operation in ACCEPTED.get(service, ())
-        simulated_word: Support = "accepted and ignored" if is_ignored else "simulated"
-        words[operation] = simulated_word if operation in names else "not simulated"
-    for word in order:
-        yield from (
-            SupportedOperation(service, name, word)
-            for name, found in words.items()
-            if found == word
-        )
+def _support(service: str, operation: str, simulated: Container[str]) -> Support:
+    if operation not in simulated:
+        return "not simulated"
+    return "accepted and ignored" if operation in ACCEPTED.get(service, ()) else "simulated"
 
 
 def _runtime_operations(routes: Iterable[Route]) -> set[str]:

@@ -214,7 +214,7 @@ def as_completion(request: TextRequest, answer: ModelAnswer) -> dict[str, Any]:
 
 
 async def as_chunks(
-    request: TextRequest, told: AsyncIterator[TextPiece | ModelAnswer]
+    request: TextRequest, stream: AsyncIterator[TextPiece | ModelAnswer]
 ) -> AsyncIterator[dict[str, Any]]:
     """Yield the chat.completion.chunk objects, the usage last where it was asked for."""
     head = {
@@ -230,7 +230,7 @@ async def as_chunks(
         return {**head, "choices": [choice], **({"usage": None} if request.include_usage else {})}
 
     yield chunk({"role": "assistant", "content": ""}, None)
-    async for each in told:
+    async for each in stream:
         if isinstance(each, TextPiece):
             yield chunk({"content": each.text}, None)
             continue

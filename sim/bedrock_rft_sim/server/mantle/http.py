@@ -111,7 +111,7 @@ def event_stream(lines: AsyncIterator[str]) -> Response:
     return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 
 
-def event(data: dict[str, Any], *, name: str | None = None) -> str:
-    """Return one server-sent event."""
-    head = "" if name is None else f"event: {name}\n"
+def event(data: Mapping[str, Any]) -> str:
+    """Return one server-sent event, under its type where it has one."""
+    head = f"event: {data['type']}\n" if "type" in data else ""
     return f"{head}data: {json.dumps(data, separators=(',', ':'))}\n\n"

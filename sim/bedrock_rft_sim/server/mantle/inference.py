@@ -5,7 +5,7 @@ Sources: OpenAI API reference, chat completions and responses.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -40,7 +40,9 @@ class InferenceEndpoints:
         if not checked.stream:
             answer = await self._answer(request, checked.ask)
             return JSONResponse(chat.as_completion(checked, answer))
-        return event_stream(_chat_events(checked, await self._begun(request, checked.ask)))
+        stream = await self._begun(request, checked.ask)
+        chunks = chat.as_chunks(checked, stream)
+        return event_stream(_sent(stream, chunks, _chat_failed, end="data: [DONE]\n\n"))
 
     async def responses(self, request: Request) -> Response:
         """Answer `POST /v1/responses`."""
@@ -49,7 +51,8 @@ class InferenceEndpoints:
         response = responses.ResponseObject(checked)
         if not checked.stream:
             return JSONResponse(response.ended(await self._answer(request, checked.ask)))
-        return event_stream(_response_events(response, await self._begun(request, checked.ask)))
+        stream = await self._begun(request, checked.ask)
+        return event_stream(_sent(stream, response.events(stream), response.failed))
 
     async def _read(self, request: Request) -> tuple[dict[str, Any], str, str]:
         """Return the body, the model that it names, and the local one."""
@@ -66,27 +69,23 @@ class InferenceEndpoints:
         return await unless_disconnected(request, start_stream(self._state.models, ask))
 
 
-async def _chat_events(checked: chat.TextRequest, told: AnswerStream) -> AsyncIterator[str]:
-    try:
-        async for chunk in chat.as_chunks(checked, told):
-            yield event(chunk)
-    except ModelError as error:
-        yield event(dict(model_failed(error).body()))
-    finally:
-        await told.aclose()
-    yield "data: [DONE]\n\n"
+def _chat_failed(error: ModelError) -> Mapping[str, Any]:
+    return model_failed(error).body()
 
 
-async def _response_events(
-    response: responses.ResponseObject, told: AnswerStream
+async def _sent(
+    stream: AnswerStream,
+    events: AsyncIterator[dict[str, Any]],
+    failed: Callable[[ModelError], Mapping[str, Any]],
+    *,
+    end: str = "",
 ) -> AsyncIterator[str]:
-    number = 0
+    """Yield server-sent events; a model that fails midway is the last of them, before the end."""
     try:
-        async for each in response.events(told):
-            number += 1
-            yield event(each, name=each["type"])
+        async for each in events:
+            yield event(each)
     except ModelError as error:
-        failed = {**response.failed(str(error)), "sequence_number": number}
-        yield event(failed, name=failed["type"])
+        yield event(failed(error))
     finally:
-        await told.aclose()
+        await stream.aclose()
+    yield end

@@ -7,12 +7,19 @@ Sources: OpenAI API reference, responses and its streaming events; openai Python
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from bedrock_rft_sim.server.inference import AnswerStream, ModelAnswer, ModelRequest, TextPiece
+from bedrock_rft_sim.server.inference import (
+    AnswerStream,
+    ModelAnswer,
+    ModelError,
+    ModelRequest,
+    TextPiece,
+)
 from bedrock_rft_sim.server.mantle import chat
 from bedrock_rft_sim.server.mantle.chat import TextRequest, known_values, read_message, sampling
 from bedrock_rft_sim.server.mantle.errors import missing, unsupported, wrong
@@ -96,6 +103,7 @@ class ResponseObject:
         self._id = f"resp_{uuid.uuid4().hex}"
         self._message_id = f"msg_{uuid.uuid4().hex}"
         self._created = int(time.time())
+        self._numbers = itertools.count()
 
     def begun(self) -> dict[str, Any]:
         """Return the object before there is any text."""
@@ -106,14 +114,12 @@ class ResponseObject:
         status = _status(answer)
         return self._object(status, [self._item(status, [_part(answer.text)])], answer)
 
-    async def events(self, told: AnswerStream) -> AsyncIterator[dict[str, Any]]:
+    async def events(self, stream: AnswerStream) -> AsyncIterator[dict[str, Any]]:
         """Yield the events of the stream, numbered."""
-        number = 0
-        async for event in self._events(told):
-            yield {**event, "sequence_number": number}
-            number += 1
+        async for event in self._events(stream):
+            yield self._numbered(event)
 
-    async def _events(self, told: AnswerStream) -> AsyncIterator[dict[str, Any]]:
+    async def _events(self, stream: AnswerStream) -> AsyncIterator[dict[str, Any]]:
         item = {"output_index": 0}
         part = {**item, "item_id": self._message_id, "content_index": 0}
         yield {"type": "response.created", "response": self.begun()}
@@ -121,7 +127,7 @@ class ResponseObject:
         begun = self._item("in_progress", [])
         yield {"type": "response.output_item.added", **item, "item": begun}
         yield {"type": "response.content_part.added", **part, "part": _part("")}
-        async for each in told:
+        async for each in stream:
             if isinstance(each, TextPiece):
                 delta = {"delta": each.text, "logprobs": []}
                 yield {"type": "response.output_text.delta", **part, **delta}
@@ -133,11 +139,14 @@ class ResponseObject:
             yield {"type": "response.output_item.done", **item, "item": done}
             yield {"type": f"response.{_status(each)}", "response": self.ended(each)}
 
-    def failed(self, message: str) -> dict[str, Any]:
+    def failed(self, error: ModelError) -> dict[str, Any]:
         """Return the event of a model that failed while it wrote."""
-        error = {"code": "server_error", "message": message}
-        response = {**self._object("failed", [], None), "error": error}
-        return {"type": "response.failed", "response": response}
+        why = {"code": "server_error", "message": str(error)}
+        response = {**self._object("failed", [], None), "error": why}
+        return self._numbered({"type": "response.failed", "response": response})
+
+    def _numbered(self, event: dict[str, Any]) -> dict[str, Any]:
+        return {**event, "sequence_number": next(self._numbers)}
 
     def _item(self, status: str, content: list[dict[str, Any]]) -> dict[str, Any]:
         return {
@@ -188,7 +197,7 @@ def _part(words: str) -> dict[str, Any]:
 
 
 def _usage(answer: ModelAnswer) -> dict[str, Any]:
-    """Return the tokens; those of reasoning are not told apart, and nothing is cached."""
+    """Return the tokens; those of reasoning are not stream apart, and nothing is cached."""
     return {
         "input_tokens": answer.prompt_tokens,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},

@@ -6,9 +6,28 @@ Sources: OpenAI API reference, errors (the parameter that is wrong stands in `pa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from types import UnionType
+from typing import Any, TypeVar
 
 from bedrock_rft_sim.server.mantle.errors import wrong
+
+N = TypeVar("N", int, float)
+
+
+def typed(
+    body: Mapping[str, Any], name: str, kind: type | UnionType, words: str, *, under: str = ""
+) -> Any:
+    """Return a value of this kind; None where it is absent.
+
+    Raises:
+        OpenAIError: it is of another.
+    """
+    value = body.get(name)
+    is_other = not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
+    if value is not None and is_other:
+        path = f"{under}.{name}" if under else name
+        raise wrong(path, f"expected {words}, got {value!r:.60}.", code="invalid_type")
+    return value
 
 
 def whole(
@@ -19,13 +38,8 @@ def whole(
     Raises:
         OpenAIError: it is none, or out of range.
     """
-    value = body.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise wrong(name, f"expected a whole number, got {value!r:.60}.", code="invalid_type")
-    _demand_range(name, value, low, high)
-    return value
+    value: int | None = typed(body, name, int, "a whole number")
+    return None if value is None else _in_range(name, value, low, high)
 
 
 def number(body: Mapping[str, Any], name: str, *, low: float, high: float, absent: float) -> float:
@@ -34,20 +48,16 @@ def number(body: Mapping[str, Any], name: str, *, low: float, high: float, absen
     Raises:
         OpenAIError: it is none, or out of range.
     """
-    value = body.get(name)
-    if value is None:
-        return absent
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise wrong(name, f"expected a number, got {value!r:.60}.", code="invalid_type")
-    _demand_range(name, value, low, high)
-    return float(value)
+    value: float | None = typed(body, name, int | float, "a number")
+    return absent if value is None else float(_in_range(name, value, low, high))
 
 
-def _demand_range(name: str, value: float, low: float | None, high: float | None) -> None:
+def _in_range(name: str, value: N, low: float | None, high: float | None) -> N:
     if low is not None and value < low:
         raise wrong(name, f"expected at least {low}, got {value}.", code="below_min_value")
     if high is not None and value > high:
         raise wrong(name, f"expected at most {high}, got {value}.", code="above_max_value")
+    return value
 
 
 def flag(body: Mapping[str, Any], name: str, *, under: str = "") -> bool:
@@ -56,11 +66,7 @@ def flag(body: Mapping[str, Any], name: str, *, under: str = "") -> bool:
     Raises:
         OpenAIError: it is neither.
     """
-    value = body.get(name)
-    if value is not None and not isinstance(value, bool):
-        path = f"{under}.{name}" if under else name
-        raise wrong(path, f"expected true or false, got {value!r:.60}.", code="invalid_type")
-    return bool(value)
+    return bool(typed(body, name, bool, "true or false", under=under))
 
 
 def text(body: Mapping[str, Any], name: str) -> str | None:
@@ -69,10 +75,18 @@ def text(body: Mapping[str, Any], name: str) -> str | None:
     Raises:
         OpenAIError: it is none.
     """
-    value = body.get(name)
-    if value is not None and not isinstance(value, str):
-        raise wrong(name, f"expected a string, got {value!r:.60}.", code="invalid_type")
+    value: str | None = typed(body, name, str, "a string")
     return value
+
+
+def mapping(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return an object; an empty one where it is absent.
+
+    Raises:
+        OpenAIError: it is none.
+    """
+    value: dict[str, Any] | None = typed(body, name, dict, "an object")
+    return value or {}
 
 
 def texts(body: Mapping[str, Any], name: str, *, most: int) -> tuple[str, ...]:
@@ -88,17 +102,3 @@ def texts(body: Mapping[str, Any], name: str, *, most: int) -> tuple[str, ...]:
     if len(several) > most:
         raise wrong(name, f"expected at most {most}, got {len(several)}.")
     return tuple(several)
-
-
-def mapping(body: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return an object; an empty one where it is absent.
-
-    Raises:
-        OpenAIError: it is none.
-    """
-    value = body.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise wrong(name, f"expected an object, got {value!r:.60}.", code="invalid_type")
-    return value

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
 from bedrock_rft_sim.recipe.dialects.service_model import check_shape, input_shape
-from bedrock_rft_sim.server.errors import NOT_SIMULATED, invalid
+from bedrock_rft_sim.server.errors import NOT_SIMULATED, detected, invalid
 from bedrock_rft_sim.server.inference import ModelAnswer, ModelRequest, TextPiece
 
 IGNORED: Final = frozenset({"requestMetadata", "serviceTier", "performanceConfig"})
@@ -96,21 +96,18 @@ def _texts_of(blocks: Any, where: str) -> Iterator[str]:
 
 def _check_model(body: Mapping[str, Any]) -> None:
     """Hold the body against the service model, without what was refused or read before."""
-    members = input_shape("bedrock-runtime", "Converse").members
+    shape = input_shape("bedrock-runtime", "Converse")
     for name in body:
-        if name in members and name not in _CHECKED:
+        if name in shape.members and name not in _CHECKED:
             raise invalid(f"{name} is {NOT_SIMULATED} by the local endpoint")
     # A cache point is read over above, and this check knows no documents.
     plain = {name: value for name, value in body.items() if name not in ("system", "messages")}
-    shape = input_shape("bedrock-runtime", "Converse")
-    findings = [
+    refusals = [
         f"{one.problem} at {one.path!r}, value: {one.value!r:.100}, expected: {one.rule}"
         for one in check_shape(shape, {"modelId": "x", **plain})
     ]
-    if findings:
-        errors = "error" if len(findings) == 1 else "errors"
-        words = "; ".join(findings[:_SHOWN])
-        raise invalid(f"{len(findings)} validation {errors} detected: {words}")
+    if refusals:
+        raise invalid(detected(refusals, shown=_SHOWN))
 
 
 def _extra_fields(extra: Any, *, is_nova: bool) -> tuple[int, str | None]:
@@ -157,8 +154,7 @@ def _effort(config: Mapping[str, Any]) -> str | None:
 # The answer
 
 
-def usage_of(answer: ModelAnswer) -> dict[str, int]:
-    """Return the tokens that went in and came out."""
+def _usage(answer: ModelAnswer) -> dict[str, int]:
     return {
         "inputTokens": answer.prompt_tokens,
         "outputTokens": answer.completion_tokens,
@@ -166,23 +162,22 @@ def usage_of(answer: ModelAnswer) -> dict[str, int]:
     }
 
 
-def as_reply(answer: ModelAnswer, *, latency_ms: int) -> dict[str, Any]:
-    """Return Converse's output."""
+def as_reply(answer: ModelAnswer) -> dict[str, Any]:
+    """Return Converse's output but for its metrics; that of InvokeModel for Nova is the same."""
     message = {"role": "assistant", "content": [{"text": answer.text}]}
     return {
         "output": {"message": message},
         "stopReason": STOP_REASONS[answer.stop_reason],
-        "usage": usage_of(answer),
-        "metrics": {"latencyMs": latency_ms},
+        "usage": _usage(answer),
     }
 
 
 async def as_events(
-    told: AsyncIterator[TextPiece | ModelAnswer], *, began: float
+    stream: AsyncIterator[TextPiece | ModelAnswer], *, began: float
 ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """Yield the names and values of ConverseStream's events; `began` in perf_counter's seconds."""
     yield "messageStart", {"role": "assistant"}
-    async for each in told:
+    async for each in stream:
         if isinstance(each, TextPiece):
             delta = {"delta": {"text": each.text}, "contentBlockIndex": 0}
             yield "contentBlockDelta", delta
@@ -190,7 +185,7 @@ async def as_events(
         yield "contentBlockStop", {"contentBlockIndex": 0}
         yield "messageStop", {"stopReason": STOP_REASONS[each.stop_reason]}
         metrics = {"latencyMs": milliseconds_since(began)}
-        yield "metadata", {"usage": usage_of(each), "metrics": metrics}
+        yield "metadata", {"usage": _usage(each), "metrics": metrics}
 
 
 def milliseconds_since(began: float) -> int:

@@ -24,7 +24,9 @@ from bedrock_rft_sim.server import errors
 from bedrock_rft_sim.server.bedrock.names import FOUNDATION_MODEL
 from bedrock_rft_sim.server.errors import NOT_SIMULATED, AwsError, aws_error, invalid
 from bedrock_rft_sim.server.inference import (
+    AnswerStream,
     Busy,
+    ModelAnswer,
     ModelError,
     ModelRequest,
     Refused,
@@ -42,12 +44,11 @@ from bedrock_rft_sim.server.runtime.converse import (
     milliseconds_since,
     read_converse,
 )
-from bedrock_rft_sim.server.runtime.nova import as_nova, as_nova_chunks, read_nova
+from bedrock_rft_sim.server.runtime.nova import read_nova
 from bedrock_rft_sim.server.state import ServerState
 
 MODEL_ERROR_STATUS: Final = 424
 _GUARDRAIL: Final = "x-amzn-bedrock-guardrailidentifier"
-Chunks = AsyncIterator[Mapping[str, Any]]
 
 
 def refused(request: Request, error: Exception) -> Response:
@@ -80,21 +81,15 @@ class RuntimeEndpoints:
     async def converse(self, request: Request) -> Response:
         """Converse."""
         began = time.perf_counter()
-        ask = await self._converse_ask(request)
-        answer = await unless_disconnected(request, self._state.models.answer(ask))
-        return JSONResponse(as_reply(answer, latency_ms=milliseconds_since(began)))
+        answer = await self._answer(request, await self._converse_ask(request))
+        metrics = {"latencyMs": milliseconds_since(began)}
+        return JSONResponse({**as_reply(answer), "metrics": metrics})
 
     async def converse_stream(self, request: Request) -> Response:
         """ConverseStream."""
         began = time.perf_counter()
-        ask = await self._converse_ask(request)
-        told = await unless_disconnected(request, start_stream(self._state.models, ask))
-
-        async def frames() -> AsyncIterator[bytes]:
-            async for name, value in as_events(told, began=began):
-                yield eventstream.event(name, value)
-
-        return _stream(frames())
+        stream = await self._begun(request, await self._converse_ask(request))
+        return _streamed(as_events(stream, began=began))
 
     async def _converse_ask(self, request: Request) -> ModelRequest:
         name, local = await self._model(request)
@@ -104,9 +99,9 @@ class RuntimeEndpoints:
     async def invoke(self, request: Request) -> Response:
         """InvokeModel."""
         began = time.perf_counter()
-        ask, asked = await self._invoke_ask(request, streams=False)
-        answer = await unless_disconnected(request, self._state.models.answer(ask))
-        body = as_nova(answer) if asked is None else chat.as_completion(asked, answer)
+        ask, checked = await self._invoke_ask(request, streams=False)
+        answer = await self._answer(request, ask)
+        body = as_reply(answer) if checked is None else chat.as_completion(checked, answer)
         headers = {
             "x-amzn-bedrock-invocation-latency": str(milliseconds_since(began)),
             "x-amzn-bedrock-input-token-count": str(answer.prompt_tokens),
@@ -115,20 +110,26 @@ class RuntimeEndpoints:
         return JSONResponse(body, headers=headers)
 
     async def invoke_stream(self, request: Request) -> Response:
-        """InvokeModelWithResponseStream."""
+        """InvokeModelWithResponseStream; Nova's chunks are ConverseStream's events by name."""
         began = time.perf_counter()
-        ask, asked = await self._invoke_ask(request, streams=True)
-        told = await unless_disconnected(request, start_stream(self._state.models, ask))
-        chunks: Chunks = as_nova_chunks(told, began=began)
-        if asked is not None:
-            chunks = chat.as_chunks(asked, told)
+        ask, checked = await self._invoke_ask(request, streams=True)
+        stream = await self._begun(request, ask)
 
-        async def frames() -> AsyncIterator[bytes]:
-            async for chunk in chunks:
-                content = base64.b64encode(json.dumps(chunk).encode()).decode()
-                yield eventstream.event("chunk", {"bytes": content})
+        async def chunks() -> AsyncIterator[tuple[str, dict[str, Any]]]:
+            if checked is not None:
+                async for chunk in chat.as_chunks(checked, stream):
+                    yield _as_chunk(chunk)
+                return
+            async for name, value in as_events(stream, began=began):
+                yield _as_chunk({name: value})
 
-        return _stream(frames())
+        return _streamed(chunks())
+
+    async def _answer(self, request: Request, ask: ModelRequest) -> ModelAnswer:
+        return await unless_disconnected(request, self._state.models.answer(ask))
+
+    async def _begun(self, request: Request, ask: ModelRequest) -> AnswerStream:
+        return await unless_disconnected(request, start_stream(self._state.models, ask))
 
     async def _invoke_ask(
         self, request: Request, *, streams: bool
@@ -144,8 +145,8 @@ class RuntimeEndpoints:
             raise invalid("stream: the operation decides whether the answer is streamed")
         if body.pop("model", name) != name:
             raise invalid("model: expected the model of the path, or none")
-        asked = chat.read_chat(body, model=name, local_model=local)
-        return asked.ask, asked
+        checked = chat.read_chat(body, model=name, local_model=local)
+        return checked.ask, checked
 
     def _is_nova(self, name: str) -> bool:
         """Whether the model speaks the messages format: Nova, and what was trained from it."""
@@ -165,15 +166,19 @@ async def _body(request: Request) -> dict[str, Any]:
         raise invalid(f"Malformed input request: {error}") from error
 
 
-def _stream(frames: AsyncIterator[bytes]) -> Response:
-    """Return the frames as a response; a model that fails midway ends it with an exception."""
+def _as_chunk(chunk: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    return "chunk", {"bytes": base64.b64encode(json.dumps(chunk).encode()).decode()}
 
-    async def all_frames() -> AsyncIterator[bytes]:
+
+def _streamed(events: AsyncIterator[tuple[str, dict[str, Any]]]) -> Response:
+    """Return the events as a response; a model that fails midway ends it with an exception."""
+
+    async def frames() -> AsyncIterator[bytes]:
         try:
-            async for each in frames:
-                yield each
+            async for name, value in events:
+                yield eventstream.event(name, value)
         except ModelError as error:
             yield eventstream.exception("modelStreamErrorException", str(error))
 
     headers = {"x-amzn-bedrock-content-type": "application/json"}
-    return StreamingResponse(all_frames(), media_type=eventstream.CONTENT_TYPE, headers=headers)
+    return StreamingResponse(frames(), media_type=eventstream.CONTENT_TYPE, headers=headers)

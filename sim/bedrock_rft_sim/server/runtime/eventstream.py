@@ -31,29 +31,20 @@ def frame(headers: Mapping[str, str], payload: bytes) -> bytes:
 
 def _header(name: str, value: str) -> bytes:
     name_bytes, value_bytes = name.encode(), value.encode()
-    return (
-        struct.pack("!B", len(name_bytes))
-        + name_bytes
-        + struct.pack("!BH", _STRING, len(value_bytes))
-        + value_bytes
-    )
+    length = struct.pack("!BH", _STRING, len(value_bytes))
+    return struct.pack("!B", len(name_bytes)) + name_bytes + length + value_bytes
 
 
-def event(kind: str, value: Mapping[str, Any]) -> bytes:
+def event(name: str, value: Mapping[str, Any]) -> bytes:
     """Return an event, by its name in the service model."""
-    headers = {
-        ":event-type": kind,
-        ":content-type": "application/json",
-        ":message-type": "event",
-    }
-    return frame(headers, json.dumps(value).encode())
+    return _message("event", name, value)
 
 
-def exception(kind: str, message: str) -> bytes:
+def exception(name: str, message: str) -> bytes:
     """Return an exception in the midst of a stream, by its name in the service model."""
-    headers = {
-        ":exception-type": kind,
-        ":content-type": "application/json",
-        ":message-type": "exception",
-    }
-    return frame(headers, json.dumps({"message": message}).encode())
+    return _message("exception", name, {"message": message})
+
+
+def _message(kind: str, name: str, value: Mapping[str, Any]) -> bytes:
+    headers = {":content-type": "application/json", ":message-type": kind}
+    return frame({f":{kind}-type": name, **headers}, json.dumps(value).encode())

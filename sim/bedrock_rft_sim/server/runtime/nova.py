@@ -1,4 +1,4 @@
-"""InvokeModel's body for Nova models: the messages format, in and out.
+"""InvokeModel's body for Nova models: the messages format, whose answers are those of Converse.
 
 Honoured: `system`, `messages` (text), `inferenceConfig` with `maxTokens` (also `max_new_tokens`),
 `temperature`, `topP`, `topK`, `stopSequences`; `reasoningConfig`, handed to the chat template.
@@ -8,12 +8,12 @@ Sources: Amazon Nova 2 user guide, request and response schema.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from bedrock_rft_sim.server.errors import NOT_SIMULATED, invalid
-from bedrock_rft_sim.server.inference import ModelAnswer, ModelRequest, TextPiece
-from bedrock_rft_sim.server.runtime.converse import STOP_REASONS, as_events, read_converse, usage_of
+from bedrock_rft_sim.server.inference import ModelRequest
+from bedrock_rft_sim.server.runtime.converse import read_converse
 
 SCHEMA_VERSION: Final = "messages-v1"
 _EXTRA: Final = ("topK", "reasoningConfig")
@@ -46,21 +46,3 @@ def read_nova(body: Mapping[str, Any], *, local_model: str) -> ModelRequest:
         local_model=local_model,
         is_nova=True,
     )
-
-
-def as_nova(answer: ModelAnswer) -> dict[str, Any]:
-    """Return the body of the answer."""
-    message = {"content": [{"text": answer.text}], "role": "assistant"}
-    return {
-        "output": {"message": message},
-        "stopReason": STOP_REASONS[answer.stop_reason],
-        "usage": usage_of(answer),
-    }
-
-
-async def as_nova_chunks(
-    told: AsyncIterator[TextPiece | ModelAnswer], *, began: float
-) -> AsyncIterator[dict[str, Any]]:
-    """Yield the chunks of a streamed answer: ConverseStream's events, each under its name."""
-    async for name, value in as_events(told, began=began):
-        yield {name: value}
