@@ -32,7 +32,7 @@ MARGIN = 0.1
 def test_the_published_flow_ends_with_a_tuned_model_that_is_better(
     serve_root: Callable[..., Endpoint],
 ) -> None:
-    endpoint = serve_root(start=rehearsal_command, mapping=ModelMapping(LEARNING))
+    endpoint = serve_root(start=rehearsal_command, mapping=ModelMapping(default=LEARNING))
     endpoint.state.models = shared_models()
     iam = endpoint.client("iam")
     role = iam.create_role(RoleName="rft-flow", AssumeRolePolicyDocument=ROLE_POLICY)["Role"]["Arn"]

@@ -64,6 +64,11 @@ def invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
+def invalid_parameter(message: str) -> AwsError:
+    """Return an InvalidParameterValueException, Lambda's word for a ValidationException."""
+    return AwsError("InvalidParameterValueException", message)
+
+
 def not_found(message: str) -> AwsError:
     """Return a ResourceNotFoundException."""
     return AwsError("ResourceNotFoundException", message)

@@ -19,7 +19,6 @@ Whatever differs from the request is said by `remarks`, and stands in the run's 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -105,17 +104,11 @@ class StandIn(Section):
         return found
 
 
-class _File(Section):
-    default: StandIn = StandIn()
-    models: dict[str, StandIn] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelMapping:
+class ModelMapping(Section):
     """From Bedrock model ids to stand-ins."""
 
-    default: StandIn = field(default_factory=StandIn)
-    models: Mapping[str, StandIn] = field(default_factory=dict)
+    default: StandIn = StandIn()
+    models: dict[str, StandIn] = Field(default_factory=dict)
 
     def has(self, model_id: str) -> bool:
         """Whether this is a base model: one of Bedrock's, or one that the mapping adds."""
@@ -135,13 +128,13 @@ def read_mapping(path: Path) -> ModelMapping:
     with named_errors(path, "read the mapping", kind=RecipeError, expected="a YAML file"):
         text = path.read_text(encoding="utf-8")
     document = read_document(text, name=str(path))
-    read = _checked(_File, document.data or {}, (), document=document, path=path)
+    read = _checked(ModelMapping, document.data or {}, (), document=document, path=path)
     _check_overrides(read, document=document, path=path)
     models = {name: _placed(one, path) for name, one in read.models.items()}
-    return ModelMapping(_placed(read.default, path), models)
+    return ModelMapping(default=_placed(read.default, path), models=models)
 
 
-def _check_overrides(read: _File, *, document: Document, path: Path) -> None:
+def _check_overrides(read: ModelMapping, *, document: Document, path: Path) -> None:
     where: Any = {"document": document, "path": path}
     either = overrides_model("bedrock", "openai")  # the default stands for models of both APIs
     _checked(either, read.default.overrides, ("default", "overrides"), **where)

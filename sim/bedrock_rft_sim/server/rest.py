@@ -28,7 +28,6 @@ from bedrock_rft_sim.server.errors import AwsError, aws_error, detected, log_fai
 from bedrock_rft_sim.server.json_body import parse_object
 from bedrock_rft_sim.server.request_line import operation_at, query_of, raw_path
 
-_OPAQUE: Final = ("timestamp", "blob")
 _SHOWN: Final = 5
 _COUNTED: Final = 100
 _READS: Final = ("Get", "List")
@@ -144,8 +143,7 @@ class RestService:
             params |= self._json(body)
         refusals = [
             f"{one.problem} at {one.path!r}, value: {shown(one.value)}, expected: {one.rule}"
-            for one in itertools.islice(check_shape(shape, _checkable(shape, params)), _COUNTED)
-            if not (one.problem == "missing key" and _is_there(params, one.keys))
+            for one in itertools.islice(check_shape(shape, params), _COUNTED)
         ]
         if refusals:
             raise AwsError(self._invalid, detected(refusals, shown=_SHOWN, counted=_COUNTED))
@@ -200,36 +198,6 @@ class RestService:
             return Response(status_code=status, headers=headers)
         content = _encode(model.output_shape, output.values)
         return JSONResponse(content, status_code=status, headers=headers)
-
-
-def _checkable(shape: Shape, value: Any) -> Any:
-    """Leave out what the checks of the model can't judge."""
-    if shape.type_name == "structure" and isinstance(value, dict):
-        return {
-            name: _checkable(shape.members[name], inner) if name in shape.members else inner
-            for name, inner in value.items()
-            if name not in shape.members or _can_be_checked(shape.members[name])
-        }
-    if shape.type_name == "list" and isinstance(value, list) and _can_be_checked(shape.member):
-        return [_checkable(shape.member, inner) for inner in value]
-    return value
-
-
-def _can_be_checked(shape: Shape) -> bool:
-    """Times and blobs are decoded instead; some patterns are Java's and not Python's."""
-    if shape.type_name == "map":
-        return _can_be_checked(shape.key) and _can_be_checked(shape.value)
-    if shape.type_name == "list":
-        return _can_be_checked(shape.member)
-    return shape.type_name not in _OPAQUE and r"\p{" not in shape.metadata.get("pattern", "")
-
-
-def _is_there(value: Any, keys: tuple[str | int, ...]) -> bool:
-    for key in keys:
-        if isinstance(value, dict) and key not in value:
-            return False
-        value = value[key]
-    return True
 
 
 def _decode(shape: Shape, value: Any) -> Any:

@@ -364,7 +364,7 @@ def test_a_mapping_that_no_job_could_run_with_is_refused_when_a_job_is_created(
     serve_root: Callable[..., Endpoint],
 ) -> None:
     stand_in = StandIn(overrides={"n_epochs": 1})
-    endpoint = serve_root(mapping=ModelMapping(stand_in))
+    endpoint = serve_root(mapping=ModelMapping(default=stand_in))
     put(endpoint, BUCKET, train=records(), validation=records(10))
     create_function(endpoint, FUNCTION)
     client = endpoint.client("bedrock")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from bedrock_rft_sim.server.lambda_ import runner
-from bedrock_rft_sim.server.lambda_.runner import Closing, Deployed, EventQueue, FunctionRunner
+from bedrock_rft_sim.server.lambda_.runner import ClosingError, Deployed, EventQueue, FunctionRunner
 
 from tests.jobs.conftest import wait_until
 
@@ -56,9 +56,9 @@ def test_the_end_kills_what_runs_and_tells_whoever_waits(deployed: Make, tmp_pat
         made.close()
         assert time.monotonic() - began < SOON_S
         for each in (asked, queued):
-            with pytest.raises(Closing):
+            with pytest.raises(ClosingError):
                 each.result(timeout=SOON_S)
-    with pytest.raises(Closing):
+    with pytest.raises(ClosingError):
         made.invoke(deployed("b"), b"{}")
     assert not made._warm
 
@@ -75,7 +75,7 @@ def test_a_container_that_starts_while_the_server_ends_is_killed(deployed: Make)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(runner, "Container", Slow)
-        with pytest.raises(Closing):
+        with pytest.raises(ClosingError):
             warm.invoke(b'{"hang": true}')
     made._give_back(warm)
 
@@ -104,7 +104,7 @@ def test_more_events_than_may_wait_are_not_taken(
     queue.close()
     made.close()
     wait_until(lambda: queue._free._value == 2)
-    with pytest.raises(Closing):
+    with pytest.raises(ClosingError):
         queue.add(deployed("a"), b"{}")
 
 

@@ -31,7 +31,7 @@ TWO_STEPS = StandIn(
 @pytest.mark.slow
 def test_a_job_trains_and_its_models_answer(serve_root: Callable[..., Endpoint]) -> None:
     endpoint = serve_root(
-        start=rehearsal_command, mapping=ModelMapping(TWO_STEPS), region="us-west-2"
+        start=rehearsal_command, mapping=ModelMapping(default=TWO_STEPS), region="us-west-2"
     )
     endpoint.state.models = shared_models()
     create_function(endpoint, "reward", REWARD.read_text())

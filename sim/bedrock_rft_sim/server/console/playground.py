@@ -32,6 +32,16 @@ def base_model(state: ServerState, job: Job, run: Run | None) -> str:
     return state.mapping.stand_in(DIALECTS[job.kind].model_id(dict(job.request))).model
 
 
+def read_run(job: Job) -> Run | None:
+    """Return the job's run; None before it has begun.
+
+    Raises:
+        RunFolderError: the folder is damaged.
+    """
+    folder = RunFolder(job.folder, None)
+    return Run.read(folder) if folder.record.is_file() else None
+
+
 def models_of_job(job: Job) -> list[dict[str, Any]]:
     """Return what can be asked beside the base model, the best first."""
     found = [{"id": TUNED, "label": "tuned model"}] if has_model(job) else []
@@ -64,7 +74,7 @@ def read_question(state: ServerState, job: Job, body: dict[str, Any]) -> ModelRe
     Raises:
         ConsoleError: the question is incomplete, or there is no such model.
     """
-    run = _run(job)
+    run = read_run(job)
     prompt, system = body.get("prompt"), body.get("system", "")
     if not isinstance(prompt, str) or not isinstance(system, str) or not prompt.strip():
         raise ConsoleError("there is nothing to ask: the prompt is empty")
@@ -95,11 +105,6 @@ def as_line(piece: TextPiece | ModelAnswer) -> str:
         "prompt_tokens": piece.prompt_tokens,
     }
     return json.dumps({"answered": answered}) + "\n"
-
-
-def _run(job: Job) -> Run | None:
-    folder = RunFolder(job.folder, None)
-    return Run.read(folder) if folder.record.is_file() else None
 
 
 def _number(run: Run | None, name: str, default: float) -> float:

@@ -7,7 +7,7 @@ script shows them as text and makes hidden characters visible.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -16,22 +16,17 @@ from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.recipe.dialects import DIALECTS
 from bedrock_rft_sim.report.series import console_series
-from bedrock_rft_sim.runs import Run, RunFolder
+from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.server.bedrock.jobs import STATUS as BEDROCK_STATUS
 from bedrock_rft_sim.server.bedrock.names import has_model, job_arn, model_arn
-from bedrock_rft_sim.server.console.playground import base_model, models_of_job
+from bedrock_rft_sim.server.console.playground import base_model, models_of_job, read_run
 from bedrock_rft_sim.server.mantle.jobs import STATUSES
 from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
 from bedrock_rft_sim.server.state import ServerState
 
 EVENTS_SHOWN: Final = 200
 EXAMPLES_SHOWN: Final = 20
-_PHASES: Final = (
-    ("Validation", "validation"),
-    ("Data processing", "data_processing"),
-    ("Training", "training"),
-)
 
 
 def summary(job: Job) -> dict[str, Any]:
@@ -63,18 +58,24 @@ def mark(state: ServerState, job: Job) -> str:
 def detail(state: ServerState, job: Job) -> dict[str, Any]:
     """Return everything about one job; what the run folder does not hold yet is empty."""
     folder = RunFolder(job.folder, None)
-    run, trouble = _run(folder)
+    run, trouble = None, None
+    try:
+        run = read_run(job)
+    except RehearsalError as error:
+        trouble = str(error)
     lines = run.lines if run is not None else []
     steps = (run.record.get("steps") or {}) if run is not None else {}
     events = _events(job, folder)
-    tuned = _tuned_name(job)
-    phases = [(title, getattr(job.phases, name).status) for title, name in _PHASES]
+    phases = [
+        {"title": name.replace("_", " ").capitalize(), "status": phase["status"]}
+        for name, phase in asdict(job.phases).items()
+    ]
     limit = run.setting("inference_max_tokens") if run is not None else None
     return {
         **summary(job),
         "shown_id": job_arn(job) if job.kind == "bedrock" else job_id(job.id),
         "failure": job.failure,
-        "phases": [{"title": title, "status": status} for title, status in phases],
+        "phases": phases,
         "remarks": _remarks(job),
         "trouble": trouble,
         "stand_in": base_model(state, job, run),
@@ -85,7 +86,7 @@ def detail(state: ServerState, job: Job) -> dict[str, Any]:
         "events": events[:EVENTS_SHOWN],
         "events_left": max(0, len(events) - EVENTS_SHOWN),
         "checkpoints": _checkpoints(job, folder, lines),
-        "model": tuned,
+        "model": _tuned_name(job),
         "models": models_of_job(job),
         "max_tokens": limit if isinstance(limit, int) else None,
         "has_report": folder.report.is_file(),
@@ -125,16 +126,6 @@ def _base(job: Job) -> str:
     return str(DIALECTS[job.kind].model_id(dict(job.request)))
 
 
-def _run(folder: RunFolder) -> tuple[Run | None, str | None]:
-    """Return the run, or why it can't be shown; neither before it has begun."""
-    if not folder.record.is_file():
-        return None, None
-    try:
-        return Run.read(folder), None
-    except RehearsalError as error:
-        return None, str(error)
-
-
 def _remarks(job: Job) -> list[str]:
     """Return what the rehearsal does differently from the request, in the door's own words."""
     if job.kind == "bedrock":
@@ -168,28 +159,24 @@ def _checkpoints(
     job: Job, folder: RunFolder, lines: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return the checkpoints, newest first, with what was last validated by then."""
+    by_step = {line["step"]: line for line in lines}
+    is_named = job.kind == "openai"
     found = []
-    for step, at in _saved(folder):
-        line = next((line for line in lines if line["step"] == step), {})
+    for step in reversed(folder.checkpoint_steps()):
+        status = _stat(folder.checkpoint(step))
+        if status is None:  # it was removed meanwhile
+            continue
+        line = by_step.get(step, {})
         found.append(
             {
                 "step": step,
-                "at": at,
+                "at": status[0] / 1e9,
                 "reward": line.get("critic_rewards_mean"),
                 "validation": line.get("validation_rewards_mean"),
-                "model": tuned_model(_base(job), job.id, step=step)
-                if job.kind == "openai"
-                else None,
+                "model": tuned_model(_base(job), job.id, step=step) if is_named else None,
             }
         )
-    return found[::-1]
-
-
-def _saved(folder: RunFolder) -> Iterator[tuple[int, float]]:
-    for step in folder.checkpoint_steps():
-        status = _stat(folder.checkpoint(step))
-        if status is not None:
-            yield step, status[0] / 1e9
+    return found
 
 
 def _reward(data: object) -> float | None:

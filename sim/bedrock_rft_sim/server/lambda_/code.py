@@ -18,7 +18,7 @@ from typing import Any, Final
 from bedrock_rft_sim.errors import GraderError
 from bedrock_rft_sim.files import make_folder
 from bedrock_rft_sim.grader.package import UNZIPPED_BYTES_MAX, open_package
-from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.errors import AwsError, invalid_parameter
 
 ZIP_MAX: Final = 50 * 1024 * 1024
 """Of a zip inside a request; one from S3 is held to what it may be unzipped."""
@@ -62,7 +62,7 @@ class CodeStore:
         """
         if len(content) > UNZIPPED_BYTES_MAX:
             words = f"Unzipped size must be smaller than {UNZIPPED_BYTES_MAX} bytes"
-            raise AwsError("InvalidParameterValueException", words)
+            raise invalid_parameter(words)
         digest = hashlib.sha256(content)
         target = self._folder / digest.hexdigest()
         if not target.is_dir():
@@ -79,8 +79,7 @@ class CodeStore:
                 package = open_package(archive, handler="a.b", scratch=Path(scratch))
                 _move(package.root, target)
         except _UNREADABLE as error:
-            words = f"Could not unzip uploaded file: {error}"
-            raise AwsError("InvalidParameterValueException", words) from None
+            raise invalid_parameter(f"Could not unzip uploaded file: {error}") from None
 
 
 def _move(root: Path, target: Path) -> None:
@@ -95,7 +94,6 @@ def _refuse_many(content: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         count = len(archive.infolist())
     if count == 0 or count > ENTRIES_MAX:
-        raise AwsError(
-            "InvalidParameterValueException",
+        raise invalid_parameter(
             f"the zip must hold 1 to {ENTRIES_MAX:,} entries, found {count:,}",
         )

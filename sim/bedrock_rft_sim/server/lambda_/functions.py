@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from bedrock_rft_sim.contract.limits import LAMBDA_MEMORY_MB_MIN, LAMBDA_TIMEOUT_S_DEFAULT
 from bedrock_rft_sim.server.aws.local_s3 import S3Error
-from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.errors import AwsError, invalid_parameter
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function, new_function
 from bedrock_rft_sim.server.lambda_.store import LATEST, Resolved, now, revision
 from bedrock_rft_sim.server.pages import LAMBDA, page
@@ -36,7 +36,6 @@ _SETTINGS: Final = (
     "LoggingConfig",
     "VpcConfig",
 )
-_INVALID: Final = "InvalidParameterValueException"
 
 
 class FunctionOperations:
@@ -52,9 +51,9 @@ class FunctionOperations:
         function = new_function(params["FunctionName"], region=call.region)
         self._store.refuse_known(function)
         if params.get("PackageType", "Zip") != "Zip":
-            raise AwsError(_INVALID, "container images are not simulated; give a zip")
+            raise invalid_parameter("container images are not simulated; give a zip")
         if not str(params.get("Handler", "")) or not str(params.get("Runtime", "")):
-            raise AwsError(_INVALID, "Runtime and Handler are mandatory parameters for functions")
+            raise invalid_parameter("Runtime and Handler are mandatory parameters for functions")
         record = _new_record(function, params, self._code(params["Code"]))
         version = publish(record, description=None) if params.get("Publish") else None
         self._store.add(function, record)
@@ -117,7 +116,7 @@ class FunctionOperations:
             return {}
         with self._store.change(function) as record:
             if version == LATEST or version in record["aliases"]:
-                raise AwsError(_INVALID, "$LATEST version cannot be deleted without the function")
+                raise invalid_parameter("$LATEST version cannot be deleted without the function")
             if any(alias["FunctionVersion"] == version for alias in record["aliases"].values()):
                 raise AwsError("ResourceConflictException", f"an alias points to version {version}")
             record["versions"].pop(version, None)
@@ -172,12 +171,11 @@ class FunctionOperations:
         if content is not None:
             return self._store.code.keep_upload(content)
         if "S3Bucket" not in code or "S3Key" not in code:
-            raise AwsError(_INVALID, "Please provide a source for function code: a zip, or S3")
+            raise invalid_parameter("Please provide a source for function code: a zip, or S3")
         try:
             content = self._state.s3.get(f"s3://{code['S3Bucket']}/{code['S3Key']}")
         except S3Error as error:
-            words = f"Error occurred while GetObject. {error.what}"
-            raise AwsError(_INVALID, words) from None
+            raise invalid_parameter(f"Error occurred while GetObject. {error.what}") from None
         return self._store.code.keep(content)
 
 
@@ -248,7 +246,7 @@ def _settings(params: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {name: params[name] for name in _SETTINGS if name in params}
     runtime = str(found.get("Runtime", "python"))
     if not runtime.startswith("python"):
-        raise AwsError(_INVALID, f"the runtime {runtime} is not simulated; only Python is")
+        raise invalid_parameter(f"the runtime {runtime} is not simulated; only Python is")
     return found
 
 

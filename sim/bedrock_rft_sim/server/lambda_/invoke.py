@@ -18,9 +18,9 @@ from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
 from bedrock_rft_sim.errors import HandlerError
 from bedrock_rft_sim.grader.container import Fault, Outcome
 from bedrock_rft_sim.grader.log import GraderLog
-from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.errors import AwsError, invalid_parameter
 from bedrock_rft_sim.server.json_body import parse_json
-from bedrock_rft_sim.server.lambda_.runner import Closing, Deployed
+from bedrock_rft_sim.server.lambda_.runner import Deployed
 from bedrock_rft_sim.server.rest import Call
 from bedrock_rft_sim.server.state import ServerState
 
@@ -49,7 +49,7 @@ class InvokeOperation:
         if kind == _DRY_RUN:
             return Response(status_code=204, headers={"X-Amz-Executed-Version": found.version})
         if kind == _EVENT:
-            is_taken = self._is_taken(found.deployed, body)
+            is_taken = self._store.events.add(found.deployed, body)
             return Response(status_code=202) if is_taken else _too_many()
         if not self._free.acquire(blocking=False):
             return _too_many()
@@ -67,19 +67,11 @@ class InvokeOperation:
             return JSONResponse(_payload(outcome.answer, outcome), headers=headers)
         return Response(outcome.answer, headers=headers)
 
-    def _is_taken(self, deployed: Deployed, body: bytes) -> bool:
-        try:
-            return self._store.events.add(deployed, body)
-        except Closing as error:
-            raise AwsError("ServiceException", str(error)) from None
-
     def _run(self, deployed: Deployed, body: bytes) -> Outcome:
         try:
             return self._store.runner.invoke(deployed, body)
         except HandlerError as error:
-            raise AwsError("InvalidParameterValueException", str(error)) from None
-        except Closing as error:
-            raise AwsError("ServiceException", str(error)) from None
+            raise invalid_parameter(str(error)) from None
 
 
 def _checked(body: bytes, kind: str) -> bytes:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from bedrock_rft_sim.server.bedrock.names import ACCOUNT
-from bedrock_rft_sim.server.errors import AwsError, detected
+from bedrock_rft_sim.server.errors import AwsError, detected, invalid_parameter, not_found
 
-_INVALID: Final = "InvalidParameterValueException"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,32}")
 _ARN: Final = re.compile(
@@ -45,7 +44,7 @@ def new_function(name: str, *, region: str) -> FunctionId:
     if qualifier is not None or not _NAME.fullmatch(found.name):
         raise _bad_name(name)
     if not _REGION.fullmatch(region):
-        raise AwsError(_INVALID, f"{region[:200]!r} is the name of no Region")
+        raise invalid_parameter(f"{region[:200]!r} is the name of no Region")
     return found
 
 
@@ -65,11 +64,10 @@ def find_function(reference: str, *, region: str | None) -> tuple[FunctionId, st
     if asked is None:
         raise _bad_name(reference)
     if region not in (None, asked):
-        words = f"Functions from '{own}' are not reachable in this region ('{region}')"
-        raise AwsError("ResourceNotFoundException", words)
+        raise not_found(f"Functions from '{own}' are not reachable in this region ('{region}')")
     return FunctionId(asked, match["name"]), match["qualifier"]
 
 
 def _bad_name(reference: str) -> AwsError:
     rule = "expected: a function's name or ARN"
-    return AwsError(_INVALID, detected([f"Value {reference[:200]!r} at 'functionName', {rule}"]))
+    return invalid_parameter(detected([f"Value {reference[:200]!r} at 'functionName', {rule}"]))

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.grader.container import Container, Fault, Function, Outcome
 from bedrock_rft_sim.grader.environment import lambda_environment, link_runtime
-from bedrock_rft_sim.server.errors import log_failure
+from bedrock_rft_sim.server.errors import AwsError, log_failure
 
 WARM_MAX = 8
 INIT_TIMEOUT_S = 10.0
@@ -43,8 +42,12 @@ class Deployed:
     """Another one means another container."""
 
 
-class Closing(RehearsalError, RuntimeError):  # noqa: N818 - what happens, not who erred
+class ClosingError(AwsError):
     """The server ends, and no function is run any more."""
+
+    def __init__(self) -> None:
+        words = "the endpoint is ending; invoke the function again once it is back"
+        super().__init__("ServiceException", words)
 
 
 class _Warm:
@@ -63,11 +66,11 @@ class _Warm:
         """Run one event, after those that came before it.
 
         Raises:
-            Closing: it has been killed.
+            ClosingError: it has been killed.
         """
         with self._lock:
             if self._is_killed:
-                raise closing()
+                raise ClosingError
             if self._container is not None and not self._container.usable:
                 self._container.close()
                 self._container = None
@@ -77,7 +80,7 @@ class _Warm:
                 self._container.kill()
             outcome = self._container.invoke(event)
         if self._is_killed and isinstance(outcome.answer, Fault):
-            raise closing()
+            raise ClosingError
         return outcome
 
     def kill(self) -> None:
@@ -107,7 +110,7 @@ class FunctionRunner:
 
         Raises:
             HandlerError: the function's own environment can't be made.
-            Closing: the server ends.
+            ClosingError: the server ends.
         """
         warm = self._take(deployed)
         try:
@@ -130,7 +133,7 @@ class FunctionRunner:
         key = (deployed.arn, deployed.revision)
         with self._lock:
             if self._is_closing:
-                raise closing()
+                raise ClosingError
             if key not in self._warm:
                 self._warm[key] = _Warm(deployed)
             self._warm.move_to_end(key)
@@ -167,14 +170,14 @@ class EventQueue:
         """Take an event for later; False where too many wait already.
 
         Raises:
-            Closing: the server ends.
+            ClosingError: the server ends.
         """
         if not self._free.acquire(blocking=False):
             return False
         try:
             future = self._threads.submit(self._runner.invoke, deployed, event)
         except RuntimeError:  # shut down
-            raise closing() from None
+            raise ClosingError from None
         future.add_done_callback(self._ended)
         return True
 
@@ -185,13 +188,8 @@ class EventQueue:
     def _ended(self, future: Future[Outcome]) -> None:
         self._free.release()
         error = None if future.cancelled() else future.exception()
-        if isinstance(error, Exception) and not isinstance(error, Closing):
+        if isinstance(error, Exception) and not isinstance(error, ClosingError):
             log_failure(error)
-
-
-def closing() -> Closing:
-    """Return why no function is run any more."""
-    return Closing("the endpoint is ending", hint="invoke the function again once it is back")
 
 
 def _describe(deployed: Deployed, scratch: Path) -> Function:

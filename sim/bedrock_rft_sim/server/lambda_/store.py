@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.files import dump, named_errors, read_json, replace_file
-from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.errors import AwsError, not_found
 from bedrock_rft_sim.server.lambda_.code import CodeStore
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function
 from bedrock_rft_sim.server.lambda_.runner import Deployed, EventQueue, FunctionRunner
@@ -185,7 +185,7 @@ class Functions:
 
 
 def _not_found(arn: str) -> AwsError:
-    return AwsError("ResourceNotFoundException", f"Function not found: {arn}")
+    return not_found(f"Function not found: {arn}")
 
 
 def now() -> str:

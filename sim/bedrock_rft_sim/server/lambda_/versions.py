@@ -6,17 +6,15 @@ Sources: AWS Lambda API reference.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.errors import AwsError, invalid_parameter, not_found
 from bedrock_rft_sim.server.lambda_.functions import configuration, publish, version_number
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function
 from bedrock_rft_sim.server.lambda_.store import LATEST, revision
 from bedrock_rft_sim.server.pages import LAMBDA, page
 from bedrock_rft_sim.server.rest import Call
 from bedrock_rft_sim.server.state import ServerState
-
-_INVALID: Final = "InvalidParameterValueException"
 
 
 class VersionOperations:
@@ -30,7 +28,7 @@ class VersionOperations:
         function, expected = _function(call), call.params.get("CodeSha256")
         with self._store.change(function) as record:
             if expected not in (None, record["versions"][LATEST]["CodeSha256"]):
-                raise AwsError(_INVALID, "CodeSHA256 does not match that of $LATEST")
+                raise invalid_parameter("CodeSHA256 does not match that of $LATEST")
             version = publish(record, description=call.params.get("Description"))
         return configuration(self._store.resolve(function.arn, version))
 
@@ -88,15 +86,14 @@ def _function(call: Call) -> FunctionId:
 def _alias(record: dict[str, Any], call: Call) -> dict[str, Any]:
     found: dict[str, Any] | None = record["aliases"].get(call.params["Name"])
     if found is None:
-        words = f"Cannot find alias arn: {record['arn']}:{call.params['Name']}"
-        raise AwsError("ResourceNotFoundException", words)
+        raise not_found(f"Cannot find alias arn: {record['arn']}:{call.params['Name']}")
     return found
 
 
 def _set_alias(record: dict[str, Any], known: dict[str, Any], call: Call) -> dict[str, Any]:
     """Put what the request says over what is known of an alias."""
     if call.params.get("RoutingConfig"):
-        raise AwsError(_INVALID, "weighted routing is not simulated")
+        raise invalid_parameter("weighted routing is not simulated")
     alias, stated = call.params["Name"], ("FunctionVersion", "Description")
     changed: dict[str, Any] = {
         **known,
@@ -106,7 +103,6 @@ def _set_alias(record: dict[str, Any], known: dict[str, Any], call: Call) -> dic
         **{name: call.params[name] for name in stated if name in call.params},
     }
     if changed["FunctionVersion"] not in record["versions"]:
-        words = f"Function not found: {record['arn']}:{changed['FunctionVersion']}"
-        raise AwsError("ResourceNotFoundException", words)
+        raise not_found(f"Function not found: {record['arn']}:{changed['FunctionVersion']}")
     record["aliases"][alias] = changed
     return changed
