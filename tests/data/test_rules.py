@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from bedrock_rft_sim.data import (
@@ -16,6 +16,7 @@ from bedrock_rft_sim.data import (
     read_rows,
     row_from_record,
 )
+from bedrock_rft_sim.data.rules import Holder, Severity
 from bedrock_rft_sim.errors import DataError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,6 +147,8 @@ def test_every_rule_names_source_and_holder_and_what_blocks_is_an_error() -> Non
         assert rule.expected
         assert rule.hint
         assert rule.source
+        assert rule.holder in get_args(Holder)
+        assert rule.severity in get_args(Severity)
         assert rule.severity == "error" or not rule.blocks
     assert RULES["tools-required"].holder == "validator"
     assert RULES["content-there"].holder == "SDK"

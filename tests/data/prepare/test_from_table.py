@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.data.prepare.from_table import Mapped, convert
+from bedrock_rft_sim.data.prepare.from_table import columns_from, convert
 from bedrock_rft_sim.data.prepare.output import Output
 from bedrock_rft_sim.data.prepare.rows import read
 from bedrock_rft_sim.errors import DataError, RecipeError
 
-MAPPED = Mapped.from_words(["messages=q", "reference_answer=a"])
+COLUMNS = columns_from(["messages=q", "reference_answer=a"])
 
 
 def write_json(path: Path, rows: list[dict[str, Any]]) -> str:
@@ -18,8 +18,8 @@ def write_json(path: Path, rows: list[dict[str, Any]]) -> str:
     return str(path)
 
 
-def converted(source: str, out: Path, mapped: Mapped = MAPPED, **options: Any) -> Output:
-    return convert(source, out, mapped=mapped, **options)
+def converted(source: str, out: Path, columns: dict[str, str] = COLUMNS, **options: Any) -> Output:
+    return convert(source, out, columns=columns, **options)
 
 
 def records(output: Output) -> list[dict[str, Any]]:
@@ -29,8 +29,8 @@ def records(output: Output) -> list[dict[str, Any]]:
 def test_columns_become_keys_and_ids_come_from_the_line(tmp_path: Path) -> None:
     source = tmp_path / "sums.csv"
     source.write_text("q,a,kind\nWhat is 3 + 4?,7,sum\n")
-    mapped = Mapped.from_words(["messages=q", "reference_answer=a", "domain=kind"])
-    output = converted(str(source), tmp_path / "out.jsonl", mapped, system="Be brief.")
+    columns = columns_from(["messages=q", "reference_answer=a", "domain=kind"])
+    output = converted(str(source), tmp_path / "out.jsonl", columns, system="Be brief.")
     assert records(output) == [
         {
             "id": "sums-000002",
@@ -57,7 +57,7 @@ def test_a_template_may_name_any_column(tmp_path: Path) -> None:
 def test_a_dotted_target_builds_an_object_and_ids_can_be_mapped(tmp_path: Path) -> None:
     source = write_json(tmp_path / "in.jsonl", [{"n": 5, "q": "Q", "a": "7", "w": ["x"]}])
     words = ["messages=q", "id=n", "reference_answer.final_answer=a", "reference_answer.steps=w"]
-    (made,) = records(converted(source, tmp_path / "out.jsonl", Mapped.from_words(words)))
+    (made,) = records(converted(source, tmp_path / "out.jsonl", columns_from(words)))
     assert made["id"] == "5"
     assert made["reference_answer"] == {"final_answer": "7", "steps": ["x"]}
 
@@ -86,8 +86,8 @@ def test_a_row_that_gives_no_usable_record_is_left_out_with_its_line(tmp_path: P
         {"q": "The same id?", "a": "7", "n": "x"},
         {"q": [{"role": "assistant", "content": "x"}], "a": "7", "n": "v"},
     ]
-    mapped = Mapped.from_words(["messages=q", "reference_answer=a", "id=n"])
-    output = converted(write_json(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl", mapped)
+    columns = columns_from(["messages=q", "reference_answer=a", "id=n"])
+    output = converted(write_json(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl", columns)
     assert [record["id"] for record in records(output)] == ["x"]
     assert {drop["reason"]: drop["lines"] for drop in output.manifest()["drops"]} == {
         "the record has no messages": [2, 4],
@@ -132,4 +132,4 @@ def test_a_template_without_a_place_is_an_error(tmp_path: Path) -> None:
 )
 def test_a_mapping_that_says_nothing_clear_is_refused(words: list[str]) -> None:
     with pytest.raises(RecipeError, match="--map"):
-        Mapped.from_words(words)
+        columns_from(words)

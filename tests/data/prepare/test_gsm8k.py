@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.data.prepare.audit import audit
-from bedrock_rft_sim.data.prepare.gsm8k import SHAPES, SPLITS, Shape, Split, convert, record
+from bedrock_rft_sim.data.prepare.gsm8k import SPLITS, Split, convert, record
 from bedrock_rft_sim.data.prepare.output import Output
 from bedrock_rft_sim.data.prepare.rows import DataRow, read, reference_text
 from bedrock_rft_sim.data.prepare.template import Template, template
+from bedrock_rft_sim.data.shapes import SHAPES
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.recipe.dialects import RecordShape
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -192,7 +194,7 @@ def test_nothing_is_written_where_one_of_the_files_exists(official: Path, tmp_pa
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_real_gsm8k_keeps_every_rule_in_both_shapes(
-    shape: Shape, split: Split, gsm8k_folder: Path, tmp_path: Path
+    shape: RecordShape, split: Split, gsm8k_folder: Path, tmp_path: Path
 ) -> None:
     outputs = converted(gsm8k_folder, tmp_path, shape=shape, split=split)
     wanted = [7473, 1319] if split == "official" else [5978, 747, 748]

@@ -48,12 +48,12 @@ def add_to(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Convert and print what was written; nothing written is a failure."""
-    from bedrock_rft_sim.data.prepare.from_table import Mapped, convert
+    from bedrock_rft_sim.data.prepare.from_table import columns_from, convert
 
     output = convert(
         arguments.source,
         arguments.out,
-        mapped=Mapped.from_words(arguments.maps),
+        columns=columns_from(arguments.maps),
         template_text=arguments.template,
         system=arguments.system,
         split=arguments.split,

@@ -16,7 +16,6 @@ from what was there already.
 
 from __future__ import annotations
 
-import hashlib
 import random
 import re
 from collections import Counter
@@ -31,11 +30,12 @@ from bedrock_rft_sim.data.prepare.lineage import name_of, root_of
 from bedrock_rft_sim.data.prepare.output import Output
 from bedrock_rft_sim.data.prepare.paraphrase import draw_frames, framed, is_framed
 from bedrock_rft_sim.data.prepare.rename import draw_renaming, rename
-from bedrock_rft_sim.data.prepare.rows import DataRow, prompt_text, read
+from bedrock_rft_sim.data.prepare.rows import DataRow, digest, prompt_text, read
 from bedrock_rft_sim.data.prepare.worked import (
     WorkedProblem,
     answers_of,
     problem_of,
+    prompt_of,
     reworded,
     steps_of,
     with_prompt,
@@ -127,6 +127,7 @@ def augment(
             tally = tallies.setdefault(kind, Tally())
             tally.rows += 1
             before = tally.made
+            reason = THERE_ALREADY
             try:
                 for child in _children(parent, kind, copies=copies, seed=seed):
                     if _take(taken, child):
@@ -135,12 +136,12 @@ def augment(
                             child["task_id"] = child["id"]
                         tally.made += 1
                         yield {**child, "parent_id": root_of(row), "augmentation": kind}
-            except _NoneMadeError as error:
-                if tally.made == before:
-                    tally.reasons[str(error)] += 1
+            except (_NoneMadeError, NotRenumberableError) as error:
+                reason = str(error)
+            if tally.made == before:
+                tally.reasons[reason] += 1
             else:
-                tally.reasons.update([THERE_ALREADY] if tally.made == before else [])
-            tally.parents += tally.made > before
+                tally.parents += 1
 
 
 def _take(taken: Taken, child: dict[str, Any]) -> bool:
@@ -159,8 +160,7 @@ def _new_id(taken: Taken, stem: str) -> str:
 
 
 def _fingerprint(record: dict[str, Any]) -> bytes:
-    words = " ".join(prompt_text(record).split())
-    return hashlib.blake2b(words.encode(errors="replace"), digest_size=8).digest()
+    return digest(" ".join(prompt_text(record).split()))
 
 
 def _children(
@@ -179,11 +179,8 @@ def _renumbered(
 ) -> Iterator[dict[str, Any]]:
     if problem.solution is None:
         raise _NoneMadeError(NO_SOLUTION)
-    try:
-        scheme = scheme_of(problem.question, problem.solution)
-        _check_parent(parent, problem.solution)
-    except NotRenumberableError as error:
-        raise _NoneMadeError(str(error)) from error
+    scheme = scheme_of(problem.question, problem.solution)
+    _check_parent(parent, problem.solution)
     for _ in range(copies):
         yield _verified(parent, problem.solution, scheme, rng)
 
@@ -211,12 +208,12 @@ def _verified(
 
 def _check_parent(record: dict[str, Any], solution: str) -> None:
     if next(mark_remarks(record), None):
-        raise NotRenumberableError("the reference contradicts itself")
+        raise _NoneMadeError("the reference contradicts itself")
     final = final_number(solution)
     for answer in answers_of(record):
         number = final_number(answer if "####" in answer else f"#### {answer}")
         if number != final or not re.fullmatch(r"(?:####)?[\s$]*[\d,.]+", answer.strip()):
-            raise NotRenumberableError("the record states its answer in more than one way")
+            raise _NoneMadeError("the record states its answer in more than one way")
 
 
 def _new_answer(text: str, numbers: NumberMap) -> str:
@@ -247,11 +244,11 @@ def _distrust(child: dict[str, Any], old_solution: str) -> str | None:
 
 def _distrust_steps(child: dict[str, Any], problem: WorkedProblem) -> str | None:
     """Say whether a reference in steps tells another story than the solution beside it."""
-    told = re.sub(r"<<[^>]*>>|\s", "", problem.solution or "")
-    for step in steps_of(child):
-        if re.sub(r"<<[^>]*>>|\s", "", step) not in told:
-            return "a step of the new reference is not in its solution"
-    return None
+    bare = [
+        re.sub(r"<<[^>]*>>|\s", "", text) for text in (problem.solution or "", *steps_of(child))
+    ]
+    are_there = all(step in bare[0] for step in bare[1:])
+    return None if are_there else "a step of the new reference is not in its solution"
 
 
 def _renamed(
@@ -288,19 +285,14 @@ def _paraphrased(
     parent: dict[str, Any], problem: WorkedProblem, *, copies: int, rng: random.Random
 ) -> Iterator[dict[str, Any]]:
     del problem
-    if is_framed(prompt_of(parent)):
+    prompt = prompt_of(parent) or ""
+    if is_framed(prompt):
         raise _NoneMadeError(FRAMED)
     for frame in draw_frames(copies, rng):
         child = with_prompt(parent, partial(framed, frame=frame))
-        if prompt_of(parent) not in prompt_of(child):
+        if prompt not in (prompt_of(child) or ""):
             raise _NoneMadeError("not verified: the question changed in its frame")
         yield child
-
-
-def prompt_of(record: dict[str, Any]) -> str:
-    """Return the text of the record's last user message."""
-    asked = [each for each in record["messages"] if each.get("role") == "user"]
-    return str(asked[-1]["content"])
 
 
 def augment_file(

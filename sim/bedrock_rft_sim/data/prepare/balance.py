@@ -8,7 +8,6 @@ file changes nothing.
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Any
 from bedrock_rft_sim.data.prepare.features import Label, label_of, profile, told
 from bedrock_rft_sim.data.prepare.lineage import name_of
 from bedrock_rft_sim.data.prepare.output import Output
-from bedrock_rft_sim.data.prepare.rows import DataRow, read
+from bedrock_rft_sim.data.prepare.rows import DataRow, digest, read
 from bedrock_rft_sim.errors import DataError
 
 Counts = Mapping[Label, int]
@@ -75,8 +74,8 @@ def chosen(
     """Return the lines of the rows that stay."""
     ranked: dict[Label, list[tuple[bytes, int]]] = {}
     for row in rows:
-        rank = hashlib.blake2b(f"{seed}:{name_of(row)}".encode(errors="replace"), digest_size=8)
-        ranked.setdefault(label_of(row.record, by), []).append((rank.digest(), row.line))
+        rank = digest(f"{seed}:{name_of(row)}")
+        ranked.setdefault(label_of(row.record, by), []).append((rank, row.line))
     return frozenset(
         line
         for label, places in ranked.items()

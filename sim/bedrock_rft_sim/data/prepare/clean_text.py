@@ -12,6 +12,8 @@ import re
 import unicodedata
 from typing import Any
 
+from bedrock_rft_sim.data.prepare.rows import messages_of
+
 _INVISIBLE = re.compile("[\u200b\ufeff\u00ad]")
 _SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _LINE_ENDS = re.compile("\r\n|[\r\u2028\u2029\u0085]")
@@ -40,9 +42,8 @@ def normalised_reference(text: str) -> str:
 def normalised_record(record: dict[str, Any], *, nfkc: bool = False) -> dict[str, Any]:
     """Return the record with its prompt, question and reference in normal form."""
     new = copy.deepcopy(record)
-    messages = new.get("messages")
-    for message in messages if isinstance(messages, list) else []:
-        if isinstance(message, dict) and "content" in message:
+    for message in messages_of(new):
+        if "content" in message:
             message["content"] = _content(message["content"], nfkc=nfkc)
     if isinstance(new.get("original_question"), str):
         new["original_question"] = normalised(new["original_question"], nfkc=nfkc)

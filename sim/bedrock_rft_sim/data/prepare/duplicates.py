@@ -11,7 +11,6 @@ Memory: a few hundred bytes a row for the index, and the triples of proposed pai
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 import zlib
@@ -21,7 +20,14 @@ from itertools import takewhile
 from typing import Any, Literal
 
 from bedrock_rft_sim.data.prepare.lineage import parent_of, question_of, root_of
-from bedrock_rft_sim.data.prepare.rows import DataRow, content_text, prompt_text, reference_text
+from bedrock_rft_sim.data.prepare.rows import (
+    DataRow,
+    content_text,
+    digest,
+    messages_of,
+    prompt_text,
+    reference_text,
+)
 from bedrock_rft_sim.data.renumber.marks import final_number, shown
 from bedrock_rft_sim.errors import DataError
 
@@ -113,10 +119,6 @@ def plain(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).casefold().split())
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest()
-
-
 def answer_of(record: dict[str, Any]) -> str:
     """Return what the record says the answer is: its final number, else the whole reference."""
     reference = reference_text(record) or ""
@@ -127,17 +129,16 @@ def answer_of(record: dict[str, Any]) -> str:
 def _kept(row: DataRow, file: int) -> _Row:
     return _Row(
         place=(file, row.line),
-        root=_digest(root_of(row)),
+        root=digest(root_of(row)),
         has_parent=parent_of(row) is not None,
-        answer=_digest(answer_of(row.record)),
+        answer=digest(answer_of(row.record)),
     )
 
 
 def _context(row: DataRow) -> str:
     """Return the system messages, which are part of what makes two prompts the same."""
-    messages = row.record.get("messages")
-    told = [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
-    return "\n".join(content_text(m.get("content")) for m in told if m.get("role") != "user")
+    others = (each for each in messages_of(row.record) if each.get("role") != "user")
+    return "\n".join(content_text(message.get("content")) for message in others)
 
 
 class Index:
@@ -158,7 +159,7 @@ class Index:
         """Yield the equal rows that came before; keep what may be near for `verified`."""
         kept = _kept(row, file)
         question = plain(frame.without(_asked(row)))
-        text = _digest(f"{plain(_context(row))}\n{question}")
+        text = digest(f"{plain(_context(row))}\n{question}")
         earlier = self._same.setdefault(text, [])
         equal = [other for other in earlier if other.answer == kept.answer]
         if earlier:
@@ -197,7 +198,7 @@ class Index:
             for row in rows():
                 if (file, row.line) in wanted:
                     question = plain(frames[file].without(_asked(row)))
-                    triples[file, row.line] = frozenset(_digest(t) for t in shingles(question))
+                    triples[file, row.line] = frozenset(digest(t) for t in shingles(question))
         for first, second in self.proposed:
             similarity = jaccard(triples[first], triples[second])
             if self._threshold is not None and similarity >= self._threshold:

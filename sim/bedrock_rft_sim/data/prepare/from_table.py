@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,33 +25,25 @@ from bedrock_rft_sim.errors import DataError, RecipeError
 MESSAGES = "messages"
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
-    """Which key of a record comes from which column."""
+def columns_from(words: Sequence[str]) -> dict[str, str]:
+    """Read `target=column` words: which key of a record, dotted inside an object, is which column.
 
-    columns: Mapping[str, str]
-    """Target, dotted for a key inside an object -> column."""
-
-    @classmethod
-    def from_words(cls, words: list[str]) -> Mapped:
-        """Read `target=column` words.
-
-        Raises:
-            RecipeError: a word is no such pair, or a target is named twice or below another.
-        """
-        columns: dict[str, str] = {}
-        for word in words:
-            target, sign, column = word.partition("=")
-            if not sign or not target or not column:
-                _refuse(word, "target=column, such as messages=question")
-            parents = [target.rsplit(".", depth)[0] for depth in range(1, target.count(".") + 1)]
-            below = [each for each in columns if each.startswith(f"{target}.")]
-            if target in columns or below or any(parent in columns for parent in parents):
-                _refuse(word, "every target once, and none inside another")
-            columns[target] = column
-        if MESSAGES not in columns:
-            _refuse(", ".join(words) or "nothing", "messages=COLUMN among the mappings")
-        return cls(columns)
+    Raises:
+        RecipeError: a word is no such pair, or a target is named twice or below another.
+    """
+    columns: dict[str, str] = {}
+    for word in words:
+        target, sign, column = word.partition("=")
+        if not sign or not target or not column:
+            _refuse(word, "target=column, such as messages=question")
+        if any(f"{each}.".startswith(f"{target}.") for each in columns) or any(
+            f"{target}.".startswith(f"{each}.") for each in columns
+        ):
+            _refuse(word, "every target once, and none inside another")
+        columns[target] = column
+    if MESSAGES not in columns:
+        _refuse(", ".join(words) or "nothing", "messages=COLUMN among the mappings")
+    return columns
 
 
 def _refuse(found: str, expected: str) -> None:
@@ -68,7 +60,7 @@ def convert(
     source: str,
     out: Path,
     *,
-    mapped: Mapped,
+    columns: Mapping[str, str],
     template_text: str = "plain",
     system: str | None = None,
     split: str = "train",
@@ -84,7 +76,7 @@ def convert(
         RecipeError: the template has no place for any column.
     """
     parameters = {
-        "map": dict(mapped.columns),
+        "map": dict(columns),
         "template": template_text,
         "system": system,
         "split": split,
@@ -94,9 +86,9 @@ def convert(
         out, operation="from", parameters=parameters, sources=[source_of(source)], force=force
     ) as output:
         ids = Ids()
-        for row in output.counted(_first(read_table(source, split=split), count)):
-            _check_columns(row, mapped, source)
-            made = _record(row, mapped, template_text=template_text, system=system, source=source)
+        for row in output.counted(islice(read_table(source, split=split), count)):
+            _check_columns(row, columns)
+            made = _record(row, columns, template_text=template_text, system=system)
             broken = next(blocking(made, row.line), None) or ids.repeated(made["id"], row.line)
             if broken is None:
                 output.write(made)
@@ -105,19 +97,12 @@ def convert(
     return output
 
 
-def _first(rows: Iterator[DataRow], count: int | None) -> Iterator[DataRow]:
-    for taken, row in enumerate(rows):
-        if taken == count:
-            return
-        yield row
-
-
-def _check_columns(row: DataRow, mapped: Mapped, source: str) -> None:
-    missing = [column for column in mapped.columns.values() if column not in row.record]
+def _check_columns(row: DataRow, columns: Mapping[str, str]) -> None:
+    missing = [column for column in columns.values() if column not in row.record]
     if missing:
         raise DataError(
             f"there is no column {missing[0]!r}",
-            where=f"{source}:{row.line}",
+            where=f"{row.source}:{row.line}",
             expected="every mapped column in every row",
             found=f"columns {', '.join(map(str, row.record))}",
             hint="check the spelling in --map",
@@ -125,10 +110,10 @@ def _check_columns(row: DataRow, mapped: Mapped, source: str) -> None:
 
 
 def _record(
-    row: DataRow, mapped: Mapped, *, template_text: str, system: str | None, source: str
+    row: DataRow, columns: Mapping[str, str], *, template_text: str, system: str | None
 ) -> dict[str, Any]:
-    made: dict[str, Any] = {"id": f"{_stem(source)}-{row.line:06d}"}
-    for target, column in mapped.columns.items():
+    made: dict[str, Any] = {"id": f"{Path(row.source or '').stem}-{row.line:06d}"}
+    for target, column in columns.items():
         value = row.record[column]
         if target == MESSAGES:
             made[MESSAGES] = _messages(row, value, template_text=template_text, system=system)
@@ -137,10 +122,6 @@ def _record(
         else:
             _put(made, target.split("."), value)
     return made
-
-
-def _stem(source: str) -> str:
-    return Path(source).stem
 
 
 def _messages(row: DataRow, value: Any, *, template_text: str, system: str | None) -> Any:

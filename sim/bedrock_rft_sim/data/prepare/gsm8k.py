@@ -1,7 +1,6 @@
 """Turn the official GSM8K into RFT records in either of AWS's published shapes.
 
-The keys are the published ones, and `id`, which the format allows and which names a row in every
-later step. The 80/10/10 split is that of AWS's Nova notebook, row for row: the train file shuffled
+The 80/10/10 split is that of AWS's Nova notebook, row for row: the train file shuffled
 with seed 42 as `datasets` shuffles, cut into 80, 10 and 10 percent. For that the rows are held in
 memory (GSM8K is 5 MB); the official split is streamed.
 
@@ -13,21 +12,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
-from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.output import Output, open_parts
 from bedrock_rft_sim.data.prepare.rows import DataRow
 from bedrock_rft_sim.data.prepare.tables import HUB, read_table, source_of
 from bedrock_rft_sim.data.prepare.template import Template
+from bedrock_rft_sim.data.shapes import word_problem
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.recipe.dialects.dialect import RecordShape
 
-Shape = Literal["nova", "open-weight"]
 Split = Literal["official", "80/10/10"]
-SHAPES: tuple[Shape, ...] = ("nova", "open-weight")
-SPLITS: tuple[Split, ...] = ("official", "80/10/10")
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 HUB_NAME = "openai/gsm8k"
 SEED = 42
@@ -40,7 +38,7 @@ def convert(
     source: str,
     out: Path,
     *,
-    shape: Shape,
+    shape: RecordShape,
     split: Split,
     template: Template,
     count: int | None = None,
@@ -57,27 +55,21 @@ def convert(
     """
     files = _files(source, split)
     parameters = {"shape": shape, "split": split, "template": template.text, "count": count}
-    names = tuple(files) if split == "official" else ("train", "validation", "test")
-    with ExitStack() as stack:
-        outputs = tuple(
-            stack.enter_context(
-                Output(
-                    out / f"{name}.jsonl",
-                    operation="gsm8k",
-                    parameters={**parameters, "part": name},
-                    sources=[source_of(files[name if split == "official" else "train"])],
-                    seed=seed if split == "80/10/10" else None,
-                    force=force,
-                )
-            )
-            for name in names
-        )
-        for output, (name, rows) in zip(
-            outputs, _parts(files, split, count, seed).items(), strict=True
-        ):
-            for index, row in enumerate(output.counted(rows)):
-                output.write(record(row, shape=shape, template=template, id_=f"{name}_{index}"))
-    return outputs
+    is_official = split == "official"
+    names = tuple(files) if is_official else ("train", "validation", "test")
+    with open_parts(
+        out,
+        {name: source_of(files[name if is_official else "train"]) for name in names},
+        operation="gsm8k",
+        parameters=parameters,
+        seed=None if is_official else seed,
+        force=force,
+    ) as outputs:
+        for name, rows in _parts(files, split, count, seed).items():
+            for index, row in enumerate(outputs[name].counted(rows)):
+                made = record(row, shape=shape, template=template, id_=f"{name}_{index}")
+                outputs[name].write(made)
+    return tuple(outputs.values())
 
 
 def _files(source: str, split: Split) -> dict[str, str]:
@@ -124,7 +116,7 @@ def _parts(
     return {part: [rows[index] for index in chosen] for part, chosen in cuts.items()}
 
 
-def record(row: DataRow, *, shape: Shape, template: Template, id_: str) -> dict[str, Any]:
+def record(row: DataRow, *, shape: RecordShape, template: Template, id_: str) -> dict[str, Any]:
     """Return the RFT record of one official row.
 
     Raises:
@@ -134,29 +126,18 @@ def record(row: DataRow, *, shape: Shape, template: Template, id_: str) -> dict[
     final = _FINAL.search(answer)
     if final is None:
         _refuse(row, 'an answer that ends in "#### " and a number', repr(answer[-40:]))
-    number = final[1].replace(",", "")
-    user = {"role": "user", "content": template.fill({"question": question})}
-    named = f"gsm8k_{id_}"
-    if shape == "open-weight":
-        return {
-            "id": named,
-            "messages": [user],
-            "reference_answer": answer,
-            "ground_truth": number,
-            "data_source": HUB_NAME,
-        }
-    steps = [line for line in answer[: final.start()].splitlines() if line.strip()]
-    return {
-        "id": named,
-        "messages": [{"role": "system", "content": SYSTEM}, user],
-        "reference_answer": {"final_answer": number, "steps": steps},
-        "task_id": named,
-        "domain": "math",
-        "difficulty_level": "grade_school",
-        "data_source": HUB_NAME,
-        "original_question": question,
-        "original_answer": answer,
-    }
+    return word_problem(
+        f"gsm8k_{id_}",
+        shape,
+        prompt=template.fill({"question": question}),
+        system=SYSTEM,
+        question=question,
+        solution=answer,
+        steps=[line for line in answer[: final.start()].splitlines() if line.strip()],
+        answer=final[1].replace(",", ""),
+        difficulty="grade_school",
+        source=HUB_NAME,
+    )
 
 
 def _text(row: DataRow, key: str) -> str:

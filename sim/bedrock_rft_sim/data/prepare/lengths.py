@@ -82,13 +82,6 @@ class FileLengths:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    line: int
-    prompt: str
-    reference: str | None
-
-
 class LengthCounter:
     """Counts the records of one file as they pass."""
 
@@ -109,7 +102,8 @@ class LengthCounter:
         self._limit = limit
         self._options = dict(template_options or {})
         self._on_long = on_long
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[tuple[int, str, str | None]] = []
+        """Line, prompt and reference of what is not counted yet."""
 
     def add(self, line: int, record: Mapping[str, Any]) -> None:
         """Take one record that can be trained on.
@@ -120,14 +114,11 @@ class LengthCounter:
         try:
             prompt = self._tokenizer.render(record["messages"], **self._options)
         except DataError as error:
+            where = f"{self._file}:{line}"
             raise DataError(
-                error.what,
-                where=f"{self._file}:{line}",
-                expected=error.expected,
-                found=error.found,
-                hint=error.hint,
+                error.what, where=where, expected=error.expected, found=error.found, hint=error.hint
             ) from error
-        self._waiting.append(_Waiting(line, prompt, reference_text(record)))
+        self._waiting.append((line, prompt, reference_text(record)))
         if len(self._waiting) == _AT_ONCE:
             self._count()
 
@@ -145,12 +136,11 @@ class LengthCounter:
 
     def _count(self) -> None:
         waiting, self._waiting = self._waiting, []
-        counts = self._tokenizer.lengths([each.prompt for each in waiting])
+        counts = self._tokenizer.lengths([prompt for _, prompt, _ in waiting])
         self.prompts.extend(counts)
-        references = [each.reference for each in waiting if each.reference is not None]
+        references = [text for _, _, text in waiting if text is not None]
         self._references.extend(self._tokenizer.lengths(references))
-        if self._limit is None or self._on_long is None:
-            return
-        for each, length in zip(waiting, counts, strict=True):
-            if length > self._limit:
-                self._on_long(each.line, length)
+        if self._limit is not None and self._on_long is not None:
+            for (line, _, _), length in zip(waiting, counts, strict=True):
+                if length > self._limit:
+                    self._on_long(line, length)

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, cast
 from bedrock_rft_sim.data import scan_file
 from bedrock_rft_sim.data.prepare.metadata_filter import Filter, matches
 from bedrock_rft_sim.data.prepare.output import Output
-from bedrock_rft_sim.data.prepare.rows import DataRow
+from bedrock_rft_sim.data.prepare.rows import DataRow, nested
 from bedrock_rft_sim.data.record import blocking
 from bedrock_rft_sim.data.rules import Violation
 from bedrock_rft_sim.errors import DataError
@@ -101,8 +101,8 @@ def _rows(file: BinaryIO, path: Path) -> Iterator[DataRow]:
 def _record(
     entry: Mapping[str, Any], wanted: Filter | None, *, with_response: bool
 ) -> dict[str, Any]:
-    metadata = entry.get("requestMetadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
+    stated = entry.get("requestMetadata")
+    metadata = stated if isinstance(stated, dict) else {}
     _check_entry(entry, metadata, wanted)
     body = _body(entry, "input")
     made: dict[str, Any] = {"id": entry["requestId"], "messages": _messages(body)}
@@ -132,10 +132,8 @@ def _check_entry(
 
 
 def _body(entry: Mapping[str, Any], side: str) -> Mapping[str, Any]:
-    part = entry.get(side)
-    part = part if isinstance(part, dict) else {}
-    body = part.get(f"{side}BodyJson")
-    if body is None and f"{side}BodyS3Path" in part:
+    body = nested(entry, side, f"{side}BodyJson")
+    if body is None and nested(entry, side, f"{side}BodyS3Path") is not None:
         raise _LeftOutError(f"the {side} body stands in a file of its own ({side}BodyS3Path)")
     if isinstance(body, str):
         try:
@@ -176,8 +174,7 @@ def _text(content: Any) -> str:
     """Return the text of a content in any of the APIs' forms."""
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else [content]
-    return "".join(_part(part) for part in parts)
+    return "".join(map(_part, content if isinstance(content, list) else [content]))
 
 
 def _part(part: Any) -> str:
@@ -186,23 +183,21 @@ def _part(part: Any) -> str:
     if not isinstance(part, dict):
         raise _LeftOutError("a message holds more than text")
     text = part.get("text")
-    others = set(part) - _IGNORED_PARTS - {"text"}
-    if others or not (isinstance(text, str) or (text is None and "cachePoint" in part)):
+    is_cache_point = text is None and "cachePoint" in part
+    if set(part) - _IGNORED_PARTS - {"text"} or not (isinstance(text, str) or is_cache_point):
         raise _LeftOutError("a message holds more than text")
     return text or ""
 
 
 def _tools(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the tools in OpenAI's form; Converse calls them toolConfig."""
-    config = body.get("toolConfig")
-    given = config.get("tools") if isinstance(config, dict) else body.get("tools")
+    given = nested(body, "toolConfig", "tools") if body.get("toolConfig") else body.get("tools")
     return [_tool(tool) for tool in given] if isinstance(given, list) else []
 
 
 def _tool(tool: Any) -> dict[str, Any]:
-    if isinstance(tool, dict) and isinstance(spec := tool.get("toolSpec"), dict):
-        schema = spec.get("inputSchema")
-        schema = schema.get("json") if isinstance(schema, dict) else None
+    if isinstance(spec := nested(tool, "toolSpec"), dict):
+        schema = nested(spec, "inputSchema", "json")
         return _function(spec.get("name"), spec.get("description"), schema)
     if isinstance(tool, dict) and "input_schema" in tool:  # Anthropic's form
         return _function(tool.get("name"), tool.get("description"), tool["input_schema"])
@@ -219,15 +214,14 @@ def _function(name: Any, description: Any, schema: Any) -> dict[str, Any]:
 
 
 def _response(body: Mapping[str, Any]) -> str:
-    output = body.get("output")
-    message = output.get("message") if isinstance(output, dict) else None
-    content = message.get("content") if isinstance(message, dict) else body.get("content")
-    choices = body.get("choices")
-    if content is None and isinstance(choices, list) and choices:
-        first = choices[0].get("message") if isinstance(choices[0], dict) else None
-        content = first.get("content") if isinstance(first, dict) else None
-    if content is None:
-        content = body.get("generation")
+    places = (
+        ("output", "message", "content"),
+        ("content",),
+        ("choices", 0, "message", "content"),
+        ("generation",),
+    )
+    stated = (nested(body, *place) for place in places)
+    content = next((each for each in stated if each is not None), None)
     if content is None:
         raise _LeftOutError("the response has a form that is not known here")
     parts = content if isinstance(content, list) else [content]

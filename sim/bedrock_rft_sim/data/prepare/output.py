@@ -152,7 +152,7 @@ class Output:
 
     def _refuse_to_destroy(self) -> None:
         for source in self._sources:
-            if isinstance(source, Path) and is_same_file(source, self.path):
+            if isinstance(source, Path) and _is_same_file(source, self.path):
                 raise DataError(
                     "the output is one of the inputs",
                     where=str(self.path),
@@ -183,6 +183,36 @@ class Output:
         self._temporary.replace(self.path)
 
 
+@contextlib.contextmanager
+def open_parts(
+    folder: Path,
+    sources: Mapping[str, Path | str],
+    *,
+    operation: str,
+    parameters: Mapping[str, Any],
+    seed: int | None,
+    force: bool,
+) -> Iterator[dict[str, Output]]:
+    """Open an output in the folder for each part: all are put in place or, if anything fails, none.
+
+    `sources` has the file that each part is made from.
+    """
+    with contextlib.ExitStack() as stack:
+        yield {
+            part: stack.enter_context(
+                Output(
+                    folder / f"{part}.jsonl",
+                    operation=operation,
+                    parameters={**parameters, "part": part},
+                    sources=[source],
+                    seed=seed,
+                    force=force,
+                )
+            )
+            for part, source in sources.items()
+        }
+
+
 class _Drops:
     """The lines dropped for one reason."""
 
@@ -206,8 +236,7 @@ def manifest_path(path: Path) -> Path:
     return path.with_name(path.name + MANIFEST_SUFFIX)
 
 
-def is_same_file(one: Path, other: Path) -> bool:
-    """Whether both paths lead to one file, however they are spelt."""
+def _is_same_file(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:  # one of them is not there

@@ -5,6 +5,7 @@ A record is any JSON object here: an operation works on files that are not yet f
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,11 +40,31 @@ def read(path: str | Path) -> Iterator[DataRow]:
 
 def prompt_text(record: Mapping[str, Any]) -> str:
     """Return the text of all system and user messages, one after the other on lines of its own."""
-    messages = record.get("messages")
-    if not isinstance(messages, list):
-        return ""
-    asked = (m for m in messages if isinstance(m, dict) and m.get("role") in _PROMPT_ROLES)
+    asked = (each for each in messages_of(record) if each.get("role") in _PROMPT_ROLES)
     return "\n".join(content_text(message.get("content")) for message in asked)
+
+
+def messages_of(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the messages that are objects; none where there is no list of them."""
+    messages = record.get("messages")
+    return [m for m in messages if isinstance(m, dict)] if isinstance(messages, list) else []
+
+
+def nested(value: Any, *keys: str | int) -> Any:
+    """Return what stands at the keys, one inside the other; None where one is not there."""
+    for key in keys:
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+            value = value[key]
+        else:
+            return None
+    return value
+
+
+def digest(text: str) -> bytes:
+    """Return a fingerprint of 8 bytes."""
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest()
 
 
 def content_text(content: object) -> str:

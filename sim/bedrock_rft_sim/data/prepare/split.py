@@ -6,9 +6,7 @@ question that is trained on must not be the one that is validated with.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +14,8 @@ from pathlib import Path
 from bedrock_rft_sim.data.prepare.duplicates import plain
 from bedrock_rft_sim.data.prepare.features import Label, label_of, profile, told
 from bedrock_rft_sim.data.prepare.lineage import name_of, question_of, root_of
-from bedrock_rft_sim.data.prepare.output import Output
-from bedrock_rft_sim.data.prepare.rows import DataRow, read
+from bedrock_rft_sim.data.prepare.output import Output, open_parts
+from bedrock_rft_sim.data.prepare.rows import DataRow, digest, read
 from bedrock_rft_sim.errors import DataError
 
 Shares = Mapping[str, float]
@@ -60,33 +58,24 @@ def assign(
 
 def _families(rows: Iterable[DataRow], *, by: Sequence[str], seed: int) -> list[_Family]:
     """Return the families in order of their first row, which also gives the class."""
-    families: list[_Family] = []
-    of_key: dict[bytes, int] = {}
-    moved: dict[int, int] = {}
+    from scipy.cluster.hierarchy import DisjointSet
 
-    def found(index: int) -> int:
-        while index in moved:
-            index = moved[index]
-        return index
-
+    alike = DisjointSet()
+    members: list[tuple[bytes, _Family]] = []
     for row in rows:
-        keys = (_digest(f"root:{root_of(row)}"), _digest(f"asks:{plain(question_of(row))}"))
-        known = sorted({found(of_key[key]) for key in keys if key in of_key})
-        if not known:
-            rank = _digest(f"{seed}:{root_of(row)}")
-            families.append(_Family(rank, label_of(row.record, by), []))
-            known = [len(families) - 1]
-        for other in known[1:]:
-            families[known[0]].lines += families[other].lines
-            families[other].lines = []
-            moved[other] = known[0]
-        families[known[0]].lines.append(row.line)
-        of_key |= dict.fromkeys(keys, known[0])
-    return [family for family in families if family.lines]
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(errors="replace"), digest_size=8).digest()
+        root, question = f"root:{root_of(row)}", f"asks:{plain(question_of(row))}"
+        keys = digest(root), digest(question)
+        alike.add(keys[0])
+        alike.add(keys[1])
+        alike.merge(*keys)
+        rank = digest(f"{seed}:{root_of(row)}")
+        members.append((keys[0], _Family(rank, label_of(row.record, by), [row.line])))
+    families: dict[bytes, _Family] = {}
+    for key, member in members:
+        family = families.setdefault(alike[key], member)
+        if family is not member:
+            family.lines += member.lines
+    return list(families.values())
 
 
 def split_file(
@@ -105,20 +94,14 @@ def split_file(
     Raises:
         DataError: the file can't be read or written, a key is not there, a part gets no row.
     """
-    with ExitStack() as stack:
-        outputs = {
-            part: stack.enter_context(
-                Output(
-                    out / f"{part}.jsonl",
-                    operation="split",
-                    parameters={"shares": dict(shares), "part": part, "by": list(by)},
-                    sources=[source],
-                    seed=seed,
-                    force=force,
-                )
-            )
-            for part in shares
-        }
+    with open_parts(
+        out,
+        dict.fromkeys(shares, source),
+        operation="split",
+        parameters={"shares": dict(shares), "by": list(by)},
+        seed=seed,
+        force=force,
+    ) as outputs:
         before = profile(read(source), by) if by else {}
         parts = assign(read(source), shares, seed=seed, by=by)
         _check_filled(parts, shares, source)

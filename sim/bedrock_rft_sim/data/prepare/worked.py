@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bedrock_rft_sim.data.prepare.rows import reference_text
+from bedrock_rft_sim.data.prepare.rows import messages_of, nested, reference_text
 from bedrock_rft_sim.data.renumber.marks import MARK
 
 _SOLUTION_KEYS = ("original_answer", "solution", "worked_solution")
@@ -33,24 +33,23 @@ class WorkedProblem:
 
 def problem_of(record: dict[str, Any]) -> WorkedProblem | None:
     """Return the record's question and solution; None where its last user message is no text."""
-    asked = last_user_message(record)
-    content = asked.get("content") if asked else None
-    if not isinstance(content, str):
+    prompt = prompt_of(record)
+    if prompt is None:
         return None
-    for key in _QUESTION_KEYS:
-        stated = record.get(key)
-        if isinstance(stated, str) and stated.strip() and stated in content:
-            return WorkedProblem(stated, _solution_of(record))
-    return WorkedProblem(content, _solution_of(record))
+    stated = (record.get(key) for key in _QUESTION_KEYS)
+    inside = (text for text in stated if isinstance(text, str) and text.strip() and text in prompt)
+    return WorkedProblem(next(inside, prompt), _solution_of(record))
+
+
+def prompt_of(record: dict[str, Any]) -> str | None:
+    """Return the text of the last user message; None where it is no text."""
+    content = (last_user_message(record) or {}).get("content")
+    return content if isinstance(content, str) else None
 
 
 def last_user_message(record: dict[str, Any]) -> dict[str, Any] | None:
     """Return the last user message; None where there is none."""
-    messages = record.get("messages")
-    if not isinstance(messages, list):
-        return None
-    asked = [each for each in messages if isinstance(each, dict) and each.get("role") == "user"]
-    return asked[-1] if asked else None
+    return next((m for m in reversed(messages_of(record)) if m.get("role") == "user"), None)
 
 
 def _solution_of(record: dict[str, Any]) -> str | None:
@@ -73,11 +72,11 @@ def reworded(
 
     The instruction around the question stays word for word: the reward's parser depends on it.
     """
-    new = copy.deepcopy(record)
-    problem, asked = problem_of(record), last_user_message(new)
-    if problem is None or asked is None:
-        return new
-    asked["content"] = asked["content"].replace(problem.question, question(problem.question), 1)
+    problem = problem_of(record)
+    if problem is None:
+        return copy.deepcopy(record)
+    old, reworded_question = problem.question, question(problem.question)
+    new = with_prompt(record, lambda prompt: prompt.replace(old, reworded_question, 1))
     _apply(new, _QUESTION_KEYS, question)
     _apply(new, _SOLUTION_KEYS, solution)
     _apply(new, _ANSWER_KEYS, answer)
@@ -97,9 +96,9 @@ def reworded(
 def with_prompt(record: dict[str, Any], prompt: Rewording) -> dict[str, Any]:
     """Return a copy of the record whose last user message, and nothing else, is reworded."""
     new = copy.deepcopy(record)
-    asked = last_user_message(new)
-    if asked is not None and isinstance(asked.get("content"), str):
-        asked["content"] = prompt(asked["content"])
+    message, old = last_user_message(new), prompt_of(record)
+    if message is not None and old is not None:
+        message["content"] = prompt(old)
     return new
 
 
@@ -119,6 +118,5 @@ def answers_of(record: dict[str, Any]) -> list[str]:
 
 def steps_of(record: dict[str, Any]) -> list[str]:
     """Return the steps that the reference lists."""
-    reference = record.get("reference_answer")
-    steps = reference.get("steps") if isinstance(reference, dict) else None
+    steps = nested(record, "reference_answer", "steps")
     return [step for step in steps if isinstance(step, str)] if isinstance(steps, list) else []

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from bedrock_rft_sim.data.problems.families import FAMILIES, Family, Step
-from bedrock_rft_sim.data.problems.words import GOODS, NAMES, THINGS
+from bedrock_rft_sim.data.problems.families import FAMILIES, GOODS, NAMES, THINGS, Family, Step
 
 Split = Literal["train", "validation", "test"]
 
