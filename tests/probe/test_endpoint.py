@@ -12,7 +12,7 @@ import pytest
 from bedrock_rft_sim.data import Row, row_from_record
 from bedrock_rft_sim.errors import EndpointError
 from bedrock_rft_sim.probe.endpoint import ATTEMPTS, GIVE_UP_AFTER, Endpoint
-from bedrock_rft_sim.probe.reply import GivenUpError, Reply
+from bedrock_rft_sim.probe.sample import GivenUpError, ProbeSample
 
 KEY = "sk-very-secret"
 
@@ -47,8 +47,8 @@ def endpoint(stand_in: Any, pauses: list[float]) -> Callable[..., Endpoint]:
     return make
 
 
-def ask(endpoint: Endpoint, rows: list[Row] | None = None) -> list[Reply]:
-    found = endpoint.replies(rows or [row()], lambda _prompt, _sample: True)
+def ask(endpoint: Endpoint, rows: list[Row] | None = None) -> list[ProbeSample]:
+    found = endpoint.samples_of(rows or [row()], lambda _prompt, _sample: True)
     return [reply for replies in found for reply in replies]
 
 
@@ -241,10 +241,10 @@ def test_a_redirect_is_not_followed_so_the_key_stays_here(stand_in, endpoint) ->
 
 def until_given_up(
     endpoint: Endpoint, rows: list[Row], *, last: tuple[int, ...] = ()
-) -> tuple[list[Reply], str | None]:
-    replies: list[Reply] = []
+) -> tuple[list[ProbeSample], str | None]:
+    replies: list[ProbeSample] = []
     try:
-        for found in endpoint.replies(rows, lambda _prompt, _sample: True, last=last):
+        for found in endpoint.samples_of(rows, lambda _prompt, _sample: True, last=last):
             replies.extend(found)
     except GivenUpError as given_up:
         return replies, str(given_up)

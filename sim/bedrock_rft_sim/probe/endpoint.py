@@ -22,14 +22,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import EndpointError
 from bedrock_rft_sim.probe.address import MASK, full_address, secrets_of, shown_address
-from bedrock_rft_sim.probe.reply import GivenUpError, Reply, Wanted
+from bedrock_rft_sim.probe.sample import GivenUpError, ProbeSample, Wanted
 
 ATTEMPTS = 5
 ATTEMPTS_LIMITED = 8
@@ -65,12 +65,12 @@ class _FaultError(Exception):
         reason: str,
         *,
         wait_s: float | None = None,
-        attempts: int | None = None,
+        attempts: int = ATTEMPTS,
         outage: bool = False,
     ) -> None:
         super().__init__(reason)
         self.wait_s = wait_s
-        self.attempts = ATTEMPTS if attempts is None else attempts
+        self.attempts = attempts
         self.outage = outage
 
 
@@ -98,9 +98,9 @@ class Endpoint:
     timeout_s: float = TIMEOUT_S
     sleep: Callable[[float], None] = time.sleep
 
-    def replies(
+    def samples_of(
         self, rows: Sequence[Row], wanted: Wanted, *, last: Collection[int] = ()
-    ) -> Iterator[list[Reply]]:
+    ) -> Iterator[list[ProbeSample]]:
         """Yield the wanted answers, one prompt at a time, the prompts of `last` at the end.
 
         Raises:
@@ -114,13 +114,15 @@ class Endpoint:
                 numbers = [g for g in range(self.samples) if wanted(place, g)]
                 if not numbers:
                     continue
-                replies = list(pool.map(_Ask(self, rows[place], place), numbers))
-                yield replies
-                silent = silent + 1 if all(reply.outage for reply in replies) else 0
+                samples, outages = zip(
+                    *pool.map(_PromptSampler(self, rows[place], place), numbers), strict=True
+                )
+                yield list(samples)
+                silent = silent + 1 if all(outages) else 0
                 if silent >= GIVE_UP_AFTER:
                     raise GivenUpError(
                         f"the endpoint failed {silent} prompts in a row, so no other was asked; "
-                        f"the last time: {replies[-1].fault}"
+                        f"the last time: {samples[-1].fault}"
                     )
 
     @property
@@ -135,22 +137,23 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class _Ask:
-    """Asks for one sample of one prompt."""
+class _PromptSampler:
+    """Samples one prompt, and says whether an outage was the reason that there is no answer."""
 
     endpoint: Endpoint
     row: Row
     place: int
 
-    def __call__(self, sample: int) -> Reply:
+    def __call__(self, sample: int) -> tuple[ProbeSample, bool]:
+        ungraded = ProbeSample(self.row.id, self.place, sample)
         for attempt in range(1, ATTEMPTS_LIMITED + 1):
             try:
-                return self._reply(sample, self._post())
+                return replace(ungraded, **_read_answer(self._post())), False
             except _FaultError as fault:
                 pause = self._pause(fault, attempt)
                 if attempt >= fault.attempts or pause > PAUSE_MAX_S:
-                    told = self._told(fault, attempt, pause)
-                    return Reply(self.place, sample, None, fault=told, outage=fault.outage)
+                    words = self._fault_words(fault, attempt, pause)
+                    return replace(ungraded, fault=words), fault.outage
                 self.endpoint.sleep(pause)
         raise AssertionError("the loop returns")
 
@@ -158,7 +161,7 @@ class _Ask:
         growing = min(BACKOFF_S * 2 ** (attempt - 1), BACKOFF_MAX_S)
         return max(fault.wait_s or 0.0, growing)
 
-    def _told(self, fault: _FaultError, attempt: int, pause: float) -> str:
+    def _fault_words(self, fault: _FaultError, attempt: int, pause: float) -> str:
         tried = "" if attempt == 1 else f" ({attempt} attempts)"
         asked = f", which asks to wait {pause:g} s" if pause > PAUSE_MAX_S else ""
         return self._without_secrets(f"{fault}{asked}{tried}")
@@ -239,26 +242,26 @@ class _Ask:
             text = text[: len(text) - longest]
         return " ".join(self._without_secrets(text).split())[:EXCERPT_SHOWN]
 
-    def _reply(self, sample: int, answer: Any) -> Reply:
-        choice = _first_choice(answer)
-        message = choice.get("message")
-        text = message.get("content") if isinstance(message, Mapping) else None
-        reason = choice.get("finish_reason")
-        if text is None and reason == "length":
-            text = ""  # cut off before the answer proper began, as after long reasoning
-        if not isinstance(text, str):
-            raise _FaultError("the first choice holds no text")
-        if reason == "content_filter":
-            raise _FaultError("the answer was withheld by a content filter", attempts=1)
-        usage = answer.get("usage")
-        return Reply(
-            prompt=self.place,
-            sample=sample,
-            text=text,
-            tokens=_count(usage, "completion_tokens"),
-            prompt_tokens=_count(usage, "prompt_tokens"),
-            stop_reason="length" if reason == "length" else "stop",
-        )
+
+def _read_answer(answer: Any) -> dict[str, Any]:
+    """Return what a completion says of a sample."""
+    choice = _first_choice(answer)
+    message = choice.get("message")
+    text = message.get("content") if isinstance(message, Mapping) else None
+    reason = choice.get("finish_reason")
+    if text is None and reason == "length":
+        text = ""  # cut off before the answer proper began, as after long reasoning
+    if not isinstance(text, str):
+        raise _FaultError("the first choice holds no text")
+    if reason == "content_filter":
+        raise _FaultError("the answer was withheld by a content filter", attempts=1)
+    usage = answer.get("usage")
+    return {
+        "text": text,
+        "tokens": _count(usage, "completion_tokens"),
+        "prompt_tokens": _count(usage, "prompt_tokens"),
+        "stop_reason": "length" if reason == "length" else "stop",
+    }
 
 
 def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:

@@ -12,7 +12,7 @@ from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL, load_tokenizer
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import choose_device
 from bedrock_rft_sim.engine.sampler import TOKENS_PER_BATCH, Sampler, SamplingParams
-from bedrock_rft_sim.probe.reply import Reply, Wanted
+from bedrock_rft_sim.probe.sample import ProbeSample, Wanted
 from bedrock_rft_sim.recipe import Recipe
 
 
@@ -35,18 +35,17 @@ class LocalModel:
         tokens = settings.max_prompt_length + settings.inference_max_tokens
         self._batch = max(1, TOKENS_PER_BATCH // (tokens * samples))
 
-    def replies(
+    def samples_of(
         self, rows: Sequence[Row], wanted: Wanted, *, last: Collection[int] = ()
-    ) -> Iterator[list[Reply]]:
+    ) -> Iterator[list[ProbeSample]]:
         """Yield the wanted answers, one batch of prompts at a time, in their own order."""
         del last  # a batch's random numbers depend on its place
         for start in range(0, len(rows), self._batch):
             places = range(start, min(start + self._batch, len(rows)))
             if any(wanted(place, g) for place in places for g in range(self._samples)):
-                replies = self._answer(rows, places)
-                yield [reply for reply in replies if wanted(reply.prompt, reply.sample)]
+                yield [s for s in self._sample(rows, places) if wanted(s.prompt, s.sample)]
 
-    def _answer(self, rows: Sequence[Row], places: range) -> list[Reply]:
+    def _sample(self, rows: Sequence[Row], places: range) -> list[ProbeSample]:
         settings, options = self._recipe.settings, plan.template_options(self._recipe)
         prompts = {
             place: self._chat.encode(self._chat.render(rows[place].messages, **options))
@@ -58,7 +57,8 @@ class LocalModel:
         answers = self._sampler.sample([prompts[place] for place, _ in keys], params)
         seconds = (time.perf_counter() - started) / len(answers)
         return [
-            Reply(
+            ProbeSample(
+                prompt_id=rows[place].id,
                 prompt=place,
                 sample=sample,
                 text=answer.text,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,15 @@ from bedrock_rft_sim.data.fingerprint import rows_hash
 from bedrock_rft_sim.data.plan import Data
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.errors import EndpointError, RecipeError
-from bedrock_rft_sim.grader import Grade, Grader
+from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.fingerprint import path_hash
 from bedrock_rft_sim.grader.of_recipe import grader_of
 from bedrock_rft_sim.grader.trajectory import to_sample
 from bedrock_rft_sim.probe.address import is_aws
 from bedrock_rft_sim.probe.endpoint import Endpoint
 from bedrock_rft_sim.probe.local_model import LocalModel
-from bedrock_rft_sim.probe.reply import GivenUpError, Reply, Source
 from bedrock_rft_sim.probe.report import Probed, ProbeReport, summarise
-from bedrock_rft_sim.probe.sample import ProbeSample, SampleFile
+from bedrock_rft_sim.probe.sample import GivenUpError, ProbeSample, SampleFile, SampleSource
 from bedrock_rft_sim.recipe import Recipe
 
 PROMPTS = 64
@@ -99,7 +98,7 @@ def probe(
     """
     recipe = planned.recipe
     file = SampleFile(samples_path(out), _identity(planned, endpoint))
-    given_up = _ask(planned, file, endpoint, say) if _missing(planned, file) else None
+    given_up = _sample(planned, file, endpoint, say)
     report = summarise(
         file.samples,
         probed=Probed(
@@ -129,28 +128,25 @@ def save_record(out: Path, record: Mapping[str, Any]) -> None:
     files.write_file(out, files.dump(record, indent=2) + "\n", "write the probe")
 
 
-def _missing(planned: ProbePlan, file: SampleFile) -> bool:
-    return any(
-        not file.has(place, g) for place in range(len(planned.rows)) for g in range(planned.samples)
-    )
-
-
-def _ask(
+def _sample(
     planned: ProbePlan, file: SampleFile, endpoint: Endpoint | None, say: Callable[[str], None]
 ) -> str | None:
-    """Ask for the missing samples, keep them as they come; return why the rest was given up."""
-    source: Source = endpoint or LocalModel(planned.recipe, samples=planned.samples)
-    wanted_in_all = len(planned.rows) * planned.samples
-    failed_before = {prompt for prompt, _ in file.failed()}
+    """Sample what is missing, keep it as it comes; return why the rest was given up."""
+    rows, total = planned.rows, len(planned.rows) * planned.samples
+    failed = file.failed()
+    if len(file.samples) - len(failed) == total:
+        return None
+    source: SampleSource = endpoint or LocalModel(planned.recipe, samples=planned.samples)
+    failed_before = {sample.prompt for sample in failed}
 
     def wanted(prompt: int, sample: int) -> bool:
         return not file.has(prompt, sample)
 
     with grader_of(planned.recipe) as grader:
         try:
-            for replies in source.replies(planned.rows, wanted, last=failed_before):
-                file.append(_graded(grader, planned.rows, replies))
-                say(_progress(file, wanted_in_all))
+            for samples in source.samples_of(rows, wanted, last=failed_before):
+                file.append(_graded(grader, rows, samples))
+                say(_progress(file, total))
         except GivenUpError as given_up:
             return str(given_up)
     return None
@@ -158,40 +154,23 @@ def _ask(
 
 def _progress(file: SampleFile, of: int) -> str:
     failed = len(file.failed())
-    told = f"{len(file.samples) - failed} of {of} samples graded"
-    return f"{told}, {failed} failed" if failed else told
+    words = f"{len(file.samples) - failed} of {of} samples graded"
+    return f"{words}, {failed} failed" if failed else words
 
 
-def _graded(grader: Grader, rows: Sequence[Row], replies: Sequence[Reply]) -> Iterator[ProbeSample]:
-    """Grade the replies that hold an answer; yield those without one as they are."""
-    answered = [reply for reply in replies if reply.text is not None]
-    samples = [to_sample(rows[r.prompt], r.text or "", r.sample) for r in answered]
-    if samples:
-        batch = grader.grade(samples)
+def _graded(
+    grader: Grader, rows: Sequence[Row], samples: Sequence[ProbeSample]
+) -> Iterator[ProbeSample]:
+    """Grade the samples that hold an answer; yield those without one as they are."""
+    answered = [sample for sample in samples if sample.text is not None]
+    if answered:
+        batch = grader.grade([to_sample(rows[s.prompt], s.text or "", s.sample) for s in answered])
         seconds = [each.duration_s / each.samples for each in batch.invocations
                    for _ in range(each.samples)]  # fmt: skip
-        for reply, grade, grader_s in zip(answered, batch.grades, seconds, strict=True):
-            yield _sample(rows, reply, grade, grader_s)
-    yield from (_sample(rows, reply, None, None) for reply in replies if reply.text is None)
-
-
-def _sample(
-    rows: Sequence[Row], reply: Reply, grade: Grade | None, grader_s: float | None
-) -> ProbeSample:
-    return ProbeSample(
-        prompt_id=rows[reply.prompt].id,
-        prompt=reply.prompt,
-        sample=reply.sample,
-        text=reply.text,
-        tokens=reply.tokens,
-        prompt_tokens=reply.prompt_tokens,
-        stop_reason=reply.stop_reason,
-        grade=None if grade is None else grade.score,
-        components=[] if grade is None else [vars(part) for part in grade.components],
-        grader_s=grader_s,
-        sampling_s=reply.sampling_s,
-        fault=reply.fault,
-    )
+        for sample, grade, grader_s in zip(answered, batch.grades, seconds, strict=True):
+            components = [vars(part) for part in grade.components]
+            yield replace(sample, grade=grade.score, components=components, grader_s=grader_s)
+    yield from (sample for sample in samples if sample.text is None)
 
 
 def _identity(planned: ProbePlan, endpoint: Endpoint | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One sampled and graded answer of a probe, and the file of them that a killed probe resumes from.
+"""A sampled answer of a probe, what it comes from, and the file that a killed probe resumes from.
 
 The first line of the file says which probe it is; each further line is one sample. A sample without
 a grade says why: nothing stands in for a grade.
@@ -7,35 +7,38 @@ a grade says why: nothing stands in for a grade.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bedrock_rft_sim import files
+from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import DataError
 
 SCHEMA_VERSION = 1
 
+Wanted = Callable[[int, int], bool]
+"""Takes a prompt's position and a sample's number; says whether that sample is still missing."""
+
 
 @dataclass(frozen=True)
 class ProbeSample:
-    """One answer to one prompt."""
+    """One answer to one prompt, ungraded until it has a grade; or the reason why there is none."""
 
     prompt_id: str
     prompt: int
     """Position of the prompt among those of the probe."""
     sample: int
     """0-based, less than the number of samples per prompt."""
-    text: str | None
-    tokens: int | None
+    text: str | None = None
+    tokens: int | None = None
     """Response tokens, the end token included; None where the endpoint does not say."""
-    prompt_tokens: int | None
-    stop_reason: str | None
+    prompt_tokens: int | None = None
+    stop_reason: str | None = None
     """`stop` or `length`."""
-    grade: float | None
-    components: list[dict[str, Any]]
+    grade: float | None = None
+    components: list[dict[str, Any]] = field(default_factory=list)
     """The handler's metrics_list."""
     grader_s: float | None = None
     """Seconds of the handler's invocation, shared out among the answers of its event."""
@@ -43,6 +46,25 @@ class ProbeSample:
     """Seconds of generating, shared out among the answers generated together; local model only."""
     fault: str | None = None
     """Why there is no answer, hence no grade."""
+
+
+class GivenUpError(Exception):
+    """The source will not be asked any further; says why in words for the user."""
+
+
+class SampleSource(Protocol):
+    """A model that can be sampled."""
+
+    def samples_of(
+        self, rows: Sequence[Row], wanted: Wanted, *, last: Collection[int] = ()
+    ) -> Iterator[list[ProbeSample]]:
+        """Yield the wanted answers, ungraded, in batches that are graded together.
+
+        `last` are prompts that failed before; where order is free they are sampled last.
+
+        Raises:
+            GivenUpError: nothing more is sampled.
+        """
 
 
 class SampleFile:
@@ -57,24 +79,14 @@ class SampleFile:
         """
         self.path = path
         self._identity = {"probe_schema": SCHEMA_VERSION, **identity}
-        lines = files.read_json_lines(path)
+        with files.named_errors(path, "read the file of samples"):
+            lines = files.keep_lines(path, lambda _line: True)  # what a kill tore is cut off
         if not lines:
-            self._begin()
+            first = files.dump(self._identity) + "\n"
+            files.write_file(path, first, "begin the file of samples", parents=True)
         elif lines[0] != self._identity:
             raise self._another(lines[0])
         self._samples = {(s.prompt, s.sample): s for s in map(_from_record, lines[1:])}
-        self._mend_last_line()
-
-    def _begin(self) -> None:
-        line = files.dump(self._identity) + "\n"
-        files.write_file(self.path, line, "begin the file of samples", parents=True)
-
-    def _mend_last_line(self) -> None:
-        """Cut off what a kill left of a last line, so that the next one starts on its own."""
-        with files.named_errors(self.path, "read the file of samples"):
-            data = self.path.read_bytes()
-            if not data.endswith(b"\n"):
-                files.replace_file(self.path, data[: data.rfind(b"\n") + 1])
 
     def _another(self, found: Mapping[str, Any]) -> DataError:
         differing = sorted(
@@ -100,16 +112,15 @@ class SampleFile:
         found = self._samples.get((prompt, sample))
         return found is not None and found.fault is None
 
-    def failed(self) -> frozenset[tuple[int, int]]:
-        """Return prompt and sample of those that were asked for and have no grade."""
-        return frozenset(key for key, found in self._samples.items() if found.fault is not None)
+    def failed(self) -> list[ProbeSample]:
+        """Return those that were sampled and have no grade."""
+        return [found for found in self._samples.values() if found.fault is not None]
 
     def append(self, samples: Iterable[ProbeSample]) -> None:
         """Write samples down, each as one line."""
         for sample in samples:
-            line = json.dumps(dataclasses.asdict(sample), allow_nan=False, separators=(",", ":"))
             with files.named_errors(self.path, "append a sample"):
-                files.append_line(self.path, line)
+                files.append_line(self.path, files.dump(dataclasses.asdict(sample)))
             self._samples[sample.prompt, sample.sample] = sample
 
 
