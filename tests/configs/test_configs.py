@@ -25,6 +25,12 @@ def test_line_one_is_a_sentence_and_line_two_the_command_that_runs_it(config):
     assert command in (f"# rft run configs/{config.name}", f"# rft run {config.stem}")
 
 
+def test_line_three_names_the_schema_for_editors(config):
+    prefix, _, schema = config.read_text().splitlines()[2].partition("$schema=")
+    assert prefix == "# yaml-language-server: "
+    assert (config.parent / schema).is_file()
+
+
 def test_no_line_is_longer_than_a_hundred_columns(config):
     assert max(len(line) for line in config.read_text().splitlines()) <= 100
 

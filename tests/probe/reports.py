@@ -25,8 +25,8 @@ def report_on(*grades_P_K: list[float], asked: int | None = None) -> ProbeReport
         model="m",
         is_local=True,
         on_bedrock=False,
-        prompts=len(grades_P_K),
-        samples=len(grades_P_K[0]) if asked is None else asked,
+        prompts_asked=len(grades_P_K),
+        samples_per_prompt=len(grades_P_K[0]) if asked is None else asked,
     )
     report = summarise(samples, probed=probed, settings=SETTINGS)
     assert report is not None

@@ -13,7 +13,7 @@ from bedrock_rft_sim.data import plan, read_rows
 from bedrock_rft_sim.data.prepare.output import manifest_path
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.probe import check_target, write_filtered
+from bedrock_rft_sim.probe.filtered import check_target, write_filtered
 from bedrock_rft_sim.probe.report import Kind, PromptResult
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 

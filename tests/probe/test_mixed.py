@@ -1,4 +1,4 @@
-"""Shares of mixed groups, counted and continued, held against rates that are known."""
+"""Shares of mixed groups, counted and continued, compared with rates that are known."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import math
 import random
 
 import pytest
-from bedrock_rft_sim.probe.mixed import MixedGroups
+from bedrock_rft_sim.probe.mixed import MixedGroups, mixed_chance, pass_at
 from hypothesis import given
 from hypothesis import strategies as st
 
 SIZES = range(2, 17)
+GRADES = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=2, max_size=8)
 HALF_DEAD = [[0.0] * 8] * 32 + [[0.0] * 4 + [1.0] * 4] * 32
 
 
@@ -23,6 +24,28 @@ def value(groups: MixedGroups, size: int) -> float:
 
 def draw(rates: list[float], samples: int, source: random.Random) -> list[list[float]]:
     return [[float(source.random() < rate) for _ in range(samples)] for rate in rates]
+
+
+@given(GRADES, st.data())
+def test_the_mixed_chance_is_the_share_of_all_groups_that_are_mixed(grades, data) -> None:
+    group = data.draw(st.integers(2, len(grades)))
+    chosen = list(itertools.combinations(grades, group))
+    counted = sum(len(set(each)) > 1 for each in chosen) / len(chosen)
+    assert mixed_chance(grades, group) == pytest.approx(counted)
+
+
+@given(GRADES, st.data())
+def test_pass_at_k_is_the_share_of_all_groups_with_a_solved_sample(grades, data) -> None:
+    k = data.draw(st.integers(1, len(grades)))
+    chosen = list(itertools.combinations(grades, k))
+    counted = sum(max(each) > 0 for each in chosen) / len(chosen)
+    solved = sum(grade > 0 for grade in grades)
+    assert pass_at(k, solved=solved, samples=len(grades)) == pytest.approx(counted)
+
+
+def test_pass_at_k_agrees_with_a_figure_worked_by_hand() -> None:
+    # 3 of 10 solved, 2 drawn: 1 - (7 * 6) / (10 * 9)
+    assert pass_at(2, solved=3, samples=10) == pytest.approx(1 - 42 / 90)
 
 
 def test_partial_credit_counts_as_a_grade_of_its_own() -> None:

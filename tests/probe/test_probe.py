@@ -10,15 +10,9 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.errors import DataError, EndpointError, RecipeError
-from bedrock_rft_sim.probe import (
-    Endpoint,
-    ProbePlan,
-    ProbeReport,
-    default_name,
-    plan_probe,
-    probe,
-    save_record,
-)
+from bedrock_rft_sim.probe.endpoint import Endpoint
+from bedrock_rft_sim.probe.report import ProbeReport
+from bedrock_rft_sim.probe.run import ProbePlan, default_name, plan_probe, probe, save_record
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 
 LENGTH_REWARD = """

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.grader import PROFILES, Sample, build_event
-from bedrock_rft_sim.report.batches import SHORTEST_TEXT, Batch, loops, pack, surprise
+from bedrock_rft_sim.report.batches import SHORTEST_TEXT, PackedStep, loops, pack, surprise
 from bedrock_rft_sim.report.events import EventForm, sample_id
 from bedrock_rft_sim.runs.rollouts import Rollout
 from bedrock_rft_sim.train.reward import to_sample
@@ -25,7 +25,7 @@ FORM = EventForm("both", wrap_string_as_text=False)
 ROWS = {("train", row.id): row for row in rows()}
 
 
-def content(batch: Batch) -> dict[str, Any]:
+def content(batch: PackedStep) -> dict[str, Any]:
     return json.loads(gzip.decompress(base64.b64decode(batch.packed)))
 
 

@@ -11,7 +11,7 @@ import pytest
 from bedrock_rft_sim.compare import compare, order
 from bedrock_rft_sim.compare.series import Curve, Curves
 from bedrock_rft_sim.errors import RunFolderError
-from bedrock_rft_sim.report.overlay import Pair, page, picture, write_overlay
+from bedrock_rft_sim.report.overlay import Overlay, page, picture, write_overlay
 
 HOSTILE = "<script>alert('x')</script>$\\frac{1}{2}$ _\u202e.json"
 
@@ -29,13 +29,13 @@ def line(name: str, shift: float, *, slope: float = 0.01, steps: int = 40) -> Cu
 
 
 @pytest.fixture
-def pair() -> Pair:
+def pair() -> Overlay:
     a = [line(f"seed{seed}", seed / 1000) for seed in range(3)]
     b = [line(HOSTILE, 0.0105, slope=-0.005)]
     a[0].series["validation_rewards_mean"] = Curve(  # type: ignore[index]
         "validation_rewards_mean", (0, 20, 40), (0.2, 0.5, 0.6)
     )
-    return Pair(compare(a, b, resamples=50), a, b, "seed0, seed1, seed2", HOSTILE)
+    return Overlay(compare(a, b, resamples=50), a, b, "seed0, seed1, seed2", HOSTILE)
 
 
 class Tags(HTMLParser):
@@ -50,7 +50,7 @@ class Tags(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def test_hostile_names_stay_text_and_nothing_is_run_or_fetched(pair: Pair) -> None:
+def test_hostile_names_stay_text_and_nothing_is_run_or_fetched(pair: Overlay) -> None:
     html = page([pair])
     tags = Tags(html).found
     assert not [tag for tag, _ in tags if tag in ("script", "iframe", "img", "object", "link")]
@@ -67,7 +67,7 @@ def test_hostile_names_stay_text_and_nothing_is_run_or_fetched(pair: Pair) -> No
     assert "\u202e" not in html
 
 
-def test_the_page_has_the_verdict_the_titles_and_the_reasons(pair: Pair) -> None:
+def test_the_page_has_the_verdict_the_titles_and_the_reasons(pair: Overlay) -> None:
     html = page([pair])
     text = re.sub(r"<[^>]+>", " ", html)
     assert pair.comparison.verdict == "different"
@@ -79,13 +79,13 @@ def test_the_page_has_the_verdict_the_titles_and_the_reasons(pair: Pair) -> None
     assert "Only A has it" in text
 
 
-def test_the_same_numbers_give_the_same_bytes(pair: Pair) -> None:
+def test_the_same_numbers_give_the_same_bytes(pair: Overlay) -> None:
     assert page([pair]) == page([pair])
     for form in ("svg", "png"):
         assert picture(pair, form) == picture(pair, form)
 
 
-def test_the_picture_is_an_svg_with_titles_as_text(pair: Pair) -> None:
+def test_the_picture_is_an_svg_with_titles_as_text(pair: Overlay) -> None:
     tree = ElementTree.fromstring(picture(pair, "svg"))
     texts = "".join(tree.itertext())
     assert "Training rewards: different" in texts
@@ -93,9 +93,9 @@ def test_the_picture_is_an_svg_with_titles_as_text(pair: Pair) -> None:
     assert "script" not in {element.tag.rpartition("}")[2] for element in tree.iter()}
 
 
-def test_page_and_pictures_are_written_and_an_order_is_told(pair: Pair, tmp_path: Path) -> None:
+def test_page_and_pictures_are_written_and_an_order_is_told(pair: Overlay, tmp_path: Path) -> None:
     runs = pair.a[1:]
-    other = Pair(compare(runs, pair.b, resamples=0), runs, pair.b, "other", "job")
+    other = Overlay(compare(runs, pair.b, resamples=0), runs, pair.b, "other", "job")
     found = order([pair.a, other.a], [pair.b, other.b], resamples=50)
     files = write_overlay(tmp_path / "new" / "folder", [pair, other], found)
     assert [file.name for file in files] == [
@@ -112,7 +112,7 @@ def test_page_and_pictures_are_written_and_an_order_is_told(pair: Pair, tmp_path
     )
 
 
-def test_a_disk_that_refuses_is_one_message(pair: Pair, tmp_path: Path) -> None:
+def test_a_disk_that_refuses_is_one_message(pair: Overlay, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="can't"):
         write_overlay(tmp_path / "file", [pair])

@@ -190,7 +190,7 @@ def test_a_run_that_goes_on_names_the_way_to_follow_it(tmp_path: Path) -> None:
 def test_a_page_without_plotly_keeps_the_drawn_graphs(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bedrock_rft_sim.report.scripts.plotly", lambda: None)
+    monkeypatch.setattr("bedrock_rft_sim.report.html.plotly", lambda: None)
     page = Elements(render(folder))
     assert page.script("plotly") == ""
     assert "Policy entropy" in page.text

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bedrock_rft_sim.compare import Comparison, MetricComparison, Order
     from bedrock_rft_sim.compare.series import Curves
-    from bedrock_rft_sim.report.overlay import Pair
+    from bedrock_rft_sim.report.overlay import Overlay
 
 EXIT_DIFFERENT = 1
 STYLES = {"same": "green", "different": "red", "cannot": "yellow"}
@@ -158,23 +158,23 @@ def _side(paths: Sequence[str], batch_size: int | None, *, prefix: str = "") -> 
     return f"{prefix}{names}", found
 
 
-def _pair(a: Side, b: Side, arguments: argparse.Namespace) -> Pair:
+def _pair(a: Side, b: Side, arguments: argparse.Namespace) -> Overlay:
     from bedrock_rft_sim.compare import compare
-    from bedrock_rft_sim.report.overlay import Pair
+    from bedrock_rft_sim.report.overlay import Overlay
 
     options = {"margin": arguments.margin, "top": arguments.top}
     given = {name: value for name, value in options.items() if value is not None}
     comparison = compare(a[1], b[1], axis=arguments.axis, **given)
-    return Pair(comparison, a[1], b[1], a[0], b[0])
+    return Overlay(comparison, a[1], b[1], a[0], b[0])
 
 
-def _write(folder: Path | None, pairs: Sequence[Pair], order: Order | None) -> list[Path]:
+def _write(folder: Path | None, pairs: Sequence[Overlay], order: Order | None) -> list[Path]:
     from bedrock_rft_sim.report.overlay import write_overlay
 
     return [] if folder is None else write_overlay(folder, pairs, order)
 
 
-def _in_all(pairs: Sequence[Pair], order: Order | None) -> str:
+def _in_all(pairs: Sequence[Overlay], order: Order | None) -> str:
     verdicts = [pair.comparison.verdict for pair in pairs]
     said = {*verdicts, *([order.verdict] if order else [])}
     if "different" in said:
@@ -183,7 +183,7 @@ def _in_all(pairs: Sequence[Pair], order: Order | None) -> str:
 
 
 def _as_json(
-    verdict: str, pairs: Sequence[Pair], order: Order | None, files: Sequence[Path]
+    verdict: str, pairs: Sequence[Overlay], order: Order | None, files: Sequence[Path]
 ) -> dict[str, Any]:
     return {
         "verdict": verdict,
@@ -193,7 +193,7 @@ def _as_json(
     }
 
 
-def _print(pairs: Sequence[Pair], order: Order | None, files: Sequence[Path]) -> None:
+def _print(pairs: Sequence[Overlay], order: Order | None, files: Sequence[Path]) -> None:
     from rich.console import Console
 
     from bedrock_rft_sim.report.visible import visible

@@ -7,17 +7,19 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_rft_sim.cli.arguments import add_common
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from bedrock_rft_sim.probe import Endpoint, Filtered, ProbePlan, ProbeReport, Share
+    from bedrock_rft_sim.probe.endpoint import Endpoint
+    from bedrock_rft_sim.probe.filtered import Filtered
+    from bedrock_rft_sim.probe.intervals import Share
     from bedrock_rft_sim.probe.lengths import Length
+    from bedrock_rft_sim.probe.report import ProbeReport
+    from bedrock_rft_sim.probe.run import ProbePlan
 
 EXIT_FAILED = 1
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -66,16 +68,16 @@ def add_to(verbs: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Probe, print what was found, and write the filtered data if asked to."""
+    """Probe, print what was found, and write the filtered data if that was chosen."""
     from bedrock_rft_sim.diagnosis.probe import advice_as_json, diagnose_probe
-    from bedrock_rft_sim.probe import PROMPTS, SAMPLES, default_name, plan_probe, probe, save_record
+    from bedrock_rft_sim.probe.filtered import write_filtered
+    from bedrock_rft_sim.probe.run import default_name, plan_probe, probe, save_record
     from bedrock_rft_sim.recipe import load_recipe
 
-    recipe = load_recipe(arguments.recipe, sets=arguments.sets)
+    sizes = {"prompts": arguments.prompts, "samples": arguments.samples}
     planned = plan_probe(
-        recipe,
-        prompts=PROMPTS if arguments.prompts is None else arguments.prompts,
-        samples=SAMPLES if arguments.samples is None else arguments.samples,
+        load_recipe(arguments.recipe, sets=arguments.sets),
+        **{name: size for name, size in sizes.items() if size is not None},
         elsewhere=arguments.endpoint is not None,
     )
     endpoint = _endpoint(arguments, planned)
@@ -85,26 +87,26 @@ def run(arguments: argparse.Namespace) -> int:
     advice = [advice_as_json(each) for each in diagnose_probe(report, planned.recipe.settings)]
     record = {**report.as_json(), "advice": advice}
     save_record(out, record)
-    filtered = _filtered(arguments, planned, report)
+    path, filtered = arguments.filtered, None
+    if path is not None and report.ok:  # else too many failed to know which prompts are dead
+        filtered = write_filtered(path, planned.recipe, report.prompts, force=arguments.force)
     if arguments.json:
-        kept = {} if arguments.filtered is None else {"filtered": _as_json(filtered)}
-        print(json.dumps({**record, **kept}))
-    else:
-        from rich.console import Console
-
-        console = Console(highlight=False, soft_wrap=True, markup=False)
-        _print(report, advice, console)
-        if filtered is not None:
-            _print_filtered(console, filtered)
-        elif arguments.filtered is not None:
-            console.print("filtered nothing written: too many samples have no grade; start again")
-        console.print(f"written  {out}")
+        kept = filtered and dataclasses.asdict(filtered)
+        print(json.dumps(record if path is None else {**record, "filtered": kept}))
+        return 0 if report.ok else EXIT_FAILED
+    print(*_lines(report), sep="\n")
+    for each in advice:
+        print(f"{each['level']:8} {each['words']} ({each['source']})")
+    if path is not None:
+        print(*_filtered_lines(filtered), sep="\n")
+    print(f"written  {out}")
     return 0 if report.ok else EXIT_FAILED
 
 
 def _check_target(arguments: argparse.Namespace, planned: ProbePlan, out: Path) -> None:
     from bedrock_rft_sim.errors import RecipeError
-    from bedrock_rft_sim.probe import check_target, samples_path
+    from bedrock_rft_sim.probe.filtered import check_target
+    from bedrock_rft_sim.probe.run import samples_path
 
     if arguments.filtered is not None:
         others = (out, samples_path(out))
@@ -113,28 +115,14 @@ def _check_target(arguments: argparse.Namespace, planned: ProbePlan, out: Path) 
         raise RecipeError("--force without a file to replace", expected="--filtered FILE.jsonl")
 
 
-def _filtered(
-    arguments: argparse.Namespace, planned: ProbePlan, report: ProbeReport
-) -> Filtered | None:
-    """Write the filtered data, unless too many samples failed to know which prompts are dead."""
-    from bedrock_rft_sim.probe import write_filtered
-
-    if arguments.filtered is None or not report.ok:
-        return None
-    return write_filtered(arguments.filtered, planned.recipe, report.prompts, force=arguments.force)
-
-
-def _as_json(filtered: Filtered | None) -> dict[str, Any] | None:
-    return None if filtered is None else dataclasses.asdict(filtered)
-
-
 def _say(words: str) -> None:
     print(words, file=sys.stderr)
 
 
 def _endpoint(arguments: argparse.Namespace, planned: ProbePlan) -> Endpoint | None:
     from bedrock_rft_sim.errors import RecipeError
-    from bedrock_rft_sim.probe import Endpoint, check_url
+    from bedrock_rft_sim.probe.address import check_url
+    from bedrock_rft_sim.probe.endpoint import Endpoint
 
     if arguments.endpoint is None:
         if arguments.endpoint_model or arguments.endpoint_key_env:
@@ -173,108 +161,94 @@ def _key(variable: str | None) -> str | None:
     return key
 
 
-def _print(report: ProbeReport, advice: Sequence[Mapping[str, str]], console: Console) -> None:
-    console.print(
+def _lines(report: ProbeReport) -> Iterator[str]:
+    yield (
         f"probe    {report.model}: {report.prompts_asked} prompts x {report.samples_per_prompt} "
         f"samples, {report.graded} graded; intervals cover 95 %"
     )
     if report.is_local:
-        console.print(
-            "  a local stand-in: the Bedrock model will score differently; "
-            "use --endpoint to probe it"
+        yield (
+            "  a local stand-in: the Bedrock model will score differently; use --endpoint to probe "
+            "it"
         )
-    _print_faults(console, report)
-    _print_success(console, report)
-    _print_groups(console, report)
-    _print_lengths(console, report)
-    _print_first_step(console, report)
-    for each in advice:
-        console.print(f"{each['level']:8} {each['words']} ({each['source']})")
+    if report.missing:
+        yield from _faults(report)
+    yield from _success(report)
+    yield "groups   expected share of mixed groups by trainingSamplePerPrompt"
+    for size, share in report.mixed_groups.items():
+        known = (
+            "unknown: too few samples" if share is None else f"{_percent(share)}  {share.method}"
+        )
+        yield f"  {size:2}  {known}"
+    yield from _lengths(report)
+    yield from _first_step(report)
 
 
-def _print_filtered(console: Console, filtered: Filtered) -> None:
+def _filtered_lines(filtered: Filtered | None) -> Iterator[str]:
     from bedrock_rft_sim.contract.limits import RECORDS_MIN
 
-    console.print(
+    if filtered is None:
+        yield "filtered nothing written: too many samples have no grade; start again"
+        return
+    yield (
         f"filtered {filtered.kept} of {filtered.records} records of {filtered.source} kept in "
         f"{filtered.path}: {filtered.dropped_always_solved} always solved, "
         f"{filtered.dropped_never_solved} never graded above 0 and {filtered.dropped_alike} always "
         f"graded alike left out, {filtered.kept_without_being_probed} kept unprobed"
     )
     if not filtered.enough:
-        console.print(
-            f"warn     {filtered.kept} records are left, Bedrock asks for {RECORDS_MIN}: add some"
-        )
+        yield f"warn     {filtered.kept} records are left, Bedrock asks for {RECORDS_MIN}: add some"
 
 
-def _print_faults(console: Console, report: ProbeReport) -> None:
-    from bedrock_rft_sim.probe import FAULT_SHARE_MAX
+def _faults(report: ProbeReport) -> Iterator[str]:
+    from bedrock_rft_sim.probe.report import FAULT_SHARE_MAX
 
-    if not report.missing:
-        return
-    asked = report.prompts_asked * report.samples_per_prompt
-    verdict = "within" if report.ok else "more than"
-    console.print(
-        f"missing  {report.missing} of {asked} samples have no grade, {verdict} the "
-        f"{100 * FAULT_SHARE_MAX:g} % allowed; none was invented. Start again to ask for them."
+    wanted = report.prompts_asked * report.samples_per_prompt
+    compared = "within" if report.ok else "more than"
+    yield (
+        f"missing  {report.missing} of {wanted} samples have no grade, {compared} the "
+        f"{100 * FAULT_SHARE_MAX:g} % allowed; none was invented. Start again to sample them."
     )
     if report.given_up is not None:
-        console.print(f"  {report.given_up}")
-    for reason, count in report.faults.items():
-        console.print(f"  {count} x {reason}")
+        yield f"  {report.given_up}"
+    yield from (f"  {count} x {reason}" for reason, count in report.faults.items())
     shown = ", ".join(report.faulted_prompts[:SHOWN_FAULTED])
     more = len(report.faulted_prompts) - SHOWN_FAULTED
     if shown:
-        console.print(f"  prompts: {shown}" + (f" and {more} more" if more > 0 else ""))
+        yield f"  prompts: {shown}" + (f" and {more} more" if more > 0 else "")
 
 
-def _print_success(console: Console, report: ProbeReport) -> None:
-    console.print(
-        f"success  {_percent(report.success)} of the samples solved "
-        f"(graded {report.solved_at:g} or more)"
-    )
+def _success(report: ProbeReport) -> Iterator[str]:
+    success = _percent(report.success)
+    yield f"success  {success} of the samples solved (graded {report.solved_at:g} or more)"
     if report.positive != report.success:
-        console.print(f"  {_percent(report.positive)} of the samples graded above 0")
-    console.print(
-        "  pass@k: " + ", ".join(f"{k}: {_percent(found)}" for k, found in report.pass_at_k.items())
-    )
-    console.print(
-        "  prompts by share solved: "
-        + ", ".join(f"{name} {count}" for name, count in report.histogram.items())
-    )
-    console.print(
-        f"  prompts always solved {_or_unknown(report.always)}, never "
-        f"{_or_unknown(report.never)}; dead (all samples graded alike) {_or_unknown(report.dead)}"
+        yield f"  {_percent(report.positive)} of the samples graded above 0"
+    yield "  pass@k: " + ", ".join(f"{k}: {_percent(at)}" for k, at in report.pass_at_k.items())
+    yield "  prompts by share solved"
+    yield "    " + "  ".join(report.histogram)
+    yield "    " + "  ".join(f"{n:>{len(name)}}" for name, n in report.histogram.items())
+    always, never, dead = map(_or_unknown, (report.always, report.never, report.dead))
+    yield (
+        f"  prompts always solved {always}, never {never}; dead (all samples graded alike) {dead}"
     )
     if report.parse_failures is not None:
-        console.print(f"  no answer found by the reward: {_percent(report.parse_failures)}")
+        yield f"  no answer found by the reward: {_percent(report.parse_failures)}"
 
 
-def _print_groups(console: Console, report: ProbeReport) -> None:
-    console.print("groups   expected share of mixed groups by trainingSamplePerPrompt")
-    for size, share in report.mixed_groups.items():
-        told = "unknown: too few samples" if share is None else _percent(share)
-        how = "" if share is None else f"  {share.method.split(',')[0]}"
-        console.print(f"  {size:2}  {told}{how}")
-
-
-def _print_lengths(console: Console, report: ProbeReport) -> None:
-    if report.lengths is None:
-        console.print("lengths  unknown: the endpoint does not count tokens")
-        if report.cut is not None:
-            console.print(
-                f"  cut by inferenceMaxTokens {report.max_tokens}: {_percent(report.cut)}"
-            )
-        return
+def _lengths(report: ProbeReport) -> Iterator[str]:
     lengths = report.lengths
-    console.print(f"lengths  tokens per answer: mean {_length(lengths.mean, digits=1)}")
-    percentiles = (f"p{each} {_length(found)}" for each, found in lengths.percentiles.items())
-    console.print("  " + ", ".join(percentiles))
-    console.print("  share cut by inferenceMaxTokens:")
+    if lengths is None:
+        yield "lengths  unknown: the endpoint does not count tokens"
+        if report.cut is not None:
+            yield f"  cut by inferenceMaxTokens {report.max_tokens}: {_percent(report.cut)}"
+        return
+    yield f"lengths  tokens per answer: mean {_length(lengths.mean, digits=1)}"
+    yield "  " + ", ".join(f"p{each} {_length(at)}" for each, at in lengths.percentiles.items())
+    yield "  share cut by inferenceMaxTokens:"
     for row in lengths.truncation:
-        told = "unknown: answers were cut below it" if row.share is None else _percent(row.share)
+        share = "unknown: answers were cut below it" if row.share is None else _percent(row.share)
         here = "  (this probe's)" if row.max_tokens == lengths.limit else ""
-        console.print(f"  {row.max_tokens:6}  {told}{here}")
+        yield f"  {row.max_tokens:6}  {share}{here}"
 
 
 def _length(found: Length, *, digits: int = 0) -> str:
@@ -285,24 +259,20 @@ def _length(found: Length, *, digits: int = 0) -> str:
     return f"{at_least}{found.value:.{digits}f} ({low} to {high})"
 
 
-def _print_first_step(console: Console, report: ProbeReport) -> None:
+def _first_step(report: ProbeReport) -> Iterator[str]:
     step = report.first_step
-    whose = _whose(report)
-    console.print(f"step 1   first point of {whose}: critic_rewards_mean {step.reward.value:.3f}")
-    console.print(
+    whose = "Bedrock's curve, if this is its model" if report.on_bedrock else "this model's curve"
+    if report.is_local:
+        whose = "the local run's curve"
+    yield f"step 1   first point of {whose}: critic_rewards_mean {step.reward.value:.3f}"
+    yield (
         f"  one step of {step.batch_size} x {step.samples_per_prompt} lies within "
         f"{step.reward.low:.3f} to {step.reward.high:.3f} (prediction interval); the mean it "
         f"scatters around within {step.reward_mean.low:.3f} to {step.reward_mean.high:.3f}"
     )
     if step.mixed_share is not None:
-        console.print(f"  mixed groups of that step: {_percent(step.mixed_share)}")
-    console.print("  if its prompts are like the probed ones; a file sorted by difficulty differs")
-
-
-def _whose(report: ProbeReport) -> str:
-    if report.is_local:
-        return "the local run's curve"
-    return "Bedrock's curve, if this is its model" if report.on_bedrock else "this model's curve"
+        yield f"  mixed groups of that step: {_percent(step.mixed_share)}"
+    yield "  if its prompts are like the probed ones; a file sorted by difficulty differs"
 
 
 def _or_unknown(found: Share | None) -> str:
@@ -310,8 +280,4 @@ def _or_unknown(found: Share | None) -> str:
 
 
 def _percent(found: Share) -> str:
-    return f"{_figure(found.value)} % ({_figure(found.low)} to {_figure(found.high)})"
-
-
-def _figure(share: float) -> str:
-    return f"{100 * share:.1f}"
+    return f"{100 * found.value:.1f} % ({100 * found.low:.1f} to {100 * found.high:.1f})"

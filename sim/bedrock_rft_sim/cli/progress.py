@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from bedrock_rft_sim.report.spark import sparkline
+from bedrock_rft_sim.runs.metrics.spark import sparkline
 
 
 class Progress:

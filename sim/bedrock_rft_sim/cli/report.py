@@ -55,7 +55,7 @@ def _port(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Report on the run in the way that was asked for."""
-    from bedrock_rft_sim.report.export import FORMS
+    from bedrock_rft_sim.report.graphs import FORMS
     from bedrock_rft_sim.report.page import Page
     from bedrock_rft_sim.runs import find_run
 
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     summary = page.summary()
     written: list[Path] = []
     if arguments.export:
-        from bedrock_rft_sim.report.export import export_graphs
+        from bedrock_rft_sim.report.graphs import export_graphs
 
         written += export_graphs(summary.run, arguments.export[0], Path(arguments.export[1]))
     if arguments.text:

@@ -29,6 +29,13 @@ class Row:
     line: int
     """1-based."""
 
+    def as_record(self) -> dict[str, Any]:
+        """Return the row as a record of a data file."""
+        known: dict[str, Any] = {"id": self.id, "messages": list(self.messages)}
+        if self.reference_answer is not None:
+            known["reference_answer"] = self.reference_answer
+        return {**known, **self.extra}
+
 
 def row_from_record(record: dict[str, Any], *, source: str, line: int) -> Row:
     """Return the checked row.

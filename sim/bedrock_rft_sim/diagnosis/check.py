@@ -12,7 +12,7 @@ from typing import Any
 
 from bedrock_rft_sim.contract import ledger
 from bedrock_rft_sim.contract.ledger import LedgerRow
-from bedrock_rft_sim.data import Inspection, Row, count_findings, plan
+from bedrock_rft_sim.data import Inspection, count_findings, plan
 from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.prepare.lengths import spread
 from bedrock_rft_sim.data.tokens import load_tokenizer
@@ -202,14 +202,9 @@ def _inspections(recipe: Recipe) -> tuple[Inspection, ...]:
         training.inspect(recipe.training_source)
     else:
         for row in plan.source_rows(recipe, "train"):
-            training.see(row.line, _record(row))
+            training.see(row.line, row.as_record())
     if not isinstance(recipe.validation_source, Path):
         return (training,)
     validation = Inspection("local.validationData", part="validation")
     validation.inspect(recipe.validation_source)
     return training, validation
-
-
-def _record(row: Row) -> dict[str, Any]:
-    reference = {} if row.reference_answer is None else {"reference_answer": row.reference_answer}
-    return {"id": row.id, "messages": list(row.messages), **reference, **row.extra}

@@ -19,8 +19,9 @@ from bedrock_rft_sim.contract.sources import (
 )
 from bedrock_rft_sim.diagnosis.answers import SUSPECT_SHARE, TRUNCATED_SHARE
 from bedrock_rft_sim.diagnosis.finding import Finding, Severity
-from bedrock_rft_sim.probe import ProbeReport, Share
+from bedrock_rft_sim.probe.intervals import Share
 from bedrock_rft_sim.probe.lengths import P99_FACTOR
+from bedrock_rft_sim.probe.report import ProbeReport
 from bedrock_rft_sim.recipe import Settings
 from bedrock_rft_sim.stats.shares import percent
 

@@ -126,11 +126,6 @@ class Endpoint:
                     )
 
     @property
-    def address(self) -> str:
-        """The full address of the chat completions, the query included."""
-        return full_address(self.url)
-
-    @property
     def shown(self) -> str:
         """The address as it may be printed and stored."""
         return shown_address(self.url)
@@ -180,20 +175,19 @@ class _PromptSampler:
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refused(error) from error
-        except TimeoutError as error:
-            raise _FaultError(self._too_slow(), outage=True) from error
-        except http.client.IncompleteRead as error:
-            raise _FaultError("the body was cut short", outage=True) from error
-        except urllib.error.URLError as error:
-            if isinstance(error.reason, TimeoutError):
-                raise _FaultError(self._too_slow(), outage=True) from error
-            raise _FaultError(f"no connection: {error.reason}", outage=True) from error
         except (OSError, http.client.HTTPException) as error:
-            reason = f"the connection broke: {error or type(error).__name__}"
-            raise _FaultError(reason, outage=True) from error
+            raise _FaultError(self._broken(error), outage=True) from error
 
-    def _too_slow(self) -> str:
-        return f"no answer within {self.endpoint.timeout_s:g} s"
+    def _broken(self, error: Exception) -> str:
+        """Say what became of the connection."""
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(reason, TimeoutError):
+            return f"no answer within {self.endpoint.timeout_s:g} s"
+        if isinstance(error, http.client.IncompleteRead):
+            return "the body was cut short"
+        if isinstance(error, urllib.error.URLError):
+            return f"no connection: {reason}"
+        return f"the connection broke: {str(error) or type(error).__name__}"
 
     def _request(self) -> urllib.request.Request:
         body: dict[str, Any] = {
@@ -209,7 +203,10 @@ class _PromptSampler:
         if self.endpoint.key:
             headers["Authorization"] = f"Bearer {self.endpoint.key}"
         return urllib.request.Request(  # noqa: S310  check_url let only http and https through
-            self.endpoint.address, data=json.dumps(body).encode(), headers=headers, method="POST"
+            full_address(self.endpoint.url),
+            data=json.dumps(body).encode(),
+            headers=headers,
+            method="POST",
         )
 
     def _refused(self, error: urllib.error.HTTPError) -> _FaultError:

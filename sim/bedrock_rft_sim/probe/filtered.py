@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.contract.limits import RECORDS_MIN
-from bedrock_rft_sim.data import Row, plan, read_records, row_from_record
-from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data import plan, read_records, row_from_record
+from bedrock_rft_sim.data.prepare.output import Output, is_same_file
 from bedrock_rft_sim.data.prepare.rows import DataRow
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.probe.report import DEAD, Kind, PromptResult
@@ -59,7 +59,7 @@ def check_target(path: Path, recipe: Recipe, *, others: Sequence[Path] = (), for
     """
     inputs = (recipe.path, recipe.reward_path, *_files(recipe), *others)
     for each in inputs:
-        if each is not None and _is_same_file(each, path):
+        if each is not None and is_same_file(each, path):
             raise DataError(
                 "the filtered data would overwrite a file of the probe",
                 where="--filtered",
@@ -125,13 +125,6 @@ def _files(recipe: Recipe) -> list[Path]:
     return [source for source in sources if isinstance(source, Path)]
 
 
-def _is_same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:  # one of them is not there
-        return one.resolve() == other.resolve()
-
-
 def _records(recipe: Recipe) -> Iterator[tuple[DataRow, str]]:
     """Yield each record of the training source as it was given, with the id that a run gives it."""
     source = recipe.training_source
@@ -141,12 +134,7 @@ def _records(recipe: Recipe) -> Iterator[tuple[DataRow, str]]:
             yield DataRow(line, record, str(source)), row.id
     else:
         for row in plan.source_rows(recipe, "train"):
-            yield DataRow(row.line, _record(row), row.source), row.id
-
-
-def _record(row: Row) -> dict[str, Any]:
-    reference = {} if row.reference_answer is None else {"reference_answer": row.reference_answer}
-    return {"id": row.id, "messages": list(row.messages), **reference, **row.extra}
+            yield DataRow(row.line, row.as_record(), row.source), row.id
 
 
 def _reason(row: DataRow, result: PromptResult) -> dict[str, Any]:

@@ -45,11 +45,6 @@ class Share(Estimate):
     high: float
 
 
-def share_of_prompts(count: int, of: int) -> Share | None:
-    """Return the share of prompts that have a property; None where there is no prompt."""
-    return share_over_prompts([1.0] * count + [0.0] * (of - count)) if of else None
-
-
 def share_over_prompts(values_P: Sequence[float]) -> Share:
     """Return the mean of one share, from 0 to 1, per prompt."""
     value = fmean(values_P)

@@ -53,7 +53,7 @@ class Truncation:
 
 
 @dataclass(frozen=True)
-class Lengths:
+class ResponseLengths:
     """Response lengths in tokens of the probed model."""
 
     limit: int
@@ -67,7 +67,7 @@ class Lengths:
     truncation: tuple[Truncation, ...]
 
 
-def lengths_of(samples_P: Sequence[Sequence[ProbeSample]], *, limit: int) -> Lengths | None:
+def lengths_of(samples_P: Sequence[Sequence[ProbeSample]], *, limit: int) -> ResponseLengths | None:
     """Summarise the samples (grouped by prompt) whose length is known; None where none is."""
     known_P = [[s for s in samples if s.tokens is not None] for samples in samples_P]
     known_P = [samples for samples in known_P if samples]
@@ -75,7 +75,7 @@ def lengths_of(samples_P: Sequence[Sequence[ProbeSample]], *, limit: int) -> Len
         return None
     cut = cut_share(known_P)
     assert cut is not None
-    return Lengths(
+    return ResponseLengths(
         limit=limit,
         mean=_mean(known_P, limit=limit, any_cut=cut.value > 0),
         percentiles={percent: _percentile(known_P, percent) for percent in PERCENTILES},

@@ -1,4 +1,7 @@
-"""The expected share of groups that hold at least two different grades, for any group size.
+"""What graded samples of prompts say about groups: pass@k, and how many groups would be mixed.
+
+A group is mixed when at least two of its grades differ; only such groups teach (every advantage of
+the others is 0).
 
 Counted, without a model, up to the largest size K for which half of the prompts have the samples.
 Beyond, what matters is the risk that the next sample is the first to differ from those before it.
@@ -11,15 +14,18 @@ often as one of K, and at most as often as if samples K + 1, K + 2, ... each mad
 mixed as the K-th did, or as if the prompts were all alike (Jensen's inequality).
 
 Axis suffixes: `_P` prompts, `_K` samples of a prompt.
+
+Sources: Chen et al., "Evaluating Large Language Models Trained on Code", 2021 (unbiased pass@k);
+the hypergeometric distribution.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bedrock_rft_sim.probe.chances import mixed_chance
 from bedrock_rft_sim.probe.intervals import WILSON, Share, share_over_prompts
 
 COUNTED = f"counted (hypergeometric), {WILSON}"
@@ -28,6 +34,21 @@ SMALLEST_CONTINUED = 4
 """Two risks a few samples apart are needed to see how they fall."""
 PROMPTS_SHARE_MIN = 0.5
 """Of the prompts, this share must have the samples for a size to be counted."""
+
+
+def pass_at(k: int, *, solved: int, samples: int) -> float:
+    """Return the unbiased chance that at least one of k samples is solved; k <= samples."""
+    return 1.0 - math.comb(samples - solved, k) / math.comb(samples, k)
+
+
+def mixed_chance(grades_K: Sequence[float], group: int) -> float:
+    """Return the unbiased chance that a group of this size holds two different grades.
+
+    All samples of the prompt were drawn alike, so a group is any `group` of them, and those with
+    one grade only are counted; `group` must not exceed the number of samples.
+    """
+    alike = sum(math.comb(count, group) for count in Counter(grades_K).values())
+    return 1.0 - alike / math.comb(len(grades_K), group)
 
 
 @dataclass(frozen=True)

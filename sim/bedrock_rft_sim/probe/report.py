@@ -11,22 +11,20 @@ always or never solved, is said only where none of its samples is missing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bedrock_rft_sim.probe.chances import pass_at
 from bedrock_rft_sim.probe.first_step import FirstStep, predict, scale_of
 from bedrock_rft_sim.probe.intervals import (
     Estimate,
     Share,
     mean_over_prompts,
     mean_within,
-    share_of_prompts,
     share_over_prompts,
 )
-from bedrock_rft_sim.probe.lengths import Lengths, cut_share, lengths_of
-from bedrock_rft_sim.probe.mixed import MixedGroups
+from bedrock_rft_sim.probe.lengths import ResponseLengths, cut_share, lengths_of
+from bedrock_rft_sim.probe.mixed import MixedGroups, pass_at
 from bedrock_rft_sim.probe.sample import ProbeSample
 from bedrock_rft_sim.recipe import Settings
 from bedrock_rft_sim.runs.metrics.step import ANSWER_FOUND
@@ -70,9 +68,9 @@ class SamplingTime:
     """Those whose seconds are known."""
 
 
-@dataclass(frozen=True)
-class ProbeReport:
-    """What `rft probe` found out."""
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """What was sampled, of which model, and how it went."""
 
     recipe: str
     model: str
@@ -82,6 +80,14 @@ class ProbeReport:
     """Whether the probed endpoint is one of AWS's."""
     prompts_asked: int
     samples_per_prompt: int
+    given_up: str | None = None
+    """Why the rest was not asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeReport(Probed):
+    """What `rft probe` found out."""
+
     graded: int
     faults: dict[str, int]
     """Samples without an answer, by reason."""
@@ -89,8 +95,6 @@ class ProbeReport:
     """Ids of the prompts that lack at least one answer."""
     missing: int
     """Samples without a grade, those never asked for included."""
-    given_up: str | None
-    """Why the rest was not asked for."""
     solved_at: float
     """The grade from which a sample counts as solved."""
     success: Share
@@ -110,7 +114,7 @@ class ProbeReport:
     mixed_groups: dict[int, Share | None]
     """Expected share of mixed groups by trainingSamplePerPrompt."""
     first_step: FirstStep
-    lengths: Lengths | None
+    lengths: ResponseLengths | None
     cut: Share | None
     """Share of answers cut at the limit, also where tokens are not counted."""
     prompt_tokens_p99: int | None
@@ -133,19 +137,6 @@ class ProbeReport:
         return {"probe_schema": SCHEMA_VERSION, "ok": self.ok, **asdict(self)}
 
 
-@dataclass(frozen=True)
-class Probed:
-    """What was asked, of whom, and how it went."""
-
-    recipe: str
-    model: str
-    is_local: bool
-    on_bedrock: bool
-    prompts: int
-    samples: int
-    given_up: str | None = None
-
-
 def summarise(
     samples: Sequence[ProbeSample], *, probed: Probed, settings: Settings
 ) -> ProbeReport | None:
@@ -155,31 +146,26 @@ def summarise(
         return None
     grades_P_K = [[s.grade for s in group if s.grade is not None] for group in graded_P]
     solved_at = max(TOP_SCORE, *(grade for grades_K in grades_P_K for grade in grades_K))
-    results = tuple(_result(group, probed.samples, solved_at) for group in graded_P)
-    whole = [result for result in results if result.samples == probed.samples]
+    asked = probed.samples_per_prompt
+    results = tuple(_result(group, asked, solved_at) for group in graded_P)
+    whole = [result for result in results if result.samples == asked]
     mixed = MixedGroups(grades_P_K)
     graded = sum(len(group) for group in graded_P)
     return ProbeReport(
-        recipe=probed.recipe,
-        model=probed.model,
-        is_local=probed.is_local,
-        on_bedrock=probed.on_bedrock,
-        prompts_asked=probed.prompts,
-        samples_per_prompt=probed.samples,
+        **vars(probed),
         graded=graded,
         faults=dict(Counter(s.fault for s in samples if s.fault is not None)),
         faulted_prompts=tuple(dict.fromkeys(s.prompt_id for s in samples if s.fault is not None)),
-        missing=probed.prompts * probed.samples - graded,
-        given_up=probed.given_up,
+        missing=probed.prompts_asked * asked - graded,
         solved_at=solved_at,
         success=share_over_prompts([result.solved / result.samples for result in results]),
         positive=share_over_prompts([result.positive / result.samples for result in results]),
         reward=mean_within([result.reward_mean for result in results], *scale_of(grades_P_K)),
-        pass_at_k=_pass_at_k(results, probed.samples),
+        pass_at_k=_pass_at_k(results, asked),
         histogram=_histogram(whole),
-        always=share_of_prompts(sum(r.solved == r.samples for r in whole), len(whole)),
-        never=share_of_prompts(sum(r.solved == 0 for r in whole), len(whole)),
-        dead=share_of_prompts(sum(r.kind in DEAD for r in whole), len(whole)),
+        always=_share(r.solved == r.samples for r in whole),
+        never=_share(r.solved == 0 for r in whole),
+        dead=_share(r.kind in DEAD for r in whole),
         mixed_groups={
             size: share.estimate if (share := mixed.share(size)) else None for size in GROUP_SIZES
         },
@@ -195,6 +181,12 @@ def summarise(
         sampling=_sampling(samples) if probed.is_local else None,
         prompts=results,
     )
+
+
+def _share(holds: Iterable[bool]) -> Share | None:
+    """Return the share of prompts for which it holds; None where there is no prompt."""
+    values_P = list(map(float, holds))
+    return share_over_prompts(values_P) if values_P else None
 
 
 def _by_prompt(samples: Sequence[ProbeSample]) -> list[list[ProbeSample]]:

@@ -17,6 +17,7 @@ from bedrock_rft_sim.contract import limits, sources
 from bedrock_rft_sim.contract.knobs import KINDS, KNOBS, Default, DialectName
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PayloadProfile
 
+_NAMES: Final[dict[DialectName, str]] = {"bedrock": "Bedrock", "openai": "OpenAI"}
 _SCALES: Final = "Scales the base learning rate."
 
 
@@ -29,12 +30,13 @@ class Section(BaseModel):
         extra="forbid",
         allow_inf_nan=False,
         use_attribute_docstrings=True,
+        field_title_generator=lambda name, _: name,
         protected_namespaces=(),
     )
 
 
 def _default(value: Any, source: str, *, stated_by_aws: bool = False, **bounds: Any) -> Any:
-    origin: dict[str, Any] = {"source": source, "stated_by_aws": stated_by_aws}
+    origin: dict[str, Any] = {"x-source": source, "x-stated-by-aws": stated_by_aws}
     return Field(default=value, json_schema_extra=origin, **bounds)
 
 
@@ -125,7 +127,8 @@ def overrides_model(*dialects: DialectName) -> type[Section]:
             found[name] = _optional(inner)
         if own and own.scales:
             found[own.name] = (float | None, Field(default=None, gt=0, description=_SCALES))
-    return create_model("Overrides", __base__=Section, **found)
+    name = "".join(_NAMES[dialect] for dialect in dialects)
+    return create_model(f"{name}Overrides", __base__=Section, **found)
 
 
 def _optional(inner: str) -> tuple[Any, Any]:
@@ -141,15 +144,18 @@ def _training_model() -> type[Section]:
     return create_model("TrainingSettings", __base__=Section, **found)
 
 
+_TRAINING: Final = _training_model()
+
+
 def _local_model(dialect: DialectName) -> type[Local]:
-    overrides, training = overrides_model(dialect), _training_model()
+    overrides = overrides_model(dialect)
     described = {name: field.description for name, field in Local.model_fields.items()}
     wraps = Field(default=dialect == "openai", description=described["wrapStringAsText"])
     return create_model(
-        "Local",
+        f"{_NAMES[dialect]}Local",
         __base__=Local,
         overrides=(overrides, Field(default_factory=overrides, description=described["overrides"])),
-        training=(training, Field(default_factory=training, description=described["training"])),
+        training=(_TRAINING, Field(default_factory=_TRAINING, description=described["training"])),
         wrapStringAsText=(bool, wraps),
     )
 
@@ -158,7 +164,7 @@ def _defaults(model: type[Section], *, prefix: str = "") -> Iterator[tuple[str, 
     for name, field in model.model_fields.items():
         known: Any = field.json_schema_extra
         if known:
-            yield f"{prefix}{name}", Default(field.default, **known)
+            yield f"{prefix}{name}", Default(field.default, *known.values())
 
 
 LOCAL_MODELS: Final = {dialect: _local_model(dialect) for dialect in get_args(DialectName)}

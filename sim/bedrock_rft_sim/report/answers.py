@@ -11,7 +11,7 @@ from pathlib import Path
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.report.batches import BUDGET_BYTES, Batch, pack
+from bedrock_rft_sim.report.batches import BUDGET_BYTES, PackedStep, pack
 from bedrock_rft_sim.report.events import EventForm
 from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.rollouts import Rollout
@@ -26,12 +26,12 @@ class Answers:
     def __init__(self, folder: RunFolder, *, budget: int = BUDGET_BYTES) -> None:
         self._folder = folder
         self._budget = budget
-        self._packed: dict[Path, tuple[tuple[int, int], Batch]] = {}
+        self._packed: dict[Path, tuple[tuple[int, int], PackedStep]] = {}
         self._rows: Mapping[tuple[str, str], Row] | None = None
         self._form: EventForm | None = None
         self._allowance = 0
 
-    def read(self, run: Run) -> tuple[list[Batch], list[str]]:
+    def read(self, run: Run) -> tuple[list[PackedStep], list[str]]:
         """Return every complete step's answers, and what could not be read."""
         remarks: list[str] = []
         self._prepare(run, remarks)
@@ -69,7 +69,7 @@ class Answers:
             if step in known:
                 yield VALIDATION, step, self._folder.validation(step)
 
-    def _batch(self, kind: str, step: int, path: Path) -> Batch:
+    def _batch(self, kind: str, step: int, path: Path) -> PackedStep:
         status = path.stat()
         mark = (status.st_mtime_ns, status.st_size)
         known = self._packed.get(path)

@@ -34,7 +34,7 @@ LOOP_MIN: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PackedStep:
     """One training step's or one validation's answers, ready for the page."""
 
     kind: str
@@ -63,7 +63,7 @@ def pack(
     form: EventForm,
     *,
     allowance: int,
-) -> Batch:
+) -> PackedStep:
     """Pack one step into at most about `allowance` bytes; its best group is always kept."""
     usable = [rollout for rollout in rollouts if is_number(rollout.grade)]
     found = groups(usable)
@@ -87,7 +87,7 @@ def pack(
         else:
             longest = max((len(r.text) for group in chosen for r in group), default=SHORTEST_TEXT)
             limit = max(SHORTEST_TEXT, (longest if limit is None else limit) // 2)
-    return Batch(
+    return PackedStep(
         kind=kind,
         step=step,
         answers=len(usable),

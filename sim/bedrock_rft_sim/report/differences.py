@@ -12,7 +12,7 @@ from bedrock_rft_sim.recipe.local import LOCAL_DEFAULTS
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ChangedSetting:
     """One value that is not the default."""
 
     name: str
@@ -25,7 +25,7 @@ class Difference:
     source: str
 
 
-def differences(resolved: Mapping[str, Any]) -> list[Difference]:
+def differences(resolved: Mapping[str, Any]) -> list[ChangedSetting]:
     """Return settings and local values of a resolved recipe that differ from their defaults."""
     table = _defaults(resolved)
     found = []
@@ -37,7 +37,7 @@ def differences(resolved: Mapping[str, Any]) -> list[Difference]:
             if unset or (default is not None and default.value == value):
                 continue
             found.append(
-                Difference(
+                ChangedSetting(
                     prefix + name,
                     value,
                     default.value if default else None,

@@ -1,99 +1,130 @@
-"""The six graphs of Bedrock's console, under its titles, as one SVG; any graph as a picture.
+"""Graphs as pictures: the six of Bedrock's console in one SVG, and any graph as a file.
 
 Titles come from the metric table.  A step without a value leaves a gap; nothing is smoothed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from bedrock_rft_sim.contract.metrics import METRICS, Metric
-from bedrock_rft_sim.report.series import CONSOLE_ORDER, Graph
+from bedrock_rft_sim import files
+from bedrock_rft_sim.report.series import Graph, Lines, console_series, local_series
 from bedrock_rft_sim.report.visible import visible
+from bedrock_rft_sim.runs import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-COLUMNS = 3
+FORMS: Final = ("png", "svg")
+COLUMNS: Final = 3
 WIDTH, ROW_HEIGHT = 11.0, 2.7  # inches
-COLOR = "#2563a8"
-COLORS = (COLOR, "#d1761c", "#1f9480", "#a457b8", "#c94f5d", "#7a8493")
+COLORS: Final = ("#2563a8", "#d1761c", "#1f9480", "#a457b8", "#c94f5d", "#7a8493")
 PICTURE_SIZE = (6.0, 3.4)  # inches
-PICTURE_DPI = 160
-HASH_SALT = "bedrock-rft-sim"  # keeps the ids inside the SVG the same from run to run
-
-Lines = Sequence[Mapping[str, Any]]
+PICTURE_DPI: Final = 160
+HASH_SALT: Final = "bedrock-rft-sim"  # keeps the ids inside the SVG the same from run to run
 
 
-def console_graphs(lines: Lines) -> str:
-    """Return an SVG of the console's graphs, in its order."""
+@contextlib.contextmanager
+def figure(width: float, height: float, *, font_size: int = 9) -> Iterator[Figure]:
+    """Give a figure of this size in inches, to be drawn and saved within the block."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    by_title = {metric.console_title: metric for metric in METRICS if metric.console_title}
-    metrics = [by_title[title] for title in CONSOLE_ORDER]
-    rows = -(-len(metrics) // COLUMNS)
-    with mpl.rc_context({"svg.hashsalt": HASH_SALT, "svg.fonttype": "none", "font.size": 9}):
-        figure = Figure(figsize=(WIDTH, ROW_HEIGHT * rows), layout="constrained")
-        axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-        for place, metric in zip(axes, metrics, strict=False):
-            _draw(place, metric, lines)
-        for unused in axes[len(metrics) :]:
-            unused.set_visible(False)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None})
+    style = {"svg.hashsalt": HASH_SALT, "svg.fonttype": "none", "font.size": font_size}
+    with mpl.rc_context(style):
+        yield Figure(figsize=(width, height), layout="constrained")
+
+
+def places(drawn: Figure, count: int, *, columns: int) -> list[Axes]:
+    """Return the axes of this many graphs, row by row; what is left of the last row stays empty."""
+    axes = drawn.subplots(rows_of(count, columns), columns, squeeze=False).ravel()
+    for unused in axes[count:]:
+        unused.set_visible(False)
+    return list(axes[:count])
+
+
+def rows_of(count: int, columns: int) -> int:
+    """Return how many rows this many graphs take."""
+    return -(-count // columns)
+
+
+def frame(axes: Axes, *, x: str = "step", y: str = "") -> None:
+    """Give a graph its labels, a faint grid and no box."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(visible=True, linewidth=0.4, alpha=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def saved(drawn: Figure, form: str, *, dpi: int = PICTURE_DPI) -> bytes:
+    """Return the figure as `png` or `svg`; the same numbers give the same bytes."""
+    out = io.BytesIO()
+    metadata = {"Date": None} if form == "svg" else {"Software": None}
+    drawn.savefig(out, format=form, dpi=dpi, metadata=metadata)
     return out.getvalue()
 
 
-def picture(graph: Graph, form: str) -> bytes:
-    """Return one graph as `png` or `svg`; the same numbers give the same bytes."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context({"svg.hashsalt": HASH_SALT, "svg.fonttype": "none", "font.size": 10}):
-        figure = Figure(figsize=PICTURE_SIZE, layout="constrained")
-        axes = figure.subplots()
-        axes.set_title(graph.title, fontsize=12, loc="left")
-        axes.set_xlabel("step")
-        axes.set_ylabel(graph.unit)
-        axes.grid(visible=True, linewidth=0.4, alpha=0.5)
-        axes.spines[["top", "right"]].set_visible(False)
-        for index, series in enumerate(graph.series):
-            axes.plot(
-                series.steps,
-                series.values,
-                label=_plain(series.name),
-                color=COLORS[index % len(COLORS)],
-                linewidth=1.4,
-                marker="o" if graph.sparse else "",
-                markersize=3,
-            )
-        if len(graph.series) > 1:
-            axes.legend(frameon=False, fontsize=9)
-        out = io.BytesIO()
-        metadata = {"Date": None} if form == "svg" else {"Software": None}
-        figure.savefig(out, format=form, dpi=PICTURE_DPI, metadata=metadata)
-    return out.getvalue()
+def inline_svg(drawn: Figure) -> str:
+    """Return the figure for the inside of a page: no XML declaration and no doctype."""
+    svg = saved(drawn, "svg").decode()
+    return svg[svg.index("<svg") :]
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return a name that matplotlib takes for text: no mathematics, no hidden entry."""
     return visible(name).replace("$", r"\$").lstrip("_") or "?"
 
 
-def _draw(axes: Axes, metric: Metric, lines: Lines) -> None:
-    points = [(line["step"], line[metric.inner]) for line in lines if metric.inner in line]
-    axes.set_title(metric.console_title or metric.inner, fontsize=10, loc="left")
-    axes.set_xlabel("step")
-    axes.grid(visible=True, linewidth=0.4, alpha=0.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    if not points:
+def console_graphs(lines: Lines) -> str:
+    """Return an SVG of the console's graphs, in its order."""
+    graphs = console_series(lines)
+    with figure(WIDTH, ROW_HEIGHT * rows_of(len(graphs), COLUMNS)) as drawn:
+        for axes, graph in zip(places(drawn, len(graphs), columns=COLUMNS), graphs, strict=True):
+            axes.set_title(graph.title, fontsize=10, loc="left")
+            _draw(axes, graph)
+        return inline_svg(drawn)
+
+
+def picture(graph: Graph, form: str) -> bytes:
+    """Return one graph as `png` or `svg`; the same numbers give the same bytes."""
+    with figure(*PICTURE_SIZE, font_size=10) as drawn:
+        axes = drawn.subplots()
+        axes.set_title(graph.title, fontsize=12, loc="left")
+        _draw(axes, graph)
+        if len(graph.series) > 1:
+            axes.legend(frameon=False, fontsize=9)
+        return saved(drawn, form)
+
+
+def _draw(axes: Axes, graph: Graph) -> None:
+    frame(axes, y=graph.unit if graph.series else "")
+    if not graph.series:
         axes.text(0.5, 0.5, "no values", ha="center", va="center", transform=axes.transAxes)
-        return
-    steps, values = zip(*points, strict=True)
-    sparse = metric.inner.startswith("validation")
-    axes.plot(steps, values, color=COLOR, linewidth=1.4, marker="o" if sparse else "", markersize=3)
-    if metric.unit != "1":
-        axes.set_ylabel(metric.unit)
+    marker = "o" if graph.sparse else ""
+    for index, line in enumerate(graph.series):
+        color, label = COLORS[index % len(COLORS)], plain(line.name)
+        axes.plot(line.steps, line.values, label=label, color=color, linewidth=1.4, marker=marker,
+                  markersize=3)  # fmt: skip
+
+
+def export_graphs(run: Run, form: str, folder: Path) -> list[Path]:
+    """Write the graphs that have values into `folder`, made if need be; return the files.
+
+    Raises:
+        RunFolderError: the disk refuses.
+    """
+    written = []
+    with files.named_errors(folder, "export the graphs"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for graph in (*console_series(run.lines), *local_series(run.lines)):
+            if graph.series:
+                stem = re.sub("[^a-z0-9]+", "-", graph.title.lower()).strip("-")
+                written.append(folder / f"{stem}.{form}")
+                files.replace_file(written[-1], picture(graph, form), durable=False)
+    return written

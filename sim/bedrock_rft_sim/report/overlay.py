@@ -6,11 +6,10 @@ come from files and are untrusted text: the template escapes them, and the page 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bedrock_rft_sim import files
 from bedrock_rft_sim.compare import Comparison, MetricComparison, Order
@@ -20,9 +19,7 @@ from bedrock_rft_sim.compare.decide import ALPHA, ASSUMED_SEED_SPREAD, LEAST_POI
 from bedrock_rft_sim.compare.series import Curves
 from bedrock_rft_sim.compare.summary import WINDOW, smoother
 from bedrock_rft_sim.contract.metrics import metric
-from bedrock_rft_sim.report import scripts
-from bedrock_rft_sim.report.graphs import COLORS, HASH_SALT
-from bedrock_rft_sim.report.visible import visible
+from bedrock_rft_sim.report import graphs, html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +33,7 @@ POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True)
-class Pair:
+class Overlay:
     """Two groups of runs and what was found about them."""
 
     comparison: Comparison
@@ -46,7 +43,7 @@ class Pair:
     label_b: str
 
 
-def write_overlay(folder: Path, pairs: Sequence[Pair], order: Order | None = None) -> list[Path]:
+def write_overlay(folder: Path, pairs: Sequence[Overlay], order: Order | None = None) -> list[Path]:
     """Write the page, and each pair's picture as SVG and PNG, and return their paths.
 
     Raises:
@@ -62,39 +59,24 @@ def write_overlay(folder: Path, pairs: Sequence[Pair], order: Order | None = Non
     return list(contents)
 
 
-def page(pairs: Sequence[Pair], order: Order | None = None) -> str:
+def page(pairs: Sequence[Overlay], order: Order | None = None) -> str:
     """Return the page as HTML."""
-    import jinja2
-    import markupsafe
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bedrock_rft_sim.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["visible"] = visible
-    environment.filters["number"] = number
-    # The SVG is drawn by us and matplotlib escapes its texts; the style is a file of this room.
-    graphs = [
-        [(found, markupsafe.Markup(_graph(pair, found))) for found in drawn(pair)]  # noqa: S704
-        for pair in pairs
-    ]
-    html = environment.get_template("overlay.html.jinja").render(
-        pairs=list(zip(pairs, graphs, strict=True)),
-        order=order,
-        css=markupsafe.Markup(scripts.own("page.css")),  # noqa: S704
-        policy=POLICY,
-        colors=COLORS,
-        alpha=ALPHA,
-        window=WINDOW,
-        least_points=LEAST_POINTS,
-        least_seeds=LEAST_SEEDS,
-        assumed=ASSUMED_SEED_SPREAD,
-    )
-    return html.encode("utf-8", "replace").decode()
+    pictures = [[(one, html.trusted(_graph(pair, one))) for one in drawn(pair)] for pair in pairs]
+    context = {
+        "pairs": list(zip(pairs, pictures, strict=True)),
+        "order": order,
+        "policy": POLICY,
+        "colors": graphs.COLORS,
+        "alpha": ALPHA,
+        "window": WINDOW,
+        "least_points": LEAST_POINTS,
+        "least_seeds": LEAST_SEEDS,
+        "assumed": ASSUMED_SEED_SPREAD,
+    }
+    return html.render("report", "overlay.html.jinja", context, filters={"number": number})
 
 
-def drawn(pair: Pair) -> list[MetricComparison]:
+def drawn(pair: Overlay) -> list[MetricComparison]:
     """Return the metrics that at least one side has."""
     return [one for one in pair.comparison.metrics if one.a is not None or one.b is not None]
 
@@ -104,72 +86,39 @@ def number(value: float | None, form: str = ".2f") -> str:
     return "–" if value is None else format(value, form)
 
 
-def picture(pair: Pair, form: str) -> bytes:
+def picture(pair: Overlay, form: str) -> bytes:
     """Return all graphs of a pair in one picture, `svg` or `png`; same numbers, same bytes."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     metrics = drawn(pair)
-    rows = -(-len(metrics) // COLUMNS)
-    with mpl.rc_context(_style()):
-        figure = Figure(figsize=(WIDTH * COLUMNS, HEIGHT * rows + 0.5), layout="constrained")
-        axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
-        for place_, found in zip(axes, metrics, strict=False):
-            _draw(place_, pair, found)
-        for unused in axes[len(metrics) :]:
-            unused.set_visible(False)
-        handles, labels = axes[0].get_legend_handles_labels()
+    height = HEIGHT * graphs.rows_of(len(metrics), COLUMNS) + 0.5
+    with graphs.figure(WIDTH * COLUMNS, height) as figure:
+        every = graphs.places(figure, len(metrics), columns=COLUMNS)
+        for axes, found in zip(every, metrics, strict=True):
+            axes.set_title(f"{found.title}: {found.verdict}", fontsize=10, loc="left")
+            _draw(axes, pair, found)
+        handles, labels = every[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=2, frameon=False)
-        return _saved(figure, form)
+        return graphs.saved(figure, form, dpi=DPI)
 
 
-def _graph(pair: Pair, found: MetricComparison) -> str:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(_style()):
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
-        _draw(figure.subplots(), pair, found, title=False)
-        svg = _saved(figure, "svg").decode()
-    return svg[svg.index("<svg") :]
+def _graph(pair: Overlay, found: MetricComparison) -> str:
+    with graphs.figure(WIDTH, HEIGHT) as figure:
+        _draw(figure.subplots(), pair, found)
+        return graphs.inline_svg(figure)
 
 
-def _style() -> dict[str, Any]:
-    return {"svg.hashsalt": HASH_SALT, "svg.fonttype": "none", "font.size": 9}
-
-
-def _saved(figure: Any, form: str) -> bytes:
-    out = io.BytesIO()
-    metadata = {"Date": None} if form == "svg" else {"Software": None}
-    figure.savefig(out, format=form, dpi=DPI, metadata=metadata)
-    return out.getvalue()
-
-
-def _draw(axes: Axes, pair: Pair, found: MetricComparison, *, title: bool = True) -> None:
-    if title:
-        axes.set_title(f"{found.title}: {found.verdict}", fontsize=10, loc="left")
-    share = pair.comparison.axis == "share"
-    axes.set_xlabel(f"{LABELS[pair.comparison.axis]}{', %' if share else ''}")
-    axes.grid(visible=True, linewidth=0.4, alpha=0.5)
-    axes.spines[["top", "right"]].set_visible(False)
-    relative = found.metric not in REWARDS
-    axes.set_ylabel("times its start" if relative else metric(found.metric).unit)
+def _draw(axes: Axes, pair: Overlay, found: MetricComparison) -> None:
+    is_share, relative = pair.comparison.axis == "share", found.metric not in REWARDS
+    unit = "times its start" if relative else metric(found.metric).unit
+    graphs.frame(axes, x=f"{LABELS[pair.comparison.axis]}{', %' if is_share else ''}", y=unit)
+    across = 100.0 if is_share else 1.0
     sides = ((pair.a, found.a, pair.label_a), (pair.b, found.b, pair.label_b))
-    for (runs, side, label), color in zip(sides, COLORS, strict=False):
+    for (runs, side, label), color in zip(sides, graphs.COLORS, strict=False):
         if side is None:
             continue
-        scale = 1 / side.start if relative and side.start else 1.0
+        up = 1 / side.start if relative and side.start else 1.0
         placed = [place(run, found.metric, pair.comparison.axis) for run in runs]
-        _draw_group(
-            axes,
-            [_scaled(one, 100.0 if share else 1.0, scale) for one in placed if one is not None],
-            label=_plain(label),
-            color=color,
-        )
-
-
-def _scaled(series: Series, across: float, up: float) -> Series:
-    return Series(series.x * across, series.y * up)
+        group = [Series(one.x * across, one.y * up) for one in placed if one is not None]
+        _draw_group(axes, group, label=graphs.plain(label), color=color)
 
 
 def _draw_group(axes: Axes, group: Sequence[Series], *, label: str, color: str) -> None:
@@ -178,26 +127,13 @@ def _draw_group(axes: Axes, group: Sequence[Series], *, label: str, color: str) 
 
     sparse = max(len(one.x) for one in group) < LEAST_POINTS
     for one in group:
-        axes.plot(
-            one.x,
-            one.y,
-            color=color,
-            linewidth=0.7,
-            alpha=0.35,
-            marker="o" if sparse else "",
-            markersize=3,
-        )
+        marker = "o" if sparse else ""
+        axes.plot(one.x, one.y, color=color, linewidth=0.7, alpha=0.35, marker=marker, markersize=3)
     grid = grid_over(group)
     smoothed = np.array(
         [np.interp(grid, one.x, one.y if sparse else smoother(len(one.y)) @ one.y) for one in group]
     )
     if len(group) > 1:
-        axes.fill_between(
-            grid, smoothed.min(axis=0), smoothed.max(axis=0), color=color, alpha=0.25, linewidth=0
-        )
+        low, high = smoothed.min(axis=0), smoothed.max(axis=0)
+        axes.fill_between(grid, low, high, color=color, alpha=0.25, linewidth=0)
     axes.plot(grid, smoothed.mean(axis=0), color=color, linewidth=1.8, label=label)
-
-
-def _plain(name: str) -> str:
-    """Return a name that matplotlib takes for text: no mathematics, no hidden entry."""
-    return visible(name).replace("$", r"\$").lstrip("_") or "?"

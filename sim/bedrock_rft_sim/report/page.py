@@ -14,9 +14,9 @@ from typing import Any, Final
 from bedrock_rft_sim import files
 from bedrock_rft_sim.contract import ledger
 from bedrock_rft_sim.diagnosis import Evidence, Finding, diagnose_run, headline
-from bedrock_rft_sim.report import scripts
+from bedrock_rft_sim.report import html
 from bedrock_rft_sim.report.answers import VALIDATION, Answers
-from bedrock_rft_sim.report.batches import Batch
+from bedrock_rft_sim.report.batches import PackedStep
 from bedrock_rft_sim.report.differences import differences
 from bedrock_rft_sim.report.graphs import console_graphs
 from bedrock_rft_sim.report.series import console_series, local_series
@@ -31,7 +31,7 @@ RECORD_FIELDS: Final = (*PROVENANCE, "error", "started", "versions", "device")
 
 
 @dataclass(frozen=True)
-class Summary:
+class RunSummary:
     """A run and what the checks found in it."""
 
     run: Run
@@ -39,7 +39,7 @@ class Summary:
     verdicts: list[Finding]
     remarks: list[str]
     """What was found wrong in the folder and mended or left out."""
-    batches: list[Batch]
+    batches: list[PackedStep]
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON-ready data, without the answers."""
@@ -64,7 +64,7 @@ class Page:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._answers = Answers(folder)
-        self._batches: list[Batch] = []
+        self._batches: list[PackedStep] = []
 
     def write(self) -> None:
         """Write report.html into the run folder, which must be open for writing."""
@@ -76,8 +76,7 @@ class Page:
         Raises:
             RunFolderError: the disk refuses.
         """
-        html = self.render().encode()
-        files.write_file(path, html, "write the report", durable=False)
+        files.write_file(path, self.render().encode(), "write the report", durable=False)
         return path
 
     def render(self, *, live: bool = False) -> str:
@@ -96,18 +95,13 @@ class Page:
             "ledger": ledger.rows_here(
                 run.resolved.get("dialect", ""), run.resolved.get("settings") or {}
             ),
-            "graphs": _ours(_inline(console_graphs(run.lines))),
-            "data": _ours(scripts.embedded_json(_data(summary, live=live))),
+            "graphs": html.trusted(console_graphs(run.lines)),
             "batches": [] if live else summary.batches,
-            "css": _ours(scripts.own("page.css")),
-            "js": _ours(scripts.of_run_page()),
-            "plotly": (scripts.plotly() or ("",))[0],
-            "policy": scripts.policy(live=live),
             "verdicts": summary.verdicts,
             "headline": summary.headline,
+            **html.scripted(html.run_script(), _data(summary, live=live), live=live),
         }
-        html = str(_template().render(context))
-        return html.encode("utf-8", "replace").decode()  # half a surrogate pair has no UTF-8
+        return html.render("report", "page.html.jinja", context)
 
     def data(self) -> dict[str, Any]:
         """Return what the page's script draws, for a page that follows the run."""
@@ -118,14 +112,14 @@ class Page:
         """Return one step's packed answers, as of the last time the run was read."""
         return next((b.packed for b in self._batches if b.id == identity), None)
 
-    def summary(self) -> Summary:
+    def summary(self) -> RunSummary:
         """Read the run as it is now and judge it."""
         run = Run.read(self._folder)
         self._batches, remarks = self._answers.read(run)
         evidence = evidence_of(run, self._batches)
         verdicts = diagnose_run(evidence)
         told = headline(evidence, verdicts)
-        return Summary(run, told, verdicts, [*run.remarks, *remarks], self._batches)
+        return RunSummary(run, told, verdicts, [*run.remarks, *remarks], self._batches)
 
 
 def write_page(folder: RunFolder) -> None:
@@ -138,7 +132,7 @@ def render(folder: RunFolder) -> str:
     return Page(folder).render()
 
 
-def evidence_of(run: Run, batches: list[Batch]) -> Evidence:
+def evidence_of(run: Run, batches: list[PackedStep]) -> Evidence:
     """Return what the checks look at."""
     trained = [batch for batch in batches if batch.kind != VALIDATION and batch.answers]
     components = frozenset().union(*(batch.components for batch in trained))
@@ -151,7 +145,7 @@ def evidence_of(run: Run, batches: list[Batch]) -> Evidence:
     )
 
 
-def _data(summary: Summary, *, live: bool) -> dict[str, Any]:
+def _data(summary: RunSummary, *, live: bool) -> dict[str, Any]:
     run = summary.run
     return {
         "name": visible(run.folder.name),
@@ -211,29 +205,3 @@ def _took(run: Run) -> str | None:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {seconds % 60:02d} s" if minutes else f"{seconds} s"
-
-
-def _template() -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bedrock_rft_sim.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["visible"] = visible
-    return environment.get_template("page.html.jinja")
-
-
-def _ours(text: str) -> Any:
-    """Mark as not to be escaped: our own files, our own drawing, JSON that escaped itself."""
-    import markupsafe
-
-    return markupsafe.Markup(text)  # noqa: S704
-
-
-def _inline(svg: str) -> str:
-    """Drop the XML declaration and doctype, which do not belong inside HTML."""
-    return svg[svg.index("<svg") :]

@@ -52,7 +52,7 @@ SHORT_NAMES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class GraphLine:
     """One line of a graph."""
 
     name: str
@@ -70,7 +70,7 @@ class Graph:
     definition: str
     console: bool
     """Whether Bedrock's console has it too."""
-    series: list[Series]
+    series: list[GraphLine]
 
     @property
     def sparse(self) -> bool:
@@ -110,11 +110,11 @@ def _unit(unit: str) -> str:
     return "" if unit == "1" else unit
 
 
-def _series(lines: Lines, name: str, title: str | None) -> list[Series]:
-    tables: dict[str, Series] = {}
+def _series(lines: Lines, name: str, title: str | None) -> list[GraphLine]:
+    tables: dict[str, GraphLine] = {}
     for line in lines:
         for label, value in _entries(line.get(name), title or metric(name).definition):
-            series = tables.setdefault(label, Series(label, [], []))
+            series = tables.setdefault(label, GraphLine(label, [], []))
             series.steps.append(line["step"])
             series.values.append(value)
     return list(tables.values())

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bedrock_rft_sim.diagnosis import Finding, fired
-from bedrock_rft_sim.report.series import Graph, Series, console_series, local_series
-from bedrock_rft_sim.report.spark import SPARK_WIDTH, condensed, sparkline
+from bedrock_rft_sim.report.series import Graph, GraphLine, console_series, local_series
 from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs import Run
+from bedrock_rft_sim.runs.metrics.spark import SPARK_WIDTH, condensed, sparkline
 
 ALSO_SHOWN = ("Groups by grades", "Answers")
 
@@ -49,7 +49,7 @@ def _graphs(graphs: Sequence[Graph]) -> Iterator[str]:
         yield f"{name:{width}}  {row:{SPARK_WIDTH}}  {ends}".rstrip()
 
 
-def _name(graph: Graph, series: Series) -> str:
+def _name(graph: Graph, series: GraphLine) -> str:
     return graph.title if len(graph.series) == 1 else f"{graph.title}, {visible(series.name)}"
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.report import scripts
+from bedrock_rft_sim.report import html
 from bedrock_rft_sim.report.page import Page
 from bedrock_rft_sim.runs import Run, RunFolder
 
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             "Content-Type": f"{kind}; charset=utf-8",
             "Content-Length": str(len(content)),
             "Cache-Control": "no-store",
-            "Content-Security-Policy": scripts.policy(live=True),
+            "Content-Security-Policy": html.policy(html.run_script(), live=True),
             "X-Content-Type-Options": "nosniff",
             "Cross-Origin-Resource-Policy": "same-origin",
             "Referrer-Policy": "no-referrer",

@@ -1,21 +1,18 @@
 """One self-contained HTML page about a sweep: the ranking, effects, parallel coordinates, runs.
 
 Texts from recipes and runs are untrusted: the template escapes them, the script draws them as text,
-and the page's policy runs the two scripts that came with it and asks for nothing. The parallel
+and the page's policy runs the two scripts that came with it. The parallel
 coordinates are lines of an ordinary plot: plotly's own kind builds code at run time, which the
 policy forbids.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.files import write_file
-from bedrock_rft_sim.report import scripts
+from bedrock_rft_sim.report import html
 from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.sweep.axes import named
 from bedrock_rft_sim.sweep.effects import between, over_seeds
@@ -33,59 +30,30 @@ def write_page(result: SweepResult) -> Path:
         RunFolderError: the disk refuses.
     """
     path = result.out / PAGE
-    write_file(path, render(result).encode("utf-8", "replace"), "write the page", durable=False)
+    write_file(path, render(result).encode(), "write the page", durable=False)
     return path
 
 
 def render(result: SweepResult) -> str:
     """Return the page as HTML."""
-    import jinja2
-    import markupsafe
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("bedrock_rft_sim.sweep", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["visible"] = visible
-    script = files("bedrock_rft_sim.sweep").joinpath("page.js").read_text(encoding="utf-8")
     plan = result.plan
-    # Our own files, and JSON that escaped itself.
-    ours = {
-        "css": markupsafe.Markup(scripts.own("page.css")),  # noqa: S704
-        "js": markupsafe.Markup(script),  # noqa: S704
-        "data": markupsafe.Markup(scripts.embedded_json(_data(result))),  # noqa: S704
+    context = {
+        "title": plan.sweep.path.stem,
+        "recipe": str(plan.sweep.recipe if isinstance(plan.sweep.recipe, str) else plan.sweep.path),
+        "mode": plan.sweep.mode,
+        "metric": plan.sweep.metric,
+        "seeds": plan.seeds,
+        "words": result.words,
+        "has_best": result.ranking is not None,
+        "best": BEST,
+        "axes": result.axes,
+        "named": named,
+        "rows": _rows(result),
+        "runs": _runs(result),
+        "failed": result.failed,
+        **html.scripted(html.own("page.js", room="sweep"), _data(result)),
     }
-    return environment.get_template("page.html.jinja").render(
-        **ours,
-        policy=_policy(script),
-        plotly=(scripts.plotly() or ("",))[0],
-        title=plan.sweep.path.stem,
-        recipe=str(plan.sweep.recipe if isinstance(plan.sweep.recipe, str) else plan.sweep.path),
-        mode=plan.sweep.mode,
-        metric=plan.sweep.metric,
-        seeds=plan.seeds,
-        words=result.words,
-        has_best=result.ranking is not None,
-        best=BEST,
-        axes=result.axes,
-        named=named,
-        rows=_rows(result),
-        runs=_runs(result),
-        failed=result.failed,
-    )
-
-
-def _policy(script: str) -> str:
-    library = scripts.plotly()
-    own = "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    allowed = " ".join(f"'{each}'" for each in [own, *([library[1]] if library else [])])
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    return html.render("sweep", "page.html.jinja", context)
 
 
 def _rows(result: SweepResult) -> list[dict[str, Any]]:

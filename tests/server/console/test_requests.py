@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from bedrock_rft_sim.jobs import BedrockDetails, Job, OpenAIDetails
-from bedrock_rft_sim.report import scripts
+from bedrock_rft_sim.report import html
 from bedrock_rft_sim.server.bedrock.names import has_model
 from bedrock_rft_sim.server.console import replies
 
@@ -66,7 +66,7 @@ def test_the_page_runs_its_own_scripts_only_and_asks_its_own_server_only(
 
 
 def test_plotly_comes_from_the_installed_package(console: Endpoint) -> None:
-    packed = scripts.plotly()
+    packed = html.plotly()
     assert packed is not None
     _, headers, content = send(console, "/console/plotly.js")
     assert content == base64.b64decode(packed[0])

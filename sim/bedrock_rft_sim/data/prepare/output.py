@@ -152,7 +152,7 @@ class Output:
 
     def _refuse_to_destroy(self) -> None:
         for source in self._sources:
-            if isinstance(source, Path) and _is_same_file(source, self.path):
+            if isinstance(source, Path) and is_same_file(source, self.path):
                 raise DataError(
                     "the output is one of the inputs",
                     where=str(self.path),
@@ -236,7 +236,8 @@ def manifest_path(path: Path) -> Path:
     return path.with_name(path.name + MANIFEST_SUFFIX)
 
 
-def _is_same_file(one: Path, other: Path) -> bool:
+def is_same_file(one: Path, other: Path) -> bool:
+    """Whether both paths lead to one file, however they are spelt."""
     try:
         return one.samefile(other)
     except OSError:  # one of them is not there

@@ -45,7 +45,7 @@ KEYS: Final = frozenset(
     }
 )
 LAMBDA_PATH: Final = "customizationConfig.rftConfig.graderConfig.lambdaGrader.lambdaArn"
-_TYPE: Final = "REINFORCEMENT_FINE_TUNING"
+TYPE: Final = "REINFORCEMENT_FINE_TUNING"
 _FOUNDATION_MODEL: Final = ":foundation-model/"
 
 
@@ -110,11 +110,11 @@ def _check_documented(request: Request) -> Iterator[Refusal]:
 
 def _check_type(request: Request) -> Iterator[Refusal]:
     found = request.get("customizationType")
-    if found != _TYPE:
+    if found != TYPE:
         yield Refusal(
             path="customizationType",
             value=found,
-            rule=_TYPE,
+            rule=TYPE,
             source=sources.UG_SUBMIT,
             problem="not reinforcement fine-tuning" if found else "missing key",
             rehearsable=False,

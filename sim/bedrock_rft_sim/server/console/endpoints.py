@@ -20,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs import Job
-from bedrock_rft_sim.report import scripts
+from bedrock_rft_sim.report import html
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.console import playground, views
 from bedrock_rft_sim.server.console.replies import (
@@ -61,9 +61,9 @@ class ConsoleEndpoints:
             "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
             "frame-ancestors 'none'"
         )
-        html = _own(name).replace("%NONCE%", nonce).replace("%EVERY_MS%", str(EVERY_MS))
-        html = html.replace("%CSS%", scripts.own("page.css") + _own("console.css"))
-        return reply(html, "text/html", headers={"content-security-policy": policy})
+        page = _own(name).replace("%NONCE%", nonce).replace("%EVERY_MS%", str(EVERY_MS))
+        page = page.replace("%CSS%", html.own("page.css") + _own("console.css"))
+        return reply(page, "text/html", headers={"content-security-policy": policy})
 
     def sign_in_script(self, _request: Request) -> Response:
         """Answer with the script of the page that asks for the token."""
@@ -81,11 +81,11 @@ class ConsoleEndpoints:
 
     def script(self, _request: Request) -> Response:
         """Answer with the page's script."""
-        return reply(scripts.own("curves.js") + _own("console.js"), JAVASCRIPT)
+        return reply(html.own("curves.js") + _own("console.js"), JAVASCRIPT)
 
     def library(self, request: Request) -> Response:
         """Answer with plotly.js, as the installed package has it."""
-        packed = scripts.plotly()
+        packed = html.plotly()
         if packed is None:
             raise ConsoleError("plotly is not installed: pip install plotly", status=404)
         content, digest = packed
@@ -116,10 +116,10 @@ class ConsoleEndpoints:
         """Answer with the run's own report, as the run wrote it."""
         path = RunFolder(self._job(request).folder, None).report
         try:
-            html = path.read_bytes()
+            page = path.read_bytes()
         except OSError as error:
             raise ConsoleError("this job has no report yet", status=404) from error
-        return reply(html, "text/html", headers={"content-security-policy": _REPORT_POLICY})
+        return reply(page, "text/html", headers={"content-security-policy": _REPORT_POLICY})
 
     def examples(self, request: Request) -> Response:
         """Answer with prompts of the run that the playground offers."""
