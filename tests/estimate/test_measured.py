@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.estimate import read_measured
-from bedrock_rft_sim.estimate.over_units import mean_over_units
+from bedrock_rft_sim.estimate.quantity import mean_over_units
 from bedrock_rft_sim.grader.container import Fault, Outcome
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.recipe import load_recipe

@@ -17,7 +17,7 @@ from bedrock_rft_sim.data.plan import Data
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.estimate import JobEstimate, Measured, Quantity
 from bedrock_rft_sim.estimate.free_memory import MAIN_MEMORY, FreeMemory
-from bedrock_rft_sim.estimate.workload import steps_of, workload
+from bedrock_rft_sim.estimate.workload import job_counts, steps_of
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 
 KNOBS = "customizationConfig.rftConfig.hyperParameters"
@@ -64,7 +64,7 @@ def test_the_published_notebook_s_6000_prompts_make_about_188_steps_and_24000_an
     # amazon-bedrock-samples, GSM8K on Nova: 6k / 32 is about 188 steps, 24k responses
     recipe = recipe_of(f"{KNOBS}.batchSize=32", f"{KNOBS}.epochCount=1")
     data = Data(train=(), validation=(), records=6000, too_long=(), prompt_tokens=(100,) * 6000)
-    job = workload(recipe, data, steps_of(recipe, data), None, judge_calls=None)
+    job = job_counts(recipe, data, steps_of(recipe, data), None, judge_calls=None)
     # floor(6000 / 32) = 187, since the last half batch is dropped; 187 x 32 x 4
     assert (job.steps.total, job.rollouts.value) == (187, 23_936)
     assert job.prompt_tokens.value == 23_936 * 100

@@ -2,18 +2,17 @@
 
 from bedrock_rft_sim.estimate.estimate import JobEstimate, estimate
 from bedrock_rft_sim.estimate.measured import Measured, read_measured
-from bedrock_rft_sim.estimate.money import Bill, MoneyLine
-from bedrock_rft_sim.estimate.price_list import price_list
+from bedrock_rft_sim.estimate.money import Bill, MoneyLine, price_list
 from bedrock_rft_sim.estimate.quantity import Quantity
-from bedrock_rft_sim.estimate.workload import Workload
+from bedrock_rft_sim.estimate.workload import JobCounts
 
 __all__ = [
     "Bill",
+    "JobCounts",
     "JobEstimate",
     "Measured",
     "MoneyLine",
     "Quantity",
-    "Workload",
     "estimate",
     "price_list",
     "read_measured",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,11 @@ from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.estimate import here
 from bedrock_rft_sim.estimate.free_memory import FreeMemory, free_memory
-from bedrock_rft_sim.estimate.measured import Measured
+from bedrock_rft_sim.estimate.measured import Measured, finished_run
 from bedrock_rft_sim.estimate.model_size import model_size
-from bedrock_rft_sim.estimate.money import Bill, bill
-from bedrock_rft_sim.estimate.price_list import PriceList, price_list
+from bedrock_rft_sim.estimate.money import Bill, PriceList, bill, price_list
 from bedrock_rft_sim.estimate.quantity import Quantity
-from bedrock_rft_sim.estimate.runs_at_hand import finished_run
-from bedrock_rft_sim.estimate.workload import Workload, steps_of, workload
+from bedrock_rft_sim.estimate.workload import JobCounts, job_counts, steps_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs.find import RUNS
 
@@ -37,7 +36,7 @@ class Truth:
 class JobEstimate:
     """What is known before a job, and what it rests on."""
 
-    job: Workload | None
+    job: JobCounts | None
     """The request as sent; None where it has too few prompts for one step."""
     bill: Bill | None
     memory: here.Memory | None
@@ -56,11 +55,9 @@ class JobEstimate:
         """Return the estimate as JSON-ready data."""
         record = asdict(self)
         if self.bill is not None:
-            record["bill"] |= {
-                "known_usd": asdict(self.bill.known),
-                "on_top_usd": None if self.bill.on_top is None else asdict(self.bill.on_top),
-                "complete": self.bill.complete,
-            }
+            on_top = None if self.bill.on_top is None else asdict(self.bill.on_top)
+            record["bill"] |= {"known_usd": asdict(self.bill.known), "on_top_usd": on_top}
+            record["bill"]["complete"] = self.bill.complete
         if self.memory is not None:
             record["memory"]["total"] = self.memory.total
         return record
@@ -86,30 +83,18 @@ def estimate(
     """
     sent = recipe.as_sent()
     job = _job(recipe, sent, data, measured, judge_calls=judge_calls)
-    size = model_size(recipe.model)
-    memory = (
-        None
-        if size is None
-        else here.memory(
-            recipe.settings,
-            size,
-            free=free or free_memory(recipe.local.device),
-            validation_prompts=len(data.validation),
-        )
-    )
-    seconds = here.seconds(recipe, steps, measured, validation_prompts=len(data.validation))
+    held_out = len(data.validation)
+    size, memory = model_size(recipe.model), None
+    if size is not None:
+        free = free or free_memory(recipe.local.device)
+        memory = here.memory(recipe.settings, size, free=free, validation_prompts=held_out)
+    seconds = here.seconds(recipe, steps, measured, validation_prompts=held_out)
     is_timed = seconds is not None and seconds.value is not None
     found = None if is_timed else finished_run(recipe, runs)
+    prices, stores = price_list() if prices is None else prices, recipe.dialect == "bedrock"
     return JobEstimate(
         job=job,
-        bill=None
-        if job is None
-        else bill(
-            job,
-            price_list() if prices is None else prices,
-            step_seconds=step_seconds,
-            stores=recipe.dialect == "bedrock",
-        ),
+        bill=None if job is None else bill(job, prices, step_seconds=step_seconds, stores=stores),
         memory=memory,
         seconds=seconds,
         measured=measured,
@@ -120,29 +105,20 @@ def estimate(
 
 
 def _job(
-    recipe: Recipe,
-    sent: Recipe,
-    data: Data,
-    measured: Measured | None,
-    *,
-    judge_calls: float | None,
-) -> Workload | None:
-    """Count the request as sent; None where it has too few prompts for one step."""
+    recipe: Recipe, sent: Recipe, data: Data, seen: Measured | None, *, judge_calls: float | None
+) -> JobCounts | None:
+    """Count the request as sent; None where it has too few prompts for one step.
+
+    The data are read again where an override changes which prompts are dropped or how long they
+    are.
+    """
+    names = ("max_prompt_length", "reasoning_effort")
     try:
-        own = data if _has_same_prompts(recipe, sent) else _read_again(sent)
-        return workload(sent, own, steps_of(sent, own), measured, judge_calls=judge_calls)
+        if any(getattr(recipe.settings, name) != getattr(sent.settings, name) for name in names):
+            data = plan.read_data(sent, load_tokenizer(sent.model))
+        return job_counts(sent, data, steps_of(sent, data), seen, judge_calls=judge_calls)
     except DataError:
         return None
-
-
-def _has_same_prompts(recipe: Recipe, sent: Recipe) -> bool:
-    """Whether the override leaves which prompts are dropped, and how long they are, alone."""
-    names = ("max_prompt_length", "reasoning_effort")
-    return all(getattr(recipe.settings, name) == getattr(sent.settings, name) for name in names)
-
-
-def _read_again(sent: Recipe) -> Data:
-    return plan.read_data(sent, load_tokenizer(sent.model))
 
 
 def _truth(
@@ -154,68 +130,61 @@ def _truth(
 ) -> Truth | None:
     if seen is None or seen.step_seconds is None:
         return None
-    peak, total = seen.peak_memory_mb, seen.total_seconds
-    is_whole = seen.steps == steps.total and seen.has_settings_of(recipe)
+    if not seen.has_settings_of(recipe):
+        return Truth(None, None)
+    bytes_seen = None if seen.peak_memory_mb is None else seen.peak_memory_mb * here.MEGABYTE
+    seconds_seen = seen.total_seconds if seen.steps == steps.total else None
     return Truth(
-        memory_of_estimate=peak * here.MEGABYTE / memory.total
-        if peak is not None and memory is not None and seen.has_settings_of(recipe)
-        else None,
-        seconds_of_estimate=total / seconds.value
-        if is_whole and total is not None and seconds is not None and seconds.value
-        else None,
+        memory_of_estimate=_share(bytes_seen, None if memory is None else memory.total),
+        seconds_of_estimate=_share(seconds_seen, None if seconds is None else seconds.value),
     )
 
 
+def _share(part: float | None, whole: float | None) -> float | None:
+    return None if part is None or not whole else part / whole
+
+
 def _remarks(
-    recipe: Recipe, sent: Recipe, seen: Measured | None, job: Workload | None
-) -> list[str]:
-    remarks = ["tokens are counted with the tokenizer of local.model; the cloud model's differs"]
+    recipe: Recipe, sent: Recipe, seen: Measured | None, job: JobCounts | None
+) -> Iterator[str]:
+    yield "tokens are counted with the tokenizer of local.model; the cloud model's differs"
     if job is None:
-        batch = sent.settings.batch_size
-        remarks.append(
-            f"the request's batch of {batch} prompts is larger than the data that its "
-            "maxPromptLength leaves"
+        yield (
+            f"the request's batch of {sent.settings.batch_size} prompts is larger than the data "
+            "that its maxPromptLength leaves"
         )
-    else:
-        remarks += _on_judge(job)
+    elif job.judge_calls is None:
+        yield "the reward's text could not be searched for calls of a judge model"
+    elif job.judge_calls.basis == "assumed" and job.judge_calls.value:
+        yield (
+            "the reward looks as if it asks a model on Bedrock, taken for once per answer; "
+            "--judge-calls says how often"
+        )
     if seen is None:
-        remarks.append(
+        yield (
             "nothing was measured, so lengths and grading time are upper bounds from the declared "
             "limits; rft probe, then --measured, narrows them"
         )
-        return remarks
-    remarks.append(f"lengths and grading time from {seen.source}; another model's differ")
+        return
+    yield f"lengths and grading time from {seen.source}; another model's differ"
     if seen.cut_share and seen.limit < sent.settings.inference_max_tokens:
-        remarks.append(
+        yield (
             f"{100 * seen.cut_share:.1f} % of the measured answers were cut at {seen.limit} "
             "tokens; the upper bound lets those go on to the request's inferenceMaxTokens"
         )
-    return remarks + _on_time(recipe, sent, seen)
+    if seen.step_seconds is not None or seen.sampling_seconds is not None:
+        yield from _remarks_on_time(recipe, sent, seen)
 
 
-def _on_judge(job: Workload) -> list[str]:
-    if job.judge_calls is None:
-        return ["the reward's text could not be looked at for calls of a judge model"]
-    if job.judge_calls.basis != "assumed" or not job.judge_calls.value:
-        return []
-    return [
-        "the reward looks as if it asks a model on Bedrock, taken for once per answer; "
-        "--judge-calls says how often"
-    ]
-
-
-def _on_time(recipe: Recipe, sent: Recipe, seen: Measured) -> list[str]:
-    if seen.step_seconds is None and seen.sampling_seconds is None:
-        return []
+def _remarks_on_time(recipe: Recipe, sent: Recipe, seen: Measured) -> Iterator[str]:
     if not seen.is_of_model(recipe):
-        return [f"its seconds are not used: they are those of {seen.model}"]
-    remarks = []
+        yield f"its seconds are not used: they are those of {seen.model}"
+        return
     if sent.settings != recipe.settings:
-        remarks.append("the seconds and the memory are those of this machine's overrides")
+        yield "the seconds and the memory are those of this machine's overrides"
     limit = recipe.settings.inference_max_tokens
     if seen.step_seconds is not None and seen.limit != limit:
-        remarks.append(
+        yield (
             f"the measured steps allowed {seen.limit} tokens an answer, this recipe {limit}; "
             "longer answers take longer"
         )
-    return remarks

@@ -61,33 +61,29 @@ def memory(
     settings: Settings, size: ModelSize, *, free: FreeMemory, validation_prompts: int = 0
 ) -> Memory:
     """Estimate the memory of a run with this model, with the micro-batch that fits."""
-    trained = size.parameters if settings.training == "full" else _adapters(settings, size)
-    own = 0 if settings.training == "full" else trained
+    is_full = settings.training == "full"
+    # Of an adapter: rank x (inputs + outputs) of each linear layer.
+    adapters = 0 if is_full else settings.lora_rank * sum(map(sum, size.linear))
+    trained = size.parameters if is_full else adapters
     tokens = settings.max_prompt_length + settings.inference_max_tokens
     each = machine.bytes_per_sequence(size.shape, tokens)
-    micro = 1
+    rollouts, micro = settings.rollouts_per_step, 1
     if free.bytes is not None:
-        rollouts = settings.rollouts_per_step
         micro = machine.micro_batch(rollouts, bytes_each=each, free_bytes=free.bytes)
     validated = min(validation_prompts, max(1, TOKENS_PER_BATCH // tokens))
-    copies = settings.training == "full" and settings.kl_coefficient > 0
+    copies = is_full and settings.kl_coefficient > 0
     return Memory(
         place=free.place,
         free=free.bytes,
-        weights=FLOAT32 * (size.parameters + own),
+        weights=FLOAT32 * (size.parameters + adapters),
         gradients=GRADIENT * trained,
         optimizer=ADAM_MOMENTS * trained,
         reference=FLOAT32 * size.parameters if copies else 0,
-        cache=FLOAT32 * size.cached * tokens * max(settings.rollouts_per_step, validated),
+        cache=FLOAT32 * size.cached * tokens * max(rollouts, validated),
         activations=micro * each,
         libraries=0 if free.is_gpu else LIBRARIES_BYTES,
         micro_batch=micro,
     )
-
-
-def _adapters(settings: Settings, size: ModelSize) -> int:
-    """Return the weights of the adapters: rank x (inputs + outputs) of each linear layer."""
-    return settings.lora_rank * sum(inputs + outputs for inputs, outputs in size.linear)
 
 
 def seconds(

@@ -9,22 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim import files
-from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.estimate.over_units import mean_over_units
-from bedrock_rft_sim.estimate.quantity import Quantity
+from bedrock_rft_sim.contract.statuses import COMPLETED
+from bedrock_rft_sim.errors import DataError, RunFolderError
+from bedrock_rft_sim.estimate.quantity import Quantity, mean_over_units
 from bedrock_rft_sim.recipe import Recipe
-from bedrock_rft_sim.runs import Run
+from bedrock_rft_sim.runs import Run, RunFolder, is_run
 from bedrock_rft_sim.stats.shares import percentile
 
 COMPARED = (
-    "batch_size",
-    "samples_per_prompt",
-    "max_prompt_length",
-    "inference_max_tokens",
-    "training",
-    "lora_rank",
-    "kl_coefficient",
-)
+    "batch_size", "samples_per_prompt", "max_prompt_length", "inference_max_tokens", "training",
+    "lora_rank", "kl_coefficient",
+)  # fmt: skip
 """Settings that the memory and the time of a run depend on."""
 
 
@@ -172,3 +167,20 @@ def _grader_seconds(run: Run) -> Quantity | None:
         return None
     events = sum(math.ceil(size / run.local("lambda.batchSize")) for size in sizes)
     return mean.times(events / sum(sizes))
+
+
+def finished_run(recipe: Recipe, runs: Path) -> Path | None:
+    """Return the newest finished run of the recipe's model, to be named and never used unasked."""
+    if not runs.is_dir():
+        return None
+    found = [path for path in runs.iterdir() if is_run(path) and not path.is_symlink()]
+    oldest_first = sorted(found, key=lambda path: RunFolder(path).record.stat().st_mtime)
+    return next((path for path in reversed(oldest_first) if _is_finished(path, recipe)), None)
+
+
+def _is_finished(path: Path, recipe: Recipe) -> bool:
+    try:
+        run = Run.open(path)
+    except RunFolderError:
+        return False  # damaged, or of another version: nothing to recommend
+    return run.status == COMPLETED and run.local("model") == recipe.local.model

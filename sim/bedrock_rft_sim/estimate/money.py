@@ -5,17 +5,26 @@ A number that nobody published and nobody measured is asked for, never made up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import datetime
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from bedrock_rft_sim.contract.prices import Price
-from bedrock_rft_sim.estimate.price_list import PriceList
+from bedrock_rft_sim.contract.prices import BILLED, PRICES, Price
+from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.estimate.quantity import Quantity, exact, stated
-from bedrock_rft_sim.estimate.workload import Workload
+from bedrock_rft_sim.estimate.workload import JobCounts
+from bedrock_rft_sim.recipe.reader import read_document
+from bedrock_rft_sim.recipe.wording import did_you_mean
+from bedrock_rft_sim.runs.metrics import is_number
 
+PriceList = Mapping[str, Price]
+
+USER = "given by you"
 SECONDS_PER_HOUR = 3600
 PER_MILLION_BELOW = 0.001
-"""Prices in dollars below this are told per million."""
+"""Prices in dollars below this are printed per million."""
 
 
 @dataclass(frozen=True)
@@ -41,32 +50,28 @@ class Bill:
     @property
     def known(self) -> Quantity:
         """The sum of the lines that have a value; one that is only bounded is not in it."""
-        return _sum(line.usd for line in self.lines if _has_value(line.usd))
+        return _sum(usd for usd in self._amounts() if usd.value is not None)
 
     @property
     def on_top(self) -> Quantity | None:
         """The sum of the lines that only have an upper bound; None where there is none."""
-        bounded = [line.usd for line in self.lines if line.usd and not _has_value(line.usd)]
+        bounded = [usd for usd in self._amounts() if usd.value is None]
         return _sum(bounded) if bounded else None
 
     @property
     def complete(self) -> bool:
         """Whether no line is missing."""
-        return all(line.usd is not None for line in self.lines)
+        return len(self._amounts()) == len(self.lines)
+
+    def _amounts(self) -> list[Quantity]:
+        return [line.usd for line in self.lines if line.usd is not None]
 
 
-def _has_value(usd: Quantity | None) -> bool:
-    return usd is not None and usd.value is not None
+def _sum(amounts: Iterable[Quantity]) -> Quantity:
+    return functools.reduce(Quantity.plus, amounts, exact(0.0))
 
 
-def _sum(amounts: Iterable[Quantity | None]) -> Quantity:
-    first, *others = [each for each in amounts if each is not None] or [exact(0.0)]
-    for each in others:
-        first = first.plus(each)
-    return first
-
-
-def bill(work: Workload, prices: PriceList, *, step_seconds: float | None, stores: bool) -> Bill:
+def bill(work: JobCounts, prices: PriceList, *, step_seconds: float | None, stores: bool) -> Bill:
     """Return the bill; `step_seconds` are the cloud's, `stores` adds a month of storage."""
     hours = None
     if step_seconds is not None:
@@ -75,7 +80,7 @@ def bill(work: Workload, prices: PriceList, *, step_seconds: float | None, store
 
 
 def _lines(
-    work: Workload, prices: PriceList, hours: Quantity | None, *, stores: bool
+    work: JobCounts, prices: PriceList, hours: Quantity | None, *, stores: bool
 ) -> Iterable[MoneyLine]:
     yield _training(hours, prices["rft-hour"])
     yield _line("Lambda requests", work.lambda_invocations, prices["lambda-request"])
@@ -94,9 +99,9 @@ def _training(hours: Quantity | None, price: Price) -> MoneyLine:
     line = _line("training hours", stated(0) if hours is None else hours, price)
     if hours is not None:
         return line
-    asked = ["--seconds-per-step S (a first job tells)"]
-    asked += [] if line.missing is None else [line.missing.removeprefix("give ")]
-    return MoneyLine(line.name, None, "hours x price", "give " + " and ".join(asked))
+    lacking = ["--seconds-per-step S (measure it on a first job)"]
+    lacking += [] if line.missing is None else [line.missing.removeprefix("give ")]
+    return MoneyLine(line.name, None, "hours x price", "give " + " and ".join(lacking))
 
 
 def _line(name: str, amount: Quantity, price: Price) -> MoneyLine:
@@ -111,3 +116,53 @@ def _line(name: str, amount: Quantity, price: Price) -> MoneyLine:
 
 def _dollars(usd: float) -> str:
     return f"${usd:.2f}" if usd == round(usd, 2) else f"${usd:g}"
+
+
+def price_list(*, file: Path | None = None, stated: Sequence[str] = ()) -> PriceList:
+    """Return the table; a YAML or JSON file of NAME: VALUE, then each NAME=VALUE, override it.
+
+    Raises:
+        RecipeError: a name that no line of the bill has, or a price that is no number of dollars.
+    """
+    prices = dict(PRICES)
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    for name, value, where in (*_from_file(file), *map(_assignment, stated)):
+        if name not in BILLED:
+            raise RecipeError("a job has no such price", where=where, found=name,
+                              expected="one of " + ", ".join(BILLED),
+                              hint=did_you_mean(name, BILLED))  # fmt: skip
+        usd = _usd(value, where)
+        prices[name] = replace(PRICES[name], usd=usd, date=today, source=USER)
+    return prices
+
+
+def _from_file(file: Path | None) -> list[tuple[str, object, str]]:
+    if file is None:
+        return []
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError("can't read the prices", where=str(file), found=str(error)) from error
+    data = read_document(text, name=str(file)).data
+    if not isinstance(data, dict):
+        raise RecipeError("no prices", where=str(file), expected="NAME: VALUE on each line")
+    return [(str(name), value, str(file)) for name, value in data.items()]
+
+
+def _assignment(text: str) -> tuple[str, object, str]:
+    name, equals, value = text.partition("=")
+    where = f"--price {text}"
+    if not equals:
+        raise RecipeError("no price", where=where, expected="NAME=VALUE", found=text)
+    try:
+        return name.strip(), float(value), where
+    except ValueError:
+        return name.strip(), value, where
+
+
+def _usd(value: object, where: str) -> float:
+    if is_number(value) and value >= 0:
+        return float(value)
+    raise RecipeError(
+        "not a price", where=where, expected="US dollars, a number of at least 0", found=repr(value)
+    )

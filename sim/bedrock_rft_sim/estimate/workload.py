@@ -22,7 +22,7 @@ MB_PER_GB = 1024
 
 
 @dataclass(frozen=True)
-class Workload:
+class JobCounts:
     """The counts of one job."""
 
     steps: Steps
@@ -44,9 +44,9 @@ class Workload:
         return (self.rollouts.value or 0) + (self.validation_answers.value or 0)
 
 
-def workload(
+def job_counts(
     recipe: Recipe, data: Data, steps: Steps, seen: Measured | None, *, judge_calls: float | None
-) -> Workload:
+) -> JobCounts:
     """Count; `judge_calls` are those per answer, None to tell from the reward's text.
 
     `data` is the recipe's own: read with its own maxPromptLength.
@@ -55,7 +55,7 @@ def workload(
     validation = len(steps.validations) * len(data.validation)
     answers = rollouts + validation
     invocations = _invocations(recipe, data, steps, answers)
-    return Workload(
+    return JobCounts(
         steps=steps,
         rollouts=exact(rollouts),
         validation_answers=exact(validation),
