@@ -142,8 +142,6 @@ def test_a_gpu_is_estimated_for_what_nvidia_smi_says_of_it(
     ("options", "message"),
     [
         (["--price", "rft-hours=4"], "did you mean rft-hour"),
-        (["--seconds-per-step", "-1"], "at least 0"),
-        (["--judge-calls", "nan"], "at least 0"),
         (["--prices", "no-such-file.yaml"], "can't read the prices"),
     ],
 )
@@ -152,6 +150,16 @@ def test_wrong_usage_is_one_message(
 ) -> None:
     assert main([*RECIPE, *options]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--seconds-per-step", "-1"], ["--judge-calls", "nan"]])
+def test_an_amount_is_a_number_of_at_least_0(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*RECIPE, *options])
+    assert ended.value.code == 2
+    assert "at least 0" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_run_is_one_message(

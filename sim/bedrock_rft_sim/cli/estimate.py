@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from bedrock_rft_sim.contract.prices import BILLED
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bedrock_rft_sim.estimate import JobEstimate, Quantity
+    from bedrock_rft_sim.estimate import Bill, JobEstimate, Quantity
     from bedrock_rft_sim.estimate.here import Memory
 
 MEGABYTE = 2**20
@@ -53,18 +54,25 @@ def add_to(verbs: Any) -> None:
     )
     verb.add_argument(
         "--seconds-per-step",
-        type=float,
+        type=_amount,
         metavar="S",
         help="seconds that a training step takes on Bedrock, which publishes none",
     )
     verb.add_argument(
         "--judge-calls",
-        type=float,
+        type=_amount,
         metavar="N",
         help="how often the reward calls a judge model per answer (default: once if it looks as "
         "if it did)",
     )
     verb.set_defaults(command=run)
+
+
+def _amount(text: str) -> float:
+    amount = float(text)
+    if not (math.isfinite(amount) and amount >= 0):
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, found {text}")
+    return amount
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,11 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.recipe import load_recipe
     from bedrock_rft_sim.runs import or_under_runs
 
-    _check_numbers(arguments)
     prices = price_list(file=arguments.prices, stated=arguments.price)
-    measured = (
-        None if arguments.measured is None else read_measured(or_under_runs(arguments.measured))
-    )
+    source = arguments.measured
+    measured = None if source is None else read_measured(or_under_runs(source))
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
     data = plan.read_data(recipe, load_tokenizer(recipe.model))
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
@@ -99,27 +105,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_numbers(arguments: argparse.Namespace) -> None:
-    import math
-
-    from bedrock_rft_sim.errors import RecipeError
-
-    for option, value in (
-        ("--seconds-per-step", arguments.seconds_per_step),
-        ("--judge-calls", arguments.judge_calls),
-    ):
-        if value is not None and not (math.isfinite(value) and value >= 0):
-            raise RecipeError(
-                "not a number that can be", where=option, expected="at least 0", found=str(value)
-            )
-
-
 def _print(found: JobEstimate, *, recipe: str, total_steps: int) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True, markup=False)
     _print_job(console, found)
-    _print_bill(console, found)
+    if found.bill is not None:
+        _print_bill(console, found.bill)
     _print_here(console, found, recipe, total_steps)
     for remark in found.remarks:
         console.print(f"note     {remark}")
@@ -140,20 +132,16 @@ def _print_job(console: Console, found: JobEstimate) -> None:
         ("Lambda GB-seconds", job.gb_seconds),
         ("judge calls", job.judge_calls),
     ):
-        told = "unknown" if quantity is None else worded(quantity)
-        console.print(f"  {name:19} {told}")
+        console.print(f"  {name:19} {worded(quantity)}")
 
 
-def _print_bill(console: Console, found: JobEstimate) -> None:
-    bill = found.bill
-    if bill is None:
-        return
-    hours = "unknown" if bill.hours is None else worded(bill.hours)
-    console.print(f"cost     training hours {hours}")
+def _print_bill(console: Console, bill: Bill) -> None:
+    console.print(f"cost     training hours {worded(bill.hours)}")
     for line in bill.lines:
-        told = f"unknown: {line.missing}" if line.usd is None else worded(line.usd, dollars=True)
-        console.print(f"  {line.name:26} {told}")
-        if line.usd is not None:
+        if line.usd is None:
+            console.print(f"  {line.name:26} unknown: {line.missing}")
+        else:
+            console.print(f"  {line.name:26} {worded(line.usd, dollars=True)}")
             console.print(f"  {'':26}   {line.how}")
     name = "sum" if bill.complete and bill.on_top is None else "sum of what is known"
     console.print(f"  {name:26} {worded(bill.known, dollars=True)}")
@@ -206,11 +194,11 @@ def _megabytes(count: int) -> str:
 
 def _to_measure(found: JobEstimate, recipe: str) -> str:
     """Say how the time becomes known."""
-    told = "time unknown: no step was measured" if found.seconds is None else "to know all of it"
+    lacks = "time unknown: no step was measured" if found.seconds is None else "to know all of it"
     if found.run_at_hand is not None:
-        return f"{told}; --measured {found.run_at_hand} takes it from a finished run of this model"
+        return f"{lacks}; --measured {found.run_at_hand} takes it from a finished run of this model"
     return (
-        f"{told}; rft run {recipe} --set local.maxSteps=3 --name three-steps, "
+        f"{lacks}; rft run {recipe} --set local.maxSteps=3 --name three-steps, "
         "then --measured runs/three-steps"
     )
 
@@ -221,14 +209,13 @@ def _print_truth(console: Console, found: JobEstimate) -> None:
     if seen is None or truth is None:
         return
     console.print(f"measured by {seen.source}")
-    if seen.step_seconds is not None:
-        console.print(f"  seconds of a step   {worded(seen.step_seconds)}")
+    console.print(f"  seconds of a step   {worded(seen.step_seconds)}")
     if seen.total_seconds is not None:
-        told = _ratio(truth.seconds_of_estimate)
-        console.print(f"  seconds in all      {seen.total_seconds:,.1f}{told}")
+        ratio = _ratio(truth.seconds_of_estimate)
+        console.print(f"  seconds in all      {seen.total_seconds:,.1f}{ratio}")
     if seen.peak_memory_mb is not None:
-        told = _ratio(truth.memory_of_estimate)
-        console.print(f"  peak memory         {seen.peak_memory_mb:,.0f} MB{told}")
+        ratio = _ratio(truth.memory_of_estimate)
+        console.print(f"  peak memory         {seen.peak_memory_mb:,.0f} MB{ratio}")
 
 
 def _ratio(share: float | None) -> str:
@@ -237,21 +224,26 @@ def _ratio(share: float | None) -> str:
     return f", {share:.2f} of the estimate"
 
 
-def worded(quantity: Quantity, *, dollars: bool = False) -> str:
-    """Say a number with its interval and what it rests on."""
-
-    def figure(value: float) -> str:
-        if dollars:
-            return f"${value:,.2f}" if value >= CENT or value == 0 else f"${value:.6f}"
-        return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.3g}"  # noqa: PLR2004
-
+def worded(quantity: Quantity | None, *, dollars: bool = False) -> str:
+    """Say a number with its interval and what it rests on; None is not known at all."""
+    figure = _dollars if dollars else _count
+    if quantity is None:
+        return "unknown"
     if quantity.value is not None:
-        told = figure(quantity.value)
+        says = figure(quantity.value)
         ends = [figure(end) for end in (quantity.low, quantity.high) if end is not None]
         if len(set(ends)) > 1:
-            told += f" ({ends[0]} to {ends[1]})"
+            says += f" ({ends[0]} to {ends[1]})"
     elif quantity.high is not None:
-        told = f"at most {figure(quantity.high)}"
+        says = f"at most {figure(quantity.high)}"
     else:
-        told = "unknown" if quantity.low is None else f"at least {figure(quantity.low)}"
-    return told if quantity.basis == "exact" else f"{told}  {quantity.basis}"
+        says = "unknown" if quantity.low is None else f"at least {figure(quantity.low)}"
+    return says if quantity.basis == "exact" else f"{says}  {quantity.basis}"
+
+
+def _dollars(usd: float) -> str:
+    return f"${usd:,.2f}" if usd >= CENT or usd == 0 else f"${usd:.6f}"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.3g}"  # noqa: PLR2004
