@@ -112,6 +112,8 @@ def test_the_wheel_carries_recipes_rewards_model_and_page(wheel: Path) -> None:
         names = set(archive.namelist())
     for name in (
         "configs/quickstart.yaml",
+        "configs/recipe.schema.json",
+        "contract/ledger.toml",
         "rewards/gsm8k.py",
         "assets/tiny/model.safetensors",
         "report/page.html.jinja",

@@ -16,25 +16,19 @@ from pydantic.json_schema import models_json_schema
 
 from bedrock_rft_sim.contract.ledger import rows_for
 from bedrock_rft_sim.recipe.dialects import bedrock, openai
-from bedrock_rft_sim.recipe.dialects.field_table import Field
-from bedrock_rft_sim.recipe.dialects.service_model import Shape, input_shape
+from bedrock_rft_sim.recipe.dialects.field_table import TYPES, Field
+from bedrock_rft_sim.recipe.dialects.service_model import KINDS, Shape, input_shape
 from bedrock_rft_sim.recipe.local import LOCAL_MODELS
 
 Schema = dict[str, Any]
 
-_TYPES = {
-    "structure": "object",
-    "map": "object",
-    "mapping": "object",
-    "list": "array",
-    "string": "string",
-    "boolean": "boolean",
-    "integer": "integer",
-    "long": "integer",
-    "whole number": "integer",
-    "float": "number",
-    "double": "number",
-    "number": "number",
+_TYPES: dict[object, str] = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    (int, float): "number",
 }
 _BOUNDS = {
     "structure": ("minProperties", "maxProperties"),
@@ -68,7 +62,7 @@ def json_schema() -> Schema:
 
 def _of_shape(shape: Shape, *, path: str) -> Schema:
     kind = shape.type_name
-    schema: Schema = {"type": _TYPES[kind], **_described("bedrock", path)}
+    schema: Schema = {"type": _TYPES[KINDS[kind][0]], **_described("bedrock", path)}
     least, most = _BOUNDS.get(kind, ("minimum", "maximum"))
     bounds = {least: shape.metadata.get("min"), most: shape.metadata.get("max")}
     schema |= {name: value for name, value in bounds.items() if value is not None}
@@ -92,7 +86,7 @@ def _of_fields(fields: Mapping[str, Field], *, path: str) -> Schema:
 
 
 def _of_field(field: Field, *, path: str) -> Schema:
-    schema: Schema = {"type": _TYPES[field.kind], **_described("openai", path)}
+    schema: Schema = {"type": _TYPES[TYPES[field.kind]], **_described("openai", path)}
     if field.members is not None:
         schema |= _of_fields(field.members, path=path)
     return schema | {"enum": list(field.choices)} if field.choices else schema

@@ -25,25 +25,12 @@ from bedrock_rft_sim.recipe.wording import did_you_mean
 
 NAME: Final[Literal["bedrock"]] = "bedrock"
 RECORD_SHAPE: Final[Literal["nova"]] = "nova"
-KEYS: Final = frozenset(
-    {
-        "jobName",
-        "customModelName",
-        "roleArn",
-        "clientRequestToken",
-        "baseModelIdentifier",
-        "customizationType",
-        "customModelKmsKeyId",
-        "jobTags",
-        "customModelTags",
-        "trainingDataConfig",
-        "validationDataConfig",
-        "outputDataConfig",
-        "hyperParameters",
-        "vpcConfig",
-        "customizationConfig",
-    }
-)
+KEYS: Final = frozenset((
+    "jobName", "customModelName", "roleArn", "clientRequestToken", "baseModelIdentifier",
+    "customizationType", "customModelKmsKeyId", "jobTags", "customModelTags", "trainingDataConfig",
+    "validationDataConfig", "outputDataConfig", "hyperParameters", "vpcConfig",
+    "customizationConfig",
+))  # fmt: skip
 LAMBDA_PATH: Final = "customizationConfig.rftConfig.graderConfig.lambdaGrader.lambdaArn"
 TYPE: Final = "REINFORCEMENT_FINE_TUNING"
 _FOUNDATION_MODEL: Final = ":foundation-model/"
@@ -94,61 +81,40 @@ def names_validation(request: Request) -> bool:
 
 
 def _check_documented(request: Request) -> Iterator[Refusal]:
-    yield from _check_type(request)
-    yield from _check_rft_config(request)
-    yield from _check_training_data(request["trainingDataConfig"])
+    kind = request.get("customizationType")
+    if kind != TYPE:
+        problem = "not reinforcement fine-tuning" if kind else "missing key"
+        yield _fatal("customizationType", kind, TYPE, problem=problem)
+    config = request.get("customizationConfig", {}).get("rftConfig", {})
+    if "graderConfig" in config:
+        yield from check_floors(NAME, config.get("hyperParameters", {}))
+        yield from check_lambda_region(
+            grader_arn(request), path=LAMBDA_PATH, regions=("us-east-1",), source=sources.UG_NOVA
+        )
+    else:
+        yield _fatal(LAMBDA_PATH, None, "the ARN of the reward function", problem="missing key")
+    data = request["trainingDataConfig"]
+    if len(data) != 1:
+        rule, problem = "exactly one of s3Uri, invocationLogsConfig", "not exactly one choice"
+        yield _fatal(
+            "trainingDataConfig", sorted(data), rule, problem=problem, source=sources.UG_DATA
+        )
     if "hyperParameters" in request:
+        rule = f"{HYPERPARAMETERS_PATH[NAME]}; these strings are for supervised fine-tuning"
         yield Refusal(
-            path="hyperParameters",
-            value=request["hyperParameters"],
-            rule=f"{HYPERPARAMETERS_PATH[NAME]}; these strings are for supervised fine-tuning",
-            source=sources.FORGE_SDK,
-            problem="not for reinforcement fine-tuning",
+            "hyperParameters",
+            request["hyperParameters"],
+            rule,
+            sources.FORGE_SDK,
+            "not for reinforcement fine-tuning",
         )
     yield from _check_model(request["baseModelIdentifier"])
 
 
-def _check_type(request: Request) -> Iterator[Refusal]:
-    found = request.get("customizationType")
-    if found != TYPE:
-        yield Refusal(
-            path="customizationType",
-            value=found,
-            rule=TYPE,
-            source=sources.UG_SUBMIT,
-            problem="not reinforcement fine-tuning" if found else "missing key",
-            rehearsable=False,
-        )
-
-
-def _check_rft_config(request: Request) -> Iterator[Refusal]:
-    config = request.get("customizationConfig", {}).get("rftConfig", {})
-    if "graderConfig" not in config:
-        yield Refusal(
-            path=LAMBDA_PATH,
-            value=None,
-            rule="the ARN of the reward function",
-            source=sources.UG_SUBMIT,
-            problem="missing key",
-            rehearsable=False,
-        )
-        return
-    yield from check_floors(NAME, config.get("hyperParameters", {}))
-    yield from check_lambda_region(
-        grader_arn(request), path=LAMBDA_PATH, regions=("us-east-1",), source=sources.UG_NOVA
-    )
-
-
-def _check_training_data(config: Mapping[str, Any]) -> Iterator[Refusal]:
-    if len(config) != 1:
-        yield Refusal(
-            path="trainingDataConfig",
-            value=sorted(config),
-            rule="exactly one of s3Uri, invocationLogsConfig",
-            source=sources.UG_DATA,
-            problem="not exactly one choice",
-            rehearsable=False,
-        )
+def _fatal(
+    path: str, value: Any, rule: str, *, problem: str, source: str = sources.UG_SUBMIT
+) -> Refusal:
+    return Refusal(path, value, rule, source, problem, rehearsable=False)
 
 
 def _check_model(identifier: str) -> Iterator[Refusal]:

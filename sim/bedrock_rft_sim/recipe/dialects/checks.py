@@ -31,14 +31,11 @@ def check_floors(dialect: DialectName, stated: Mapping[str, Any]) -> Iterator[Re
     for name, value in stated.items():
         rule = _floor(KNOBS[inner[name]].bounds, value) if name in inner else None
         if rule:
-            yield Refusal(
-                path=f"{HYPERPARAMETERS_PATH[dialect]}.{name}",
-                value=value,
-                rule=rule,
-                source=f"{HERE}: less can't be trained",
-                problem="too small to rehearse",
-                rehearsable=False,
+            path, source = (
+                f"{HYPERPARAMETERS_PATH[dialect]}.{name}",
+                f"{HERE}: less can't be trained",
             )
+            yield Refusal(path, value, rule, source, "too small to rehearse", rehearsable=False)
 
 
 def _floor(bounds: Mapping[str, Any], value: Plain) -> str | None:
@@ -74,10 +71,6 @@ def check_lambda_region(
     """Yield a refusal where the function is in none of the Regions that run such jobs."""
     region = region_of(arn)
     if region is not None and region not in regions:
-        yield Refusal(
-            path=path,
-            value=arn,
-            rule="a function in " + ", ".join(regions) + ", where the job runs",
-            source=f"{source} (that the function must be in the job's Region is inferred)",
-            problem="reward function in another Region",
-        )
+        rule = "a function in " + ", ".join(regions) + ", where the job runs"
+        inferred = f"{source} (that the function must be in the job's Region is inferred)"
+        yield Refusal(path, arn, rule, inferred, "reward function in another Region")

@@ -17,7 +17,7 @@ from bedrock_rft_sim.recipe.dialects.dialect import Refusal
 from bedrock_rft_sim.recipe.wording import Keys, Plain, did_you_mean, dotted
 
 Kind = Literal["string", "whole number", "number", "mapping", "list"]
-_TYPES: dict[Kind, type | tuple[type, ...]] = {
+TYPES: dict[Kind, type | tuple[type, ...]] = {
     "string": str,
     "whole number": int,
     "number": (int, float),
@@ -95,7 +95,7 @@ def _check_string(field: Field, value: str, keys: Keys) -> Iterator[Refusal]:
 
 
 def _has_type(kind: Kind, value: Plain) -> bool:
-    return isinstance(value, _TYPES[kind]) and not isinstance(value, bool)
+    return isinstance(value, TYPES[kind]) and not isinstance(value, bool)
 
 
 def _fatal(

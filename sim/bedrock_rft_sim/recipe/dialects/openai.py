@@ -53,38 +53,28 @@ _HYPERPARAMETER_FIELDS: Final = {
     "eval_samples": Field("whole number", documented=False, or_auto=True),
     "compute_multiplier": Field("number", documented=False, or_auto=True),
 }
-_GRADER_FIELDS: Final = {
-    "type": Field("string", required=True, choices=("lambda",)),
-    "lambda": Field(
-        "mapping",
-        required=True,
-        members={
-            "function": Field(
-                "string",
-                required=True,
-                pattern=LAMBDA_ARN_PATTERN,
-                max_length=LAMBDA_ARN_MAX_LENGTH,
-            )
-        },
-    ),
-}
+_LAMBDA: Final = Field(
+    "string", required=True, pattern=LAMBDA_ARN_PATTERN, max_length=LAMBDA_ARN_MAX_LENGTH
+)
+
+
+def _section(**members: Field) -> Field:
+    return Field("mapping", required=True, members=members)
+
+
+def _choice(only: str) -> Field:
+    return Field("string", required=True, choices=(only,))
+
+
 FIELDS: Final = {
     "model": Field("string", required=True),
     "training_file": Field("string", required=True),
-    "method": Field(
-        "mapping",
-        required=True,
-        members={
-            "type": Field("string", required=True, choices=("reinforcement",)),
-            "reinforcement": Field(
-                "mapping",
-                required=True,
-                members={
-                    "grader": Field("mapping", required=True, members=_GRADER_FIELDS),
-                    "hyperparameters": Field("mapping", members=_HYPERPARAMETER_FIELDS),
-                },
-            ),
-        },
+    "method": _section(
+        type=_choice("reinforcement"),
+        reinforcement=_section(
+            grader=_section(type=_choice("lambda"), **{"lambda": _section(function=_LAMBDA)}),
+            hyperparameters=Field("mapping", members=_HYPERPARAMETER_FIELDS),
+        ),
     ),
     "suffix": Field("string", documented=False, refusal=_SUFFIX),
     "validation_file": Field("string", documented=False),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
@@ -25,7 +26,6 @@ Shape = Any
 _EXPONENTIAL: Final = r"[a-zA-Z0-9](-*[a-zA-Z0-9\+\-\.])*"
 _LINEAR: Final = r"[a-zA-Z0-9][a-zA-Z0-9+\-.]*"
 _JAVA_ONLY: Final = r"\p{"  # names a class of characters; Python's patterns don't know it
-_OPAQUE: Final = ("timestamp", "blob")
 
 
 @cache
@@ -46,71 +46,85 @@ def input_shape(service: str, operation: str) -> Shape:
     return service_model(service).operation_model(operation).input_shape
 
 
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A shape and where in the request its value stands."""
+
+    shape: Shape
+    keys: Keys
+
+    def below(self, key: str | int, shape: Shape) -> _Spot:
+        return _Spot(shape, (*self.keys, key))
+
+    def refuse(
+        self,
+        value: Plain,
+        problem: str,
+        *,
+        rule: str,
+        rehearsable: bool = False,
+        hint: str | None = None,
+    ) -> Refusal:
+        source = f"{SERVICE_MODEL}, {self.shape.name}"
+        return Refusal(dotted(self.keys), value, rule, source, problem, rehearsable, hint)
+
+
 def check_shape(shape: Shape, value: Plain, *, keys: Keys = ()) -> Iterator[Refusal]:
     """Yield every violation at or below this value; times and blobs are their reader's to check."""
-    if _kind(shape) in _OPAQUE:
-        return
-    if not _has_type(shape, value):
-        yield _refused(
-            shape, value, keys=keys, problem="wrong type", rule=_TYPE_WORDS[_kind(shape)]
-        )
-        return
-    check = _CHECKS.get(_kind(shape))
-    if check is not None:
-        yield from check(shape, value, keys)
+    yield from _check(_Spot(shape, keys), value)
 
 
-def _check_structure(shape: Shape, value: dict[str, Any], keys: Keys) -> Iterator[Refusal]:
+def _check(spot: _Spot, value: Plain) -> Iterator[Refusal]:
+    types, words, check = KINDS[spot.shape.type_name]
+    is_apt = not isinstance(value, bool) or types in (bool, object)  # a flag is no number
+    if isinstance(value, types) and is_apt:
+        yield from check(spot, value)
+    else:
+        yield spot.refuse(value, "wrong type", rule=words)
+
+
+def _check_structure(spot: _Spot, value: dict[str, Any]) -> Iterator[Refusal]:
+    shape, choices = spot.shape, ", ".join(spot.shape.members)
     for name in value:
         if name not in shape.members:
-            yield _unknown(shape, name, value[name], keys)
+            hint = did_you_mean(name, shape.members)
+            there = spot.below(name, shape)
+            yield there.refuse(value[name], "unknown key", rule=f"one of {choices}", hint=hint)
     for name in shape.required_members:
         if name not in value:
-            yield _missing(shape, name, keys)
+            yield spot.below(name, shape.members[name]).refuse(None, "missing key", rule=name)
     if shape.metadata.get("union") and len(value) != 1:
-        yield _refused(
-            shape,
-            sorted(value),
-            keys=keys,
-            problem="not exactly one choice",
-            rule="exactly one of " + ", ".join(shape.members),
-        )
+        rule = f"exactly one of {choices}"
+        yield spot.refuse(sorted(value), "not exactly one choice", rule=rule)
     for name, member in shape.members.items():
         if name in value:
-            yield from check_shape(member, value[name], keys=(*keys, name))
+            yield from _check(spot.below(name, member), value[name])
 
 
-def _check_list(shape: Shape, value: list[Any], keys: Keys) -> Iterator[Refusal]:
-    yield from _check_range(shape, value, keys, size=len(value), unit=" entries")
+def _check_list(spot: _Spot, value: list[Any]) -> Iterator[Refusal]:
+    yield from _check_range(spot, value, size=len(value), unit=" entries")
     for position, item in enumerate(value):
-        yield from check_shape(shape.member, item, keys=(*keys, position))
+        yield from _check(spot.below(position, spot.shape.member), item)
 
 
-def _check_map(shape: Shape, value: dict[str, Any], keys: Keys) -> Iterator[Refusal]:
-    yield from _check_range(shape, value, keys, size=len(value), unit=" entries")
+def _check_map(spot: _Spot, value: dict[str, Any]) -> Iterator[Refusal]:
+    yield from _check_range(spot, value, size=len(value), unit=" entries")
     for name, item in value.items():
-        yield from check_shape(shape.key, name, keys=(*keys, name))
-        yield from check_shape(shape.value, item, keys=(*keys, name))
+        yield from _check(spot.below(name, spot.shape.key), name)
+        yield from _check(spot.below(name, spot.shape.value), item)
 
 
-def _check_string(shape: Shape, value: str, keys: Keys) -> Iterator[Refusal]:
-    choices = shape.metadata.get("enum")
+def _check_string(spot: _Spot, value: str) -> Iterator[Refusal]:
+    known = spot.shape.metadata
+    choices, pattern = known.get("enum"), known.get("pattern", "")
     if choices and value not in choices:
-        yield _refused(
-            shape,
-            value,
-            keys=keys,
-            problem="unknown value",
-            rule="one of " + ", ".join(choices),
-            hint=did_you_mean(value, choices),
-        )
-    yield from _check_range(shape, value, keys, size=len(value), unit=" characters")
-    pattern = shape.metadata.get("pattern", "")
-    too_long = len(value) > shape.metadata.get("max", math.inf)
+        rule, hint = "one of " + ", ".join(choices), did_you_mean(value, choices)
+        yield spot.refuse(value, "unknown value", rule=rule, hint=hint)
+    yield from _check_range(spot, value, size=len(value), unit=" characters")
+    too_long = len(value) > known.get("max", math.inf)
     can_match = pattern and _JAVA_ONLY not in pattern and not too_long
     if can_match and not re.fullmatch(quick(pattern), value):
-        rule = f"the pattern {pattern}"
-        yield _refused(shape, value, keys=keys, problem="wrong form", rule=rule, rehearsable=True)
+        yield spot.refuse(value, "wrong form", rule=f"the pattern {pattern}", rehearsable=True)
 
 
 def quick(pattern: str) -> str:
@@ -118,27 +132,20 @@ def quick(pattern: str) -> str:
     return pattern.replace(_EXPONENTIAL, _LINEAR)
 
 
-def _check_number(shape: Shape, value: float, keys: Keys) -> Iterator[Refusal]:
-    if not math.isfinite(value):
-        yield _refused(shape, value, keys=keys, problem="not finite", rule="a finite number")
-        return
-    yield from _check_range(shape, value, keys, size=value, unit="")
+def _check_number(spot: _Spot, value: float) -> Iterator[Refusal]:
+    if math.isfinite(value):
+        yield from _check_range(spot, value, size=value, unit="")
+    else:
+        yield spot.refuse(value, "not finite", rule="a finite number")
 
 
-def _check_range(
-    shape: Shape, value: Plain, keys: Keys, *, size: float, unit: str
-) -> Iterator[Refusal]:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+def _check_range(spot: _Spot, value: Plain, *, size: float, unit: str) -> Iterator[Refusal]:
+    low, high = spot.shape.metadata.get("min"), spot.shape.metadata.get("max")
     below, above = low is not None and size < low, high is not None and size > high
     if below or above:
-        yield _refused(
-            shape,
-            value,
-            keys=keys,
-            problem="too small" if below else "too large",
-            rule=f"{range_words(low, high)}{unit}",
-            rehearsable=True,
-        )
+        problem = "too small" if below else "too large"
+        rule = f"{range_words(low, high)}{unit}"
+        yield spot.refuse(value, problem, rule=rule, rehearsable=True)
 
 
 def range_words(low: float | None, high: float | None) -> str:
@@ -148,84 +155,23 @@ def range_words(low: float | None, high: float | None) -> str:
     return f"at least {low}" if high is None else f"{low} to {high}"
 
 
-def _unknown(shape: Shape, name: str, value: Plain, keys: Keys) -> Refusal:
-    return _refused(
-        shape,
-        value,
-        keys=(*keys, name),
-        problem="unknown key",
-        rule="one of " + ", ".join(shape.members),
-        hint=did_you_mean(name, shape.members),
-    )
+def _check_nothing(spot: _Spot, value: Plain) -> Iterator[Refusal]:  # noqa: ARG001
+    yield from ()
 
 
-def _missing(shape: Shape, name: str, keys: Keys) -> Refusal:
-    return _refused(
-        shape.members[name], None, keys=(*keys, name), problem="missing key", rule=f"{name}"
-    )
-
-
-def _refused(
-    shape: Shape,
-    value: Plain,
-    *,
-    keys: Keys,
-    problem: str,
-    rule: str,
-    rehearsable: bool = False,
-    hint: str | None = None,
-) -> Refusal:
-    return Refusal(
-        path=dotted(keys),
-        value=value,
-        rule=rule,
-        source=f"{SERVICE_MODEL}, {shape.name}",
-        problem=problem,
-        rehearsable=rehearsable,
-        hint=hint,
-    )
-
-
-def _kind(shape: Shape) -> str:
-    kind: str = shape.type_name
-    return kind
-
-
-def _has_type(shape: Shape, value: Plain) -> bool:
-    expected = _TYPES[_kind(shape)]
-    is_flag = isinstance(value, bool)
-    return isinstance(value, expected) and is_flag == (expected is bool)
-
-
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "structure": dict,
-    "map": dict,
-    "list": list,
-    "string": str,
-    "boolean": bool,
-    "integer": int,
-    "long": int,
-    "float": (int, float),
-    "double": (int, float),
-}
-_TYPE_WORDS = {
-    "structure": "a mapping",
-    "map": "a mapping",
-    "list": "a list",
-    "string": "a string",
-    "boolean": "true or false",
-    "integer": "a whole number",
-    "long": "a whole number",
-    "float": "a number",
-    "double": "a number",
-}
-_CHECKS: dict[str, Callable[[Shape, Any, Keys], Iterator[Refusal]]] = {
-    "structure": _check_structure,
-    "map": _check_map,
-    "list": _check_list,
-    "string": _check_string,
-    "integer": _check_number,
-    "long": _check_number,
-    "float": _check_number,
-    "double": _check_number,
+_Check = Callable[[_Spot, Any], Iterator[Refusal]]
+_NUMBER = (int, float)
+# By botocore's name of a kind of shape: types of plain data, their name in a rule, further checks.
+KINDS: Final[dict[str, tuple[type | tuple[type, ...], str, _Check]]] = {
+    "structure": (dict, "a mapping", _check_structure),
+    "map": (dict, "a mapping", _check_map),
+    "list": (list, "a list", _check_list),
+    "string": (str, "a string", _check_string),
+    "boolean": (bool, "true or false", _check_nothing),
+    "integer": (int, "a whole number", _check_number),
+    "long": (int, "a whole number", _check_number),
+    "float": (_NUMBER, "a number", _check_number),
+    "double": (_NUMBER, "a number", _check_number),
+    "timestamp": (object, "a time", _check_nothing),
+    "blob": (object, "bytes", _check_nothing),
 }
