@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from bedrock_rft_sim.compare.axis import Series
+from bedrock_rft_sim.compare.axis import PlacedSeries
 from bedrock_rft_sim.compare.series import Curve, Curves
 from bedrock_rft_sim.compare.summary import summarise
 
@@ -45,7 +45,7 @@ class Process:
         low, high = -1.5, 1.5
         for _ in range(50):
             middle = (low + high) / 2
-            series = Series(np.arange(self.steps) / 1.0, self.reward(middle))
+            series = PlacedSeries(np.arange(self.steps) / 1.0, self.reward(middle))
             found = summarise(series, top=1.0)
             assert found is not None
             low, high = (middle, high) if found.gain < self.gain else (low, middle)

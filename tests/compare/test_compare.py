@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from bedrock_rft_sim.compare import COMPARED, Comparison, compare, order
-from bedrock_rft_sim.compare.axis import MOST_POINTS, Series, thin
+from bedrock_rft_sim.compare.axis import MOST_POINTS, PlacedSeries, thin
 from bedrock_rft_sim.compare.series import Curve, Curves
-from bedrock_rft_sim.compare.summary import Summary, level_weights, summarise
+from bedrock_rft_sim.compare.summary import CurveSummary, level_weights, summarise
 from bedrock_rft_sim.contract.metrics import METRICS
 from bedrock_rft_sim.errors import DataError
 from hypothesis import given, settings
@@ -24,8 +24,8 @@ def rewards(found: Comparison) -> Any:
     return next(one for one in found.metrics if one.metric == "critic_rewards_mean")
 
 
-def summary(y: list[float], top: float | None = 1.0) -> Summary:
-    found = summarise(Series(np.arange(float(len(y))), np.array(y, float)), top=top)
+def summary(y: list[float], top: float | None = 1.0) -> CurveSummary:
+    found = summarise(PlacedSeries(np.arange(float(len(y))), np.array(y, float)), top=top)
     assert found is not None
     return found
 
@@ -71,7 +71,7 @@ def test_levels_are_means_over_the_axis_and_not_over_the_points() -> None:
 def test_seeds_of_one_process_have_the_same_shape(runs: Make) -> None:
     found = compare(runs(5, noise=0.01, seed_spread=0.01), runs(5, seed=1, noise=0.01))
     assert found.verdict == "same shape"
-    assert rewards(found).resampled.correlation.value > 0.95
+    assert rewards(found).bootstrap.rank_correlation.value > 0.95
     assert rewards(found).a.direction == "rising"
     assert 0.2 < rewards(found).a.plateau < 0.9
 
@@ -81,7 +81,7 @@ def test_a_run_that_falls_is_different_from_one_that_rises(runs: Make) -> None:
     assert found.verdict == "different"
     assert "Training rewards" in found.words
     assert rewards(found).b.direction == "falling"
-    assert rewards(found).resampled.improvement.value == 0
+    assert rewards(found).bootstrap.probability_of_improvement.value == 0
 
 
 def test_another_order_of_the_sides_turns_the_signs_and_not_the_verdict(runs: Make) -> None:
@@ -160,9 +160,9 @@ def test_a_reward_that_begins_at_its_top_has_nothing_to_gain(curves_of: Make) ->
 
 def test_the_top_is_the_highest_reward_that_any_curve_shows(curves_of: Make, runs: Make) -> None:
     high = curves_of("x", critic_rewards_mean=np.linspace(1, 3, 20), critic_rewards_max=[5.0] * 20)
-    assert compare(runs(2), [high]).top == 5.0
-    assert compare(runs(2), runs(2, seed=1)).top == 1.0
-    assert compare(runs(2), runs(2, seed=1), top=2.0).top == 2.0
+    assert compare(runs(2), [high]).top_reward == 5.0
+    assert compare(runs(2), runs(2, seed=1)).top_reward == 1.0
+    assert compare(runs(2), runs(2, seed=1), top=2.0).top_reward == 2.0
 
 
 def test_a_metric_that_one_side_lacks_is_named_and_holds_nothing_up(
@@ -235,7 +235,7 @@ def test_notes_tell_of_crashes_repeats_and_unknown_plans(runs: Make) -> None:
 
 def test_a_long_curve_is_averaged_down_and_keeps_its_mean() -> None:
     y = np.sin(np.arange(MOST_POINTS * 4) / 100)
-    found = thin(Series(np.arange(len(y)) * 1.0, y))
+    found = thin(PlacedSeries(np.arange(len(y)) * 1.0, y))
     assert len(found.x) == MOST_POINTS
     assert found.y.mean() == pytest.approx(y.mean())
 
@@ -264,9 +264,13 @@ def test_the_order_at_home_is_the_order_in_the_cloud(runs: Make) -> None:
     local = [runs(3, seed=n, gain=gain) for n, gain in enumerate((0.1, 0.4, 0.8))]
     cloud = [runs(1, seed=9 + n, gain=gain) for n, gain in enumerate((0.2, 0.5, 0.9))]
     found = order(local, cloud)
-    assert (found.verdict, found.tau.value, found.title) == ("same order", 1.0, "Training rewards")
+    assert (found.verdict, found.kendall_tau.value, found.by) == (
+        "same order",
+        1.0,
+        "Training rewards",
+    )
     turned = order(local, cloud[::-1])
-    assert (turned.verdict, turned.tau.value) == ("different", -1.0)
+    assert (turned.verdict, turned.kendall_tau.value) == ("different", -1.0)
     assert json.dumps(found.as_json(), allow_nan=False)
 
 
@@ -274,7 +278,7 @@ def test_recipes_too_close_to_order_can_not_be_told(runs: Make) -> None:
     local = [runs(3, seed=n) for n in range(2)]
     found = order(local, [runs(1, seed=8), runs(1, seed=9)])
     assert found.verdict == "cannot tell"
-    assert (found.tau.low, found.tau.high) == (-1.0, 1.0)
+    assert (found.kendall_tau.low, found.kendall_tau.high) == (-1.0, 1.0)
 
 
 def test_one_seed_at_home_never_settles_an_order(runs: Make) -> None:

@@ -14,7 +14,7 @@ from bedrock_rft_sim.errors import DataError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bedrock_rft_sim.compare import Comparison, MetricComparison, Order
+    from bedrock_rft_sim.compare import Comparison, MetricComparison, RecipeOrder
     from bedrock_rft_sim.compare.series import Curves
     from bedrock_rft_sim.report.overlay import Overlay
 
@@ -46,7 +46,7 @@ def add_to(verbs: Any) -> None:
     verb = verbs.add_parser(
         "compare",
         help="same shape, different or cannot tell: runs against runs or a Bedrock job",
-        description="Hold the shapes of curves against each other, never their heights.",
+        description="Compare the shapes of curves, never their heights.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -123,11 +123,11 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_DIFFERENT if verdict in failed else 0
 
 
-Side = tuple[str, list["Curves"]]
+Group = tuple[str, list["Curves"]]
 
 
-def _sides(arguments: argparse.Namespace) -> list[tuple[Side, Side]]:
-    """Return who is held against whom."""
+def _sides(arguments: argparse.Namespace) -> list[tuple[Group, Group]]:
+    """Return the groups to compare, in pairs."""
     recipes = [arguments.runs, *arguments.others]
     jobs = arguments.bedrock
     batch = arguments.batch_size
@@ -147,7 +147,7 @@ def _sides(arguments: argparse.Namespace) -> list[tuple[Side, Side]]:
     )
 
 
-def _side(paths: Sequence[str], batch_size: int | None, *, prefix: str = "") -> Side:
+def _side(paths: Sequence[str], batch_size: int | None, *, prefix: str = "") -> Group:
     from bedrock_rft_sim.compare.series import read_curves
     from bedrock_rft_sim.runs import or_under_runs
 
@@ -158,7 +158,7 @@ def _side(paths: Sequence[str], batch_size: int | None, *, prefix: str = "") -> 
     return f"{prefix}{names}", found
 
 
-def _pair(a: Side, b: Side, arguments: argparse.Namespace) -> Overlay:
+def _pair(a: Group, b: Group, arguments: argparse.Namespace) -> Overlay:
     from bedrock_rft_sim.compare import compare
     from bedrock_rft_sim.report.overlay import Overlay
 
@@ -168,13 +168,13 @@ def _pair(a: Side, b: Side, arguments: argparse.Namespace) -> Overlay:
     return Overlay(comparison, a[1], b[1], a[0], b[0])
 
 
-def _write(folder: Path | None, pairs: Sequence[Overlay], order: Order | None) -> list[Path]:
+def _write(folder: Path | None, pairs: Sequence[Overlay], order: RecipeOrder | None) -> list[Path]:
     from bedrock_rft_sim.report.overlay import write_overlay
 
     return [] if folder is None else write_overlay(folder, pairs, order)
 
 
-def _in_all(pairs: Sequence[Overlay], order: Order | None) -> str:
+def _in_all(pairs: Sequence[Overlay], order: RecipeOrder | None) -> str:
     verdicts = [pair.comparison.verdict for pair in pairs]
     said = {*verdicts, *([order.verdict] if order else [])}
     if "different" in said:
@@ -183,7 +183,7 @@ def _in_all(pairs: Sequence[Overlay], order: Order | None) -> str:
 
 
 def _as_json(
-    verdict: str, pairs: Sequence[Overlay], order: Order | None, files: Sequence[Path]
+    verdict: str, pairs: Sequence[Overlay], order: RecipeOrder | None, files: Sequence[Path]
 ) -> dict[str, Any]:
     return {
         "verdict": verdict,
@@ -193,7 +193,7 @@ def _as_json(
     }
 
 
-def _print(pairs: Sequence[Overlay], order: Order | None, files: Sequence[Path]) -> None:
+def _print(pairs: Sequence[Overlay], order: RecipeOrder | None, files: Sequence[Path]) -> None:
     from rich.console import Console
 
     from bedrock_rft_sim.report.visible import visible
@@ -207,7 +207,7 @@ def _print(pairs: Sequence[Overlay], order: Order | None, files: Sequence[Path])
             console.print(f"  note: {visible(note)}", markup=False)
         console.print(pair.comparison.words, style=_style(pair.comparison.verdict), markup=False)
     if order is not None:
-        console.print(f"order  by {order.title}: {order.words}", style=_style(order.verdict))
+        console.print(f"order  by {order.by}: {order.words}", style=_style(order.verdict))
     for path in files:
         console.print(f"  {path}", markup=False)
 

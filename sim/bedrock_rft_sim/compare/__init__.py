@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from bedrock_rft_sim.compare.axis import Axis
 from bedrock_rft_sim.compare.compare import COMPARED, compare
-from bedrock_rft_sim.compare.order import Order, order
-from bedrock_rft_sim.compare.result import Comparison, MetricComparison, Side
+from bedrock_rft_sim.compare.order import RecipeOrder, order
+from bedrock_rft_sim.compare.result import Comparison, MetricComparison, SideSummary
 
 __all__ = [
     "COMPARED",
     "Axis",
     "Comparison",
     "MetricComparison",
-    "Order",
-    "Side",
+    "RecipeOrder",
+    "SideSummary",
     "compare",
     "order",
 ]

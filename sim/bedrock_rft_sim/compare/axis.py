@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
+
+import numpy as np
 
 from bedrock_rft_sim.compare.series import Curves
 from bedrock_rft_sim.errors import DataError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+from bedrock_rft_sim.stats.bootstrap import Array
 
 Axis = Literal["prompts", "share"]
 LABELS: Mapping[Axis, str] = {"prompts": "prompts seen", "share": "share of the run"}
@@ -27,7 +24,7 @@ MOST_POINTS: Final = 500
 
 
 @dataclass(frozen=True)
-class Series:
+class PlacedSeries:
     """One metric of one run on the common axis."""
 
     x: Array
@@ -36,14 +33,14 @@ class Series:
     """Values, (n,)."""
 
 
-def choose(groups: Sequence[Sequence[Curves]], asked: Axis | None) -> Axis:
-    """Return the axis asked for, else prompts where every source knows its prompts per step.
+def choose(groups: Sequence[Sequence[Curves]], wanted: Axis | None) -> Axis:
+    """Return the wanted axis, else prompts where every source knows its prompts per step.
 
     Raises:
-        DataError: prompts are asked for and a source does not know them.
+        DataError: prompts are wanted and a source does not know them.
     """
     silent = [run for group in groups for run in group if run.prompts_per_step is None]
-    if asked == "prompts" and silent:
+    if wanted == "prompts" and silent:
         raise DataError(
             "does not say how many prompts a step holds",
             where=silent[0].source,
@@ -51,7 +48,7 @@ def choose(groups: Sequence[Sequence[Curves]], asked: Axis | None) -> Axis:
             found="steps only",
             hint="give the job's batch size by --batch-size, or take --axis share",
         )
-    return asked or ("share" if silent else "prompts")
+    return wanted or ("share" if silent else "prompts")
 
 
 def end_of(run: Curves) -> int:
@@ -59,47 +56,37 @@ def end_of(run: Curves) -> int:
     return max(run.total_steps or 0, run.last_step)
 
 
-def place(run: Curves, metric: str, axis: Axis) -> Series | None:
+def place(run: Curves, metric: str, axis: Axis) -> PlacedSeries | None:
     """Return the run's values of the metric on the axis, or None if it has none."""
-    import numpy as np
-
     curve = run.series.get(metric)
     if curve is None:
         return None
     steps = np.asarray(curve.steps, float)
-    return Series(steps * _scale(run, axis), np.asarray(curve.values, float))
+    return PlacedSeries(steps * step_width(run, axis), np.asarray(curve.values, float))
 
 
-def reach(run: Curves, axis: Axis) -> float:
-    """Return where on the axis the run's last step stands."""
-    return run.last_step * _scale(run, axis)
-
-
-def _scale(run: Curves, axis: Axis) -> float:
+def step_width(run: Curves, axis: Axis) -> float:
+    """Return how far one step goes on the axis."""
     return (run.prompts_per_step or 1) if axis == "prompts" else 1 / max(1, end_of(run))
 
 
-def common_range(series: Sequence[Series]) -> tuple[float, float]:
+def common_range(series: Sequence[PlacedSeries]) -> tuple[float, float]:
     """Return the part of the axis that every series covers; empty if the second is not above."""
     return max(float(one.x[0]) for one in series), min(float(one.x[-1]) for one in series)
 
 
-def thin(series: Series) -> Series:
+def thin(series: PlacedSeries) -> PlacedSeries:
     """Return means of neighbouring points, so that at most `MOST_POINTS` are left."""
-    import numpy as np
-
     width = -(-len(series.x) // MOST_POINTS)
     if width == 1:
         return series
     edges = np.arange(0, len(series.x), width)
     sizes = np.diff([*edges, len(series.x)])
-    return Series(
-        np.add.reduceat(series.x, edges) / sizes, np.add.reduceat(series.y, edges) / sizes
-    )
+    return PlacedSeries(*(np.add.reduceat(each, edges) / sizes for each in (series.x, series.y)))
 
 
-def cut(series: Series, low: float, high: float) -> Series:
+def cut(series: PlacedSeries, low: float, high: float) -> PlacedSeries:
     """Return the part of the series within the range, its ends included."""
     slack = 1e-9 * max(1.0, abs(high))
     inside = (series.x >= low - slack) & (series.x <= high + slack)
-    return Series(series.x[inside], series.y[inside])
+    return PlacedSeries(series.x[inside], series.y[inside])

@@ -1,6 +1,6 @@
 """The rule: same shape, different, or cannot tell.
 
-For each metric two numbers are held against each other, gain and area (see
+For each metric two numbers are compared, gain and area (see
 `bedrock_rft_sim.compare.summary`).
 
 - *Same* is an equivalence test (two one-sided tests, Schuirmann 1987): the difference must lie
@@ -25,20 +25,15 @@ it; with one run on both sides nothing is known of seeds but this, and *same* ca
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
-from bedrock_rft_sim.compare.summary import Summary, shared_noise
+from bedrock_rft_sim.compare.summary import CurveSummary, shared_noise
 from bedrock_rft_sim.stats import student
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
-
-Verdict = Literal["same shape", "different", "cannot tell"]
+ShapeVerdict = Literal["same shape", "different", "cannot tell"]
 Measure = Literal["gain", "area"]
 MEASURES: Final[tuple[Measure, ...]] = ("gain", "area")
 
@@ -55,8 +50,25 @@ ASSUMED_SEED_SPREAD: Final = 0.10
 
 
 @dataclass(frozen=True)
-class Difference:
-    """One number of two groups, held against each other."""
+class AcrossRuns:
+    """One number over the runs of a group."""
+
+    runs: int
+    mean: float
+    spread: float
+    """Variance between the runs; 0 where a single run shows none."""
+    noise: float
+    """Variance that the noise of the steps alone gives, mean over the runs."""
+
+    @property
+    def variance(self) -> float:
+        """The spread between runs, but never less than the noise of the steps."""
+        return max(self.spread, self.noise)
+
+
+@dataclass(frozen=True)
+class ShapeDifference:
+    """Gain or area of two groups, compared."""
 
     measure: Measure
     a: float
@@ -66,6 +78,8 @@ class Difference:
     """Degrees of freedom of t; infinite where the spread between seeds is assumed."""
     p_different: float
     """Of no difference, before the adjustment for looking at several numbers."""
+    p_adjusted: float
+    """The same, adjusted by Holm's method over the whole comparison."""
     p_same: float
     """Of a difference as large as the margin or larger."""
     possible: float
@@ -84,109 +98,107 @@ class Difference:
         reach = student.critical(ALPHA / 2, self.degrees) * self.standard_error
         return self.value - reach, self.value + reach
 
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data; infinite degrees are None."""
+        low, high = self.interval
+        return {
+            "a": self.a,
+            "b": self.b,
+            "b_minus_a": self.value,
+            "low": low,
+            "high": high,
+            "standard_error": self.standard_error,
+            "degrees_of_freedom": self.degrees if math.isfinite(self.degrees) else None,
+            "p_different": self.p_different,
+            "p_different_adjusted": self.p_adjusted,
+            "p_same": self.p_same,
+            "largest_not_ruled_out": self.possible,
+            "may_be_same": self.may_be_same,
+        }
+
+
+def across_runs(group: Sequence[CurveSummary], measure: Measure) -> AcrossRuns:
+    """Return gain or area over the runs of a group."""
+    place = MEASURES.index(measure)
+    values = [getattr(one, measure) for one in group]
+    return AcrossRuns(
+        runs=len(group),
+        mean=statistics.fmean(values),
+        spread=statistics.variance(values) if len(values) > 1 else 0.0,
+        noise=statistics.fmean(float(one.noise[place, place]) for one in group),
+    )
+
 
 def differences(
-    a: Sequence[Summary], b: Sequence[Summary], *, points: int, margin: float
-) -> tuple[Difference, ...]:
-    """Hold gain and area of two groups against each other; `points` is the shortest curve's."""
-    may_be_same = points >= LEAST_POINTS and _enough_seeds(len(a), len(b))
+    a: Sequence[CurveSummary], b: Sequence[CurveSummary], *, points: int, margin: float
+) -> tuple[ShapeDifference, ...]:
+    """Compare gain and area of two groups; `points` is the shortest curve's."""
+    seeds = sorted((len(a), len(b)))
+    may_be_same = points >= LEAST_POINTS and (seeds[0] > 1 or seeds[1] >= LEAST_SEEDS)
     shared = shared_noise(a) + shared_noise(b)
     return tuple(
-        _difference(
-            a,
-            b,
-            measure,
-            margin=margin,
-            may_be_same=may_be_same,
-            shared=float(shared[place, place]),
-        )
+        _difference(a, b, measure, float(shared[place, place]), margin, may_be_same=may_be_same)
         for place, measure in enumerate(MEASURES)
     )
 
 
-def _enough_seeds(a: int, b: int) -> bool:
-    return min(a, b) > 1 or max(a, b) >= LEAST_SEEDS
-
-
 def _difference(
-    a: Sequence[Summary],
-    b: Sequence[Summary],
+    a: Sequence[CurveSummary],
+    b: Sequence[CurveSummary],
     measure: Measure,
-    *,
-    margin: float,
-    may_be_same: bool,
     shared: float,
-) -> Difference:
-    values_a = [getattr(summary, measure) for summary in a]
-    values_b = [getattr(summary, measure) for summary in b]
-    mean_a, mean_b = math.fsum(values_a) / len(a), math.fsum(values_b) / len(b)
-    gap = mean_b - mean_a
-    error, degrees = _error(a, b, measure, shared=shared, assumed=1 in (len(a), len(b)))
-    own, own_degrees = _error(a, b, measure, shared=shared, assumed=False)
-    return Difference(
+    margin: float,
+    *,
+    may_be_same: bool,
+) -> ShapeDifference:
+    one, other = across_runs(a, measure), across_runs(b, measure)
+    gap = other.mean - one.mean
+    error, degrees = _error(one, other, shared, assumed=1 in (one.runs, other.runs))
+    own, own_degrees = _error(one, other, shared, assumed=False)
+    p_different = student.two_sided(gap / error, degrees) if error else float(gap == 0)
+    room = margin - abs(gap)
+    return ShapeDifference(
         measure=measure,
-        a=mean_a,
-        b=mean_b,
+        a=one.mean,
+        b=other.mean,
         standard_error=error,
         degrees=degrees,
-        p_different=student.two_sided(gap / error, degrees) if error else float(gap == 0),
-        p_same=_tail(margin - abs(gap), own, own_degrees),
+        p_different=p_different,
+        p_adjusted=p_different,
+        p_same=student.upper_tail(room / own, own_degrees) if own else float(room <= 0),
         possible=abs(gap) + student.critical(ALPHA, own_degrees) * own,
         may_be_same=may_be_same,
     )
 
 
-def _tail(room: float, error: float, degrees: float) -> float:
-    return student.upper_tail(room / error, degrees) if error else float(room <= 0)
-
-
-def _error(
-    a: Sequence[Summary],
-    b: Sequence[Summary],
-    measure: Measure,
-    *,
-    shared: float,
-    assumed: bool,
-) -> tuple[float, float]:
+def _error(a: AcrossRuns, b: AcrossRuns, shared: float, *, assumed: bool) -> tuple[float, float]:
     """Return the standard error of the difference of the two means, and its degrees of freedom."""
-    place = MEASURES.index(measure)
-    noise_a, noise_b = _noise(a, place), _noise(b, place)
-    if min(len(a), len(b)) > 1:
-        part_a = max(_spread(a, measure), noise_a) / len(a)
-        part_b = max(_spread(b, measure), noise_b) / len(b)
-        return math.sqrt(part_a + part_b + shared), student.welch_degrees(
-            part_a, len(a), part_b, len(b)
-        )
-    many, noise, noise_one = (a, noise_a, noise_b) if len(a) > 1 else (b, noise_b, noise_a)
-    spread, degrees = max(_spread(many, measure), noise), float(len(many) - 1)
-    floor = ASSUMED_SEED_SPREAD**2 + noise
+    if min(a.runs, b.runs) > 1:
+        part_a, part_b = a.variance / a.runs, b.variance / b.runs
+        degrees = student.welch_degrees(part_a, a.runs, part_b, b.runs)
+        return math.sqrt(part_a + part_b + shared), degrees
+    many, single = (a, b) if a.runs > 1 else (b, a)
+    spread, degrees = many.variance, float(many.runs - 1)
+    floor = ASSUMED_SEED_SPREAD**2 + many.noise
     if not degrees or (assumed and spread <= floor):
         spread, degrees = floor, math.inf
-    one = spread + max(0.0, noise_one - noise)
-    return math.sqrt(spread / len(many) + one + shared), degrees
+    alone = spread + max(0.0, single.noise - many.noise)
+    return math.sqrt(spread / many.runs + alone + shared), degrees
 
 
-def _noise(group: Sequence[Summary], place: int) -> float:
-    return math.fsum(float(one.noise[place, place]) for one in group) / len(group)
+def adjusted(
+    found: Sequence[tuple[ShapeDifference, ...]],
+) -> list[tuple[ShapeDifference, ...]]:
+    """Return the differences of every metric, their p-values adjusted by Holm's method."""
+    p_values = iter(student.holm([one.p_different for each in found for one in each]))
+    return [tuple(replace(one, p_adjusted=next(p_values)) for one in each) for each in found]
 
 
-def _spread(group: Sequence[Summary], measure: Measure) -> float:
-    if len(group) == 1:
-        return 0.0
-    values = [getattr(summary, measure) for summary in group]
-    mean = math.fsum(values) / len(values)
-    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-
-
-def is_same(found: Sequence[Difference]) -> bool:
+def is_same(found: Sequence[ShapeDifference]) -> bool:
     """Whether every number lies within the margin with 95 % confidence, and may be said to."""
     return all(each.may_be_same and each.p_same <= ALPHA for each in found)
 
 
-def surely_apart(found: Sequence[Difference], adjusted: Sequence[float]) -> list[Measure]:
+def surely_apart(found: Sequence[ShapeDifference]) -> list[Measure]:
     """Return the numbers that differ beyond chance, and by more than is known not to count."""
-    return [
-        each.measure
-        for each, p in zip(found, adjusted, strict=True)
-        if p <= ALPHA and each.p_same > ALPHA
-    ]
+    return [each.measure for each in found if each.p_adjusted <= ALPHA < each.p_same]

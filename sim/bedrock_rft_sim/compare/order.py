@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
+
+import numpy as np
 
 from bedrock_rft_sim.compare.axis import place, thin
 from bedrock_rft_sim.compare.resample import RESAMPLES, SEED
@@ -17,15 +19,9 @@ from bedrock_rft_sim.compare.series import Curves
 from bedrock_rft_sim.compare.summary import level_weights, scaled_residuals
 from bedrock_rft_sim.contract.metrics import metric
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.stats.bootstrap import BootstrapInterval, interval_of, moving_blocks
+from bedrock_rft_sim.stats.bootstrap import Array, BootstrapInterval, interval_of, moving_blocks
 from bedrock_rft_sim.stats.ranks import kendall, kendall_rows
 from bedrock_rft_sim.stats.shares import percent
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
 
 OrderVerdict = Literal["same order", "different", "cannot tell"]
 
@@ -36,28 +32,21 @@ END: Final = 1
 
 
 @dataclass(frozen=True)
-class Order:
+class RecipeOrder:
     """The order of recipes at home against their order in the cloud."""
 
     verdict: OrderVerdict
     words: str
-    title: str
-    """What they are ordered by."""
+    by: str
+    """The title of what they are ordered by."""
     local: tuple[float, ...]
     """The reward at the end, by recipe."""
     cloud: tuple[float, ...]
-    tau: BootstrapInterval
+    kendall_tau: BootstrapInterval
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data."""
-        return {
-            "verdict": self.verdict,
-            "words": self.words,
-            "by": self.title,
-            "local": list(self.local),
-            "cloud": list(self.cloud),
-            "kendall_tau": asdict(self.tau),
-        }
+        return asdict(self)
 
 
 def order(
@@ -65,14 +54,12 @@ def order(
     cloud: Sequence[Sequence[Curves]],
     *,
     resamples: int = RESAMPLES,
-) -> Order:
+) -> RecipeOrder:
     """Compare the order of recipes: `local[i]` and `cloud[i]` are runs of the same one.
 
     Raises:
         DataError: fewer than two recipes, or a run without reward.
     """
-    import numpy as np
-
     if len(local) != len(cloud) or len(local) < 2:  # noqa: PLR2004
         raise DataError(
             "an order needs two recipes or more, each at home and in the cloud",
@@ -88,7 +75,7 @@ def order(
     tau = interval_of(kendall(*scores), taus)
     seeds = min(len(group) for group in local)
     verdict, words = _words(tau, taus, recipes=len(local), seeds=seeds)
-    return Order(verdict, words, metric(by).console_title or by, scores[0], scores[1], tau)
+    return RecipeOrder(verdict, words, metric(by).console_title or by, scores[0], scores[1], tau)
 
 
 def _all_have(name: str, groups: Sequence[Sequence[Curves]]) -> bool:
@@ -103,8 +90,6 @@ def _levels(
     group: Sequence[Curves], name: str, count: int, rng: np.random.Generator
 ) -> tuple[float, Array]:
     """Return the group's reward at the end, and its bootstrap replicates, (count,)."""
-    import numpy as np
-
     found, drawn = [], []
     for run in group:
         series = place(run, name, "share")

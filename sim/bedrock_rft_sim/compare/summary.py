@@ -18,16 +18,12 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from bedrock_rft_sim.compare.axis import Series
-from bedrock_rft_sim.stats.bootstrap import block_length, block_sums, block_variance
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+from bedrock_rft_sim.compare.axis import PlacedSeries, common_range
+from bedrock_rft_sim.stats.bootstrap import Array, block_length, block_sums, block_variance
 
 WINDOW: Final = 0.2
 """Share of the range over which the levels at the start and at the end are taken."""
@@ -35,13 +31,15 @@ SMOOTHING: Final = 0.2
 """Share of the points in the moving mean."""
 LEAST_ROOM: Final = 0.05
 """Below this share of the top left above the start, a reward has no gain to speak of."""
-LEVELS: Final = 3
+GRID: Final = 50
+"""Points of the axis at which smoothed curves are compared."""
 
 
 @dataclass(frozen=True)
-class Summary:
+class CurveSummary:
     """One curve in numbers."""
 
+    series: PlacedSeries
     start: float
     end: float
     mean: float
@@ -59,16 +57,11 @@ class Summary:
 
 def level_weights(x: Array) -> Array:
     """Return the weights of (start, end, mean), (3, n), each adding up to 1."""
-    import numpy as np
-
     low, high = x[0], x[-1]
     width = WINDOW * (high - low) * (1 + 1e-9)
-    weights = np.zeros((LEVELS, len(x)))
-    weights[0] = x <= low + width
-    weights[1] = x >= high - width
     gaps = np.diff(x)
-    weights[2, :-1] += gaps
-    weights[2, 1:] += gaps
+    over_range = np.append(gaps, 0.0) + np.insert(gaps, 0, 0.0)
+    weights = np.stack([x <= low + width, x >= high - width, over_range])
     normed: Array = weights / weights.sum(axis=1, keepdims=True)
     return normed
 
@@ -76,31 +69,34 @@ def level_weights(x: Array) -> Array:
 @functools.lru_cache(maxsize=64)
 def smoother(count: int) -> Array:
     """Return the matrix, (n, n), of a moving mean whose window shrinks at the ends."""
-    import numpy as np
-
-    half = half_window(count)
-    place = np.arange(count)
-    reach = np.minimum(np.minimum(place, count - 1 - place), half)
-    inside = np.abs(place[:, None] - place[None, :]) <= reach[:, None]
+    half = max(1, round(SMOOTHING * count) // 2)
+    index = np.arange(count)
+    reach = np.minimum(np.minimum(index, count - 1 - index), half)
+    inside = np.abs(index[:, None] - index[None, :]) <= reach[:, None]
     matrix: Array = inside / inside.sum(axis=1, keepdims=True)
     matrix.setflags(write=False)
     return matrix
 
 
-def half_window(count: int) -> int:
-    """Return how many neighbours on each side the moving mean takes."""
-    return max(1, round(SMOOTHING * count) // 2)
+def grid_over(series: Sequence[PlacedSeries]) -> Array:
+    """Return the positions at which curves are compared."""
+    return np.linspace(*common_range(series), GRID)
 
 
-def summarise(series: Series, *, top: float | None) -> Summary | None:
+def mean_curve(group: Sequence[PlacedSeries], grid: Array) -> Array:
+    """Return the smoothed mean of the runs at the grid."""
+    smoothed = [np.interp(grid, one.x, smoother(len(one.y)) @ one.y) for one in group]
+    mean: Array = np.mean(smoothed, axis=0)
+    return mean
+
+
+def summarise(series: PlacedSeries, *, top: float | None) -> CurveSummary | None:
     """Return the curve in numbers, or None where it has no room to gain.
 
     Args:
         series: the curve, cut to the compared range; at least four points.
         top: the greatest possible reward, or None for a metric judged by its relative change.
     """
-    import numpy as np
-
     weights = level_weights(series.x)
     start, end, mean = (float(value) for value in weights @ series.y)
     room = _room(start, top)
@@ -109,16 +105,12 @@ def summarise(series: Series, *, top: float | None) -> Summary | None:
     gain, area = (end - start) / room, (mean - start) / room
     # How the room moves with the start: down by 1 under a top, up by 1 when it is the start.
     slope = -1.0 if top is not None else (1.0 if start >= 0 else -1.0)
-    jacobian = np.array(
-        [
-            [(-1 - gain * slope) / room, 1 / room, 0.0],
-            [(-1 - area * slope) / room, 0.0, 1 / room],
-        ]
-    )
+    jacobian = np.array([[-1 - gain * slope, 1, 0], [-1 - area * slope, 0, 1]]) / room
     left = scaled_residuals(series.y)
     variance = block_variance(left)
     combined = jacobian @ weights
-    return Summary(
+    return CurveSummary(
+        series=series,
         start=start,
         end=end,
         mean=mean,
@@ -153,26 +145,21 @@ def kept_by_smoothing(count: int) -> float:
 
     The moving mean takes the slow part of the noise away with the curve.
     """
-    import numpy as np
-
     kept = (np.eye(count) - smoother(count))[1:-1]
     return float(np.mean(np.sum(block_sums(kept) ** 2, axis=1)) / block_length(count - 2))
 
 
-def shared_noise(summaries: Sequence[Summary]) -> Array:
+def shared_noise(group: Sequence[CurveSummary]) -> Array:
     """Return the part of the noise, (2, 2), that seeds have in common and does not average out.
 
     Runs of one recipe may see the same prompts in the same order, and then dip at the same steps.
     """
-    import numpy as np
-
-    count = len(summaries)
-    lengths = {summary.weights.shape[1] for summary in summaries}
-    if count == 1 or len(lengths) > 1:
+    count = len(group)
+    if count == 1 or len({one.weights.shape for one in group}) > 1:
         return np.zeros((2, 2))
-    together = block_variance(np.mean([summary.residuals for summary in summaries], axis=0))
-    alone = float(np.mean([summary.variance for summary in summaries]))
+    together = block_variance(np.mean([one.residuals for one in group], axis=0))
+    alone = float(np.mean([one.variance for one in group]))
     excess = max(0.0, together - alone / count)
-    weights = np.mean([summary.weights for summary in summaries], axis=0)
+    weights = np.mean([one.weights for one in group], axis=0)
     common: Array = excess * (weights @ weights.T)
     return common

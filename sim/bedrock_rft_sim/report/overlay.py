@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bedrock_rft_sim import files
-from bedrock_rft_sim.compare import Comparison, MetricComparison, Order
-from bedrock_rft_sim.compare.axis import LABELS, Series, place
-from bedrock_rft_sim.compare.compare import REWARDS, grid_over
+from bedrock_rft_sim.compare import Comparison, MetricComparison, RecipeOrder
+from bedrock_rft_sim.compare.axis import LABELS, PlacedSeries, place
+from bedrock_rft_sim.compare.compare import REWARDS
 from bedrock_rft_sim.compare.decide import ALPHA, ASSUMED_SEED_SPREAD, LEAST_POINTS, LEAST_SEEDS
 from bedrock_rft_sim.compare.series import Curves
-from bedrock_rft_sim.compare.summary import WINDOW, smoother
+from bedrock_rft_sim.compare.summary import WINDOW, grid_over, smoother
 from bedrock_rft_sim.contract.metrics import metric
 from bedrock_rft_sim.report import graphs, html
 
@@ -43,7 +43,9 @@ class Overlay:
     label_b: str
 
 
-def write_overlay(folder: Path, pairs: Sequence[Overlay], order: Order | None = None) -> list[Path]:
+def write_overlay(
+    folder: Path, pairs: Sequence[Overlay], order: RecipeOrder | None = None
+) -> list[Path]:
     """Write the page, and each pair's picture as SVG and PNG, and return their paths.
 
     Raises:
@@ -59,7 +61,7 @@ def write_overlay(folder: Path, pairs: Sequence[Overlay], order: Order | None = 
     return list(contents)
 
 
-def page(pairs: Sequence[Overlay], order: Order | None = None) -> str:
+def page(pairs: Sequence[Overlay], order: RecipeOrder | None = None) -> str:
     """Return the page as HTML."""
     pictures = [[(one, html.trusted(_graph(pair, one))) for one in drawn(pair)] for pair in pairs]
     context = {
@@ -117,11 +119,11 @@ def _draw(axes: Axes, pair: Overlay, found: MetricComparison) -> None:
             continue
         up = 1 / side.start if relative and side.start else 1.0
         placed = [place(run, found.metric, pair.comparison.axis) for run in runs]
-        group = [Series(one.x * across, one.y * up) for one in placed if one is not None]
+        group = [PlacedSeries(one.x * across, one.y * up) for one in placed if one is not None]
         _draw_group(axes, group, label=graphs.plain(label), color=color)
 
 
-def _draw_group(axes: Axes, group: Sequence[Series], *, label: str, color: str) -> None:
+def _draw_group(axes: Axes, group: Sequence[PlacedSeries], *, label: str, color: str) -> None:
     """Draw each run as recorded, the smoothed mean over them, and the band of the seeds."""
     import numpy as np
 

@@ -6,15 +6,13 @@ Sources: Künsch 1989 (moving blocks); Efron and Tibshirani 1993 (percentile int
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bedrock_rft_sim.stats.student import TAIL
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -28,8 +26,6 @@ class BootstrapInterval:
 
 def interval_of(value: float | None, replicates: Array) -> BootstrapInterval:
     """Return the number with the percentiles of its replicates; NaN among them are left out."""
-    import numpy as np
-
     known = replicates[~np.isnan(replicates)]
     if value is None or not len(known):
         return BootstrapInterval(value, None, None)
@@ -44,8 +40,6 @@ def block_length(count: int) -> int:
 
 def block_sums(values: Array) -> Array:
     """Return the sum of each moving block along the first axis."""
-    import numpy as np
-
     length = block_length(len(values))
     total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
     sums: Array = total[length:] - total[:-length]
@@ -54,15 +48,11 @@ def block_sums(values: Array) -> Array:
 
 def block_variance(residuals: Array) -> float:
     """Return the variance of the noise, with the dependence between neighbours, from block sums."""
-    import numpy as np
-
     return float(np.mean(block_sums(residuals) ** 2) / block_length(len(residuals)))
 
 
 def moving_blocks(residuals: Array, length: int, count: int, rng: np.random.Generator) -> Array:
     """Return replicates of the noise, (count, length), made of moving blocks."""
-    import numpy as np
-
     size = block_length(len(residuals))
     starts = rng.integers(len(residuals) - size + 1, size=(count, -(-length // size)))
     places = (starts[:, :, None] + np.arange(size)).reshape(count, -1)[:, :length]

@@ -12,13 +12,12 @@ permutation test, and Phipson and Smyth 2010 for counting the order that was fou
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import ArrayLike, NDArray
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 EXACT_MOST: Final = 8
 """Values; 8 have 40320 orders."""
@@ -49,16 +48,12 @@ def kendall_rows(a: ArrayLike, b: ArrayLike) -> Array:
 
 def improvement(a: Array, b: Array) -> Array:
     """Return the share of pairs along the last axes in which b is above a, ties counting half."""
-    import numpy as np
-
     difference = b[..., None, :] - a[..., :, None]
     return np.asarray(((difference > 0) + 0.5 * (difference == 0)).mean(axis=(-1, -2)))
 
 
 def permutation_p(a: ArrayLike, b: ArrayLike) -> float | None:
     """Return the two-sided p-value of Spearman's correlation by permutation; None without one."""
-    import numpy as np
-
     if spearman(a, b) is None:
         return None
     # The spread of the ranks is the same in every order, so their product alone decides.
@@ -72,8 +67,6 @@ def permutation_p(a: ArrayLike, b: ArrayLike) -> float | None:
 
 def _orders(ranks: Array) -> Any:
     """Return the ranks in every order, or in many random ones."""
-    import numpy as np
-
     if len(ranks) <= EXACT_MOST:
         return ranks[np.array(list(itertools.permutations(range(len(ranks)))))]
     return np.random.default_rng(SEED).permuted(np.tile(ranks, (SHUFFLES, 1)), axis=1)
@@ -81,7 +74,6 @@ def _orders(ranks: Array) -> Any:
 
 def _centred_ranks(values: ArrayLike) -> Any:
     """Return the ranks along the last axis, ties sharing their mean rank, about their mean."""
-    import numpy as np
     from scipy.stats import rankdata
 
     ranks = rankdata(values, axis=-1)
@@ -89,16 +81,12 @@ def _centred_ranks(values: ArrayLike) -> Any:
 
 
 def _signs_of_pairs(values: ArrayLike) -> Any:
-    import numpy as np
-
     listed = np.asarray(values, float)
     first, second = np.triu_indices(listed.shape[-1], 1)
     return np.sign(listed[..., first] - listed[..., second])
 
 
 def _cosine(a: Any, b: Any) -> Array:
-    import numpy as np
-
     scale = np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
     product = (a * b).sum(axis=-1)
     found = np.divide(product, scale, out=np.full_like(scale, np.nan), where=scale > 0)
@@ -106,6 +94,4 @@ def _cosine(a: Any, b: Any) -> Array:
 
 
 def _known(value: Array) -> float | None:
-    import numpy as np
-
     return None if np.isnan(value) else float(value)
