@@ -34,7 +34,7 @@ def rehearse(
         RehearsalError: the recipe can't be run; the run folder, once it exists, records why.
     """
     return run.rehearse(
-        recipe, parent=parent, name=name, resume=resume, say=say, observe=PageDuringRun
+        recipe, parent=parent, name=name, resume=resume, say=say, observers=[PageDuringRun]
     )
 
 

@@ -66,7 +66,7 @@ def run(tmp_path: Path) -> Callable[..., RunResult]:
 
     def start(recipe: Recipe, *, name: str = "run", resume: bool = False) -> RunResult:
         return rehearse(
-            recipe, parent=tmp_path / "runs", name=name, resume=resume, observe=PageDuringRun
+            recipe, parent=tmp_path / "runs", name=name, resume=resume, observers=[PageDuringRun]
         )
 
     return start

@@ -54,6 +54,9 @@ class Progress:
         else:
             self._console.print(Text(line), soft_wrap=True)
 
+    def ended(self) -> None:
+        """Nothing more to show: whoever runs the recipe says how it ended."""
+
     def _sparks(self) -> str:
         named = (("reward", self._rewards), ("validation", self._validations))
         return "  ".join(f"{name} {sparkline(values)}" for name, values in named if values)

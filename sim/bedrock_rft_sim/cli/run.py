@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_rft_sim.cli.arguments import add_common
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.cli.progress import Progress
-    from bedrock_rft_sim.runs.observer import RunObserver
     from bedrock_rft_sim.train.run import RunResult
 
 EXIT_FAILED = 1
@@ -57,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             name=arguments.name,
             resume=arguments.resume,
             say=progress.say,
-            observe=lambda folder: _Watchers(progress, PageDuringRun(folder)),
+            observers=(lambda _folder: progress, PageDuringRun),
         )
     if arguments.json:
         print(json.dumps(result.as_json()))
@@ -65,21 +61,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(_summary(result))
     learned = result.signal.severity == "clear"
     return 0 if result.status == COMPLETED and learned else EXIT_FAILED
-
-
-@dataclass(frozen=True)
-class _Watchers:
-    """Shows each step and keeps the page up to date."""
-
-    progress: Progress
-    page: RunObserver
-
-    def step(self, line: Mapping[str, Any]) -> None:
-        self.progress.step(line)
-        self.page.step(line)
-
-    def ended(self) -> None:
-        self.page.ended()
 
 
 def _summary(result: RunResult) -> str:

@@ -9,6 +9,23 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from pathlib import Path
+
+from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL
+from bedrock_rft_sim.recipe import Recipe
+
+SWITCHED_ON = (
+    "HF_HUB_DISABLE_TELEMETRY",
+    "DO_NOT_TRACK",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS",
+    "HF_HUB_DISABLE_PROGRESS_BARS",
+)
+
+
+def silence_for(recipe: Recipe) -> None:
+    """Silence the libraries before a recipe's model is loaded; one on this machine needs no Hub."""
+    is_here = recipe.model == EMBEDDED_MODEL or Path(recipe.model).is_dir()
+    silence_libraries(offline=is_here, device=recipe.local.device)
 
 
 def silence_libraries(*, offline: bool, device: str = "auto") -> None:
@@ -21,11 +38,9 @@ def silence_libraries(*, offline: bool, device: str = "auto") -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = number
     else:
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ["DO_NOT_TRACK"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    os.environ["TRANSFORMERS_NO_ADVISORY_WARNINGS"] = "1"
-    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    for name in SWITCHED_ON:
+        os.environ[name] = "1"
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     # The libraries' own remarks (deprecations, hints on speed) are not the user's to act on.

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
 
 from bedrock_rft_sim.data import Row, plan
-from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL, load_tokenizer
+from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import choose_device
 from bedrock_rft_sim.engine.sampler import TOKENS_PER_BATCH, Sampler, SamplingParams
@@ -23,8 +22,7 @@ class LocalModel:
     """
 
     def __init__(self, recipe: Recipe, *, samples: int) -> None:
-        local = recipe.model == EMBEDDED_MODEL or Path(recipe.model).is_dir()
-        quiet.silence_libraries(offline=local, device=recipe.local.device)
+        quiet.silence_for(recipe)
         self._recipe = recipe
         self._samples = samples
         self._chat = load_tokenizer(recipe.model)

@@ -1,7 +1,7 @@
 """Who looks on while a run is written, such as the page that is drawn anew as the steps come in.
 
-A run has one observer or none. It may read the folder and write files of its own there; it never
-changes what the run does. What it raises ends the run as an error of the run itself would.
+An observer may read the folder and write files of its own there; it never changes what the run
+does. What it raises ends the run as an error of the run itself would.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def main() -> int:
             parent=parent,
             name=name,
             resume=how == "resume",
-            observe=PageDuringRun,
+            observers=[PageDuringRun],
         )
     except RehearsalError as error:
         sys.stderr.write(f"{error}\n")

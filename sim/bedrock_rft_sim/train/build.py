@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from datasets import Dataset
 from transformers.utils.logging import disable_progress_bar
 
-from bedrock_rft_sim.data import Row, plan
+from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.data.tokens import plain_messages
 from bedrock_rft_sim.engine import device as machine
-from bedrock_rft_sim.engine.load import load_tokenizer, model_init_kwargs, model_shape, model_source
+from bedrock_rft_sim.engine.load import load_tokenizer, model_shape, model_source
 from bedrock_rft_sim.engine.sampler import SamplingParams
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.recipe import Recipe
@@ -42,16 +42,7 @@ def build_trainer(
         reward_funcs=LambdaReward(grader, data.train, recorder),
         train_dataset=prompts(data.train),
         peft_config=lora_config(settings),
-        args=grpo_config(
-            settings,
-            total_steps=rehearsal.steps.total,
-            micro_batch=_micro_batch(rehearsal),
-            device=rehearsal.device,
-            output_dir=rehearsal.folder.checkpoints,
-            model_init_kwargs=model_init_kwargs(),
-            chat_template_kwargs=plan.template_options(recipe),
-            report_to=recipe.local.reportTo,
-        ),
+        args=grpo_config(rehearsal, micro_batch=_micro_batch(rehearsal)),
     )
 
 

@@ -21,6 +21,7 @@ from bedrock_rft_sim.grader import GradedBatch, Invocation
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.metrics import drop_non_finite, mantle_event, nova_csv_row, step_metrics
+from bedrock_rft_sim.runs.observer import RunObserver
 from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
 from bedrock_rft_sim.train.clock import Clock
 from bedrock_rft_sim.train.early_stopping import EarlyStop, early_stop
@@ -36,8 +37,7 @@ class Rehearsal:
     steps: Steps
     folder: RunFolder
     device: Device
-    show: Callable[[Mapping[str, Any]], None]
-    """Called with each metric line, once it stands in the folder."""
+    observers: Sequence[RunObserver] = ()
 
 
 @dataclass
@@ -142,16 +142,17 @@ class StepRecorder:
             clip_fraction=log.get("clip_ratio/region_mean"),
             invocations=pending.invocations,
         )
-        self._append(_finite(line))
+        line = _finite(line)
+        self._folder.append_csv(nova_csv_row(line))
+        self._folder.append_event(mantle_event(line))
+        self._append(line)
         if validated:
             rule = self._rehearsal.recipe.local.earlyStopping
             self.early_stop = early_stop(self._folder.read_metrics(), rule)
 
     def start(self, sampler: Sampler) -> None:
         """Validate the model before training and write the line of step 0."""
-        line = self._line((), 0, self._validate(0, sampler))
-        self._folder.append_metrics(line)
-        self._rehearsal.show(line)
+        self._append(self._line((), 0, self._validate(0, sampler)))
 
     def _validate(self, step: int, sampler: Sampler) -> list[Rollout]:
         if self._validation is None or step not in self._steps.validations:
@@ -179,10 +180,9 @@ class StepRecorder:
         return None if peak is None else peak / 2**20
 
     def _append(self, line: dict[str, Any]) -> None:
-        self._folder.append_csv(nova_csv_row(line))
-        self._folder.append_event(mantle_event(line))
         self._folder.append_metrics(line)
-        self._rehearsal.show(line)
+        for observer in self._rehearsal.observers:
+            observer.step(line)
 
     def checkpoint_saved(self, step: int) -> None:
         """Accept the checkpoint that TRL has just finished writing."""

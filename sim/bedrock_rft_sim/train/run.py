@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +19,6 @@ from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.fingerprint import rows_hash
 from bedrock_rft_sim.data.plan import Data, Steps
-from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.diagnosis import Evidence, Finding, learning_signal, signal_record
 from bedrock_rft_sim.engine import quiet
@@ -29,7 +28,7 @@ from bedrock_rft_sim.grader.fingerprint import path_hash
 from bedrock_rft_sim.grader.of_recipe import grader_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.runs.observer import Observe, RunObserver
+from bedrock_rft_sim.runs.observer import Observe
 from bedrock_rft_sim.train import provenance
 from bedrock_rft_sim.train.early_stopping import demand_validation, early_stop
 from bedrock_rft_sim.train.interrupt import interruptible
@@ -63,8 +62,8 @@ class RunResult:
         return {**asdict(self), "folder": str(self.folder), "signal": signal_record(self.signal)}
 
 
-def _ignore(_line: object) -> None:
-    """Show nothing."""
+def _be_quiet(_line: str) -> None:
+    """Say nothing."""
 
 
 def rehearse(
@@ -74,18 +73,18 @@ def rehearse(
     name: str | None = None,
     resume: bool = False,
     say: Callable[[str], None] | None = None,
-    observe: Observe | None = None,
+    observers: Sequence[Observe] = (),
 ) -> RunResult:
     """Run the recipe into `parent/name`; with `resume`, go on from its last checkpoint.
 
-    The name is that of the recipe's job unless given. `say` gets what goes on, in words, and
-    `observe` makes the observer that gets each step.
+    The name is that of the recipe's job unless given. `say` gets what goes on, in words; each of
+    `observers` makes an observer that gets every step.
 
     Raises:
         RehearsalError: once the run folder exists, after it has recorded the status `Failed`.
     """
-    name, say = name or recipe.name, say or _ignore
-    quiet.silence_libraries(offline=_is_local(recipe), device=recipe.local.device)
+    name, say = name or recipe.name, say or _be_quiet
+    quiet.silence_for(recipe)
     say(f"{name}: reading {recipe.local.trainingData}")
     data = plan.read_data(recipe, load_chat_tokenizer(recipe.model))
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
@@ -93,17 +92,12 @@ def rehearse(
     device = choose_device(recipe.local.device, recipe.local.dtype)
     identity = _identity(recipe, data, steps, device)
     with _open_folder(Path(parent), name, identity, resume=resume) as folder:
-        observer = None if observe is None else observe(folder)
-        show = _ignore if observer is None else observer.step
-        rehearsal = Rehearsal(recipe, data, steps, folder, device, show)
+        watching = [observe(folder) for observe in observers]
+        rehearsal = Rehearsal(recipe, data, steps, folder, device, watching)
         last_checkpoint = _prepare(rehearsal, identity)
-        with _final_status(folder, observer) as finish:
+        with _final_status(rehearsal) as finish:
             finish(_train(rehearsal, last_checkpoint, say))
         return _result(folder, steps)
-
-
-def _is_local(recipe: Recipe) -> bool:
-    return recipe.model == EMBEDDED_MODEL or Path(recipe.model).is_dir()
 
 
 def _identity(recipe: Recipe, data: Data, steps: Steps, device: Device) -> dict[str, Any]:
@@ -184,16 +178,15 @@ def _request(recipe: Recipe) -> dict[str, Any]:
 
 
 @contextmanager
-def _final_status(
-    folder: RunFolder, observer: RunObserver | None
-) -> Iterator[Callable[[str], None]]:
+def _final_status(rehearsal: Rehearsal) -> Iterator[Callable[[str], None]]:
     """Write how the run ended, whatever ended it."""
+    folder = rehearsal.folder
 
     def finish(status: str, error: str | None = None) -> None:
         signal = signal_record(learning_signal(Evidence(folder.read_metrics())))
         folder.write_record(status=status, error=error, ended=_now(), learning_signal=signal)
-        if observer is not None:
-            observer.ended()
+        for each in rehearsal.observers:
+            each.ended()
         level: Any = "error" if status == statuses.FAILED else "info"
         words = f"Job {status.lower()}" + (f": {error.splitlines()[0]}" if error else "")
         folder.append_event(message_event(words, level=level))

@@ -7,44 +7,37 @@ nothing here is left to them.  The values mirror AWS's verl GRPO recipes;
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.engine.device import Device
+from bedrock_rft_sim.engine.load import model_init_kwargs
 from bedrock_rft_sim.recipe import Settings
+from bedrock_rft_sim.train.record import Rehearsal
 
 if TYPE_CHECKING:
     from peft import LoraConfig
     from trl import GRPOConfig
 
 
-def grpo_config(
-    settings: Settings,
-    *,
-    total_steps: int,
-    micro_batch: int,
-    device: Device,
-    output_dir: Path,
-    model_init_kwargs: dict[str, Any],
-    chat_template_kwargs: dict[str, Any],
-    report_to: list[str],
-) -> GRPOConfig:
-    """Return TRL's configuration for one run of `total_steps` optimizer steps."""
+def grpo_config(rehearsal: Rehearsal, *, micro_batch: int) -> GRPOConfig:
+    """Return TRL's configuration for one run."""
     from trl import GRPOConfig
 
+    settings = rehearsal.recipe.settings
     return GRPOConfig(
-        output_dir=str(output_dir),
-        max_steps=total_steps,
+        output_dir=str(rehearsal.folder.checkpoints),
+        max_steps=rehearsal.steps.total,
         seed=settings.seed,
         data_seed=settings.seed,
-        model_init_kwargs=model_init_kwargs,
-        chat_template_kwargs=chat_template_kwargs or None,
+        model_init_kwargs=model_init_kwargs(),
+        chat_template_kwargs=plan.template_options(rehearsal.recipe) or None,
         **_batch(settings, micro_batch),
         **_sampling(settings),
         **_loss(settings),
         **_optimizer(settings),
-        **_precision(device),
-        **_bookkeeping(report_to),
+        **_precision(rehearsal.device),
+        **_bookkeeping(rehearsal.recipe.local.reportTo),
     )
 
 
