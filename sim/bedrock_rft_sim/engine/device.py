@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import platform
+import sys
 from dataclasses import dataclass
 
 from bedrock_rft_sim.errors import RecipeError
@@ -41,7 +42,8 @@ def choose_device(device: str, dtype: str) -> Device:
         raise _absent("mps", "torch finds no Apple GPU")
     bf16 = is_cuda and torch.cuda.is_bf16_supported()
     resolved = ("bfloat16" if bf16 else "float32") if dtype == "auto" else dtype
-    return Device(found, _name(found), resolved, _free_bytes(found))
+    name, free = _name_and_free_bytes(found)
+    return Device(found, name, resolved, free)
 
 
 def _is_cuda(device: str) -> bool:
@@ -67,24 +69,15 @@ def _best() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _name(device: str) -> str:
-    import platform
-
-    import torch
-
-    if _is_cuda(device):
-        return torch.cuda.get_device_name(device)
-    return platform.processor() or platform.machine()
-
-
-def _free_bytes(device: str) -> int:
+def _name_and_free_bytes(device: str) -> tuple[str, int]:
     if _is_cuda(device):
         import torch
 
-        return int(torch.cuda.mem_get_info(device)[0])
+        return torch.cuda.get_device_name(device), int(torch.cuda.mem_get_info(device)[0])
     import psutil
 
-    return int(psutil.virtual_memory().available)
+    name = platform.processor() or platform.machine()
+    return name, int(psutil.virtual_memory().available)
 
 
 def peak_memory_bytes(device: str) -> int | None:
@@ -97,8 +90,6 @@ def peak_memory_bytes(device: str) -> int | None:
         import resource
     except ImportError:  # Windows has no getrusage
         return None
-    import sys
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
@@ -125,8 +116,5 @@ def micro_batch(rollouts: int, *, bytes_each: int, free_bytes: int) -> int:
     The loss is normalised over the whole batch, so this choice changes speed, not results.
     """
     fitting = max(1, int(free_bytes * MEMORY_SHARE) // max(1, bytes_each))
-    return next(size for size in _divisors_downward(rollouts) if size <= fitting)
-
-
-def _divisors_downward(number: int) -> Iterator[int]:
-    return (size for size in range(number, 0, -1) if number % size == 0)
+    sizes = range(min(fitting, rollouts), 0, -1)
+    return next(size for size in sizes if rollouts % size == 0)

@@ -71,7 +71,7 @@ class TransformersBackend:
 
 
 class _Watched:
-    """A stopping criterion of `generate` that asks a `Watch` about every row."""
+    """A stopping criterion of `generate` that calls a `Watch` with every row."""
 
     def __init__(self, watch: Watch, width: int, rows: int, ends: Collection[int]) -> None:
         self._watch = watch

@@ -64,7 +64,7 @@ def demand_validation(recipe: Recipe, *, validates: bool) -> None:
     """Refuse early stopping where there is nothing to watch.
 
     Raises:
-        RecipeError: the recipe asks for it and no prompt is left to validate on.
+        RecipeError: the recipe sets it and no prompt is left to validate on.
     """
     if recipe.local.earlyStopping is not None and not validates:
         raise RecipeError(

@@ -9,13 +9,13 @@ from types import FrameType
 
 
 class Interrupt:
-    """Whether the user asked to stop."""
+    """Whether the user wants the run to stop."""
 
     def __init__(self) -> None:
         self.requested = False
 
     def __call__(self) -> bool:
-        """Return True once a stop was asked for."""
+        """Return True once a stop was requested."""
         return self.requested
 
 

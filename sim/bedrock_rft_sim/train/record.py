@@ -39,6 +39,10 @@ class Rehearsal:
     device: Device
     observers: Sequence[RunObserver] = ()
 
+    def early_stop(self) -> EarlyStop | None:
+        """Return why the run should end after the steps recorded so far; None to go on."""
+        return early_stop(self.folder.read_metrics(), self.recipe.local.earlyStopping)
+
 
 @dataclass
 class PendingStep:
@@ -147,8 +151,7 @@ class StepRecorder:
         self._folder.append_event(mantle_event(line))
         self._append(line)
         if validated:
-            rule = self._rehearsal.recipe.local.earlyStopping
-            self.early_stop = early_stop(self._folder.read_metrics(), rule)
+            self.early_stop = self._rehearsal.early_stop()
 
     def start(self, sampler: Sampler) -> None:
         """Validate the model before training and write the line of step 0."""

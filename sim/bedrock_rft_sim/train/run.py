@@ -30,7 +30,7 @@ from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.observer import Observe
 from bedrock_rft_sim.train import provenance
-from bedrock_rft_sim.train.early_stopping import demand_validation, early_stop
+from bedrock_rft_sim.train.early_stopping import demand_validation
 from bedrock_rft_sim.train.interrupt import interruptible
 from bedrock_rft_sim.train.record import Rehearsal
 from bedrock_rft_sim.train.reward import preflight
@@ -227,14 +227,13 @@ def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str
         if last_checkpoint is None:
             trainer.start()
         _run_trainer(trainer, rehearsal, last_checkpoint)
-        lines = folder.read_metrics()
-        stop = early_stop(lines, recipe.local.earlyStopping)
+        stop = rehearsal.early_stop()
         if stop is not None and stop.step < total:
             folder.write_record(early_stopping=asdict(stop))
             folder.append_event(message_event(f"Job ends by {stop.reason}"))
             say(stop.reason)
             return statuses.COMPLETED
-        unfinished = lines[-1]["step"] < total
+        unfinished = folder.read_metrics()[-1]["step"] < total
         return statuses.STOPPED if interrupt.requested and unfinished else statuses.COMPLETED
 
 
@@ -244,17 +243,12 @@ def _run_trainer(
     folder = rehearsal.folder
     path = None if last_checkpoint is None else str(folder.checkpoint(last_checkpoint))
     with _named_errors(rehearsal):
-        if path is not None and _has_ended(rehearsal, last_checkpoint):
+        ended = last_checkpoint == rehearsal.steps.total or rehearsal.early_stop() is not None
+        if path is not None and ended:
             trainer.load_weights(path)  # killed between the last checkpoint and the end
         else:
             trainer.train(resume_from_checkpoint=path)
         trainer.save_model(str(folder.model))
-
-
-def _has_ended(rehearsal: Rehearsal, last_checkpoint: int | None) -> bool:
-    """Whether nothing is left to train after the last checkpoint."""
-    stop = early_stop(rehearsal.folder.read_metrics(), rehearsal.recipe.local.earlyStopping)
-    return last_checkpoint == rehearsal.steps.total or stop is not None
 
 
 @contextmanager

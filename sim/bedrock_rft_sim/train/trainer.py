@@ -19,7 +19,7 @@ from bedrock_rft_sim.train.record import StepRecorder
 
 
 class RehearsalTrainer(GRPOTrainer):
-    """A `GRPOTrainer` that tells a `StepRecorder` what it sees."""
+    """A `GRPOTrainer` that reports what it sees to a `StepRecorder`."""
 
     def __init__(self, *, recorder: StepRecorder, sampling: SamplingParams, **kwargs: Any) -> None:
         self._recorder = recorder
@@ -99,13 +99,13 @@ def k3(log_ratio: torch.Tensor) -> torch.Tensor:
 
 
 class StepCalendar(TrainerCallback):
-    """Asks for checkpoints on the planned steps and stops the run when told to."""
+    """Requests checkpoints on the planned steps and stops the run on request."""
 
     def __init__(self, recorder: StepRecorder) -> None:
         self._recorder = recorder
 
     def on_step_end(self, _args: Any, state: Any, control: Any, **_kwargs: Any) -> None:
-        """Save on the planned steps, and when the user asked to stop."""
+        """Save on the planned steps, and when the user wants to stop."""
         if self._recorder.stop_requested():
             control.should_training_stop = True
         control.should_save = (

@@ -1,6 +1,6 @@
-"""Call off what a client asked for once it has hung up.
+"""Cancel the work for a client once it has disconnected.
 
-Starlette tells nobody of it while an answer is still to begin.
+Starlette reports a disconnect only after a response has begun.
 Sources: ASGI, `http.disconnect`.
 """
 

@@ -22,8 +22,9 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,19 +61,21 @@ class TextPiece:
 AnswerStream = AsyncGenerator[TextPiece | ModelAnswer, None]
 """Pieces as they are written, and the answer last."""
 
+Deliver = Callable[[dict[str, Any]], object]
+"""Hands a message, from another thread, to the event loop that the request came from."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Mailbox:
-    """Where a request waits, in the event loop it came from."""
+    """Where a request waits for what its process says."""
 
     process: subprocess.Popen[bytes]
-    loop: asyncio.AbstractEventLoop
-    queue: asyncio.Queue[dict[str, Any]]
+    deliver: Deliver
 
     def put(self, message: dict[str, Any]) -> None:
-        """Put a message in, from another thread; a loop that is closed waits for nothing."""
+        """Put a message in; an event loop that is closed waits for nothing."""
         with contextlib.suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(self.queue.put_nowait, message)
+            self.deliver(message)
 
 
 class Models:
@@ -97,10 +100,8 @@ class Models:
             ModelError: the model is at fault.
         """
         async with contextlib.aclosing(self.stream(request)) as stream:
-            async for each in stream:
-                if isinstance(each, ModelAnswer):
-                    return each
-        raise _died()
+            [answer] = [each async for each in stream if isinstance(each, ModelAnswer)]
+        return answer
 
     async def stream(self, request: ModelRequest) -> AnswerStream:
         """Yield pieces as they are written, and the answer; one that is left early is stopped.
@@ -110,11 +111,11 @@ class Models:
             Busy: too many wait.
             ModelError: the model is at fault.
         """
-        loop = asyncio.get_running_loop()
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         number = next(self._numbers)
         is_over = False
-        sending = asyncio.create_task(asyncio.to_thread(self._send, number, request, loop, queue))
+        deliver = partial(asyncio.get_running_loop().call_soon_threadsafe, queue.put_nowait)
+        sending = asyncio.create_task(asyncio.to_thread(self._send, number, request, deliver))
         try:
             await asyncio.shield(sending)  # a thread can't be called off midway
             while not is_over:
@@ -148,13 +149,7 @@ class Models:
 
     # In other threads
 
-    def _send(
-        self,
-        number: int,
-        request: ModelRequest,
-        loop: asyncio.AbstractEventLoop,
-        queue: asyncio.Queue[dict[str, Any]],
-    ) -> None:
+    def _send(self, number: int, request: ModelRequest, deliver: Deliver) -> None:
         with self._lock:
             if len(self._waiting) >= WAITING_MAX:
                 raise Busy(
@@ -165,7 +160,7 @@ class Models:
             if self._process is None or self._process.poll() is not None:
                 self._start()
             assert self._process is not None
-            self._waiting[number] = _Mailbox(self._process, loop, queue)
+            self._waiting[number] = _Mailbox(self._process, deliver)
             if not _write(self._process, {"ask": number, **asdict(request)}):
                 raise _died()
 

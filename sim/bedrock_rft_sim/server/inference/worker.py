@@ -94,9 +94,9 @@ class _LoadedModels:
         self._requests.forget(number)
 
     def _answered(self, number: int, request: dict[str, Any]) -> dict[str, Any]:
-        asked = ModelRequest(**{**request, "stop": tuple(request["stop"])})
-        answer = self._model(asked.model).answer(
-            asked,
+        wanted = ModelRequest(**{**request, "stop": tuple(request["stop"])})
+        answer = self._model(wanted.model).answer(
+            wanted,
             on_piece=lambda text: self._say(ask=number, piece=text),
             is_unwanted=lambda: self._requests.is_unwanted(number),
         )
