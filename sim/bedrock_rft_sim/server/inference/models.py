@@ -24,7 +24,6 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,7 @@ class TextPiece:
 AnswerStream = AsyncGenerator[TextPiece | ModelAnswer, None]
 """Pieces as they are written, and the answer last."""
 
-Deliver = Callable[[dict[str, Any]], object]
+Deliver = Callable[[dict[str, Any]], None]
 """Hands a message, from another thread, to the event loop that the request came from."""
 
 
@@ -71,11 +70,6 @@ class _Mailbox:
 
     process: subprocess.Popen[bytes]
     deliver: Deliver
-
-    def put(self, message: dict[str, Any]) -> None:
-        """Put a message in; an event loop that is closed waits for nothing."""
-        with contextlib.suppress(RuntimeError):
-            self.deliver(message)
 
 
 class Models:
@@ -111,10 +105,15 @@ class Models:
             Busy: too many wait.
             ModelError: the model is at fault.
         """
+        loop = asyncio.get_running_loop()
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         number = next(self._numbers)
         is_over = False
-        deliver = partial(asyncio.get_running_loop().call_soon_threadsafe, queue.put_nowait)
+
+        def deliver(message: dict[str, Any]) -> None:
+            with contextlib.suppress(RuntimeError):  # an event loop that is closed waits no more
+                loop.call_soon_threadsafe(queue.put_nowait, message)
+
         sending = asyncio.create_task(asyncio.to_thread(self._send, number, request, deliver))
         try:
             await asyncio.shield(sending)  # a thread can't be called off midway
@@ -194,14 +193,14 @@ class Models:
             message = decode(line)
             mailbox = self._waiting.get(message["ask"])
             if mailbox is not None:
-                mailbox.put(message)
+                mailbox.deliver(message)
         process.wait()
         process.stdout.close()
         with contextlib.suppress(OSError):
             process.stdin.close()
         for mailbox in list(self._waiting.values()):
             if mailbox.process is process:
-                mailbox.put({"died": True})
+                mailbox.deliver({"died": True})
 
 
 def _write(process: subprocess.Popen[bytes], message: Mapping[str, Any]) -> bool:
