@@ -59,9 +59,9 @@ def destination_of(scope: Scope) -> Destination:
     query = query_of(scope)
     signed = _SCOPE.search(authorization)
     if signed is None:
-        asked = parse_qs(query)
-        signed = _SCOPE.search("Credential=" + asked.get("X-Amz-Credential", [""])[0])
-        if signed is None and (authorization.startswith(_OLD_SCHEME) or _is_old(asked)):
+        parts = parse_qs(query)
+        signed = _SCOPE.search("Credential=" + parts.get("X-Amz-Credential", [""])[0])
+        if signed is None and (authorization.startswith(_OLD_SCHEME) or _is_old(parts)):
             return Destination(None, "s3")
     region = signed[1] if signed else None
     if signed and signed[2] != "bedrock":
@@ -71,8 +71,8 @@ def destination_of(scope: Scope) -> Destination:
     return Destination(region, "bedrock" if signed and is_other else service)
 
 
-def _is_old(asked: Mapping[str, list[str]]) -> bool:
-    return "AWSAccessKeyId" in asked and "Signature" in asked
+def _is_old(parts: Mapping[str, list[str]]) -> bool:
+    return "AWSAccessKeyId" in parts and "Signature" in parts
 
 
 def _by_path(scope: Scope) -> str:
@@ -89,7 +89,7 @@ def _by_path(scope: Scope) -> str:
 
 
 def s3_path(scope: Scope) -> str:
-    """Return the path that S3 is asked for: a bucket that is named by the Host comes first."""
+    """Return the path of a request to S3: a bucket that is named by the Host comes first."""
     match = _BUCKET_HOST.fullmatch(Headers(scope=scope).get("host", "").lower())
     bucket = match[1] if match else None
     return raw_path(scope) if bucket is None else f"/{bucket}{raw_path(scope)}"

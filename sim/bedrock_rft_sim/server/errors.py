@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Sequence
+from functools import partial
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -59,24 +61,11 @@ def aws_error(code: str, message: str, *, status: int | None = None) -> JSONResp
     )
 
 
-def invalid(message: str) -> AwsError:
-    """Return a ValidationException."""
-    return AwsError("ValidationException", message)
-
-
-def invalid_parameter(message: str) -> AwsError:
-    """Return an InvalidParameterValueException, Lambda's word for a ValidationException."""
-    return AwsError("InvalidParameterValueException", message)
-
-
-def not_found(message: str) -> AwsError:
-    """Return a ResourceNotFoundException."""
-    return AwsError("ResourceNotFoundException", message)
-
-
-def conflict(message: str) -> AwsError:
-    """Return a ConflictException."""
-    return AwsError("ConflictException", message)
+invalid: Final = partial(AwsError, "ValidationException")
+invalid_parameter: Final = partial(AwsError, "InvalidParameterValueException")
+"""Lambda's word for a ValidationException."""
+not_found: Final = partial(AwsError, "ResourceNotFoundException")
+conflict: Final = partial(AwsError, "ConflictException")
 
 
 def not_simulated(what: str) -> AwsError:

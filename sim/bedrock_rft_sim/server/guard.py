@@ -1,6 +1,6 @@
 """Who may talk to the endpoint, and how much and how slowly.
 
-Refused before any door sees it: a page of any other origin, whatever its port and its method; a
+Refused before any API sees it: a page of any other origin, whatever its port and its method; a
 Host that is not this machine's (DNS rebinding); a missing token where one is demanded; a body that
 is too large or too slow.
 Where a token is demanded, every Host may be used, because a rebound page doesn't know the token,
@@ -32,7 +32,7 @@ from bedrock_rft_sim.server.session import Session
 Kind = Literal["foreign", "unknown", "too large", "too slow"]
 """From elsewhere; without the token; a body that is too large; one that is too slow."""
 Refuse = Callable[[str, Kind, str], Response]
-"""From the door that was asked, the kind and the words to the answer."""
+"""From the service, the kind and the words to the answer."""
 
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 PATIENCE_S: Final = 30.0
@@ -137,8 +137,8 @@ def _is_console(scope: Scope) -> bool:
 
 def _is_link(scope: Scope, headers: Headers) -> bool:
     """Whether a link was followed to the console, which nobody may put in a frame."""
-    asked = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
-    is_followed = scope["method"] == "GET" and asked == ("navigate", "document")
+    purpose = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+    is_followed = scope["method"] == "GET" and purpose == ("navigate", "document")
     return is_followed and _is_console(scope)
 
 

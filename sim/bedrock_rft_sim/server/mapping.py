@@ -98,8 +98,8 @@ class StandIn(Section):
         found = {}
         for name, inner in _LIMITED.items():
             limit = getattr(self.limits, name)
-            asked = stated[inner][0] if inner in stated else defaults(dialect)[inner].value
-            if limit is not None and (asked is None or asked > limit):
+            wanted = stated[inner][0] if inner in stated else defaults(dialect)[inner].value
+            if limit is not None and (wanted is None or wanted > limit):
                 found[name] = limit
         return found
 
@@ -113,6 +113,10 @@ class ModelMapping(Section):
     def has(self, model_id: str) -> bool:
         """Whether this is a base model: one of Bedrock's, or one that the mapping adds."""
         return model_id in BASE_MODELS or model_id in self.models
+
+    def of_request(self, dialect: DialectName, request: Mapping[str, Any]) -> StandIn:
+        """Return what stands behind the base model that a request names."""
+        return self.stand_in(DIALECTS[dialect].model_id(dict(request)))
 
     def stand_in(self, model_id: str) -> StandIn:
         """Return what stands behind a base model id."""

@@ -16,19 +16,14 @@ from typing import Final, Literal, get_args
 from starlette.routing import Route
 
 from bedrock_rft_sim.recipe.dialects.service_model import service_model
-from bedrock_rft_sim.server.routes import (
-    bedrock_operations,
-    lambda_operations,
-    mantle_routes,
-    runtime_routes,
-)
+from bedrock_rft_sim.server import routes
 from bedrock_rft_sim.server.state import ServerState
 
 Support = Literal["simulated", "accepted and ignored", "not simulated"]
 ACCEPTED: Final = {"lambda": frozenset({"AddPermission"})}
 BY_MOTO: Final = {
     "s3": "served by moto; buckets, keys and contents outlive a restart, versions and tags do not",
-    "iam": "served by moto; kept, and never asked for a permission",
+    "iam": "served by moto; kept; permissions are not enforced",
     "sts": "served by moto",
 }
 MANTLE: Final = "bedrock-mantle (OpenAI)"
@@ -47,16 +42,16 @@ class SupportedOperation:
 def support_matrix(state: ServerState) -> list[SupportedOperation]:
     """Return each operation of Bedrock, its runtime, Lambda and bedrock-mantle."""
     simulated = {
-        "bedrock": set(bedrock_operations(state)),
-        "bedrock-runtime": _runtime_operations(runtime_routes(state)),
-        "lambda": set(lambda_operations(state)),
+        "bedrock": set(routes.bedrock_operations(state)),
+        "bedrock-runtime": _runtime_operations(routes.runtime_routes(state)),
+        "lambda": set(routes.lambda_operations(state)),
     }
     found = [
         SupportedOperation(service, name, _support(service, name, names))
         for service, names in simulated.items()
         for name in service_model(service).operation_names
     ]
-    paths = [path for path in _paths(mantle_routes(state)) if " /v1/" in path]
+    paths = [path for path in _paths(routes.mantle_routes(state)) if " /v1/" in path]
     return found + [SupportedOperation(MANTLE, path, "simulated") for path in paths]
 
 

@@ -1,4 +1,4 @@
-"""Listen: the application on a socket, until it is told to stop.
+"""Listen: the application on a socket, until it is to stop.
 
 Slow clients lose their connection: one that opens it and sends no whole request, and, by the
 guard, one whose body trickles.

@@ -48,7 +48,7 @@ class ServerState:
     def end(self) -> None:
         """End all children; a second time does nothing.
 
-        Those of jobs are asked at once, since a step takes its time; what answers wait for is
+        Those of jobs are signalled at once, since a step takes its time; what answers wait for is
         killed meanwhile.
         """
         ending = threading.Thread(target=self.jobs.close, name="ending jobs")

@@ -13,13 +13,7 @@ import threading
 import time
 from typing import Any, Final
 
-from bedrock_rft_sim.server.bedrock.names import (
-    ACCOUNT,
-    DEPLOYMENT,
-    ID_LENGTH,
-    find_model,
-    model_arn,
-)
+from bedrock_rft_sim.server.bedrock import names
 from bedrock_rft_sim.server.errors import invalid, not_found
 from bedrock_rft_sim.server.pages import bedrock_page, is_within
 from bedrock_rft_sim.server.rest import Call
@@ -47,17 +41,17 @@ class DeploymentOperations:
                 if known["modelDeploymentName"] == params["modelDeploymentName"]:
                     name = known["modelDeploymentName"]
                     raise invalid(f"a custom model deployment named {name!r} already exists")
-            job = find_model(self._jobs, params["modelArn"])
+            job = names.find_model(self._jobs, params["modelArn"])
             if job is None:
                 raise not_found(f"Could not find custom model {params['modelArn']!r}")
-            own = "".join(secrets.choice(_LETTERS) for _ in range(ID_LENGTH))
-            arn = f"arn:aws:bedrock:{call.region}:{ACCOUNT}{DEPLOYMENT}{own}"
+            own = "".join(secrets.choice(_LETTERS) for _ in range(names.ID_LENGTH))
+            arn = f"arn:aws:bedrock:{call.region}:{names.ACCOUNT}{names.DEPLOYMENT}{own}"
             deployment = {
                 "id": own,
                 "arn": arn,
                 "token": token,
                 "createdAt": time.time(),
-                "modelArn": model_arn(job),
+                "modelArn": names.model_arn(job),
                 "tags": params.get("tags", []),
                 "modelDeploymentName": params["modelDeploymentName"],
                 "description": params.get("description"),

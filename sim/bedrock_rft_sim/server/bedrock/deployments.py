@@ -20,32 +20,29 @@ class Deployments:
         self._folder = folder
         self._lock = threading.Lock()
         make_folder(folder)
+        # Replaced as a whole and never changed, so that readers need no lock.
         self._known = {path.stem: read_json(path) for path in folder.glob("*.json")}
 
     def all(self) -> list[dict[str, Any]]:
         """Return the deployments, newest first."""
-        with self._lock:
-            found = [dict(one) for one in self._known.values()]
-        return sorted(found, key=lambda one: float(one["createdAt"]), reverse=True)
+        return sorted(self._known.values(), key=lambda one: float(one["createdAt"]), reverse=True)
 
     def find(self, identifier: str) -> dict[str, Any] | None:
         """Return the deployment of this name, id or ARN."""
         wanted = id_in(identifier, DEPLOYMENT)
-        for one in self.all():
-            if wanted in (one["id"], one["modelDeploymentName"]):
-                return one
-        return None
+        found = (one for one in self.all() if wanted in (one["id"], one["modelDeploymentName"]))
+        return next(found, None)
 
     def put(self, deployment: dict[str, Any]) -> None:
         """Keep a deployment; its `id` is made here, never by a client."""
         path = self._folder / f"{deployment['id']}.json"
         with self._lock:
             write_file(path, dump(deployment, indent=2), "write the deployment")
-            self._known[deployment["id"]] = dict(deployment)
+            self._known = {**self._known, deployment["id"]: deployment}
 
     def remove(self, deployment_id: str) -> None:
         """Forget a deployment."""
         path = self._folder / f"{deployment_id}.json"
         with self._lock, named_errors(path, "remove the deployment"):
             path.unlink(missing_ok=True)
-            self._known.pop(deployment_id, None)
+            self._known = {key: one for key, one in self._known.items() if key != deployment_id}

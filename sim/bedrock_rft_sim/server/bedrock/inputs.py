@@ -15,19 +15,19 @@ from bedrock_rft_sim.files import write_file
 from bedrock_rft_sim.recipe.dialects import bedrock
 from bedrock_rft_sim.server.aws.local_s3 import S3Error, parse_uri
 from bedrock_rft_sim.server.errors import AwsError, detected, invalid
+from bedrock_rft_sim.server.lambda_.runner import Deployed
 from bedrock_rft_sim.server.lambda_.store import Functions
+from bedrock_rft_sim.server.rehearsal import reward_of
 from bedrock_rft_sim.server.state import ServerState
 
-Local = dict[str, Any]
 
-
-def prepare(state: ServerState, request: dict[str, Any]) -> tuple[Local, str]:
+def prepare(state: ServerState, request: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Return the part of `local:` that names data and reward, and the function's ARN.
 
     Raises:
         AwsError: something the request names is not there or out of its limits.
     """
-    reward, arn = function_local(state.functions, bedrock.grader_arn(request))
+    function = _function(state.functions, bedrock.grader_arn(request))
     folder = state.root / "inputs" / uuid.uuid4().hex
     train = _object(state, request["trainingDataConfig"], "trainingDataConfig")
     count = sum(1 for line in train.splitlines() if line.strip())
@@ -40,28 +40,19 @@ def prepare(state: ServerState, request: dict[str, Any]) -> tuple[Local, str]:
         for number, one in enumerate(validators)
     ]
     _refuse_missing_bucket(state, request["outputDataConfig"]["s3Uri"])
-    local = {"trainingData": str(_write(folder / "train.jsonl", train)), **reward}
+    local = {"trainingData": str(_write(folder / "train.jsonl", train)), **reward_of(function)}
     if validation:
         content = b"\n".join(part.rstrip(b"\n") for part in validation) + b"\n"
         local["validationData"] = str(_write(folder / "validation.jsonl", content))
-    return local, arn
+    return local, function.arn
 
 
-def function_local(functions: Functions, arn: str) -> tuple[Local, str]:
-    """Return the reward's part of `local:` for a function's ARN, version or alias, and the ARN.
-
-    Raises:
-        AwsError: there is no such function here.
-    """
+def _function(functions: Functions, arn: str) -> Deployed:
     try:
-        found = functions.resolve(arn).deployed
+        return functions.resolve(arn).deployed
     except AwsError:
         words = f"there is no Lambda function {arn} at the local endpoint; create it first"
         raise invalid(words) from None
-    local: Local = {"timeout": found.timeout_s, "memorySize": found.memory_mb}
-    if found.environment:
-        local["environment"] = found.environment
-    return {"reward": str(found.code), "handler": found.handler, "lambda": local}, found.arn
 
 
 def _object(state: ServerState, config: dict[str, Any], where: str) -> bytes:

@@ -11,7 +11,6 @@ model-customization-monitor.
 
 from __future__ import annotations
 
-import json
 import threading
 from dataclasses import astuple
 from typing import Any, Final
@@ -20,12 +19,12 @@ from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS
 from bedrock_rft_sim.contract.statuses import PHASES
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.jobs import BedrockDetails, Job
-from bedrock_rft_sim.recipe import parse_recipe
 from bedrock_rft_sim.recipe.dialects import bedrock
 from bedrock_rft_sim.server.bedrock.inputs import prepare
 from bedrock_rft_sim.server.bedrock.names import base_model_arn, find_job, job_arn, model_arn
 from bedrock_rft_sim.server.errors import conflict, detected, invalid, not_found
 from bedrock_rft_sim.server.pages import bedrock_page, is_within
+from bedrock_rft_sim.server.rehearsal import recipe_of
 from bedrock_rft_sim.server.rest import Call, Output
 from bedrock_rft_sim.server.state import ServerState
 
@@ -72,9 +71,11 @@ class CustomizationJobs:
             _check(request, call.region)
             self._refuse_names_in_use(request)
             local, function = prepare(self._state, request)
-            stand_in = self._state.mapping.stand_in(bedrock.model_id(request))
-            recipe = {**request, "local": {**stand_in.local("bedrock", request), **local}}
-            self._refuse_unrehearsable(recipe)
+            try:
+                recipe = recipe_of(self._state, "bedrock", request, local)
+            except RecipeError as error:
+                raise invalid(str(error)) from None
+            stand_in = self._state.mapping.of_request("bedrock", request)
             details = BedrockDetails(
                 region=call.region,
                 remarks=stand_in.remarks("bedrock", request),
@@ -143,14 +144,6 @@ class CustomizationJobs:
             is_gone = job.status in ("failed", "stopped") or job.bedrock.model_deleted
             if job.request["customModelName"] == model and not is_gone:
                 raise conflict(f"a custom model named {model!r} already exists or is being made")
-
-    def _refuse_unrehearsable(self, recipe: dict[str, Any]) -> None:
-        """Refuse at once what would end the job in its first second, such as a bad override."""
-        path = self._state.root / "recipes" / "job.yaml"
-        try:
-            parse_recipe(json.dumps(recipe), name="the job", path=path)
-        except RecipeError as error:
-            raise invalid(str(error)) from None
 
 
 def _check(request: dict[str, Any], region: str) -> None:

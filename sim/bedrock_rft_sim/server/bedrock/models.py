@@ -10,15 +10,7 @@ from typing import Any, Final
 
 from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.recipe.dialects import bedrock
-from bedrock_rft_sim.server.bedrock.names import (
-    ACCOUNT,
-    FOUNDATION_MODEL,
-    base_model_arn,
-    find_model,
-    has_model,
-    job_arn,
-    model_arn,
-)
+from bedrock_rft_sim.server.bedrock import names
 from bedrock_rft_sim.server.errors import conflict, not_found
 from bedrock_rft_sim.server.mapping import BASE_MODELS
 from bedrock_rft_sim.server.pages import bedrock_page, is_within
@@ -48,7 +40,7 @@ class CustomModels:
         return {
             **_summary(job),
             "jobName": job.name,
-            "jobArn": job_arn(job),
+            "jobArn": names.job_arn(job),
             "modelKmsKeyArn": job.request.get("customModelKmsKeyId"),
             **{name: job.request.get(name) for name in _ECHOED},
         }
@@ -59,7 +51,7 @@ class CustomModels:
         wanted = [
             job
             for job in self._jobs.list("bedrock")
-            if has_model(job)
+            if names.has_model(job)
             and params.get("nameContains", "") in job.request["customModelName"]
             and is_within(_made(job), params)
             and _is_of(job, params)
@@ -69,7 +61,7 @@ class CustomModels:
             {
                 **_summary(job),
                 "baseModelName": bedrock.model_id(job.request),
-                "ownerAccountId": ACCOUNT,
+                "ownerAccountId": names.ACCOUNT,
             }
             for job in shown
         ]
@@ -79,7 +71,7 @@ class CustomModels:
         """DeleteCustomModel."""
         job = self._found(call)
         for deployment in self._deployments.all():
-            if deployment["modelArn"] == model_arn(job):
+            if deployment["modelArn"] == names.model_arn(job):
                 name = deployment["modelDeploymentName"]
                 raise conflict(f"the model is deployed as {name!r}; delete the deployment first")
         self._jobs.update_details(job.id, model_deleted=True)
@@ -88,7 +80,7 @@ class CustomModels:
     def _found(self, call: Call) -> Job:
         identifier = call.params["modelIdentifier"]
         is_deployment = self._deployments.find(identifier) is not None
-        job = None if is_deployment else find_model(self._jobs, identifier)
+        job = None if is_deployment else names.find_model(self._jobs, identifier)
         if job is None:
             raise not_found(f"Could not find custom model {identifier!r}")
         return job
@@ -99,7 +91,7 @@ def _made(job: Job) -> float:
 
 
 def _is_of(job: Job, params: dict[str, Any]) -> bool:
-    base = base_model_arn(job)
+    base = names.base_model_arn(job)
     bases = (params.get(name, base) for name in ("baseModelArnEquals", "foundationModelArnEquals"))
     is_shown = params.get("isOwned", True) and params.get("modelStatus", "Active") == "Active"
     return is_shown and all(one == base for one in bases)
@@ -108,10 +100,10 @@ def _is_of(job: Job, params: dict[str, Any]) -> bool:
 def _summary(job: Job) -> dict[str, Any]:
     """Return what Get and List both say."""
     return {
-        "modelArn": model_arn(job),
+        "modelArn": names.model_arn(job),
         "modelName": job.request["customModelName"],
         "creationTime": job.ended,
-        "baseModelArn": base_model_arn(job),
+        "baseModelArn": names.base_model_arn(job),
         "customizationType": job.request["customizationType"],
         "modelStatus": "Active",
     }
@@ -141,7 +133,7 @@ class FoundationModels:
 
     def get(self, call: Call) -> dict[str, Any]:
         """GetFoundationModel."""
-        identifier = call.params["modelIdentifier"].rpartition(FOUNDATION_MODEL)[2]
+        identifier = call.params["modelIdentifier"].rpartition(names.FOUNDATION_MODEL)[2]
         if identifier not in self._ids:
             raise not_found(f"Could not resolve the foundation model from {identifier!r}")
         return {"modelDetails": _base_model(identifier, call.region)}
@@ -150,7 +142,7 @@ class FoundationModels:
 def _base_model(model_id: str, region: str) -> dict[str, Any]:
     provider, _, name = model_id.partition(".")
     return {
-        "modelArn": f"arn:aws:bedrock:{region}:{FOUNDATION_MODEL}{model_id}",
+        "modelArn": f"arn:aws:bedrock:{region}:{names.FOUNDATION_MODEL}{model_id}",
         "modelId": model_id,
         "modelName": name,
         "providerName": _PROVIDERS.get(provider, provider),

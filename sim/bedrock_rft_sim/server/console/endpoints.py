@@ -1,4 +1,4 @@
-"""The console's endpoints: the page, its scripts, and what they ask for.
+"""The console's endpoints: the page, its scripts, and what they fetch.
 
 Starlette runs what is not async in a thread, so that whatever reads the disk holds up no other.
 Deliberately no path that any SDK uses.

@@ -43,7 +43,7 @@ def read_run(job: Job) -> Run | None:
 
 
 def models_of_job(job: Job) -> list[dict[str, Any]]:
-    """Return what can be asked beside the base model, the best first."""
+    """Return the models that can answer beside the base model, the best first."""
     found = [{"id": TUNED, "label": "tuned model"}] if has_model(job) else []
     steps = RunFolder(job.folder, None).checkpoint_steps()
     return found + [{"id": f"step-{n}", "label": f"checkpoint, step {n}"} for n in reversed(steps)]

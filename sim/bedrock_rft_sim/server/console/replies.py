@@ -1,4 +1,4 @@
-"""What every reply of the console carries, and who may ask it to change anything.
+"""What every reply of the console carries, and who may change anything.
 
 The page runs two scripts, named by a nonce, and asks its own server only.  A request that changes
 something comes from this very page: the guard refuses a foreign origin, and here it may not be

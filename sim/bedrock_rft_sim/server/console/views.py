@@ -94,7 +94,7 @@ def detail(state: ServerState, job: Job) -> dict[str, Any]:
 
 
 def examples(job: Job) -> list[dict[str, str | None]]:
-    """Return a few of the run's prompts that the playground can ask: one question each.
+    """Return a few of the run's prompts for the playground: one question each.
 
     Validation prompts come first, because the model was not trained on them.
 
@@ -127,7 +127,7 @@ def _base(job: Job) -> str:
 
 
 def _remarks(job: Job) -> list[str]:
-    """Return what the rehearsal does differently from the request, in the door's own words."""
+    """Return what the rehearsal does differently from the request, in its API's words."""
     if job.kind == "bedrock":
         words = job.bedrock.remarks
     else:

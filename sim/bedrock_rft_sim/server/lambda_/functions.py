@@ -251,8 +251,8 @@ def _settings(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_revision(record: dict[str, Any], params: dict[str, Any]) -> None:
-    asked = params.get("RevisionId")
-    if asked is not None and asked != record["versions"][LATEST]["RevisionId"]:
+    expected = params.get("RevisionId")
+    if expected is not None and expected != record["versions"][LATEST]["RevisionId"]:
         raise AwsError(
             "PreconditionFailedException", "The RevisionId provided does not match the latest one"
         )

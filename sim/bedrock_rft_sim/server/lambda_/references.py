@@ -1,6 +1,6 @@
 """Which function a client means: by name, partial ARN or ARN, with or without a qualifier.
 
-A function belongs to a Region; a name alone means the one of the Region that is asked.
+A function belongs to a Region; a name alone means the one of the Region of the call.
 Sources: AWS Lambda API reference (FunctionName); the wording about another Region is Lambda's.
 """
 
@@ -60,12 +60,12 @@ def find_function(reference: str, *, region: str | None) -> tuple[FunctionId, st
     if match is None:
         raise _bad_name(reference)
     own = match["region"]
-    asked = own or region
-    if asked is None:
+    wanted = own or region
+    if wanted is None:
         raise _bad_name(reference)
-    if region not in (None, asked):
+    if region not in (None, wanted):
         raise not_found(f"Functions from '{own}' are not reachable in this region ('{region}')")
-    return FunctionId(asked, match["name"]), match["qualifier"]
+    return FunctionId(wanted, match["name"]), match["qualifier"]
 
 
 def _bad_name(reference: str) -> AwsError:

@@ -119,7 +119,7 @@ class FunctionRunner:
             self._give_back(warm)
 
     def close(self) -> None:
-        """Kill all containers and start none any more; whoever waits for an answer is told."""
+        """Kill all containers and start none any more; whoever waits gets an error."""
         with self._lock:
             self._is_closing = True
             found = list(self._warm.values())

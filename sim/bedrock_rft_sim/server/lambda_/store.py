@@ -42,7 +42,7 @@ class Resolved:
     version: str
     configuration: dict[str, Any]
     deployed: Deployed
-    """How it runs; its ARN has the qualifier that was asked for, if any."""
+    """How it runs; its ARN has the qualifier of the request, if any."""
 
 
 class Functions:
@@ -50,12 +50,12 @@ class Functions:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._lock = threading.Lock()
         self._changing = threading.Lock()
         """Held by whoever reads a record, changes it and keeps it; readers never wait for it."""
         self.code = CodeStore(folder / ".code")
         self.runner = FunctionRunner()
         self.events = EventQueue(self.runner)
+        # Replaced as a whole and never changed, so that readers need no lock.
         with named_errors(folder, "read the functions"):
             self._known = self._read()
 
@@ -66,13 +66,11 @@ class Functions:
 
     def ids(self, region: str) -> list[FunctionId]:
         """Return the functions of a Region, by name."""
-        with self._lock:
-            return sorted(one for one in self._known if one.region == region)
+        return sorted(one for one in self._known if one.region == region)
 
     def regions_with(self, name: str) -> list[str]:
         """Return the Regions that have a function of this name."""
-        with self._lock:
-            return sorted(one.region for one in self._known if one.name == name)
+        return sorted(one.region for one in self._known if one.name == name)
 
     def refuse_known(self, function: FunctionId) -> None:
         """Refuse to create a function that is there.
@@ -80,10 +78,9 @@ class Functions:
         Raises:
             AwsError: it is.
         """
-        with self._lock:
-            if function in self._known:
-                words = f"Function already exist: {function.name}"
-                raise AwsError("ResourceConflictException", words)
+        if function in self._known:
+            words = f"Function already exist: {function.name}"
+            raise AwsError("ResourceConflictException", words)
 
     def record(self, function: FunctionId) -> dict[str, Any]:
         """Return a copy of everything about a function.
@@ -126,8 +123,7 @@ class Functions:
             folder = self._path(function).parent
             with named_errors(folder, "remove the function"):
                 shutil.rmtree(folder)
-            with self._lock:
-                del self._known[function]
+            self._known = {one: record for one, record in self._known.items() if one != function}
 
     def resolve(
         self, reference: str, qualifier: str | None = None, *, region: str | None = None
@@ -140,12 +136,12 @@ class Functions:
             AwsError: there is no such function, version or alias.
         """
         function, own = find_function(reference, region=region)
-        asked = qualifier or own
+        wanted = qualifier or own
         record = self._found(function)
-        alias = record["aliases"].get(asked)
-        version = alias["FunctionVersion"] if alias else asked or LATEST
+        alias = record["aliases"].get(wanted)
+        version = alias["FunctionVersion"] if alias else wanted or LATEST
         configuration = record["versions"].get(version)
-        arn = function.arn + (f":{asked}" if asked else "")
+        arn = function.arn + (f":{wanted}" if wanted else "")
         if configuration is None:
             raise _not_found(arn)
         deployed = Deployed(
@@ -160,10 +156,10 @@ class Functions:
         return Resolved(function, version, configuration, deployed)
 
     def _found(self, function: FunctionId) -> dict[str, Any]:
-        with self._lock:
-            if function not in self._known:
-                raise _not_found(function.arn)
-            return self._known[function]
+        found = self._known.get(function)
+        if found is None:
+            raise _not_found(function.arn)
+        return found
 
     def _path(self, function: FunctionId) -> Path:
         return self._folder / f"{function.name}{_AT}{function.region}" / _FILE
@@ -173,8 +169,7 @@ class Functions:
         with named_errors(path, "write the function"):
             path.parent.mkdir(mode=0o700, exist_ok=True)
             replace_file(path, dump(record, indent=2).encode(), mode=0o600)
-        with self._lock:
-            self._known[function] = record
+        self._known = {**self._known, function: record}
 
     def _read(self) -> dict[FunctionId, dict[str, Any]]:
         found = {}

@@ -1,7 +1,7 @@
 """Chat completions: what a request may say, and the answer as an object or in chunks.
 
 Honoured, ignored and neutral-only parameters stand in the tables below; any other is refused,
-because an answer that quietly lacks what was asked for is worse than none.
+because an answer that quietly lacks what was requested is worse than none.
 Sources: OpenAI API reference, chat completions; openai Python library (its parameters' names).
 """
 
@@ -71,7 +71,7 @@ class TextRequest:
 
     model: str
     """As the client calls it."""
-    ask: ModelRequest
+    question: ModelRequest
     stream: bool
     include_usage: bool = False
     """At the end of chat completion's stream."""
@@ -86,11 +86,9 @@ def read_chat(body: Mapping[str, Any], *, model: str, local_model: str) -> TextR
         OpenAIError: it asks for what is not simulated, or says something wrong.
     """
     known = known_values(body, HONOURED | IGNORED, NEUTRAL)
-    stream = flag(known, "stream")
-    options = mapping(known, "stream_options")
     limit = "max_completion_tokens" if "max_completion_tokens" in known else "max_tokens"
     seed = whole(known, "seed", low=-(2**63))
-    ask = ModelRequest(
+    question = ModelRequest(
         model=local_model,
         messages=_messages(known),
         max_tokens=whole(known, limit, low=1),
@@ -98,7 +96,8 @@ def read_chat(body: Mapping[str, Any], *, model: str, local_model: str) -> TextR
         seed=None if seed is None else seed % 2**63,
         **sampling(known, effort=text(known, "reasoning_effort")),
     )
-    return TextRequest(model, ask, stream, flag(options, "include_usage", under="stream_options"))
+    has_usage = flag(mapping(known, "stream_options"), "include_usage", under="stream_options")
+    return TextRequest(model, question, flag(known, "stream"), include_usage=has_usage)
 
 
 def sampling(known: Mapping[str, Any], *, effort: str | None) -> dict[str, Any]:
@@ -216,7 +215,7 @@ def as_completion(request: TextRequest, answer: ModelAnswer) -> dict[str, Any]:
 async def as_chunks(
     request: TextRequest, stream: AsyncIterator[TextPiece | ModelAnswer]
 ) -> AsyncIterator[dict[str, Any]]:
-    """Yield the chat.completion.chunk objects, the usage last where it was asked for."""
+    """Yield the chat.completion.chunk objects, the usage last where the request wants it."""
     head = {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": "chat.completion.chunk",

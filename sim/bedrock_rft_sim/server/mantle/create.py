@@ -6,20 +6,18 @@ Sources: `bedrock_rft_sim.recipe.dialects.openai`; `bedrock_rft_sim.contract.lim
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bedrock_rft_sim.contract.limits import RECORDS_MAX, RECORDS_MIN
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe import parse_recipe
 from bedrock_rft_sim.recipe.dialects import Refusal, openai
-from bedrock_rft_sim.server.bedrock.inputs import function_local
 from bedrock_rft_sim.server.errors import AwsError
 from bedrock_rft_sim.server.lambda_.references import find_function
 from bedrock_rft_sim.server.lambda_.store import Functions, Resolved
 from bedrock_rft_sim.server.mantle.errors import OpenAIError
 from bedrock_rft_sim.server.mantle.files import Files
+from bedrock_rft_sim.server.rehearsal import recipe_of, reward_of
 from bedrock_rft_sim.server.state import ServerState
 
 
@@ -51,29 +49,19 @@ def _as_error(refusal: Refusal) -> OpenAIError:
     )
 
 
-def recipe_of(state: ServerState, files: Files, request: Mapping[str, Any]) -> dict[str, Any]:
+def checked_recipe(state: ServerState, files: Files, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the recipe of a checked request, itself checked.
 
     Raises:
         OpenAIError: the file or the function is not there, or the recipe can't be rehearsed.
     """
     _demand_records(files, request["training_file"])
-    base, arn = openai.model_id(request), openai.grader_arn(request)
-    resolved(state.functions, arn)
-    reward, _ = function_local(state.functions, arn)
-    recipe = {
-        **request,
-        "local": {
-            **state.mapping.stand_in(base).local("openai", request),
-            "trainingData": str(files.content(request["training_file"])),
-            **reward,
-        },
-    }
+    function = resolved(state.functions, openai.grader_arn(request)).deployed
+    local = {"trainingData": str(files.content(request["training_file"])), **reward_of(function)}
     try:
-        parse_recipe(json.dumps(recipe), name="the job", path=state.root / "recipes" / "job.yaml")
+        return recipe_of(state, "openai", request, local)
     except RecipeError as error:
         raise OpenAIError(str(error), code="not_rehearsable") from error
-    return recipe
 
 
 def _demand_records(files: Files, file_id: str) -> None:

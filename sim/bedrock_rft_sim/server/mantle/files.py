@@ -95,9 +95,7 @@ class Files:
     def _meta(self, file_id: str) -> dict[str, Any]:
         path = self._folder / file_id / _META
         if not is_file_id(file_id) or not path.is_file():
-            raise OpenAIError(
-                f"No such File object: {file_id[:80]}", status=404, param="id", code=None
-            )
+            raise OpenAIError(f"No such File object: {file_id[:80]}", status=404, param="id")
         return files.read_json(path)
 
 

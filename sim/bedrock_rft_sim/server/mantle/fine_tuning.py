@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from bedrock_rft_sim.jobs import Job, OpenAIDetails, UnknownJobError
 from bedrock_rft_sim.recipe.dialects import openai
-from bedrock_rft_sim.server.mantle.create import checked_request, recipe_of
+from bedrock_rft_sim.server.mantle.create import checked_recipe, checked_request
 from bedrock_rft_sim.server.mantle.errors import OpenAIError, missing, unsupported, wrong
 from bedrock_rft_sim.server.mantle.files import PURPOSE, Files
 from bedrock_rft_sim.server.mantle.http import page, read_body
@@ -97,7 +97,7 @@ class FineTuningEndpoints:
 
     def _create_job(self, body: dict[str, Any]) -> dict[str, Any]:
         checked = checked_request(body, known=tuple(self._state.mapping.models))
-        recipe = recipe_of(self._state, self._files, checked)
+        recipe = checked_recipe(self._state, self._files, checked)
         base = openai.model_id(checked)
         remarks = self._state.mapping.stand_in(base).remarks("openai", checked)
         details = OpenAIDetails(recipe["local"]["seed"], remark_events(remarks))

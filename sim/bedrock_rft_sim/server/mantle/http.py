@@ -1,7 +1,7 @@
 """From a request to plain values and back: bodies, refusals, lists, server-sent events.
 
 Lists are OpenAI's: newest first, `limit` and `after`, `has_more`.
-Sources: OpenAI API reference; openai Python library, `SyncCursorPage` (the next page is asked for
+Sources: OpenAI API reference; openai Python library, `SyncCursorPage` (the next page begins
 after the last id); WHATWG HTML standard, server-sent events.
 """
 

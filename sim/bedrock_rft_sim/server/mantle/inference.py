@@ -28,7 +28,7 @@ from bedrock_rft_sim.server.state import ServerState
 
 
 class InferenceEndpoints:
-    """Endpoints that ask the models."""
+    """Endpoints of the models' answers."""
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
@@ -38,9 +38,9 @@ class InferenceEndpoints:
         body, name, local = await self._read(request)
         checked = chat.read_chat(body, model=name, local_model=local)
         if not checked.stream:
-            answer = await self._answer(request, checked.ask)
+            answer = await self._answer(request, checked.question)
             return JSONResponse(chat.as_completion(checked, answer))
-        stream = await self._begun(request, checked.ask)
+        stream = await self._begun(request, checked.question)
         chunks = chat.as_chunks(checked, stream)
         return event_stream(_sent(stream, chunks, _chat_failed, end="data: [DONE]\n\n"))
 
@@ -50,8 +50,8 @@ class InferenceEndpoints:
         checked = responses.read_response_request(body, model=name, local_model=local)
         response = responses.ResponseObject(checked)
         if not checked.stream:
-            return JSONResponse(response.ended(await self._answer(request, checked.ask)))
-        stream = await self._begun(request, checked.ask)
+            return JSONResponse(response.ended(await self._answer(request, checked.question)))
+        stream = await self._begun(request, checked.question)
         return event_stream(_sent(stream, response.events(stream), response.failed))
 
     async def _read(self, request: Request) -> tuple[dict[str, Any], str, str]:
@@ -62,11 +62,11 @@ class InferenceEndpoints:
             raise wrong("model", "expected the name of a model.", code="missing_required_parameter")
         return body, name, await run_in_threadpool(local_model, self._state, name)
 
-    async def _answer(self, request: Request, ask: ModelRequest) -> ModelAnswer:
-        return await unless_disconnected(request, self._state.models.answer(ask))
+    async def _answer(self, request: Request, question: ModelRequest) -> ModelAnswer:
+        return await unless_disconnected(request, self._state.models.answer(question))
 
-    async def _begun(self, request: Request, ask: ModelRequest) -> AnswerStream:
-        return await unless_disconnected(request, start_stream(self._state.models, ask))
+    async def _begun(self, request: Request, question: ModelRequest) -> AnswerStream:
+        return await unless_disconnected(request, start_stream(self._state.models, question))
 
 
 def _chat_failed(error: ModelError) -> Mapping[str, Any]:

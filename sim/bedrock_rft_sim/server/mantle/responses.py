@@ -58,13 +58,13 @@ def read_response_request(body: Mapping[str, Any], *, model: str, local_model: s
     known = known_values(body, HONOURED | IGNORED, NEUTRAL)
     instructions = text(known, "instructions")
     first = [] if instructions is None else [{"role": "system", "content": instructions}]
-    ask = ModelRequest(
+    question = ModelRequest(
         model=local_model,
         messages=first + _input(known),
         max_tokens=whole(known, "max_output_tokens", low=1),
         **sampling(known, effort=_effort(mapping(known, "reasoning"))),
     )
-    return TextRequest(model, ask, flag(known, "stream"), instructions=instructions)
+    return TextRequest(model, question, flag(known, "stream"), instructions=instructions)
 
 
 def _effort(reasoning: Mapping[str, Any]) -> str | None:
@@ -160,7 +160,7 @@ class ResponseObject:
     def _object(
         self, status: str, output: list[dict[str, Any]], answer: ModelAnswer | None
     ) -> dict[str, Any]:
-        ask = self._request.ask
+        question = self._request.question
         incomplete = {"reason": "max_output_tokens"} if status == "incomplete" else None
         return {
             "id": self._id,
@@ -170,18 +170,18 @@ class ResponseObject:
             "error": None,
             "incomplete_details": incomplete,
             "instructions": self._request.instructions,
-            "max_output_tokens": ask.max_tokens,
+            "max_output_tokens": question.max_tokens,
             "model": self._request.model,
             "output": output,
             "parallel_tool_calls": False,
             "previous_response_id": None,
-            "reasoning": {"effort": ask.template.get("reasoning_effort"), "summary": None},
+            "reasoning": {"effort": question.template.get("reasoning_effort"), "summary": None},
             "store": False,
-            "temperature": ask.temperature,
+            "temperature": question.temperature,
             "text": {"format": {"type": "text"}},
             "tool_choice": "none",
             "tools": [],
-            "top_p": ask.top_p,
+            "top_p": question.top_p,
             "truncation": "disabled",
             "usage": None if answer is None else _usage(answer),
             "metadata": {},

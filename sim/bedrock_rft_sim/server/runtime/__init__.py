@@ -1,1 +1,1 @@
-"""bedrock-runtime: ask base and tuned models."""
+"""bedrock-runtime: answers of base and tuned models."""

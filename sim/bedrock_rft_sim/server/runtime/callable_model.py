@@ -12,12 +12,7 @@ from typing import Any
 
 from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.server.bedrock.names import (
-    DEPLOYMENT,
-    FOUNDATION_MODEL,
-    find_model,
-    model_arn,
-)
+from bedrock_rft_sim.server.bedrock import names
 from bedrock_rft_sim.server.errors import AwsError, invalid, not_found
 from bedrock_rft_sim.server.state import ServerState
 
@@ -31,14 +26,14 @@ def callable_model(state: ServerState, name: str) -> str:
         AwsError: nothing has this name, or it is a custom model's, or a deployment's other than
             its ARN.
     """
-    base = name.rpartition(FOUNDATION_MODEL)[2]
+    base = name.rpartition(names.FOUNDATION_MODEL)[2]
     if state.mapping.has(base):
         return state.mapping.stand_in(base).model
     deployment = state.deployments.find(name)
-    job = find_model(state.jobs, deployment["modelArn"] if deployment else name)
+    job = names.find_model(state.jobs, deployment["modelArn"] if deployment else name)
     if job is None:
         raise _unknown(name)
-    if deployment is None or not (name.startswith("arn:") and DEPLOYMENT in name):
+    if deployment is None or not (name.startswith("arn:") and names.DEPLOYMENT in name):
         raise invalid(f"{name} is {_what_to_call(state, job, deployment)}")
     return str(RunFolder(job.folder, None).model)
 
@@ -53,10 +48,12 @@ def _what_to_call(state: ServerState, job: Job, deployment: dict[str, Any] | Non
     if deployment is not None:
         named = "the name of a custom model deployment; call it by its ARN"
         return f"{named}, {deployment['arn']}"
-    arns = [one["arn"] for one in state.deployments.all() if one["modelArn"] == model_arn(job)]
+    arns = [
+        one["arn"] for one in state.deployments.all() if one["modelArn"] == names.model_arn(job)
+    ]
     if arns:
         return f"a custom model; call its deployment instead, {arns[0]}"
     return (
         "a custom model without a deployment; create one with CreateCustomModelDeployment "
-        f"(modelArn={model_arn(job)}) and call the model by the deployment's ARN"
+        f"(modelArn={names.model_arn(job)}) and call the model by the deployment's ARN"
     )

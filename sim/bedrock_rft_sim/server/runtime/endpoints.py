@@ -36,14 +36,8 @@ from bedrock_rft_sim.server.inference import (
 from bedrock_rft_sim.server.json_body import parse_object
 from bedrock_rft_sim.server.mantle import chat
 from bedrock_rft_sim.server.mantle.errors import OpenAIError
-from bedrock_rft_sim.server.runtime import eventstream
+from bedrock_rft_sim.server.runtime import converse, eventstream
 from bedrock_rft_sim.server.runtime.callable_model import callable_model
-from bedrock_rft_sim.server.runtime.converse import (
-    as_events,
-    as_reply,
-    milliseconds_since,
-    read_converse,
-)
 from bedrock_rft_sim.server.runtime.nova import read_nova
 from bedrock_rft_sim.server.state import ServerState
 
@@ -81,29 +75,29 @@ class RuntimeEndpoints:
     async def converse(self, request: Request) -> Response:
         """Converse."""
         began = time.perf_counter()
-        answer = await self._answer(request, await self._converse_ask(request))
-        metrics = {"latencyMs": milliseconds_since(began)}
-        return JSONResponse({**as_reply(answer), "metrics": metrics})
+        answer = await self._answer(request, await self._converse_question(request))
+        metrics = {"latencyMs": converse.milliseconds_since(began)}
+        return JSONResponse({**converse.as_reply(answer), "metrics": metrics})
 
     async def converse_stream(self, request: Request) -> Response:
         """ConverseStream."""
         began = time.perf_counter()
-        stream = await self._begun(request, await self._converse_ask(request))
-        return _streamed(as_events(stream, began=began))
+        stream = await self._begun(request, await self._converse_question(request))
+        return _streamed(converse.as_events(stream, began=began))
 
-    async def _converse_ask(self, request: Request) -> ModelRequest:
+    async def _converse_question(self, request: Request) -> ModelRequest:
         name, local = await self._model(request)
         body = await _body(request)
-        return read_converse(body, local_model=local, is_nova=self._is_nova(name))
+        return converse.read_converse(body, local_model=local, is_nova=self._is_nova(name))
 
     async def invoke(self, request: Request) -> Response:
         """InvokeModel."""
         began = time.perf_counter()
-        ask, checked = await self._invoke_ask(request, streams=False)
-        answer = await self._answer(request, ask)
-        body = as_reply(answer) if checked is None else chat.as_completion(checked, answer)
+        question, checked = await self._invoke_question(request, streams=False)
+        answer = await self._answer(request, question)
+        body = converse.as_reply(answer) if checked is None else chat.as_completion(checked, answer)
         headers = {
-            "x-amzn-bedrock-invocation-latency": str(milliseconds_since(began)),
+            "x-amzn-bedrock-invocation-latency": str(converse.milliseconds_since(began)),
             "x-amzn-bedrock-input-token-count": str(answer.prompt_tokens),
             "x-amzn-bedrock-output-token-count": str(answer.completion_tokens),
         }
@@ -112,29 +106,29 @@ class RuntimeEndpoints:
     async def invoke_stream(self, request: Request) -> Response:
         """InvokeModelWithResponseStream; Nova's chunks are ConverseStream's events by name."""
         began = time.perf_counter()
-        ask, checked = await self._invoke_ask(request, streams=True)
-        stream = await self._begun(request, ask)
+        question, checked = await self._invoke_question(request, streams=True)
+        stream = await self._begun(request, question)
 
         async def chunks() -> AsyncIterator[tuple[str, dict[str, Any]]]:
             if checked is not None:
                 async for chunk in chat.as_chunks(checked, stream):
                     yield _as_chunk(chunk)
                 return
-            async for name, value in as_events(stream, began=began):
+            async for name, value in converse.as_events(stream, began=began):
                 yield _as_chunk({name: value})
 
         return _streamed(chunks())
 
-    async def _answer(self, request: Request, ask: ModelRequest) -> ModelAnswer:
-        return await unless_disconnected(request, self._state.models.answer(ask))
+    async def _answer(self, request: Request, question: ModelRequest) -> ModelAnswer:
+        return await unless_disconnected(request, self._state.models.answer(question))
 
-    async def _begun(self, request: Request, ask: ModelRequest) -> AnswerStream:
-        return await unless_disconnected(request, start_stream(self._state.models, ask))
+    async def _begun(self, request: Request, question: ModelRequest) -> AnswerStream:
+        return await unless_disconnected(request, start_stream(self._state.models, question))
 
-    async def _invoke_ask(
+    async def _invoke_question(
         self, request: Request, *, streams: bool
     ) -> tuple[ModelRequest, chat.TextRequest | None]:
-        """Return what to ask, and the chat request where the model speaks chat completions."""
+        """Return the question, and the chat request where the model speaks chat completions."""
         if _GUARDRAIL in request.headers:
             raise invalid(f"guardrails are {NOT_SIMULATED} by the local endpoint")
         name, local = await self._model(request)
@@ -146,7 +140,7 @@ class RuntimeEndpoints:
         if body.pop("model", name) != name:
             raise invalid("model: expected the model of the path, or none")
         checked = chat.read_chat(body, model=name, local_model=local)
-        return checked.ask, checked
+        return checked.question, checked
 
     def _is_nova(self, name: str) -> bool:
         """Whether the model speaks the messages format: Nova, and what was trained from it."""

@@ -40,9 +40,9 @@ def read_nova(body: Mapping[str, Any], *, local_model: str) -> ModelRequest:
         config.setdefault("maxTokens", config.pop("max_new_tokens"))
     extra = {name: config.pop(name) for name in _EXTRA if name in config}
     extra |= {name: body[name] for name in _EXTRA if name in body}
-    asked = {name: body[name] for name in ("system", "messages") if name in body}
+    stated = {name: body[name] for name in ("system", "messages") if name in body}
     return read_converse(
-        {**asked, "inferenceConfig": config, "additionalModelRequestFields": extra},
+        {**stated, "inferenceConfig": config, "additionalModelRequestFields": extra},
         local_model=local_model,
         is_nova=True,
     )
