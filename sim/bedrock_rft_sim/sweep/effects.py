@@ -63,6 +63,8 @@ class Setting:
 
     changes: Changes
     outcomes: tuple[PointOutcome, ...]
+    refusals: tuple[str, ...] = ()
+    """What Bedrock would refuse."""
 
     @property
     def values(self) -> dict[int, float]:

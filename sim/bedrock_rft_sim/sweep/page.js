@@ -1,5 +1,5 @@
 "use strict";
-/* The page of one sweep.  Texts come from a recipe and are shown as text; it asks for nothing. */
+/* The page of one sweep.  Texts come from a recipe and are shown as text; it makes no request. */
 (() => {
   const $ = (id) => document.getElementById(id);
   const data = JSON.parse($("data").textContent);

@@ -1,9 +1,8 @@
 """One self-contained HTML page about a sweep: the ranking, effects, parallel coordinates, runs.
 
 Texts from recipes and runs are untrusted: the template escapes them, the script draws them as text,
-and the page's policy runs the two scripts that came with it. The parallel
-coordinates are lines of an ordinary plot: plotly's own kind builds code at run time, which the
-policy forbids.
+and the page's policy runs the two scripts that came with it. The parallel coordinates are lines of
+an ordinary plot: plotly's own kind builds code at run time, which the policy forbids.
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ from bedrock_rft_sim.files import write_file
 from bedrock_rft_sim.report import html
 from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.sweep.axes import named
-from bedrock_rft_sim.sweep.effects import between, over_seeds
-from bedrock_rft_sim.sweep.outcome import PointOutcome
 from bedrock_rft_sim.sweep.plan import described_changes, plain
 from bedrock_rft_sim.sweep.result import BEST, SweepResult
 
@@ -36,53 +33,25 @@ def write_page(result: SweepResult) -> Path:
 
 def render(result: SweepResult) -> str:
     """Return the page as HTML."""
-    plan = result.plan
+    sweep = result.plan.sweep
+    fresh = result.confirmation.outcomes if result.confirmation else []
     context = {
-        "title": plan.sweep.path.stem,
-        "recipe": str(plan.sweep.recipe if isinstance(plan.sweep.recipe, str) else plan.sweep.path),
-        "mode": plan.sweep.mode,
-        "metric": plan.sweep.metric,
-        "seeds": plan.seeds,
+        "title": sweep.path.stem,
+        "recipe": str(sweep.recipe if isinstance(sweep.recipe, str) else sweep.path),
+        "mode": sweep.mode,
+        "metric": sweep.metric,
+        "seeds": result.plan.seeds,
         "words": result.words,
-        "has_best": result.ranking is not None,
         "best": BEST,
+        "best_changes": result.ranking.best.changes if result.ranking else None,
         "axes": result.axes,
-        "named": named,
-        "rows": _rows(result),
-        "runs": _runs(result),
+        "rows": result.as_json()["settings"],
+        "runs": [*result.outcomes, *fresh],
+        "described": described_changes,
         "failed": result.failed,
         **html.scripted(html.own("page.js", room="sweep"), _data(result)),
     }
     return html.render("sweep", "page.html.jinja", context)
-
-
-def _rows(result: SweepResult) -> list[dict[str, Any]]:
-    found = []
-    for row, told in zip(result.rows, result.as_json()["settings"], strict=True):
-        found.append(
-            {
-                "name": described_changes(row.changes),
-                "mean": over_seeds(row),
-                "effect": between(row, result.rows[0]) if row.changes else None,
-                "behaviour": told["behaviour"],
-                "says": told["says"],
-                "refused": bool(told["refused_by_bedrock"]),
-                "is_best": result.ranking is not None and result.ranking.best is row,
-            }
-        )
-    return found
-
-
-def _runs(result: SweepResult) -> list[dict[str, Any]]:
-    fresh = result.confirmation.outcomes if result.confirmation else []
-    return [
-        *(_run(one, is_fresh=False) for one in result.outcomes),
-        *(_run(one, is_fresh=True) for one in fresh),
-    ]
-
-
-def _run(one: PointOutcome, *, is_fresh: bool) -> dict[str, Any]:
-    return {**one.as_json(), "setting": described_changes(one.changes), "is_fresh": is_fresh}
 
 
 def _data(result: SweepResult) -> dict[str, Any]:

@@ -9,7 +9,7 @@ cost is fresh seeds: `bedrock_rft_sim.sweep.confirmation`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,9 +57,7 @@ class Ranking:
         }
 
 
-def rank(
-    rows: Sequence[Setting], *, is_legal: Callable[[Setting], bool], seeds: int
-) -> Ranking | None:
+def rank(rows: Sequence[Setting], *, seeds: int) -> Ranking | None:
     """Rank the settings that completed with as many of the `seeds` as any.
 
     None where no run completed, or Bedrock would refuse every setting that did.
@@ -72,7 +70,7 @@ def rank(
         key=lambda row: row.mean or 0.0,
         reverse=True,
     )
-    legal = [row for row in ordered if is_legal(row)]
+    legal = [row for row in ordered if not row.refusals]
     if not legal:
         return None
     best = legal[0]

@@ -7,7 +7,7 @@ result as one that never was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,8 +38,6 @@ class SweepResult:
     axes: tuple[AxisFinding, ...]
     ranking: Ranking | None
     """None where no run completed, or Bedrock would refuse every setting that did."""
-    refusals: tuple[tuple[str, ...], ...]
-    """By setting, what Bedrock would refuse."""
     confirmation: Confirmation | None = None
     """None where none was asked for."""
 
@@ -78,10 +76,7 @@ class SweepResult:
             "mode": sweep.mode,
             "metric": sweep.metric,
             "seeds": list(self.plan.seeds),
-            "settings": [
-                {**self._row(row), "refused_by_bedrock": list(refused)}
-                for row, refused in zip(self.rows, self.refusals, strict=True)
-            ],
+            "settings": [self._row(row) for row in self.rows],
             "axes": [axis.as_json() for axis in self.axes],
             "ranking": self.ranking.as_json() if self.ranking else None,
             "confirmation": self.confirmation.as_json() if self.confirmation else None,
@@ -100,23 +95,20 @@ class SweepResult:
             "behaviour": found.rule,
             "says": found.says,
             "runs": [one.as_json() for one in row.outcomes],
+            "refused_by_bedrock": list(row.refusals),
         }
 
 
 def result_of(plan: SweepPlan, out: Path, outcomes: Sequence[PointOutcome]) -> SweepResult:
     """Make sense of the outcomes."""
-    rows = rows_of(outcomes)
+    rows = [
+        replace(row, refusals=tuple(map(str, plan.recipe(row.changes).refusals)))
+        for row in rows_of(outcomes)
+    ]
     base = {axis.path: plan.base_value(axis.path) for axis in plan.sweep.axes}
     find = find_search_axis if plan.sweep.mode == "search" else find_axis
-    refusals = {id(row): tuple(map(str, plan.recipe(row.changes).refusals)) for row in rows}
-    return SweepResult(
-        plan=plan,
-        out=out,
-        rows=tuple(rows),
-        axes=tuple(find(axis, rows, base) for axis in plan.sweep.axes),
-        ranking=rank(rows, is_legal=lambda row: not refusals[id(row)], seeds=len(plan.seeds)),
-        refusals=tuple(refusals[id(row)] for row in rows),
-    )
+    axes = tuple(find(axis, rows, base) for axis in plan.sweep.axes)
+    return SweepResult(plan, out, tuple(rows), axes, rank(rows, seeds=len(plan.seeds)))
 
 
 def write_result(result: SweepResult) -> list[Path]:
