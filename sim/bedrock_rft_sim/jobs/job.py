@@ -16,7 +16,13 @@ Kind = Literal["bedrock", "openai"]
 Status = Literal["queued", "validating", "running", "stopping", "stopped", "failed", "completed"]
 PhaseStatus = Literal["NotStarted", "InProgress", "Completed", "Stopping", "Stopped", "Failed"]
 
-ENDED: frozenset[Status] = frozenset({"stopped", "failed", "completed"})
+End = Literal["stopped", "failed", "completed"]
+ENDED: Final[Mapping[End, PhaseStatus]] = {
+    "stopped": "Stopped",
+    "failed": "Failed",
+    "completed": "Completed",
+}
+"""How a job ends, and Bedrock's word for it, which is also that of the run's record."""
 
 
 class UnknownJobError(RehearsalError, KeyError):
@@ -42,6 +48,11 @@ class Phases:
     validation: Phase = Phase()
     data_processing: Phase = Phase()
     training: Phase = Phase()
+
+    @property
+    def in_order(self) -> tuple[Phase, Phase, Phase]:
+        """Validation, data processing, training."""
+        return self.validation, self.data_processing, self.training
 
 
 @dataclass(frozen=True, slots=True)

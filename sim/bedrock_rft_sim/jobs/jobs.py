@@ -8,7 +8,6 @@ Not here: the training (a child runs `rft run`) and the words of either API.
 
 from __future__ import annotations
 
-import json
 import secrets
 import string
 import sys
@@ -19,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.files import Lock, write_file
+from bedrock_rft_sim.files import Lock, dump, write_file
 from bedrock_rft_sim.jobs.children import LADDER, Ladder
 from bedrock_rft_sim.jobs.job import BedrockDetails, Job, Kind, OpenAIDetails, Phases
 from bedrock_rft_sim.jobs.paths import JobPaths
@@ -29,7 +28,8 @@ from bedrock_rft_sim.jobs.worker import Delivery, Start, Worker
 
 STOP_WAIT_S = 8.0
 """Less than the ten seconds after which a container's engine kills what it asked to stop."""
-_LETTERS = string.ascii_lowercase + string.digits
+BEDROCK_ID_LENGTH = 12
+BEDROCK_ID_LETTERS = string.ascii_lowercase + string.digits
 
 
 def rehearsal_command(recipe: Path, job: Job, resume: bool) -> Sequence[str]:
@@ -64,14 +64,7 @@ class Jobs:
         self._held = _hold(self.root)
         self._registry = Registry(self.root / "jobs.sqlite", runs=self._paths.runs)
         self._is_closed = False
-        self._worker = Worker(
-            self._registry,
-            self._paths,
-            parallel=parallel,
-            command=start,
-            deliver=deliver,
-            ladder=ladder,
-        )
+        self._worker = Worker(self._registry, self._paths, parallel, start, deliver, ladder)
 
     def create(
         self,
@@ -87,8 +80,9 @@ class Jobs:
         Relative paths in the recipe start at `root/recipes`.
         """
         now = time.time()
-        is_bedrock = isinstance(details, BedrockDetails)
-        job_id = _bedrock_id() if is_bedrock else str(uuid.uuid4())
+        job_id = str(uuid.uuid4())
+        if isinstance(details, BedrockDetails):
+            job_id = "".join(secrets.choice(BEDROCK_ID_LETTERS) for _ in range(BEDROCK_ID_LENGTH))
         job = Job(
             id=job_id,
             details=details,
@@ -103,17 +97,15 @@ class Jobs:
             folder=self._paths.runs / job_id,
             phases=Phases(),
         )
-        known = None if token is None else self._registry.with_token(job.kind, token)
-        if known is not None:
-            return known
         # Before the transaction, so that nobody waits for the disk; one left over does no harm.
-        self._write_recipe(job, recipe)
+        path = self._paths.recipe(job.id)
+        write_file(path, dump(recipe, indent=2) + "\n", "write the recipe")
         with self._registry.transaction():
             known = None if token is None else self._registry.with_token(job.kind, token)
             if known is None:
                 self._registry.add(job, token=token)
         if known is not None:
-            self._paths.recipe(job.id).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             return known
         self._worker.wake()
         return job
@@ -181,11 +173,6 @@ class Jobs:
         self._registry.close()
         self._held.release()
 
-    def _write_recipe(self, job: Job, recipe: Mapping[str, Any]) -> None:
-        text = json.dumps(recipe, indent=2, allow_nan=False) + "\n"
-        path = self._paths.recipe(job.id)
-        write_file(path, text, "write the recipe")
-
 
 def _hold(root: Path) -> Lock:
     try:
@@ -196,7 +183,3 @@ def _hold(root: Path) -> Lock:
             where=str(root),
             hint="stop it first, or give this one another --root",
         ) from error
-
-
-def _bedrock_id() -> str:
-    return "".join(secrets.choice(_LETTERS) for _ in range(12))

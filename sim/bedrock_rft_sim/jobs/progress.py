@@ -6,20 +6,15 @@ Sources: statuses of `bedrock_rft_sim.contract.statuses`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from bedrock_rft_sim.contract import statuses
 from bedrock_rft_sim.errors import RunFolderError
-from bedrock_rft_sim.jobs.job import Job, Phase, Phases, Status
+from bedrock_rft_sim.jobs.job import ENDED, End, Job, Phase, Phases, Status
 from bedrock_rft_sim.runs import RunFolder, is_run, remove_unbegun
 
 FAILURE_CHARS = 2048
-_WORDS: dict[str, Status] = {
-    statuses.COMPLETED: "completed",
-    statuses.FAILED: "failed",
-    statuses.STOPPED: "stopped",
-}
+_ENDS: Final[dict[str, End]] = {word: end for end, word in ENDED.items()}
 
 
 def phases_of(job: Job, now: float) -> Phases:
@@ -27,18 +22,11 @@ def phases_of(job: Job, now: float) -> Phases:
     folder = RunFolder(job.folder, None)
     phases = job.phases
     if folder.record.exists() and phases.data_processing.status == "NotStarted":
-        phases = replace(
-            phases,
-            validation=_done(phases.validation, now),
-            data_processing=Phase("InProgress", now, now),
-        )
+        validation = _done(phases.validation, now)
+        phases = Phases(validation, Phase("InProgress", now, now), phases.training)
     if folder.metrics.exists() and phases.training.status == "NotStarted":
-        phases = replace(
-            phases,
-            validation=_done(phases.validation, now),
-            data_processing=_done(phases.data_processing, now),
-            training=Phase("InProgress", now, now),
-        )
+        done = (_done(phases.validation, now), _done(phases.data_processing, now))
+        phases = Phases(*done, Phase("InProgress", now, now))
     return phases
 
 
@@ -51,13 +39,13 @@ def _done(phase: Phase, now: float) -> Phase:
     return phase if phase.status == "Completed" else Phase("Completed", phase.created or now, now)
 
 
-def outcome_of(folder: Path) -> tuple[Status | None, str | None]:
+def outcome_of(folder: Path) -> tuple[End | None, str | None]:
     """Return how the run ended and why it failed; None for one that has not, or was cut off."""
     try:
         record = RunFolder.open(folder).read_record()
     except RunFolderError:
         return None, None
-    status = _WORDS.get(str(record.get("status")))
+    status = _ENDS.get(str(record.get("status")))
     error = record.get("error")
     return status, str(error)[:FAILURE_CHARS] if status == "failed" and error else None
 

@@ -10,7 +10,7 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,9 @@ CREATE TABLE IF NOT EXISTS jobs (
     UNIQUE (kind, token)
 )
 """
+
+PLAIN = ("id", "name", "status", "created", "started", "ended", "modified", "failure")
+"""Columns that are fields of a job as they stand."""
 
 
 class RegistryError(RehearsalError, RuntimeError):
@@ -99,14 +102,13 @@ class Registry:
 
     def add(self, job: Job, *, token: str | None) -> None:
         """Add a job; within `transaction`, after looking for its token."""
-        details = json.dumps(asdict(job.details))
-        asked = (job.id, job.kind, job.name, token, json.dumps(job.request))
-        begun = (job.status, job.created, job.modified, json.dumps(asdict(job.phases)))
-        self._execute(
-            "INSERT INTO jobs (id, kind, name, token, request, extra, status, created, modified,"
-            " phases) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*asked, details, *begun),
-        )
+        names = (*PLAIN, "kind", "request", "phases")
+        values = {name: getattr(job, name) for name in names}
+        values |= {"extra": job.details, "token": token}
+        marks = ", ".join("?" * len(values))
+        # Column names come from this package, never from a client.
+        statement = f"INSERT INTO jobs ({', '.join(values)}) VALUES ({marks})"  # noqa: S608
+        self._execute(statement, [_stored(value) for value in values.values()])
 
     def get(self, job_id: str) -> Job:
         """Return a job.
@@ -121,15 +123,12 @@ class Registry:
 
     def with_token(self, kind: Kind, token: str) -> Job | None:
         """Return the job that was created with this token."""
-        rows = self._select("WHERE kind = ? AND token = ?", (kind, token))
-        return rows[0] if rows else None
+        return next(iter(self._select("WHERE kind = ? AND token = ?", (kind, token))), None)
 
     def with_name(self, kind: Kind, name: str) -> Job | None:
         """Return the newest job of this name."""
-        rows = self._select(
-            "WHERE kind = ? AND name = ? ORDER BY number DESC LIMIT 1", (kind, name)
-        )
-        return rows[0] if rows else None
+        newest = "WHERE kind = ? AND name = ? ORDER BY number DESC LIMIT 1"
+        return next(iter(self._select(newest, (kind, name))), None)
 
     def of_kind(self, kind: Kind) -> list[Job]:
         """Return the jobs of a kind, newest first."""
@@ -147,13 +146,10 @@ class Registry:
 
     def set(self, job_id: str, **values: Any) -> None:
         """Set columns of a job; a dataclass is stored as JSON."""
-        for name, value in values.items():
-            if is_dataclass(value) and not isinstance(value, type):
-                values[name] = json.dumps(asdict(value))
         columns = ", ".join(f"{name} = ?" for name in values)
-        # Column names come from this package's own keywords, never from a client.
+        # As in `add`.
         statement = f"UPDATE jobs SET {columns} WHERE id = ?"  # noqa: S608
-        self._execute(statement, (*values.values(), job_id))
+        self._execute(statement, [*(_stored(value) for value in values.values()), job_id])
 
     def count_death(self, job_id: str) -> int:
         """Count one more child that was killed; return how many there were."""
@@ -175,7 +171,7 @@ class Registry:
             )
         self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
-    def _execute(self, statement: str, values: tuple[Any, ...]) -> None:
+    def _execute(self, statement: str, values: Sequence[Any]) -> None:
         with self._lock:
             self._db.execute(statement, values)
 
@@ -192,19 +188,18 @@ class Registry:
     def _job(self, row: sqlite3.Row) -> Job:
         phases = {name: Phase(**phase) for name, phase in json.loads(row["phases"]).items()}
         return Job(
-            id=row["id"],
+            **{name: row[name] for name in PLAIN},
             details=DETAILS[row["kind"]](**json.loads(row["extra"])),
-            name=row["name"],
             request=json.loads(row["request"]),
-            status=row["status"],
-            created=row["created"],
-            started=row["started"],
-            ended=row["ended"],
-            modified=row["modified"],
-            failure=row["failure"],
             folder=self._runs / row["id"],
             phases=Phases(**phases),
         )
+
+
+def _stored(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    return json.dumps(value) if isinstance(value, dict) else value
 
 
 def _connect(path: Path) -> sqlite3.Connection:

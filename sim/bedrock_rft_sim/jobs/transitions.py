@@ -8,20 +8,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import Any, Final, Literal
 
-from bedrock_rft_sim.jobs.job import Job, Phase, Phases, PhaseStatus
+from bedrock_rft_sim.jobs.job import ENDED, End, Job, Phase, Phases
 from bedrock_rft_sim.jobs.progress import status_of
 from bedrock_rft_sim.jobs.registry import Registry
 
 DEATHS_MAX = 5
 """Children killed from outside before a job is given up: memory that never suffices, say."""
-End = Literal["stopped", "failed", "completed"]
-_WORDS: Final[dict[End, PhaseStatus]] = {
-    "stopped": "Stopped",
-    "failed": "Failed",
-    "completed": "Completed",
-}
 
 
 def begin(registry: Registry, job: Job) -> None:
@@ -30,8 +23,8 @@ def begin(registry: Registry, job: Job) -> None:
     phases = job.phases
     if phases.validation.status == "NotStarted":
         phases = replace(phases, validation=Phase("InProgress", now, now))
-    values: dict[str, Any] = {"status": status_of(phases), "phases": phases}
-    registry.set(job.id, **values, started=job.started or now, modified=now)
+    started, status = job.started or now, status_of(phases)
+    registry.set(job.id, status=status, phases=phases, started=started, modified=now)
 
 
 def wait_again(registry: Registry, job: Job, *, counts: bool) -> None:
@@ -50,9 +43,7 @@ def end(registry: Registry, job: Job, status: End, failure: str | None) -> None:
         is_open = phase.status == "InProgress" or (
             status == "completed" and phase.status == "NotStarted"
         )
-        return Phase(_WORDS[status], phase.created or now, now) if is_open else phase
+        return Phase(ENDED[status], phase.created or now, now) if is_open else phase
 
-    phases = registry.get(job.id).phases
-    phases = Phases(ended(phases.validation), ended(phases.data_processing), ended(phases.training))
-    values: dict[str, Any] = {"status": status, "failure": failure, "phases": phases}
-    registry.set(job.id, **values, ended=now, modified=now)
+    phases = Phases(*map(ended, registry.get(job.id).phases.in_order))
+    registry.set(job.id, status=status, failure=failure, phases=phases, ended=now, modified=now)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGKILL
@@ -31,30 +32,24 @@ Start = Callable[[Path, Job, bool], Sequence[str]]
 Delivery = Callable[[Job], None]
 
 
+@dataclass
 class Worker:
     """Takes up, follows, starts and delivers, again and again until it is closed."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        paths: JobPaths,
-        *,
-        parallel: int,
-        command: Start,
-        deliver: Delivery | None,
-        ladder: Ladder,
-    ) -> None:
-        self._registry = registry
-        self._paths = paths
-        self._parallel = parallel
-        self._command = command
-        self._deliver = deliver
-        self._ladder = ladder
-        self._children: dict[str, Child] = {}
-        self._retries = Retries()
-        self._has_looked_at_all = False
-        self._wake = threading.Event()
-        self._closing = False
+    registry: Registry
+    paths: JobPaths
+    parallel: int
+    command: Start
+    deliver: Delivery | None
+    ladder: Ladder
+    _children: dict[str, Child] = field(default_factory=dict)
+    _retries: Retries = field(default_factory=Retries)
+    _has_looked_at_all: bool = False
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _closing: bool = False
+
+    def __post_init__(self) -> None:
+        """Start the thread."""
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
         self._thread.start()
 
@@ -102,58 +97,60 @@ class Worker:
         else:
             self._retries.forget(action)
 
+    def _each(
+        self,
+        doing: str,
+        jobs: Iterable[Job],
+        act: Callable[[Job], None],
+        give_up: Callable[[Job, str], None],
+    ) -> None:
+        for job in jobs:
+            self._guarded(f"{doing} {job.id}", partial(act, job), partial(give_up, job))
+
     # Take up: what runs and has no child here, because another server or a failed start left it
 
     def _take_up_all(self) -> None:
         statuses = ACTIVE if self._has_looked_at_all else ("queued", *ACTIVE)
-        for job in self._registry.with_status(*statuses):
-            if job.id not in self._children:
-                self._guarded(
-                    f"taking up {job.id}", partial(self._take_up, job), partial(self._fail, job)
-                )
+        found = self.registry.with_status(*statuses)
+        alone = [job for job in found if job.id not in self._children]
+        self._each("taking up", alone, self._take_up, self._fail)
         self._has_looked_at_all = True
 
     def _take_up(self, job: Job) -> None:
-        child = Child.left_behind(lock=self._paths.lock(job.id), log=self._paths.log(job.id))
+        child = Child.left_behind(lock=self.paths.lock(job.id), log=self.paths.log(job.id))
         if child is not None:
             self._children[job.id] = child
             if job.status == "queued":
-                begin(self._registry, job)
+                begin(self.registry, job)
         elif job.status != "queued":
             self._conclude(job, child=None)
 
     # Follow: see how far the running jobs are, and which of them ended
 
     def _follow_all(self) -> None:
-        for job_id in list(self._children):
-            self._guarded(
-                f"following {job_id}",
-                partial(self._follow, job_id),
-                partial(self._give_up_following, job_id),
-            )
+        jobs = [self.registry.get(job_id) for job_id in self._children]
+        self._each("following", jobs, self._follow, self._give_up_following)
 
-    def _follow(self, job_id: str) -> None:
-        child = self._children[job_id]
+    def _follow(self, job: Job) -> None:
+        child = self._children[job.id]
         is_alive = child.is_alive()
-        job = self._registry.get(job_id)
-        if is_alive:
-            if job.status == "stopping":
-                child.stop(self._ladder)
-            self._note_progress(job)
-        else:
-            self._note_progress(job)
-            self._conclude(self._registry.get(job_id), child)
-            del self._children[job_id]
+        job = self.registry.get(job.id)
+        self._note_progress(job)
+        if not is_alive:
+            self._conclude(self.registry.get(job.id), child)
+            del self._children[job.id]
+        elif job.status == "stopping":
+            child.stop(self.ladder)
 
     def _note_progress(self, job: Job) -> None:
         phases = phases_of(job, time.time())
         is_going = job.status in ("validating", "running")
         if phases == job.phases and (not is_going or job.status == status_of(phases)):
             return
-        with self._registry.transaction():
-            status = self._registry.get(job.id).status
+        with self.registry.transaction():
+            status = self.registry.get(job.id).status
             status = status_of(phases) if status in ("validating", "running") else status
-            self._registry.set(job.id, phases=phases, status=status, modified=time.time())
+            self.registry.set(job.id, phases=phases, status=status, modified=time.time())
 
     def _conclude(self, job: Job, child: Child | None) -> None:
         """Decide what an ended child means: the job's end, or another start.
@@ -162,71 +159,66 @@ class Worker:
         """
         status, failure = outcome_of(job.folder)
         exit_code = child.exit_code if child is not None else None
-        with self._registry.transaction():
-            is_stopping = self._registry.get(job.id).status == "stopping"
+        with self.registry.transaction():
+            is_stopping = self.registry.get(job.id).status == "stopping"
             if status == "completed" or status == "failed":
-                end(self._registry, job, status, failure)
+                end(self.registry, job, status, failure)
             elif is_stopping or (status == "stopped" and child is not None):
-                end(self._registry, job, "stopped", None)
+                end(self.registry, job, "stopped", None)
             elif child is None or exit_code is None or exit_code < 0:
-                wait_again(self._registry, job, counts=child is not None)
+                wait_again(self.registry, job, counts=child is not None)
             else:
                 message = child.last_words() or f"the training ended with exit code {exit_code}"
-                end(self._registry, job, "failed", message)
+                end(self.registry, job, "failed", message)
 
-    def _give_up_following(self, job_id: str, message: str) -> None:
+    def _give_up_following(self, job: Job, message: str) -> None:
         """Let a child that lives go on unseen; one that ended has failed."""
-        if not self._children[job_id].is_alive():
-            del self._children[job_id]
-            self._fail(self._registry.get(job_id), message)
+        if not self._children[job.id].is_alive():
+            del self._children[job.id]
+            self._fail(job, message)
 
     # Start: what waits, oldest first
 
     def _start_waiting(self) -> None:
-        for job in self._registry.with_status("queued"):
-            if len(self._children) >= self._parallel:
-                return
-            self._guarded(f"starting {job.id}", partial(self._start, job), partial(self._fail, job))
+        for job in self.registry.with_status("queued"):
+            if len(self._children) < self.parallel:
+                self._each("starting", [job], self._start, self._fail)
 
     def _start(self, job: Job) -> None:
-        with self._registry.transaction():
-            if self._registry.get(job.id).status != "queued":
+        with self.registry.transaction():
+            if self.registry.get(job.id).status != "queued":
                 return  # stopped meanwhile
-            begin(self._registry, job)
+            begin(self.registry, job)
         self._children[job.id] = Child.start(
             partial(self._command_of, job),
-            lock=self._paths.lock(job.id),
-            log=self._paths.log(job.id),
+            lock=self.paths.lock(job.id),
+            log=self.paths.log(job.id),
             environment=child_environment(os.environ),
-            cwd=self._paths.children,
+            cwd=self.paths.children,
         )
 
     def _command_of(self, job: Job) -> Sequence[str]:
         """Return the command; called with the job's lock held, since it may clear the folder."""
-        return self._command(self._paths.recipe(job.id), job, can_resume(job.folder))
+        return self.command(self.paths.recipe(job.id), job, can_resume(job.folder))
 
     def _fail(self, job: Job, message: str) -> None:
-        with self._registry.transaction():
-            if not self._registry.get(job.id).has_ended:
+        with self.registry.transaction():
+            if not self.registry.get(job.id).has_ended:
                 message = (
                     f"the local endpoint can't run this job; its log has the traceback ({message})"
                 )
-                end(self._registry, job, "failed", message)
+                end(self.registry, job, "failed", message)
 
     # Deliver: hand over what ended
 
     def _deliver_all(self) -> None:
-        for job in self._registry.undelivered():
-            self._guarded(
-                f"delivering {job.id}",
-                partial(self._deliver_end, job),
-                partial(self._give_up_delivery, job),
-            )
+        ended = self.registry.undelivered()
+        self._each("delivering", ended, self._deliver_end, self._give_up_delivery)
 
     def _deliver_end(self, job: Job) -> None:
-        if self._deliver is not None:
-            self._deliver(job)
-        self._registry.set(job.id, delivered=1)
+        if self.deliver is not None:
+            self.deliver(job)
+        self.registry.set(job.id, delivered=1)
 
     def _give_up_delivery(self, job: Job, _message: str) -> None:
-        self._registry.set(job.id, delivered=1)
+        self.registry.set(job.id, delivered=1)

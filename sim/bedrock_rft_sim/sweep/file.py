@@ -1,8 +1,8 @@
 """Read a sweep file: a base recipe, axes by dotted path, and how to walk them.
 
 It reads the same strict YAML as a recipe and complains the same way. Whether Bedrock would take
-the values is asked in `bedrock_rft_sim.sweep.plan`, once the recipes they make can be read.
-Sources: this project's own; the metric names are those of `bedrock_rft_sim.contract.metrics`.
+the values is checked in `bedrock_rft_sim.sweep.plan`, once the recipes they make can be read.
+Sources: the metric names are those of `bedrock_rft_sim.contract.metrics`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Pruner:
 
 @dataclass(frozen=True, slots=True)
 class SweepFile:
-    """A sweep as asked for."""
+    """A sweep as written."""
 
     path: Path
     text: str
@@ -142,7 +142,6 @@ def _find(name: str) -> Path:
 
 KEYS: Final = ("recipe", "set", "mode", "axes", "seeds", "confirm", "metric", "allowRefused")
 SEARCH_KEYS: Final = ("trials", "searchSeed", "pruner")
-RANGE_KEYS: Final = ("low", "high", "log")
 
 
 @dataclass(frozen=True)
@@ -246,16 +245,17 @@ class _Reading:
         return found
 
     def _seeds(self, keys: Keys, value: Plain) -> tuple[int, ...]:
-        if not isinstance(value, list) or not value:
-            self._refuse(keys, "wrong type", "a list of whole numbers such as [0, 1, 2]", value)
-        found = tuple(self._whole((*keys, at), seed, least=0) for at, seed in enumerate(value))
-        self._once(keys, found)
-        return found
+        listed = self._list(keys, value, "a list of whole numbers such as [0, 1, 2]")
+        return tuple(self._whole((*keys, at), seed, least=0) for at, seed in enumerate(listed))
 
-    def _once(self, keys: Keys, values: tuple[Plain, ...]) -> None:
-        for at, value in enumerate(values):
-            if value in values[:at] and type(value) in map(type, values[:at]):
-                self._refuse((*keys, at), "twice the same value", "each value once", value)
+    def _list(self, keys: Keys, value: Plain, expected: str) -> tuple[Plain, ...]:
+        """Return a list that holds each value once."""
+        if not isinstance(value, list) or not value:
+            self._refuse(keys, "wrong type", expected, value)
+        for at, each in enumerate(value):
+            if each in value[:at] and type(each) in map(type, value[:at]):
+                self._refuse((*keys, at), "twice the same value", "each value once", each)
+        return tuple(value)
 
     def _set(self, value: Plain) -> tuple[tuple[str, Plain], ...]:
         if not isinstance(value, dict):
@@ -279,13 +279,10 @@ class _Reading:
             if mode != "search":
                 self._refuse(keys, "a range outside a search", "a list of values", value)
             return Axis(path, self._range(keys, value), line)
-        if not isinstance(value, list) or not value:
-            self._refuse(keys, "wrong type", "a list of values", value)
-        self._once(keys, tuple(value))
-        return Axis(path, tuple(value), line)
+        return Axis(path, self._list(keys, value, "a list of values"), line)
 
     def _range(self, keys: Keys, value: Plain) -> Range:
-        data = self._mapping(keys, value, RANGE_KEYS)
+        data = self._mapping(keys, value, ("low", "high", "log"))
         for key in ("low", "high"):
             number = data.get(key)
             if not isinstance(number, int | float) or isinstance(number, bool):
