@@ -9,11 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.cli.arguments import add_function, add_reporting, whole_number
 from bedrock_rft_sim.contract.limits import (
-    LAMBDA_MEMORY_MB_MAX,
     LAMBDA_MEMORY_MB_MIN,
     LAMBDA_TIMEOUT_S_DEFAULT,
-    LAMBDA_TIMEOUT_S_MAX,
     SAMPLES_PER_EVENT,
 )
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PROFILES
@@ -53,8 +52,7 @@ def add_to(verbs: Any) -> None:
     verb.add_argument("--seed", type=int, default=0, help="draws rows (default 0)")
     _add_function_options(verb)
     add_audit_options(verb)
-    verb.add_argument("--json", action="store_true", help="print the report as JSON, with events")
-    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add_reporting(verb, result="the report, with events,")
     verb.set_defaults(command=run)
 
 
@@ -76,7 +74,7 @@ def add_audit_options(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument(
         "--rows",
-        type=_at_least_one,
+        type=whole_number(1),
         metavar="N",
         help="audit with N rows at most: fewer invocations of a slow or paid reward",
     )
@@ -125,37 +123,13 @@ def progress(on_terminal: bool) -> Callable[[str], None]:
 
 
 def _add_function_options(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "--handler", default="lambda_handler", help="the function, or module.function"
-    )
-    verb.add_argument(
-        "--timeout",
-        type=_between(1, LAMBDA_TIMEOUT_S_MAX),
-        default=LAMBDA_TIMEOUT_S_DEFAULT,
-        metavar="SECONDS",
-        help="of the function (default Lambda's own, 3)",
-    )
-    verb.add_argument(
-        "--memory",
-        type=_between(LAMBDA_MEMORY_MB_MIN, LAMBDA_MEMORY_MB_MAX),
-        default=LAMBDA_MEMORY_MB_MIN,
-        metavar="MB",
-        help="of the function (default Lambda's own, 128)",
-    )
+    add_function(verb, timeout_s=LAMBDA_TIMEOUT_S_DEFAULT, memory_mb=LAMBDA_MEMORY_MB_MIN)
     verb.add_argument(
         "--batch",
-        type=_at_least_one,
+        type=whole_number(1),
         default=SAMPLES_PER_EVENT,
         metavar="N",
         help=f"samples per event (default {SAMPLES_PER_EVENT}; Bedrock's own number is not known)",
-    )
-    verb.add_argument(
-        "--env",
-        action="append",
-        default=[],
-        type=_pair,
-        metavar="KEY=VALUE",
-        help="an environment variable of the function (repeatable)",
     )
     verb.add_argument(
         "--pass-aws-credentials",
@@ -183,30 +157,8 @@ def _reward(arguments: argparse.Namespace) -> RewardFile:
     )
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name:
-        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, found {text!r}")
-    return name, value
-
-
 def _waiver(text: str) -> tuple[str, str]:
     name, _, reason = text.partition("=")
     if not reason.strip():
         raise argparse.ArgumentTypeError(f"expected CHECK=REASON, found {text!r}")
     return name, reason
-
-
-def _at_least_one(text: str) -> int:
-    return _between(1, None)(text)
-
-
-def _between(lowest: int, highest: int | None) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        value = int(text) if text.isascii() and text.isdigit() else None
-        if value is None or value < lowest or (highest is not None and value > highest):
-            upper = "" if highest is None else f" to {highest}"
-            raise argparse.ArgumentTypeError(f"expected {lowest}{upper}, found {text!r}")
-        return value
-
-    return read

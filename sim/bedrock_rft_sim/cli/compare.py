@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.cli.arguments import add_reporting, whole_number
 from bedrock_rft_sim.errors import DataError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def add_to(verbs: Any) -> None:
     )
     verb.add_argument(
         "--batch-size",
-        type=_positive,
+        type=whole_number(1),
         metavar="N",
         help="prompts per step of every source that does not say it",
     )
@@ -88,16 +89,8 @@ def add_to(verbs: Any) -> None:
         "--out", type=Path, metavar="DIR", help="write the overlay there: page, SVG and PNG"
     )
     verb.add_argument("--strict", action="store_true", help="exit with 1 on cannot tell, too")
-    verb.add_argument("--json", action="store_true", help="print the result as JSON")
-    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add_reporting(verb)
     verb.set_defaults(command=run)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, found {text}")
-    return value
 
 
 def _share(text: str) -> float:

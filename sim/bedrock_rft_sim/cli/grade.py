@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.cli.arguments import add_reporting
 from bedrock_rft_sim.contract.payload_profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ def add_to(verbs: Any) -> None:
         "--validation", action="store_true", help="of a run, grade the validation answers too"
     )
     verb.add_argument("--out", type=Path, metavar="FILE", help="write every score to this JSONL")
-    verb.add_argument("--json", action="store_true", help="print the result as JSON")
-    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add_reporting(verb)
     verb.set_defaults(command=run)
 
 

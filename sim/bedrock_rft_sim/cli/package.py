@@ -7,10 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.cli.arguments import add_function, add_reporting
 from bedrock_rft_sim.contract.limits import (
-    LAMBDA_MEMORY_MB_MAX,
-    LAMBDA_MEMORY_MB_MIN,
-    LAMBDA_TIMEOUT_S_MAX,
     NOVA_RFT_MODELS,
     OPEN_WEIGHT_RFT_MODELS,
 )
@@ -33,35 +31,10 @@ def add_to(verbs: Any) -> None:
     )
     verb.add_argument("reward", metavar="REWARD", help="a shipped name, a .py file or a folder")
     verb.add_argument("-o", "--out", type=Path, default=Path("reward.zip"), metavar="ZIP")
-    verb.add_argument(
-        "--handler", default="lambda_handler", help="the function, or module.function"
-    )
+    add_function(verb, timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB)
     verb.add_argument("--name", help="name of the Lambda function (default the reward's own)")
-    verb.add_argument(
-        "--timeout",
-        type=_between(1, LAMBDA_TIMEOUT_S_MAX),
-        default=TIMEOUT_S,
-        metavar="SECONDS",
-        help=f"of the function (default {TIMEOUT_S}; Lambda's own is 3)",
-    )
-    verb.add_argument(
-        "--memory",
-        type=_between(LAMBDA_MEMORY_MB_MIN, LAMBDA_MEMORY_MB_MAX),
-        default=MEMORY_MB,
-        metavar="MB",
-        help=f"of the function (default {MEMORY_MB}; Lambda's own is 128)",
-    )
-    verb.add_argument(
-        "--env",
-        action="append",
-        default=[],
-        type=_variable,
-        metavar="KEY=VALUE",
-        help="an environment variable of the function (repeatable)",
-    )
     verb.add_argument("--policies", type=Path, metavar="DIR", help="write the IAM policies here")
-    verb.add_argument("--json", action="store_true", help="print the result as JSON")
-    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add_reporting(verb)
     verb.set_defaults(command=run)
 
 
@@ -85,23 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
         write_policies(packaged.policies, arguments.policies)
     print(json.dumps(packaged.as_json()) if arguments.json else _told(packaged))
     return 0
-
-
-def _between(low: int, high: int) -> Any:
-    def number(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"Lambda takes {low} to {high}, not {value}")
-        return value
-
-    return number
-
-
-def _variable(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, found {text!r}")
-    return name, value
 
 
 def _told(packaged: Packaged) -> str:

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.cli.arguments import add_reporting, whole_number
+
 if TYPE_CHECKING:
     from bedrock_rft_sim.report.page import Page
     from bedrock_rft_sim.runs import RunFolder
@@ -39,18 +41,13 @@ def add_to(verbs: Any) -> None:
         "--watch", action="store_true", help="serve the page on this machine and follow the run"
     )
     verb.add_argument(
-        "--port", type=_port, default=0, help="port of --watch (default: any that is free)"
+        "--port",
+        type=whole_number(0, LAST_PORT),
+        default=0,
+        help="port of --watch (default: any that is free)",
     )
-    verb.add_argument("--json", action="store_true", help="print the verdicts as JSON")
-    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add_reporting(verb, result="the verdicts")
     verb.set_defaults(command=run, verb=verb)
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= LAST_PORT:
-        raise argparse.ArgumentTypeError(f"a port is between 0 and {LAST_PORT}, found {port}")
-    return port
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bedrock_rft_sim.cli.arguments import add_reporting
 from bedrock_rft_sim.errors import RecipeError, RehearsalError
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ def add_to(verbs: Any) -> None:
         help="environment variable with the token that clients must show "
         f"(default {TOKEN_VARIABLE}); needed where --host is not loopback",
     )
-    verb.add_argument("--json", action="store_true", help="print the address as JSON")
-    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add_reporting(verb, result="the address")
     verb.set_defaults(command=run)
 
 

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.cli.arguments import add_reporting, whole_number
+
 if TYPE_CHECKING:
     from bedrock_rft_sim.sweep.effects import Effect
     from bedrock_rft_sim.sweep.result import SweepResult
@@ -53,20 +55,13 @@ def add_to(verbs: Any) -> None:
     )
     verb.add_argument("--out", type=Path, metavar="DIR", help="its folder (default sweeps/FILE)")
     verb.add_argument(
-        "--workers", type=_positive, default=1, metavar="N", help="runs at a time (default 1)"
+        "--workers", type=whole_number(1), default=1, metavar="N", help="runs at a time (default 1)"
     )
     verb.add_argument(
         "--seeds", type=_seeds, metavar="N,N,...", help="seeds in place of the file's, e.g. 0,1,2"
     )
-    verb.add_argument("--json", action="store_true", help="print the result as JSON")
-    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    add_reporting(verb)
     verb.set_defaults(command=run)
-
-
-def _positive(text: str) -> int:
-    if not text.strip().isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, found {text!r}")
-    return int(text)
 
 
 def _seeds(text: str) -> tuple[int, ...]:
