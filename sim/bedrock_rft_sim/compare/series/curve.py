@@ -7,7 +7,7 @@ resumed job does, the later value wins and the step is counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
@@ -27,6 +27,8 @@ Kind = Literal[
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
+COUNTERS: Final = {"step", "total_steps", "step_number", "global_step", "training/global_step"}
+"""What names a step, or how many there are, and is no metric."""
 LISTED = 8
 """Names that a note spells out before it only counts."""
 
@@ -88,39 +90,42 @@ class Gathering:
 
     def add(
         self,
-        name: str,
         step: int,
-        value: object,
+        values: Iterable[tuple[str, object]],
+        known: Mapping[str, str],
         *,
-        inner: str | None,
         order: Order,
         where: str,
     ) -> None:
-        """Take the value that the source calls `name`; `inner` is our name for it, if any.
+        """Take what a source says of a step; `known` holds our names for its own, where known.
 
         Raises:
             DataError: a metric that can be compared has a value that is no finite number.
         """
-        if value is None or value == "":
-            return
-        found = number(value)
-        if found is None:
-            if inner is not None and metric(inner).comparable != "no":
+        for name, value in values:
+            if name in COUNTERS or value is None or value == "":
+                continue
+            inner, found = known.get(name), number(value)
+            if found is not None:
+                self._keep(inner or name, step, order, found)
+                if inner is None:
+                    self._unknown.setdefault(name)
+            elif inner is not None and metric(inner).comparable != "no":
                 raise _no_number(name, value, step=step, where=where)
-            self._no_numbers.setdefault(name, where)
-            return
-        key = inner or name
-        if inner is None:
-            self._unknown.setdefault(name)
-        self._keep(self._values.setdefault(key, {}), step, order, found)
+            else:
+                self._no_numbers.setdefault(name, where)
 
-    def _keep(
-        self, series: dict[int, tuple[Order, float]], step: int, order: Order, value: float
-    ) -> None:
-        known = series.get(step)
-        if known is not None:
+    def plan(self, total: object) -> None:
+        """Take the number of steps that the source plans; the largest it names counts."""
+        planned = number(total)
+        if planned is not None:
+            self.total_steps = max(self.total_steps or 0, int(planned))
+
+    def _keep(self, name: str, step: int, order: Order, value: float) -> None:
+        series = self._values.setdefault(name, {})
+        if step in series:
             self._repeated.add(step)
-        if known is None or order >= known[0]:
+        if step not in series or order >= series[step][0]:
             series[step] = (order, value)
 
     def curves(self, source: str) -> Curves:
@@ -137,7 +142,10 @@ class Gathering:
                 found=f"none, read as {self.kind}",
                 hint="a job that has just started has no values yet; otherwise check the file",
             )
-        series = {name: _curve(name, points) for name, points in self._values.items()}
+        series = {}
+        for name, points in self._values.items():
+            steps = tuple(sorted(points))
+            series[name] = Curve(name, steps, tuple(points[step][1] for step in steps))
         return Curves(
             source=source,
             kind=self.kind,
@@ -152,39 +160,23 @@ class Gathering:
     def _about_left_out(self) -> list[str]:
         if not self._no_numbers:
             return []
-        names = list(self._no_numbers)
-        first = self._no_numbers[names[0]]
-        shown = ", ".join(names[:LISTED]) + (
-            f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-        )
+        names, first = list(self._no_numbers), next(iter(self._no_numbers.values()))
+        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        shown = ", ".join(names[:LISTED]) + more
         return [f"values that are no finite numbers were left out of: {shown} (first at {first})"]
-
-
-def _curve(name: str, points: Mapping[int, tuple[Order, float]]) -> Curve:
-    steps = tuple(sorted(points))
-    return Curve(name, steps, tuple(points[step][1] for step in steps))
 
 
 def number(value: object) -> float | None:
     """Return the finite number that the value is or spells, else None."""
-    if isinstance(value, str):
-        value = _spelt(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and "_" in value:  # Python reads 1_000, no file format writes it
         return None
     try:
         found = float(value)
-    except OverflowError:
+    except (ValueError, OverflowError):
         return None
     return found if math.isfinite(found) else None
-
-
-def _spelt(text: str) -> float | None:
-    if "_" in text:  # Python reads 1_000, no file format writes it
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def step_number(value: object, *, where: str) -> int:

@@ -7,7 +7,7 @@ openai Python library, type definitions of fine_tuning.jobs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from bedrock_rft_sim.compare.series import names
@@ -18,7 +18,6 @@ from bedrock_rft_sim.errors import DataError
 EVENT: Final = "fine_tuning.job.event"
 DEEPEST: Final = 3
 """Lists within lists: pages, the events of a page."""
-COUNTERS: Final = {"step", "total_steps"}
 
 
 def looks_like_events(placed: Iterable[Placed]) -> bool:
@@ -53,25 +52,15 @@ def read_events(placed: Iterable[Placed], source: str) -> Curves:
             if identity in seen:
                 continue
             seen.add(identity)
-        data = event.get("data")
+        data, where = event.get("data"), f"{where}, event {identity}"
         if isinstance(data, dict) and "step" in data:
-            _add(gathering, event, data, where=f"{where}, event {identity}")
+            order = (number(event.get("created_at")) or 0.0, str(identity))
+            gathering.plan(data.get("total_steps"))
+            step = step_number(data["step"], where=where)
+            gathering.add(step, data.items(), names.INNER, order=order, where=where)
     if pages and all(pages):
         gathering.notes.append("every page says has_more: the last page is missing")
     return gathering.curves(source)
-
-
-def _add(
-    gathering: Gathering, event: Mapping[str, Any], data: Mapping[str, Any], *, where: str
-) -> None:
-    step = step_number(data["step"], where=where)
-    total = number(data.get("total_steps"))
-    if total is not None:
-        gathering.total_steps = max(gathering.total_steps or 0, int(total))
-    order = (number(event.get("created_at")) or 0.0, str(event.get("id")))
-    for name, value in data.items():
-        if name not in COUNTERS:
-            gathering.add(name, step, value, inner=names.INNER.get(name), order=order, where=where)
 
 
 def _events(placed: Iterable[Placed], pages: list[bool]) -> Iterator[Placed]:

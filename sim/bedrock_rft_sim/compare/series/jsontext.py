@@ -6,12 +6,13 @@ It knows no metric. A value comes with where it stood, for the messages of later
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from bedrock_rft_sim.errors import DataError
 
 Placed = tuple[str, Any]
 """Where a value stood, and the value."""
+NOT_JSON: Final = object()
 
 
 def values(text: str, *, where: str) -> list[Placed]:
@@ -22,30 +23,27 @@ def values(text: str, *, where: str) -> list[Placed]:
     """
     try:
         return [(where, json.loads(text))]
+    except json.JSONDecodeError as error:
+        lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+        if len(lines) == 1 or not isinstance(_read(lines[0][1]), dict | list):
+            raise _damaged(where, error.lineno, error.msg) from error
     except RecursionError as error:
         raise _damaged(where, 1, "brackets nested too deep") from error
-    except json.JSONDecodeError as whole:
-        lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-        if len(lines) == 1 or not _is_value(lines[0][1]):
-            raise _damaged(where, whole.lineno, whole.msg) from whole
-        return [(f"{where}:{n}", _line(line, where, n, last=lines[-1][0])) for n, line in lines]
     except ValueError as error:  # a number of thousands of digits
         raise _damaged(where, 1, str(error)) from error
+    found = [(n, line, _read(line)) for n, line in lines]
+    for n, line, value in found:
+        if value is NOT_JSON:
+            is_last = n == lines[-1][0]
+            raise _damaged(where, n, "a half-written last line" if is_last else repr(line[:60]))
+    return [(f"{where}:{n}", value) for n, _, value in found]
 
 
-def _is_value(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict | list)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _line(line: str, where: str, number: int, *, last: int) -> Any:
+def _read(line: str) -> Any:
     try:
         return json.loads(line)
-    except (ValueError, RecursionError) as error:
-        found = "a half-written last line" if number == last else repr(line[:60])
-        raise _damaged(where, number, found) from error
+    except (ValueError, RecursionError):
+        return NOT_JSON
 
 
 def _damaged(where: str, line: int, found: str) -> DataError:

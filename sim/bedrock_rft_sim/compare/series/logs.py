@@ -26,7 +26,6 @@ _HYPERPOD_TOTAL = re.compile(r"iteration (\d+)/(\d+)")
 _PAIR: Final = re.compile(r"^\s*([A-Za-z][\w/ .@-]*?)\s*[:=]\s*(\S+)\s*$")
 LONGEST_PAIR: Final = 200
 """Characters of a name and its number; what is longer is talk, and slow to match."""
-_COUNTERS: Final = {"global_step", "training/global_step"}
 
 
 def kind_of(lines: Iterable[str]) -> Kind | None:
@@ -74,11 +73,7 @@ def read_log(lines: Iterable[Line], source: str, kind: Kind) -> Curves:
         found = _verl(line) if kind == "verl-log" else _hyperpod(line, gathering)
         for step_text, pairs, known in found:
             step = step_number(step_text, where=where)
-            for name, value in pairs:
-                if name not in _COUNTERS:
-                    gathering.add(
-                        name, step, value, inner=known.get(name), order=(at, where), where=where
-                    )
+            gathering.add(step, pairs, known, order=(at, where), where=where)
     return gathering.curves(source)
 
 
@@ -87,13 +82,8 @@ Found = tuple[str, Iterable[tuple[str, str]], Mapping[str, str]]
 
 def _verl(line: str) -> Iterator[Found]:
     for match in _VERL.finditer(line):
-        parts = (part for part in match[2].split(" - ") if part)
-        yield match[1], [_verl_pair(part) for part in parts], names.VERL
-
-
-def _verl_pair(part: str) -> tuple[str, str]:
-    name, _, value = part.partition(":")
-    return name, value
+        parts = (part.partition(":") for part in match[2].split(" - ") if part)
+        yield match[1], [(name, value) for name, _, value in parts], names.VERL
 
 
 def _hyperpod(line: str, gathering: Gathering) -> Iterator[Found]:
@@ -102,6 +92,6 @@ def _hyperpod(line: str, gathering: Gathering) -> Iterator[Found]:
         return
     total = _HYPERPOD_TOTAL.search(line)
     if total is not None:
-        gathering.total_steps = max(gathering.total_steps or 0, int(total[2]))
+        gathering.plan(total[2])
     pairs = (_PAIR.match(part) for part in line.split(" | ")[1:] if len(part) <= LONGEST_PAIR)
     yield step[1], [(match[1], match[2]) for match in pairs if match], names.HYPERPOD

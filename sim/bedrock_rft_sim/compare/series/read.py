@@ -6,6 +6,7 @@ names them all.
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +14,11 @@ from bedrock_rft_sim.compare.series import logs, tables
 from bedrock_rft_sim.compare.series.curve import KINDS, Curves, Gathering, Kind
 from bedrock_rft_sim.compare.series.events import looks_like_events, read_events
 from bedrock_rft_sim.compare.series.jsontext import values
-from bedrock_rft_sim.compare.series.rehearsal import read_run
 from bedrock_rft_sim.compare.series.source import is_archive, member, read_bytes, text_of
 from bedrock_rft_sim.compare.series.steplines import (
     looks_like_step_lines,
     looks_like_trainer_state,
+    read_run,
     read_step_lines,
     read_trainer_state,
 )
@@ -53,7 +54,7 @@ def read_curves(path: str | Path, *, kind: Kind | None = None) -> list[Curves]:
 def _folder(path: Path) -> list[Curves]:
     if is_run(path):
         return [read_run(path)]
-    files = _files_below(path)
+    files = sorted(itertools.islice(filter(Path.is_file, path.rglob("*")), MOST_FILES))
     for name in (NOVA_CSV, ARCHIVE):
         named = [file for file in files if file.name == name]
         if len(named) > 1:
@@ -69,16 +70,6 @@ def _folder(path: Path) -> list[Curves]:
     raise _foreign(str(path), f"a folder of {len(files)} other files")
 
 
-def _files_below(path: Path) -> list[Path]:
-    found = []
-    for file in path.rglob("*"):
-        if file.is_file():
-            found.append(file)
-        if len(found) == MOST_FILES:
-            break
-    return sorted(found)
-
-
 def _is_tag(file: Path) -> bool:
     first = read_bytes(file).partition(b"\n")[0].strip().removeprefix(b"\xef\xbb\xbf")
     return first == ",".join(tables.TENSORBOARD).encode()
@@ -87,10 +78,8 @@ def _is_tag(file: Path) -> bool:
 def _tensorboard(files: list[Path]) -> list[Curves]:
     runs: dict[str, Gathering] = {}
     for file in files:
-        source = str(file)
-        text = text_of(read_bytes(file), where=source)
-        run = tables.run_of(source)
-        runs[run] = tables.read_tensorboard(text, source, runs.get(run))
+        run, text = tables.run_and_tag(file)[0], text_of(read_bytes(file), where=str(file))
+        runs[run] = tables.read_tensorboard(text, str(file), runs.get(run))
     folder = files[0].parent
     return [
         gathering.curves(f"{folder}#{run}" if run else str(folder))
@@ -133,7 +122,7 @@ def _json(text: str, source: str) -> list[Curves] | None:
 
 
 def _plain(text: str, source: str, asked: Kind | None) -> list[Curves] | None:
-    table = tables.kind_of(tables.header_of(text))
+    table = tables.kind_of(text)
     if table == "nova-csv":
         return [tables.read_nova(text, source)]
     if table == "tensorboard-csv":

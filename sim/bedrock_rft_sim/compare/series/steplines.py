@@ -1,4 +1,4 @@
-"""Curves from one JSON object per logged step: TRL's trainer_state.json, and metric lines.
+"""Curves from one JSON object per step: run folders, TRL's trainer_state.json, metric lines.
 
 Sources: transformers TrainerState (`log_history`, `max_steps`); TRL GRPO trainer documentation.
 """
@@ -6,12 +6,16 @@ Sources: transformers TrainerState (`log_history`, `max_steps`); TRL GRPO traine
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.compare.series import names
 from bedrock_rft_sim.compare.series.curve import Curves, Gathering, number, step_number
 from bedrock_rft_sim.compare.series.jsontext import Placed
-from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.contract.statuses import COMPLETED
+from bedrock_rft_sim.errors import DataError, RunFolderError
+from bedrock_rft_sim.runs import Run
 
 HISTORY: Final = "log_history"
 
@@ -27,6 +31,45 @@ def looks_like_step_lines(placed: list[Placed]) -> bool:
     if len(records) == 1 and isinstance(records[0], list):
         records = records[0]
     return bool(records) and isinstance(records[0], dict) and "step" in records[0]
+
+
+def read_run(path: Path) -> Curves:
+    """Return the curves in a run's metrics.jsonl; a half-written last line is left out.
+
+    Raises:
+        DataError: it is no run folder, it is damaged, or no step was recorded.
+    """
+    try:
+        run = Run.open(path)
+        lines = run.folder.read_metrics()  # unmended: a step that comes twice is to be counted
+    except RunFolderError as error:
+        raise DataError(
+            error.what, where=error.where, expected=error.expected, found=error.found,
+            hint=error.hint,
+        ) from error  # fmt: skip
+    metrics = run.folder.metrics
+    placed = [(f"{metrics}:{n}", line) for n, line in enumerate(lines, start=1)]
+    found = read_step_lines(placed, str(path))
+    batch = number(run.setting("batch_size"))
+    planned = number((run.record.get("steps") or {}).get("total"))
+    notes = [*found.notes, *_torn(metrics)]
+    if run.status != COMPLETED:
+        notes.append(f"the run is {run.status} and ends at step {found.last_step}")
+    return replace(
+        found,
+        kind="run",
+        total_steps=found.total_steps if planned is None else int(planned),
+        prompts_per_step=None if batch is None else int(batch),
+        unknown=tuple(name for name in found.unknown if name.split("/")[0] not in names.INNER),
+        notes=tuple(notes),
+    )
+
+
+def _torn(metrics: Path) -> list[str]:
+    content = metrics.read_bytes() if metrics.exists() else b""
+    if not content or content.endswith(b"\n"):
+        return []
+    return [f"{metrics}:{content.count(10) + 1}: the last line is half written and was left out"]
 
 
 def read_trainer_state(placed: list[Placed], source: str) -> Curves:
@@ -67,20 +110,14 @@ def _gather(gathering: Gathering, placed: Iterable[Placed], known: Mapping[str, 
             raise _no_record(where, record)
         if "train_runtime" in record:
             continue  # the trainer's closing summary describes the run, not its last step
+        gathering.plan(record.get("total_steps"))
         step = step_number(record["step"], where=where)
-        total = number(record.get("total_steps"))
-        if total is not None:
-            gathering.total_steps = max(gathering.total_steps or 0, int(total))
-        for name, value in _flat(record):
-            inner = None if isinstance(value, list) else known.get(name)
-            gathering.add(name, step, value, inner=inner, order=(position, ""), where=where)
+        gathering.add(step, _flat(record), known, order=(position, ""), where=where)
 
 
 def _flat(record: Mapping[str, Any]) -> Iterable[tuple[str, object]]:
     """Yield the values; one level of nesting, such as seconds by phase, becomes name/part."""
     for name, value in record.items():
-        if name in ("step", "total_steps"):
-            continue
         if isinstance(value, dict):
             yield from ((f"{name}/{part}", inside) for part, inside in value.items())
         else:

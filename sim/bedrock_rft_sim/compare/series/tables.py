@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Final
 
@@ -27,23 +27,17 @@ _WANDB_EXTREME = re.compile(r"__(MIN|MAX)$")
 _TENSORBOARD_NAME = re.compile(r"^(?:run-)?(?P<run>.*?)[-_.]?tag-(?P<tag>.+)$")
 
 
-def kind_of(header: list[str]) -> Kind | None:
-    """Return which CSV has this header, if one of ours has."""
+def kind_of(text: str) -> Kind | None:
+    """Return which table begins with the text's first line; None where none of ours does."""
+    try:
+        header = next(csv.reader(io.StringIO(text.splitlines()[0])), [])
+    except csv.Error:
+        return None
     if NOVA_STEP in header:
         return "nova-csv"
     if header == TENSORBOARD:
         return "tensorboard-csv"
-    if header and header[0] in WANDB_STEPS and len(header) > 1:
-        return "wandb-csv"
-    return None
-
-
-def header_of(text: str) -> list[str]:
-    """Return the cells of the first line; a line that is no CSV has none."""
-    try:
-        return next(csv.reader(io.StringIO(text.splitlines()[0])), [])
-    except csv.Error:
-        return []
+    return "wandb-csv" if header and header[0] in WANDB_STEPS and len(header) > 1 else None
 
 
 def read_nova(text: str, source: str) -> Curves:
@@ -54,19 +48,10 @@ def read_nova(text: str, source: str) -> Curves:
     """
     gathering = Gathering("nova-csv")
     header, rows = _table(text, source, gathering)
-    place = _column(header, NOVA_STEP, source)
+    place = header.index(NOVA_STEP)
     for position, (where, cells) in enumerate(rows):
-        step = step_number(cells[place], where=where)
-        for name, cell in zip(header, cells, strict=True):
-            if name != NOVA_STEP:
-                gathering.add(
-                    name,
-                    step,
-                    cell.strip(),
-                    inner=names.NOVA.get(name),
-                    order=(position, ""),
-                    where=where,
-                )
+        step, values = step_number(cells[place], where=where), zip(header, cells, strict=True)
+        gathering.add(step, values, names.NOVA, order=(position, ""), where=where)
     return gathering.curves(source)
 
 
@@ -77,27 +62,21 @@ def read_tensorboard(text: str, source: str, gathering: Gathering | None = None)
         DataError: a row is cut short, or a value is no number.
     """
     gathering = gathering or Gathering("tensorboard-csv")
-    tag = tag_of(source)
+    tag = run_and_tag(PurePath(source))[1]
     inner = names.of_file_name(tag)
+    known = {} if inner is None else {tag: inner}
     _, rows = _table(text, source, gathering)
     for where, (wall, step_text, value) in rows:
         step = step_number(step_text, where=where)
         order = (number(wall) or 0.0, where)
-        gathering.add(tag, step, value, inner=inner, order=order, where=where)
+        gathering.add(step, [(tag, value)], known, order=order, where=where)
     return gathering
 
 
-def run_of(source: str) -> str:
-    """Return the run that TensorBoard writes into the name of a tag's file, or nothing."""
-    match = _TENSORBOARD_NAME.match(PurePath(source).stem)
-    return match["run"] if match else ""
-
-
-def tag_of(source: str) -> str:
-    """Return the tag that TensorBoard writes into the name of its file, or the whole name."""
-    stem = PurePath(source).stem
-    match = _TENSORBOARD_NAME.match(stem)
-    return match["tag"] if match else stem
+def run_and_tag(path: PurePath) -> tuple[str, str]:
+    """Return the run and the tag that TensorBoard writes into a file's name; else no run."""
+    match = _TENSORBOARD_NAME.match(path.stem)
+    return (match["run"], match["tag"]) if match else ("", path.stem)
 
 
 def read_wandb(text: str, source: str) -> list[Curves]:
@@ -106,96 +85,72 @@ def read_wandb(text: str, source: str) -> list[Curves]:
     Raises:
         DataError: a row is cut short, or a metric is no number.
     """
-    probe = Gathering("wandb-csv")
-    header, rows = _table(text, source, probe)
-    runs: dict[str, Gathering] = {}
+    seen = Gathering("wandb-csv")
+    header, rows = _table(text, source, seen)
+    extremes = sum(bool(_WANDB_EXTREME.search(name)) for name in header)
+    if extremes:
+        seen.notes.append(f"{extremes} columns of __MIN and __MAX are kept but not compared")
     columns = [_wandb_column(name) for name in header[1:]]
-    for run, _, _ in columns:
-        runs.setdefault(run, Gathering("wandb-csv", notes=list(probe.notes)))
-    extremes = [name for name in header if _WANDB_EXTREME.search(name)]
+    known = {name: inner for _, name in columns if (inner := names.of_tracker(name))}
+    runs = {run: Gathering("wandb-csv", notes=list(seen.notes)) for run, _ in columns}
     for position, (where, cells) in enumerate(rows):
         step = step_number(cells[0], where=where)
-        for (run, name, inner), cell in zip(columns, cells[1:], strict=True):
-            runs[run].add(name, step, cell.strip(), inner=inner, order=(position, ""), where=where)
-    if extremes:
-        note = f"{len(extremes)} columns of __MIN and __MAX are kept but not compared"
-        for gathering in runs.values():
-            gathering.notes.append(note)
+        for (run, name), cell in zip(columns, cells[1:], strict=True):
+            runs[run].add(step, [(name, cell)], known, order=(position, ""), where=where)
     return [
         gathering.curves(f"{source}#{run}" if run else source) for run, gathering in runs.items()
     ]
 
 
-def _wandb_column(header: str) -> tuple[str, str, str | None]:
+def _wandb_column(header: str) -> tuple[str, str]:
     """Split "run - metric"; a column without a run is a history export of one run."""
     run, dash, metric = header.partition(" - ")
     if not dash:
-        run, metric = "", header
-    elif names.of_tracker(_WANDB_EXTREME.sub("", metric)) is None and " - " in metric:
+        return "", header
+    if names.of_tracker(_WANDB_EXTREME.sub("", metric)) is None and " - " in metric:
         run, _, metric = header.rpartition(" - ")
-    return run, metric, names.of_tracker(metric)
+    return run, metric
 
 
 def _table(text: str, source: str, gathering: Gathering) -> tuple[list[str], Iterator[Row]]:
+    """Return the names of the columns, and the rows below them, each with as many cells."""
     if not text.endswith(("\n", "\r")):
         gathering.notes.append(
             "the last line has no line end: if the file was cut, its last value may be too"
         )
-    reader = csv.reader(io.StringIO(text), strict=True)
-    header = [name.strip() for name in _next(reader, source) or []]
+    rows = _rows(text, source)
+    header = next(rows, ("", []))[1]
     twice = {name for name in header if header.count(name) > 1}
     if twice:
         raise DataError(
-            "two columns have the same name",
-            where=f"{source}:1",
-            expected="each column once",
-            found=", ".join(sorted(twice)),
-            hint="export the table again",
-        )
-    return header, _rows(lambda: _next(reader, source), lambda: reader.line_num, header, source)
+            "two columns have the same name", where=f"{source}:1", expected="each column once",
+            found=", ".join(sorted(twice)), hint="export the table again",
+        )  # fmt: skip
+    return header, (_whole(row, len(header)) for row in rows)
 
 
-def _next(reader: Iterator[list[str]], source: str) -> list[str] | None:
+def _rows(text: str, source: str) -> Iterator[Row]:
+    """Yield the rows that are not empty, their cells without blanks around them."""
+    reader = csv.reader(io.StringIO(text), strict=True)
     try:
-        return next(reader, None)
+        for cells in reader:
+            if cells:
+                yield f"{source}:{reader.line_num}", [cell.strip() for cell in cells]
     except csv.Error as error:
         raise DataError(
-            "is no CSV",
-            where=f"{source}:{reader.line_num}",  # type: ignore[attr-defined]
-            expected="comma-separated cells",
-            found=str(error),
-            hint="export the table again",
-        ) from error
+            "is no CSV", where=f"{source}:{reader.line_num}", expected="comma-separated cells",
+            found=str(error), hint="export the table again",
+        ) from error  # fmt: skip
 
 
-def _rows(
-    following: Callable[[], list[str] | None],
-    line: Callable[[], int],
-    header: list[str],
-    source: str,
-) -> Iterator[Row]:
-    while (cells := following()) is not None:
-        if not cells:
-            continue
-        where = f"{source}:{line()}"
-        if len(cells) != len(header):
-            raise DataError(
-                "the row has another number of cells than the header",
-                where=where,
-                expected=f"{len(header)} cells",
-                found=f"{len(cells)}",
-                hint="the file was cut short or is damaged: download or export it again",
-            )
-        yield where, cells
-
-
-def _column(header: list[str], name: str, source: str) -> int:
-    if name not in header:
-        raise DataError(
-            f"has no column {name}",
-            where=f"{source}:1",
-            expected=f"Nova's columns: {', '.join(names.NOVA)}",
-            found=", ".join(header)[:100],
-            hint="check whether the file is what you meant",
-        )
-    return header.index(name)
+def _whole(row: Row, count: int) -> Row:
+    where, cells = row
+    if len(cells) == count:
+        return row
+    raise DataError(
+        "the row has another number of cells than the header",
+        where=where,
+        expected=f"{count} cells",
+        found=f"{len(cells)}",
+        hint="the file was cut short or is damaged: download or export it again",
+    )
