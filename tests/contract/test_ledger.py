@@ -1,8 +1,17 @@
 from dataclasses import fields
 
 import pytest
-from bedrock_rft_sim.contract.ledger import FIDELITIES, LEDGER, covering, rows_for, rows_here
-from bedrock_rft_sim.recipe import Settings
+from bedrock_rft_sim.contract import sources
+from bedrock_rft_sim.contract.knobs import KNOBS, Default, Hyperparameter, Knob, Settings
+from bedrock_rft_sim.contract.ledger import (
+    FIDELITIES,
+    LEDGER,
+    covering,
+    left_out,
+    read_row,
+    rows_for,
+    rows_here,
+)
 from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.recipe.dialects.service_model import input_shape
 
@@ -119,3 +128,25 @@ def test_what_one_recipe_changes_stands_in_its_row_which_is_then_not_exact():
     assert {row.fidelity for row in changed.values()} == {"approximate"}
     unchanged = {"max_steps": {"value": None, "origin": "assumed", "source": "ours"}}
     assert rows_here("bedrock", unchanged) == rows_for("bedrock")
+
+
+def test_a_hyperparameter_that_the_open_weight_request_lacks_gets_a_row_of_its_own():
+    known = Hyperparameter("newOne", "exact", "used", "it is new", "a source")
+    knob = Knob("New.", bedrock=known, open_weight=Default(3, "another source"))
+    (row,) = left_out(LEDGER, {"new_one": knob, "epochs": KNOBS["epochs"]})
+    assert (row.knob, row.rehearsal) == (
+        "newOne on the open-weight path",
+        "3, or local.overrides.newOne",
+    )
+    assert (row.settings, row.dialect, row.source) == (("new_one",), "openai", "another source")
+
+
+def test_a_row_of_an_unknown_fidelity_or_source_is_an_error():
+    row = {"knob": "x", "rehearsal": "y", "why": "z", "fidelity": "exact", "sources": ["TRL"]}
+    assert read_row(dict(row)).source == sources.TRL
+    with pytest.raises(ValueError, match="'exakt'"):
+        read_row({**row, "fidelity": "exakt"})
+    with pytest.raises(AttributeError, match="TLR"):
+        read_row({**row, "sources": ["TLR"]})
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        read_row({**row, "remark": "none"})

@@ -3,7 +3,7 @@
 One row per knob: what happens here, how faithful that is, why, and who says so. The rows stand in
 ledger.toml, those of hyperparameters in the table of knobs.
 Deliberately covers what is ignored and what nobody knows as plainly as what is exact: a rehearsal
-that hides how it differs from the performance is worse than none.
+that hides how it differs from the real job is worse than none.
 Sources: named in each row.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from bedrock_rft_sim.contract import sources
-from bedrock_rft_sim.contract.knobs import HYPERPARAMETERS_PATH, KNOBS, DialectName, Fidelity
+from bedrock_rft_sim.contract.knobs import HYPERPARAMETERS_PATH, KNOBS, DialectName, Fidelity, Knob
 
 FIDELITIES: Final[tuple[Fidelity, ...]] = get_args(Fidelity)
 
@@ -41,15 +41,32 @@ class LedgerRow:
 
 def _rows() -> Iterator[LedgerRow]:
     table = tomllib.loads(Path(__file__).with_name("ledger.toml").read_text(encoding="utf-8"))
-    yield from (_row(entry, dialect="bedrock") for entry in table["bedrock"])
+    yield from (read_row(entry, dialect="bedrock") for entry in table["bedrock"])
     yield from _of_hyperparameters("bedrock")
-    yield from (_row(entry, dialect="openai") for entry in table["openai"])
+    yield from (read_row(entry, dialect="openai") for entry in table["openai"])
     yield from _of_hyperparameters("openai")
-    yield from (_row(entry, dialect="openai") for entry in table["openai_refused"])
-    yield from (_row(entry) for entry in table["behaviour"])
+    yield from (read_row(entry, dialect="openai") for entry in table["openai_refused"])
+    yield from (read_row(entry) for entry in table["behaviour"])
 
 
-def _row(entry: dict[str, Any], **known: Any) -> LedgerRow:
+def left_out(rows: Iterable[LedgerRow], knobs: Mapping[str, Knob]) -> Iterator[LedgerRow]:
+    """Yield a row for each hyperparameter that the open-weight request lacks and no row covers."""
+    covered = {inner for row in rows if row.dialect != "bedrock" for inner in row.settings}
+    for inner, knob in knobs.items():
+        if inner not in covered and knob.bedrock and knob.open_weight:
+            name, default = knob.bedrock.name, knob.open_weight
+            yield LedgerRow(
+                f"{name} on the open-weight path",
+                f"{default.value}, or local.overrides.{name}",
+                "assumed",
+                "the API has no such field",
+                default.source,
+                (inner,),
+                "openai",
+            )
+
+
+def read_row(entry: dict[str, Any], **known: Any) -> LedgerRow:
     """Build a row; a word that is no fidelity, source or field of a row is an error."""
     source = "; ".join(getattr(sources, name) for name in entry.pop("sources"))
     settings = tuple(entry.pop("settings", ()))
@@ -68,7 +85,8 @@ def _of_hyperparameters(dialect: DialectName) -> Iterator[LedgerRow]:
             yield LedgerRow(path, *facts, settings=(inner,), dialect=dialect)
 
 
-LEDGER: Final = tuple(_rows())
+_ROWS: Final = tuple(_rows())
+LEDGER: Final = (*_ROWS, *left_out(_ROWS, KNOBS))
 
 
 def rows_for(dialect: str) -> tuple[LedgerRow, ...]:

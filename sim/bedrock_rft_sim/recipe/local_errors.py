@@ -38,29 +38,18 @@ _EXPECTED = {
 def complain(details: Mapping[str, Any], *, model: type[BaseModel], where: str) -> RecipeError:
     """Build the error for the first of pydantic's complaints."""
     keys: Keys = tuple(details["loc"])
-    path = dotted(("local", *keys))
-    kind = details["type"]
+    path, last, kind = dotted(("local", *keys)), str(keys[-1]), details["type"]
     if kind == "extra_forbidden":
         known = _names(model, keys[:-1])
-        return RecipeError(
-            f"unknown key {path}",
-            where=where,
-            expected="one of " + ", ".join(known),
-            found=str(keys[-1]),
-            hint=did_you_mean(str(keys[-1]), known),
-        )
-    if kind == "missing":
-        return RecipeError(
-            f"missing key {path}", where=where, expected=str(keys[-1]), found="nothing"
-        )
-    problem = "wrong type" if kind.endswith("_type") else "unusable value"
-    return RecipeError(
-        f"{problem} {path}",
-        where=where,
-        expected=_EXPECTED[kind].format(**details.get("ctx", {})),
-        found=described(details["input"]),
-        hint=_hint(kind, details),
-    )
+        what, expected, found = "unknown key", "one of " + ", ".join(known), last
+        hint = did_you_mean(last, known)
+    elif kind == "missing":
+        what, expected, found, hint = "missing key", last, "nothing", None
+    else:
+        what = "wrong type" if kind.endswith("_type") else "unusable value"
+        expected = _EXPECTED[kind].format(**details.get("ctx", {}))
+        found, hint = described(details["input"]), _hint(kind, details)
+    return RecipeError(f"{what} {path}", where=where, expected=expected, found=found, hint=hint)
 
 
 def _hint(kind: str, details: Mapping[str, Any]) -> str | None:

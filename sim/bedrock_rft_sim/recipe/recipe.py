@@ -33,7 +33,7 @@ class ProblemSource:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A request, word for word, and the rehearsal that was asked for."""
+    """A request, word for word, and how it is rehearsed."""
 
     name: str
     """Safe as a folder's name: the job's name, else the file's stem."""

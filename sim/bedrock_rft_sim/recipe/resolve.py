@@ -28,10 +28,10 @@ def resolve(
     dialect: DialectName, request: dict[str, Any], local: Local
 ) -> tuple[Settings, dict[str, Provenance]]:
     """Build the settings and say where each one, and each local value, comes from."""
-    speaker = DIALECTS[dialect]
+    own = DIALECTS[dialect]
     overrides = local.overrides.model_dump(exclude_none=True)
     chosen = _from_defaults(dialect, request, local)
-    chosen |= speaker.translate(speaker.hyperparameters(request), overrides)
+    chosen |= own.translate(own.hyperparameters(request), overrides)
     chosen |= _stated_locally(local)
     values: dict[str, Any] = {
         name: float(value) if KINDS[name] is float and value is not None else value
@@ -66,11 +66,7 @@ def _stated_locally(local: Local) -> Translated:
 
 
 def _local_provenance(local: Local) -> dict[str, Provenance]:
-    stated = {f"local.{_alias(name)}" for name in local.model_fields_set}
+    stated = {f"local.{name.rstrip('_')}" for name in local.model_fields_set}  # lambda_
     stated |= {f"local.lambda.{name}" for name in local.lambda_.model_fields_set}
     by_default = {f"local.{name}": known.provenance for name, known in LOCAL_DEFAULTS.items()}
     return by_default | {name: Provenance("stated", name) for name in stated}
-
-
-def _alias(name: str) -> str:
-    return name.rstrip("_")

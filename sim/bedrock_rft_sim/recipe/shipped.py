@@ -37,7 +37,7 @@ def find_recipe(name: str) -> Path:
 
 
 def find_reward(name: str, *, where: str | None = None) -> Path:
-    """Find a shipped reward; `where` is the place that asked for it."""
+    """Find a shipped reward; `where` is the place that names it."""
     return _find(name, shipped_rewards(), kind="reward", where=where)
 
 
