@@ -6,11 +6,10 @@ design of the metric table (`bedrock_rft_sim.contract.metrics`) for truncation a
 
 from __future__ import annotations
 
-from statistics import median
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.evidence import Evidence, end_means, values_of
-from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, Finding, clear, too_short, unknown
+from bedrock_rft_sim.diagnosis.evidence import Evidence, end_means, spikes, values_of
+from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, Diagnostic, Finding, Severity
 from bedrock_rft_sim.stats.shares import percent
 
 EXPLOSION_FACTOR: Final = 2.0
@@ -26,89 +25,77 @@ SUSPECT_SHARE: Final = 0.5
 """Assumed: from this share on, parse failures or cut answers are a problem, and named as the likely
 cause where a learning signal is missing."""
 
+LENGTH: Final = Diagnostic(
+    "answer length",
+    "Read the longest answers: if length earns reward, add a length penalty or grade only what "
+    "stands after the mark; if they loop, lower the learning rate.",
+)
+TRUNCATION: Final = Diagnostic(
+    "truncation", "Raise inferenceMaxTokens, or ask for shorter answers in the prompt."
+)
+PARSING: Final = Diagnostic(
+    "parse failures",
+    "Let the prompt ask for the very format that the reward looks for, or read more formats; the "
+    "page's filter shows such answers.",
+)
+
 
 def length_explosion(evidence: Evidence) -> Finding:
     """Answers grew, jumped, or end in a loop."""
-    rule = "answer length"
     points = evidence.points("response_length_mean")
     values = values_of(points)
     if len(values) < STEPS_MIN:
-        return too_short(rule, len(values))
-    first, last = end_means(values)
-    numbers = {"first_fifth": first, "last_fifth": last}
+        return LENGTH.too_short(len(values))
+    first, last = ends = end_means(values)
+    numbers = ends._asdict()
     found = []
     if last >= EXPLOSION_FACTOR * first:
         found.append(f"Answers grew from {first:.0f} to {last:.0f} tokens.")
-    jumps = [
-        points[index][0]
-        for index in range(SPIKE_WINDOW // 2, len(values))
-        if values[index] > SPIKE_FACTOR * median(values[max(0, index - SPIKE_WINDOW) : index])
-    ]
+    jumps = spikes(values, factor=SPIKE_FACTOR, window=SPIKE_WINDOW)
     if jumps:
-        numbers["jump_step"] = jumps[0]
+        numbers["jump_step"] = step = points[jumps[0][0]][0]
         found.append(
-            f"At step {jumps[0]} they jumped to more than {SPIKE_FACTOR:g} times the length of "
-            "the steps before."
+            f"At step {step} they jumped to more than {SPIKE_FACTOR:g} times the length of the "
+            "steps before."
         )
     loops = [share for _, share in sorted(evidence.looping.items())]
-    ending = end_means(loops)[1] if loops else 0.0
+    ending = end_means(loops).last_fifth if loops else 0.0
     if ending >= LOOPING_SHARE:
         numbers["looping"] = ending
         found.append(f"{percent(ending)} of the last answers end by repeating themselves.")
     if not found:
-        return clear(rule, f"{first:.0f} tokens at first, {last:.0f} at the end.", **numbers)
-    return Finding(
-        rule,
-        "warning",
-        " ".join(found),
-        numbers,
-        "Read the longest answers: if length earns reward, add a length penalty or grade only "
-        "what stands after the mark; if they loop, lower the learning rate.",
-    )
+        return LENGTH.clear(f"{first:.0f} tokens at first, {last:.0f} at the end.", numbers)
+    return LENGTH.fires("warning", " ".join(found), numbers)
 
 
 def truncated_answers(evidence: Evidence) -> Finding:
     """Answers cut at inferenceMaxTokens."""
-    rule = "truncation"
     cut = evidence.values("local_truncated_share")
     if not cut:
-        return unknown(rule, "How answers ended was not recorded.")
-    first, last = end_means(cut)
+        return TRUNCATION.unknown("How answers ended was not recorded.")
+    first, last = ends = end_means(cut)
     limit = evidence.inference_max_tokens
     at = "inferenceMaxTokens" + (f" ({limit:,})" if limit else "")
     says = f"{percent(last)} of the last answers were cut at {at}, {percent(first)} of the first."
-    numbers = {"first_fifth": first, "last_fifth": last}
     if last < TRUNCATED_SHARE:
-        return clear(rule, says, **numbers)
-    return Finding(
-        rule,
-        "problem" if last >= SUSPECT_SHARE else "warning",
-        says + " A cut answer is graded as it stands, mostly as a failure.",
-        numbers,
-        "Raise inferenceMaxTokens, or ask for shorter answers in the prompt.",
-    )
+        return TRUNCATION.clear(says, ends._asdict())
+    says += " A cut answer is graded as it stands, mostly as a failure."
+    return TRUNCATION.fires(_gravity(last), says, ends._asdict())
 
 
 def parse_failures(evidence: Evidence) -> Finding:
     """Answers in which the reward found nothing to grade."""
-    rule = "parse failures"
     failed = evidence.values("local_parse_failures")
     if not failed:
-        return unknown(
-            rule,
-            "The reward does not say whether it found an answer (a Metric named answer_found).",
-        )
-    first, last = end_means(failed)
-    says = f"The reward found no answer in {percent(last)} of the last rollouts ({percent(first)} "
-    says += "of the first)."
-    numbers = {"first_fifth": first, "last_fifth": last}
+        why = "The reward does not say whether it found an answer (a Metric named answer_found)."
+        return PARSING.unknown(why)
+    first, last = ends = end_means(failed)
+    shares = f"{percent(last)} of the last rollouts ({percent(first)} of the first)"
+    says = f"The reward found no answer in {shares}."
     if last < PARSE_SHARE:
-        return clear(rule, says, **numbers)
-    return Finding(
-        rule,
-        "problem" if last >= SUSPECT_SHARE else "warning",
-        says,
-        numbers,
-        "Let the prompt ask for the very format that the reward looks for, or read more formats; "
-        "the page's filter shows such answers.",
-    )
+        return PARSING.clear(says, ends._asdict())
+    return PARSING.fires(_gravity(last), says, ends._asdict())
+
+
+def _gravity(share: float) -> Severity:
+    return "problem" if share >= SUSPECT_SHARE else "warning"

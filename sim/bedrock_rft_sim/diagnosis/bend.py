@@ -1,7 +1,8 @@
 """Where a curve stops rising: a rising line that bends into a level one, and how sure the bend is.
 
 Least squares over every possible bend; the certainty comes from a moving-block bootstrap of the
-residuals, seeded, so that the same numbers give the same words.
+residuals, seeded, so that the same numbers give the same words. Axis suffixes: `_R` resamples,
+`_P` places of the bend, `_N` values in order.
 
 Sources: H. Künsch, The jackknife and the bootstrap for general stationary observations (1989).
 """
@@ -9,14 +10,18 @@ Sources: H. Künsch, The jackknife and the bootstrap for general stationary obse
 from __future__ import annotations
 
 import itertools
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bedrock_rft_sim.diagnosis.evidence import noise
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
 
 BINS: Final = 50
 """Long runs are averaged down to this many points first."""
@@ -48,26 +53,25 @@ LAST_QUARTER: Final = 0.75
 
 def find_bend(values: Sequence[float]) -> Bend:
     """Fit the bent line to at least four values in order."""
-    y = _binned(values)
-    place, start, slope, explained = _fit(y)
-    fitted = [start + slope * min(index, place) for index in range(len(y))]
-    residuals = [a - b for a, b in zip(y, fitted, strict=True)]
+    import numpy as np
+
+    binned = _binned(values)
+    y = np.array(binned)
+    place, start, slope, explained = (each[0] for each in _fit(y[None]))
+    fitted = start + slope * np.minimum(np.arange(len(y)), place)
     rng = random.Random(SEED)  # noqa: S311 - a resampling, no secret
-    spread = noise(y) ** 2
-    again = [
-        _fit([f + r for f, r in zip(fitted, _blocks(residuals, rng), strict=True)])
-        for _ in range(RESAMPLES)
-    ]
-    last = len(y) - 1
-    places = sorted(found for found, _, _, _ in again)
+    residuals = (y - fitted).tolist()
+    places_R, *_ = _fit(fitted + np.array([_blocks(residuals, rng) for _ in range(RESAMPLES)]))
+    shares_R = np.sort(places_R) / (len(y) - 1)
+    spread = noise(binned) ** 2
     return Bend(
-        at=place / last,
-        low=places[RESAMPLES // 10] / last,
-        high=places[-1 - RESAMPLES // 10] / last,
-        before=start,
-        level=start + slope * place,
-        strength=explained / spread if spread else math.inf,
-        ends_early=fmean(float(found < LAST_QUARTER * last) for found in places),
+        at=float(place / (len(y) - 1)),
+        low=float(shares_R[RESAMPLES // 10]),
+        high=float(shares_R[-1 - RESAMPLES // 10]),
+        before=float(start),
+        level=float(start + slope * place),
+        strength=float(explained) / spread if spread else 0.0,  # without noise it is constant
+        ends_early=float((shares_R < LAST_QUARTER).mean()),
     )
 
 
@@ -78,23 +82,20 @@ def _binned(values: Sequence[float]) -> list[float]:
     return [fmean(values[a:b]) for a, b in itertools.pairwise(edges)]
 
 
-def _fit(y: Sequence[float]) -> tuple[int, float, float, float]:
-    """Return the bend's index, the height at index 0, the slope before it, and what it explains."""
-    n, total = len(y), math.fsum(y)
-    best: tuple[float, int, float, float] | None = None
-    for place in range(1, n):
-        # x is min(index, place); its sums have closed forms.
-        flat = n - place
-        sum_x = place * (place - 1) / 2 + flat * place
-        sum_xx = (place - 1) * place * (2 * place - 1) / 6 + flat * place * place
-        sum_xy = sum(i * v for i, v in enumerate(y[:place])) + place * sum(y[place:])
-        spread = sum_xx - sum_x * sum_x / n
-        slope = (sum_xy - sum_x * total / n) / spread
-        explained = slope * slope * spread
-        if best is None or explained > best[0]:
-            best = (explained, place, (total - slope * sum_x) / n, slope)
-    assert best is not None
-    return best[1], best[2], best[3], best[0]
+def _fit(y_RN: Array) -> tuple[Array, Array, Array, Array]:
+    """Return by row the bend's index, the height at 0, the slope before it, what it explains."""
+    import numpy as np
+
+    rows, length = y_RN.shape
+    x_PN = np.minimum(np.arange(length), np.arange(1, length)[:, None])  # a row for every bend
+    centred_PN = x_PN - x_PN.mean(axis=1, keepdims=True)
+    spread_P = (centred_PN**2).sum(axis=1)
+    slopes_RP = y_RN @ centred_PN.T / spread_P
+    explained_RP = slopes_RP**2 * spread_P
+    best_R = explained_RP.argmax(axis=1)
+    slope_R, explained_R = (each[np.arange(rows), best_R] for each in (slopes_RP, explained_RP))
+    start_R = y_RN.mean(axis=1) - slope_R * x_PN.mean(axis=1)[best_R]
+    return best_R + 1, start_R, slope_R, explained_R
 
 
 def _blocks(residuals: Sequence[float], rng: random.Random) -> list[float]:

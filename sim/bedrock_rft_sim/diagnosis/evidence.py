@@ -9,8 +9,8 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
-from typing import Any, Final
+from statistics import fmean, median
+from typing import Any, Final, NamedTuple
 
 from bedrock_rft_sim.runs.metrics import is_number
 
@@ -19,6 +19,7 @@ Points = list[tuple[int, float]]
 
 END_SHARE: Final = 5
 """Assumed: the beginning and the end of a run are its first and last fifth."""
+SPIKES_FROM: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,30 @@ def values_of(points: Points) -> list[float]:
     return [value for _, value in points]
 
 
-def end_means(values: Sequence[float]) -> tuple[float, float]:
+class Ends(NamedTuple):
+    """The means of the first and of the last fifth of a course."""
+
+    first_fifth: float
+    last_fifth: float
+
+
+def end_means(values: Sequence[float]) -> Ends:
     """Return the means of the first and of the last fifth of the values, at least one each."""
     size = max(1, len(values) // END_SHARE)
-    return fmean(values[:size]), fmean(values[-size:])
+    return Ends(fmean(values[:size]), fmean(values[-size:]))
+
+
+def spikes(values: Sequence[float], *, factor: float, window: int) -> list[tuple[int, float]]:
+    """Return the places far above the median of up to `window` values before, and how far.
+
+    The first five values have too few before them to tell.
+    """
+    found = []
+    for place in range(SPIKES_FROM, len(values)):
+        usual = median(values[max(0, place - window) : place])
+        if usual > 0 and values[place] > factor * usual:
+            found.append((place, values[place] / usual))
+    return found
 
 
 def noise(values: Sequence[float]) -> float:

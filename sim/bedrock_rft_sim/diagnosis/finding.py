@@ -58,21 +58,33 @@ class Finding:
         }
 
 
-def clear(rule: str, says: str, **numbers: float) -> Finding:
-    """Say that the check ran and found nothing."""
-    return Finding(rule, "clear", says, numbers)
-
-
-def unknown(rule: str, why: str) -> Finding:
-    """Say that the check had too little to look at."""
-    return Finding(rule, "unknown", why)
-
-
-def too_short(rule: str, steps: int) -> Finding:
-    """Say that the run has too few training steps to see a course."""
-    return unknown(rule, f"{steps} training steps; {STEPS_MIN} are needed to see a course.")
-
-
 def fired(findings: Sequence[Finding]) -> list[Finding]:
     """Return the findings that report something."""
     return [finding for finding in findings if finding.fired]
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """A check by its name, with what to try where it fires and whose threshold it applies."""
+
+    rule: str
+    remedy: str = ""
+    source: str = ""
+
+    def clear(self, says: str, numbers: Mapping[str, float]) -> Finding:
+        """Say that the check ran and found nothing."""
+        return Finding(self.rule, "clear", says, numbers)
+
+    def unknown(self, why: str) -> Finding:
+        """Say that the check had too little to look at."""
+        return Finding(self.rule, "unknown", why)
+
+    def too_short(self, steps: int) -> Finding:
+        """Say that the run has too few training steps to see a course."""
+        return self.unknown(f"{steps} training steps; {STEPS_MIN} are needed to see a course.")
+
+    def fires(
+        self, severity: Severity, says: str, numbers: Mapping[str, float], remedy: str = ""
+    ) -> Finding:
+        """Say what the check found, with a remedy of its own or the usual one."""
+        return Finding(self.rule, severity, says, numbers, remedy or self.remedy, self.source)

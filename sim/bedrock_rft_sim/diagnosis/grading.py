@@ -6,12 +6,13 @@ retries, cold starts).
 
 from __future__ import annotations
 
+from collections import Counter
 from statistics import fmean
 from typing import Final
 
 from bedrock_rft_sim.contract.sources import LAMBDA_REWARDS
 from bedrock_rft_sim.diagnosis.evidence import Evidence
-from bedrock_rft_sim.diagnosis.finding import Finding, clear, unknown
+from bedrock_rft_sim.diagnosis.finding import Diagnostic, Finding
 from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.stats.shares import percent
 
@@ -20,40 +21,40 @@ NEAR_TIMEOUT: Final = 0.5
 GRADING_SHARE: Final = 0.25
 """Assumed: grading that takes this share of a step's time is reported."""
 
+ERRORS: Final = Diagnostic(
+    "grader errors",
+    "Read grader.log around them; the service gives up after three retries.",
+    LAMBDA_REWARDS,
+)
+LATENCY: Final = Diagnostic(
+    "grader latency",
+    "Move work out of the handler to the module's top, send fewer samples per event, raise the "
+    "timeout or the memory (CPU grows with it on Lambda).",
+)
+
 
 def grader_errors(evidence: Evidence) -> Finding:
     """Attempts that failed and were retried."""
-    rule = "grader errors"
-    counted: dict[str, int] = {}
-    measured = False
-    for line in evidence.lines:
-        errors = line.get("local_grader_errors")
-        if isinstance(errors, dict):
-            measured = True
-            for name, count in errors.items():
-                counted[str(name)] = counted.get(str(name), 0) + int(count)
+    recorded = [line.get("local_grader_errors") for line in evidence.lines]
+    measured = [errors for errors in recorded if isinstance(errors, dict)]
     if not measured:
-        return unknown(rule, "No invocation of the reward was recorded.")
-    total = sum(counted.values())
+        return ERRORS.unknown("No invocation of the reward was recorded.")
+    counted = Counter[str]()
+    for errors in measured:
+        counted.update({str(name): int(count) for name, count in errors.items()})
+    total = counted.total()
     if not total:
-        return clear(rule, "No attempt of the reward failed.", failed=0)
+        return ERRORS.clear("No attempt of the reward failed.", {"failed": 0})
     named = ", ".join(f"{count} x {name}" for name, count in sorted(counted.items()))
-    return Finding(
-        rule,
-        "warning",
-        f"{total} attempts of the reward failed and were repeated: {named}.",
-        {"failed": total},
-        "Read grader.log around them; the service gives up after three retries.",
-        LAMBDA_REWARDS,
-    )
+    says = f"{total} attempts of the reward failed and were repeated: {named}."
+    return ERRORS.fires("warning", says, {"failed": total})
 
 
 def grader_latency(evidence: Evidence) -> Finding:
     """Events near the timeout, or grading that holds up the steps."""
-    rule = "grader latency"
     slowest = evidence.values("local_grader_latency_max_s")
     if not slowest:
-        return unknown(rule, "No invocation of the reward was timed.")
+        return LATENCY.unknown("No invocation of the reward was timed.")
     medians = evidence.values("local_grader_latency_p50_s") or slowest
     longest, typical = max(slowest), fmean(medians)
     share = _share_of_time(evidence)
@@ -68,15 +69,8 @@ def grader_latency(evidence: Evidence) -> Finding:
         if share >= GRADING_SHARE:
             found.append(f"grading took {percent(share)} of the steps' time")
     if not found:
-        return clear(rule, f"{says}.", **numbers)
-    return Finding(
-        rule,
-        "warning",
-        f"{says}: {', '.join(found)}.",
-        numbers,
-        "Move work out of the handler to the module's top, send fewer samples per event, raise "
-        "the timeout or the memory (CPU grows with it on Lambda).",
-    )
+        return LATENCY.clear(f"{says}.", numbers)
+    return LATENCY.fires("warning", f"{says}: {', '.join(found)}.", numbers)
 
 
 def _share_of_time(evidence: Evidence) -> float | None:

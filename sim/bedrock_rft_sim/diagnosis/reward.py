@@ -13,14 +13,8 @@ from typing import Final
 from bedrock_rft_sim.contract.limits import STUCK_REWARD
 from bedrock_rft_sim.contract.sources import BEST_PRACTICES, NOVA_MONITORING
 from bedrock_rft_sim.diagnosis.bend import find_bend
-from bedrock_rft_sim.diagnosis.evidence import (
-    Evidence,
-    Points,
-    end_means,
-    noise,
-    values_of,
-)
-from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, Finding, clear, too_short, unknown
+from bedrock_rft_sim.diagnosis.evidence import Evidence, end_means, noise, values_of
+from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, Diagnostic, Finding
 from bedrock_rft_sim.stats.shares import percent
 
 PLATEAU_SURE: Final = 0.80
@@ -44,84 +38,80 @@ MOVEMENT_MIN: Final = 0.05
 ROOM_MIN: Final = 0.5
 """Assumed: only a component that stays below this had room to move."""
 
+PLATEAU: Final = Diagnostic(
+    "reward plateau",
+    "If this level is good enough, fewer epochs give the same; if not, harder prompts, more "
+    "answers per prompt or a finer reward give it something to climb.",
+)
+STILL_CLIMBING: Final = (
+    "Greedy answers went on improving after the sampled ones levelled off, so judge the length of "
+    "the run by validation."
+)
+NEVER_ROSE: Final = Diagnostic(
+    "reward plateau",
+    "Look at the share of mixed groups, then at a higher learning rate or more steps.",
+    NOVA_MONITORING,
+)
+FALLING: Final = Diagnostic(
+    "reward falling",
+    "Lower the learning rate, or keep the checkpoint from before the fall; look at entropy and "
+    "gradient norm where it starts.",
+)
+PARTING: Final = Diagnostic(
+    "training and validation",
+    "Read training answers that score high for shortcuts; fewer epochs, more prompts, or the "
+    "checkpoint nearest to the best validation.",
+    BEST_PRACTICES,
+)
+COMPONENTS: Final = Diagnostic("reward components")
+
 
 def reward_plateau(evidence: Evidence) -> Finding:
     """Where the reward stopped rising, and how sure that is."""
-    rule = "reward plateau"
     points = evidence.points("critic_rewards_mean")
     if len(points) < STEPS_MIN:
-        return too_short(rule, len(points))
+        return PLATEAU.too_short(len(points))
     bend = find_bend(values_of(points))
-    step = points[round(bend.at * (len(points) - 1))][0]
-    low, high = (points[round(at * (len(points) - 1))][0] for at in (bend.low, bend.high))
+    step, low, high = (
+        points[round(at * (len(points) - 1))][0] for at in (bend.at, bend.low, bend.high)
+    )
     gain = bend.level - bend.before
     numbers = {"step": step, "low": low, "high": high, "gain": gain, "level": bend.level}
     if gain <= 0 or bend.strength < RISE_MIN:
-        return _never_rose(rule, points)
+        return _never_rose(values_of(points))
     if bend.ends_early < PLATEAU_SURE:
         says = f"Still rising at the end, or too noisy to tell ({gain:+.3f} so far)."
-        return clear(rule, says, **numbers)
-    return Finding(
-        rule,
-        "note",
+        return PLATEAU.clear(says, numbers)
+    says = (
         f"The reward rose by {gain:.3f} up to step {step} (between {low} and {high} in 80 % of the "
         f"resamplings) and stayed near {bend.level:.3f} from there; "
         f"{percent(bend.ends_early)} of the resamplings agree that it levelled off."
-        + _validation_since(evidence, step),
-        {**numbers, "sure": bend.ends_early},
-        _after_the_plateau(evidence, step),
     )
+    remedy = ""
+    validation = evidence.points("validation_rewards_mean")
+    before = [value for at, value in validation if at <= step]
+    if 0 < len(before) < len(validation):  # sampled and greedy answers need not agree
+        last = validation[-1][1]
+        says += f" Validation went from {before[-1]:.3f} to {last:.3f}."
+        remedy = STILL_CLIMBING if last - before[-1] > STILL_RISING else ""
+    return PLATEAU.fires("note", says, {**numbers, "sure": bend.ends_early}, remedy)
 
 
-def _validation_since(evidence: Evidence, step: int) -> str:
-    """Say what validation did after the bend: sampled and greedy answers need not agree."""
-    change = _validation_change(evidence, step)
-    return "" if change is None else f" Validation went from {change[0]:.3f} to {change[1]:.3f}."
-
-
-def _after_the_plateau(evidence: Evidence, step: int) -> str:
-    change = _validation_change(evidence, step)
-    if change is not None and change[1] - change[0] > STILL_RISING:
-        return (
-            "Greedy answers went on improving after the sampled ones levelled off, so judge the "
-            "length of the run by validation."
-        )
-    return (
-        "If this level is good enough, fewer epochs give the same; if not, harder prompts, more "
-        "answers per prompt or a finer reward give it something to climb."
-    )
-
-
-def _validation_change(evidence: Evidence, step: int) -> tuple[float, float] | None:
-    points = evidence.points("validation_rewards_mean")
-    before = [value for at, value in points if at <= step]
-    return (before[-1], points[-1][1]) if 0 < len(before) < len(points) else None
-
-
-def _never_rose(rule: str, points: Points) -> Finding:
-    first, last = end_means(values_of(points))
-    numbers = {"first_fifth": first, "last_fifth": last}
-    stuck = last < STUCK_REWARD
+def _never_rose(values: list[float]) -> Finding:
+    first, last = ends = end_means(values)
     says = f"The reward did not rise beyond its own noise: {first:.3f} at first, {last:.3f} last."
-    if stuck:
-        says += f" The Nova guide says to rethink a reward stuck under {STUCK_REWARD}."
-    return Finding(
-        rule,
-        "problem" if stuck else "warning",
-        says,
-        numbers,
-        "Look at the share of mixed groups, then at a higher learning rate or more steps.",
-        NOVA_MONITORING if stuck else "",
-    )
+    if last >= STUCK_REWARD:
+        return NEVER_ROSE.fires("warning", says, ends._asdict())
+    says += f" The Nova guide says to rethink a reward stuck under {STUCK_REWARD}."
+    return NEVER_ROSE.fires("problem", says, ends._asdict())
 
 
 def reward_falling(evidence: Evidence) -> Finding:
     """The reward ends below what it had reached."""
-    rule = "reward falling"
     points = evidence.points("critic_rewards_mean")
     span = evidence.reward_range()
     if len(points) < STEPS_MIN or span is None:
-        return too_short(rule, len(points))
+        return FALLING.too_short(len(points))
     values = values_of(points)
     size = max(1, len(values) // 5)
     means = [fmean(values[at : at + size]) for at in range(len(values) - size + 1)]
@@ -130,70 +120,54 @@ def reward_falling(evidence: Evidence) -> Finding:
     fall, error = best - last, noise(values) * math.sqrt(2 / size)
     numbers = {"best": best, "last": last, "step": peak}
     if fall < FALL_SHARE * (span[1] - span[0]) or fall < FALL_ERRORS * error:
-        return clear(rule, f"It ends at {last:.3f}, its best stretch had {best:.3f}.", **numbers)
-    return Finding(
-        rule,
-        "problem",
-        f"The reward fell from {best:.3f} around step {peak} to {last:.3f} at the end"
-        + (f", {fall / error:.1f} standard errors." if error else "."),
-        numbers,
-        "Lower the learning rate, or keep the checkpoint from before the fall; look at entropy "
-        "and gradient norm where it starts.",
-    )
+        says = f"It ends at {last:.3f}, its best stretch had {best:.3f}."
+        return FALLING.clear(says, numbers)
+    says = f"The reward fell from {best:.3f} around step {peak} to {last:.3f} at the end"
+    says += f", {fall / error:.1f} standard errors." if error else "."
+    return FALLING.fires("problem", says, numbers)
 
 
 def validation_parts(evidence: Evidence) -> Finding:
     """Training goes on rising and validation does not: overfitting, or a hacked reward."""
-    rule = "training and validation"
     training = evidence.values("critic_rewards_mean")
     validation = evidence.values("validation_rewards_mean")
     if not training or len(validation) < 2:  # noqa: PLR2004
-        return unknown(rule, "Fewer than two validations were recorded.")
-    end = end_means(training)[1]
+        return PARTING.unknown("Fewer than two validations were recorded.")
+    end = end_means(training).last_fifth
     last, best = validation[-1], max(validation)
     gap, fall = end - last, best - last
     numbers = {"training": end, "validation": last, "gap": gap, "best_validation": best}
     says = f"At the end training stands at {end:.3f} and validation at {last:.3f}"
     if gap <= PARTING_GAP and fall <= VALIDATION_FALL:
-        return clear(rule, f"{says} (its best {best:.3f}).", **numbers)
+        return PARTING.clear(f"{says} (its best {best:.3f}).", numbers)
     if gap > PARTING_GAP:
         says += f", a gap of {gap:.3f} (above {PARTING_GAP:.2f})"
     if fall > VALIDATION_FALL:
         says += f"; validation is {fall:.3f} below its own best"
-    return Finding(
-        rule,
-        "warning",
-        f"{says}.",
-        numbers,
-        "Read training answers that score high for shortcuts; fewer epochs, more prompts, or the "
-        "checkpoint nearest to the best validation.",
-        BEST_PRACTICES,
-    )
+    return PARTING.fires("warning", f"{says}.", numbers)
 
 
 def component_dominates(evidence: Evidence) -> Finding:
     """One part of the reward moved and another that had room did not."""
-    rule = "reward components"
     moved = _movements(evidence)
     total = math.fsum(abs(change) for change, _ in moved.values())
     if len(moved) < 2:  # noqa: PLR2004
-        return unknown(rule, "The reward reports fewer than two components of type Reward.")
+        return COMPONENTS.unknown("The reward reports fewer than two components of type Reward.")
     name = max(moved, key=lambda each: abs(moved[each][0]))
     share = abs(moved[name][0]) / total if total else 0.0
     left = {n: end for n, (change, end) in moved.items() if n != name and end < ROOM_MIN}
     numbers = {"share": share, "movement": total}
     if total < MOVEMENT_MIN or share <= DOMINATING_SHARE or moved[name][0] <= 0 or not left:
-        return clear(rule, f"{len(moved)} components; none left the others behind.", **numbers)
+        says = f"{len(moved)} components; none left the others behind."
+        return COMPONENTS.clear(says, numbers)
     others = ", ".join(f"{other} at {end:.3f}" for other, end in left.items())
-    return Finding(
-        rule,
-        "warning",
-        f"{name} carried {percent(share)} of all movement ({moved[name][0]:+.3f}); left behind: "
-        f"{others}.",
-        numbers,
+    carried = f"{percent(share)} of all movement ({moved[name][0]:+.3f})"
+    remedy = (
         f"Read high-scoring answers: is {name} earned without the rest? Weigh it less, or let it "
-        "count only together with the others.",
+        "count only together with the others."
     )
+    says = f"{name} carried {carried}; left behind: {others}."
+    return COMPONENTS.fires("warning", says, numbers, remedy)
 
 
 def _movements(evidence: Evidence) -> dict[str, tuple[float, float]]:
@@ -205,9 +179,5 @@ def _movements(evidence: Evidence) -> dict[str, tuple[float, float]]:
         for name, value in components.items() if isinstance(components, dict) else ():
             if wanted is None or name in wanted:
                 series.setdefault(name, []).append(float(value))
-    found = {}
-    for name, values in series.items():
-        if len(values) >= STEPS_MIN:
-            first, last = end_means(values)
-            found[name] = (last - first, last)
-    return found
+    ends = {name: end_means(values) for name, values in series.items() if len(values) >= STEPS_MIN}
+    return {name: (last - first, last) for name, (first, last) in ends.items()}

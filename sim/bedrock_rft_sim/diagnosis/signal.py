@@ -16,7 +16,7 @@ from bedrock_rft_sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN
 from bedrock_rft_sim.contract.sources import NOVA_MONITORING, NOVA_RFT, VERL
 from bedrock_rft_sim.diagnosis.answers import SUSPECT_SHARE
 from bedrock_rft_sim.diagnosis.evidence import Evidence, end_means
-from bedrock_rft_sim.diagnosis.finding import Finding, clear, unknown
+from bedrock_rft_sim.diagnosis.finding import Diagnostic, Finding
 from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.stats.shares import percent
 
@@ -26,7 +26,26 @@ BASE_STEPS: Final = 3
 """Assumed: the first three steps still show the base model."""
 DRIED_UP_SHARE: Final = 0.10
 """Assumed: with fewer mixed groups than this at the end, further steps teach next to nothing."""
-SOURCE: Final = f"{VERL}; {NOVA_MONITORING}"
+
+SIGNAL: Final = Diagnostic("learning signal", source=f"{VERL}; {NOVA_MONITORING}")
+DRIED_UP: Final = Diagnostic(
+    "mixed groups over time",
+    "End earlier, or add prompts that the model still gets wrong now and then.",
+)
+SATURATED: Final = Diagnostic(
+    "saturation",
+    "Take harder prompts or a stricter reward; the Nova guide calls RFT unnecessary here.",
+    NOVA_RFT,
+)
+HOPELESS: Final = Diagnostic(
+    "base success",
+    "Fine-tune on solved examples first, take easier prompts or a stronger model, or give partial "
+    "credit.",
+    NOVA_MONITORING,
+)
+FOUND_ITS_WAY: Final = (
+    "It found its way here, but another seed may not; easier prompts first would be safer."
+)
 
 _CHECK: Final = "run `rft check` to see how the reward reads the reference answers"
 _HARDER: Final = "or take harder prompts or a stricter reward"
@@ -38,19 +57,18 @@ _EASIER: Final = (
 
 def learning_signal(evidence: Evidence) -> Finding:
     """Whether the groups' rewards differed, and if hardly any did, why."""
-    rule = "learning signal"
     trained = [line for line in evidence.lines if is_number(line.get("local_groups_mixed"))]
     steps = Evidence(trained)
     mixed = steps.mean("local_groups_mixed")
     if mixed is None:
-        return unknown(rule, "No training step was recorded, so no learning signal.")
+        return SIGNAL.unknown("No training step was recorded, so no learning signal.")
     if mixed >= WEAK_SHARE and not _is_hopeless(steps):
         says = f"{percent(mixed)} of the prompt groups had differing rewards, so GRPO can learn."
-        return clear(rule, f"Learning signal: {says}", mixed_groups=mixed)
+        return SIGNAL.clear(f"Learning signal: {says}", {"mixed_groups": mixed})
     says = " ".join([_nothing(steps) if mixed == 0 else _hardly(steps, mixed), *_causes(steps)])
     remedy = "; ".join(_remedies(steps)) + "."
-    numbers = {"mixed_groups": mixed}
-    return Finding(rule, "problem", says, numbers, remedy[0].upper() + remedy[1:], SOURCE)
+    remedy = remedy[0].upper() + remedy[1:]
+    return SIGNAL.fires("problem", says, {"mixed_groups": mixed}, remedy)
 
 
 def signal_record(signal: Finding) -> dict[str, Any]:
@@ -141,76 +159,47 @@ def _remedies(steps: Evidence) -> list[str]:
 
 def signal_dried_up(evidence: Evidence) -> Finding:
     """The share of mixed groups at the end."""
-    rule = "mixed groups over time"
     mixed = evidence.values("local_groups_mixed")
     if len(mixed) < 2 * BASE_STEPS:
-        return unknown(rule, "Too few steps to compare the beginning with the end.")
-    first, last = end_means(mixed)
-    numbers = {"first_fifth": first, "last_fifth": last}
+        return DRIED_UP.unknown("Too few steps to compare the beginning with the end.")
+    first, last = ends = end_means(mixed)
     says = f"Groups with differing rewards: {percent(first)} at first, {percent(last)} at the end."
     if last >= DRIED_UP_SHARE or first < DRIED_UP_SHARE:
-        return clear(rule, says, **numbers)
-    return Finding(
-        rule,
-        "note",
-        f"{says} The rest of the groups had advantages of 0 and taught nothing.",
-        numbers,
-        "End earlier, or add prompts that the model still gets wrong now and then.",
-    )
+        return DRIED_UP.clear(says, ends._asdict())
+    says += " The rest of the groups had advantages of 0 and taught nothing."
+    return DRIED_UP.fires("note", says, ends._asdict())
 
 
 def base_model_saturated(evidence: Evidence) -> Finding:
     """The model already solved the task before training."""
-    rule = "saturation"
-    base = _base_reward(evidence)
-    if base is None:
-        return unknown(rule, "No range of grades was recorded to measure the base model against.")
+    rewards, span = evidence.values("critic_rewards_mean"), evidence.reward_range()
+    if not rewards or span is None:
+        return SATURATED.unknown(
+            "No range of grades was recorded to measure the base model against."
+        )
+    base = (fmean(rewards[:BASE_STEPS]) - span[0]) / (span[1] - span[0])
     says = f"The base model earned {percent(base)} of the reward's range in the first steps."
     if base <= BASE_SUCCESS_MAX:
-        return clear(rule, says, base=base)
-    return Finding(
-        rule,
-        "warning",
-        f"{says} Above {percent(BASE_SUCCESS_MAX)} there is hardly anything left to learn.",
-        {"base": base},
-        "Take harder prompts or a stricter reward; the Nova guide calls RFT unnecessary here.",
-        NOVA_RFT,
-    )
+        return SATURATED.clear(says, {"base": base})
+    says += f" Above {percent(BASE_SUCCESS_MAX)} there is hardly anything left to learn."
+    return SATURATED.fires("warning", says, {"base": base})
 
 
 def base_model_hopeless(evidence: Evidence) -> Finding:
     """The base model almost never succeeded."""
-    rule = "base success"
     positive = evidence.values("local_positive_share")
     low = evidence.values("critic_rewards_min")
     if not positive or not low:
-        return unknown(rule, "The share of rollouts graded above 0 was not recorded.")
+        return HOPELESS.unknown("The share of rollouts graded above 0 was not recorded.")
     if min(low) < 0:
-        return unknown(rule, "Grades below 0 were given, so a grade of 0 is no failure.")
-    base, later = fmean(positive[:BASE_STEPS]), end_means(positive)[1]
+        return HOPELESS.unknown("Grades below 0 were given, so a grade of 0 is no failure.")
+    base, later = fmean(positive[:BASE_STEPS]), end_means(positive).last_fifth
     numbers = {"base": base, "last_fifth": later}
     says = f"{percent(base)} of the first rollouts were graded above 0"
     if base >= BASE_SUCCESS_MIN:
-        return clear(rule, f"{says}.", **numbers)
-    rose = later >= BASE_SUCCESS_MIN
-    return Finding(
-        rule,
-        "note" if rose else "problem",
-        f"{says}, under the {percent(BASE_SUCCESS_MIN)} below which training struggles; "
-        f"{percent(later)} at the end.",
-        numbers,
-        "It found its way here, but another seed may not; easier prompts first would be safer."
-        if rose
-        else "Fine-tune on solved examples first, take easier prompts or a stronger model, or "
-        "give partial credit.",
-        NOVA_MONITORING,
-    )
-
-
-def _base_reward(evidence: Evidence) -> float | None:
-    """Return the mean grade of the first steps within the range of grades seen, 0 to 1."""
-    rewards = evidence.values("critic_rewards_mean")
-    span = evidence.reward_range()
-    if not rewards or span is None:
-        return None
-    return (fmean(rewards[:BASE_STEPS]) - span[0]) / (span[1] - span[0])
+        return HOPELESS.clear(f"{says}.", numbers)
+    says += f", under the {percent(BASE_SUCCESS_MIN)} below which training struggles; "
+    says += f"{percent(later)} at the end."
+    if later >= BASE_SUCCESS_MIN:
+        return HOPELESS.fires("note", says, numbers, FOUND_ITS_WAY)
+    return HOPELESS.fires("problem", says, numbers)

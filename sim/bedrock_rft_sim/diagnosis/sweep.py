@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Final, Protocol
 
-from bedrock_rft_sim.diagnosis.finding import Finding, Severity, unknown
+from bedrock_rft_sim.diagnosis.finding import Finding, Severity
 from bedrock_rft_sim.diagnosis.reward import VALIDATION_FALL
 
 NOISES: Final = 2.0
@@ -57,7 +57,7 @@ def diagnose_setting(runs: Sequence[EndedRun]) -> Finding:
     gains = [run.gain for run in completed if run.gain is not None]
     noises = [run.noise for run in completed if run.noise is not None]
     if not gains or not noises:
-        return unknown("cannot tell", "validation was not recorded before and after")
+        return Finding("cannot tell", "unknown", "validation was not recorded before and after")
     gain, noise = fmean(gains), NOISES * fmean(noises)
     numbers = {"gain": gain, "noise": noise}
     says = f"validation {gain:+.3f} from first to last step, noise of the prompts ±{noise:.3f}"
@@ -74,7 +74,7 @@ def _without_result(runs: Sequence[EndedRun]) -> Finding:
             if run.status == status:
                 reason = (run.why or "no reason known").splitlines()[0]
                 return Finding(status, severity, reason)
-    return unknown("cannot tell", "no run")
+    return Finding("cannot tell", "unknown", "no run")
 
 
 def _has_collapsed(run: EndedRun) -> bool:
