@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.server.running import running
-from bedrock_rft_sim.server.state import ServerState, open_state
+from bedrock_rft_sim.server.state import ServerState
 
 from tests.jobs.conftest import stub_command
 
@@ -42,7 +42,7 @@ class Endpoint:
 def serve(stack: ExitStack, root: Path, **options: Any) -> Endpoint:
     """Serve `root` until the stack is closed."""
     options.setdefault("start", stub_command())
-    state = stack.enter_context(open_state(root, **options))
+    state = stack.enter_context(ServerState(root, **options))
     return Endpoint(stack.enter_context(running(state)), state)
 
 

@@ -42,7 +42,7 @@ def command(recipe, job, resume):
     parts = [sys.executable, {stub!r}, str(job.folder.parent), job.id, "{steps}", "{pause}"]
     return parts + (["--resume"] if resume else [])
 
-state.open_state = functools.partial(state.open_state, start=command)
+state.ServerState = functools.partial(state.ServerState, start=command)
 from bedrock_rft_sim.cli import main
 sys.exit(main(["serve", "--root", {root!r}, "--port", "0", "--parallel", "2", "--json"]))
 """

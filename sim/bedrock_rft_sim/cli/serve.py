@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     _demand_packages()
     from bedrock_rft_sim.server.mapping import read_mapping
     from bedrock_rft_sim.server.running import bind, is_loopback, server_of, url_of
-    from bedrock_rft_sim.server.state import open_state
+    from bedrock_rft_sim.server.state import ServerState
 
     token = os.environ.get(arguments.token_env) or None
     if not is_loopback(arguments.host) and token is None:
@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     mapping = read_mapping(arguments.mapping) if arguments.mapping else None
     listener = bind(arguments.host, arguments.port)
     options = {"parallel": arguments.parallel, "mapping": mapping, "region": arguments.region}
-    with listener, open_state(arguments.root, token=token, **options) as state:
+    with listener, ServerState(arguments.root, token=token, **options) as state:
         server = server_of(state)
         with _ended_by_a_signal(server):
             listener.listen()  # who connects before the loop runs is answered a moment later

@@ -28,7 +28,7 @@ class GraderLog:
     def write(self, outcome: Outcome) -> None:
         """One invocation, from START to REPORT, in one write."""
         if self._path is not None:
-            self._append("\n".join(self._lines(outcome)))
+            self._append("\n".join(self.lines(outcome)))
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Our own words, each warning once per log."""
@@ -43,7 +43,8 @@ class GraderLog:
         with self._lock, named_errors(self._path, "write the grader's log"):
             append_line(self._path, block)
 
-    def _lines(self, outcome: Outcome) -> list[str]:
+    def lines(self, outcome: Outcome) -> list[str]:
+        """Return the lines of one invocation, from START to REPORT."""
         name = f"RequestId: {outcome.request_id}"
         printed = outcome.printed.decode("utf-8", "replace").replace("\r", "\n").strip("\n")
         lines = [f"START {name} Version: $LATEST", *([printed] if printed else [])]

@@ -56,7 +56,7 @@ def build(state: ServerState) -> Starlette:
     """Return the application."""
     return Starlette(
         routes=[Mount("/", app=_Services(state))],
-        middleware=[Middleware(Guard, token=state.token, session=state.session, refuse=refusal)],
+        middleware=[Middleware(Guard, session=state.session, refuse=refusal)],
         exception_handlers={Exception: errors.internal_error},
     )
 
@@ -137,8 +137,9 @@ class _Services:
             except RehearsalError as error:
                 errors.log_failure(error)
                 answer = xml_error(service, "InternalError", str(error), status=500)
-        if service == "sts" and self._state.token is not None:
-            answer = _showing(answer, self._state.token)
+        token = self._state.session.token
+        if service == "sts" and token is not None:
+            answer = _showing(answer, token)
         return _response(request.method, answer)
 
 

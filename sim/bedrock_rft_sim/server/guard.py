@@ -12,7 +12,6 @@ Sources: RFC 9110 (Host, Content-Length); RFC 6454 (Origin); Fetch Metadata (Sec
 from __future__ import annotations
 
 import asyncio
-import hmac
 import ipaddress
 import re
 import time
@@ -59,14 +58,12 @@ class Guard:
         self,
         app: ASGIApp,
         *,
-        token: str | None,
         session: Session,
         refuse: Refuse,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._app = app
         self._refuse = refuse
-        self._token = token
         self._session = session
         self._patience_s = patience_s
 
@@ -95,7 +92,7 @@ class Guard:
             await response(scope, receive, send)
 
     def _is_known(self, scope: Scope, headers: Headers) -> bool:
-        if self._token is None or _shows(scope, headers, self._token):
+        if any(self._session.accepts(one) for one in _shown(scope, headers)):
             return True
         return _is_console(scope) and self._session.is_shown(headers)
 
@@ -114,7 +111,7 @@ class Guard:
     def _why_foreign(self, scope: Scope, headers: Headers) -> str | None:
         host = headers.get("host", "")
         name = _name(host)
-        if name is None or (self._token is None and not _is_this_machine(name)):
+        if name is None or (self._session.token is None and not _is_this_machine(name)):
             return (
                 "the Host header names another machine; use http://127.0.0.1 or "
                 "http://localhost, or set a token, with which every name may be used"
@@ -156,10 +153,6 @@ def _name(host: str) -> str | None:
 def _is_this_machine(name: str) -> bool:
     # Buckets are subdomains in one of S3's styles; .localhost never leaves the machine.
     return name in LOOPBACK or name.endswith(".localhost")
-
-
-def _shows(scope: Scope, headers: Headers, token: str) -> bool:
-    return any(hmac.compare_digest(one.encode(), token.encode()) for one in _shown(scope, headers))
 
 
 def _shown(scope: Scope, headers: Headers) -> Iterator[str]:

@@ -15,15 +15,16 @@ from collections.abc import Mapping
 
 
 class Session:
-    """Who has signed in to the console."""
+    """Who may use the endpoint: who shows the token, and whoever has signed in to the console."""
 
     def __init__(self, token: str | None) -> None:
-        self._token = token
+        self.token = token
+        """What a client must show, as access key id or as bearer token; None on loopback."""
         self._secret = secrets.token_urlsafe(32)
 
     def accepts(self, token: str) -> bool:
         """Whether this is the token; every text is, where none is demanded."""
-        return self._token is None or hmac.compare_digest(token.encode(), self._token.encode())
+        return self.token is None or hmac.compare_digest(token.encode(), self.token.encode())
 
     def cookie(self, host: str) -> str:
         """Return the value of Set-Cookie for whoever signed in under this Host."""

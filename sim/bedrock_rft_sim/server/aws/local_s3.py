@@ -100,13 +100,16 @@ class LocalS3:
     def _put_back(self, record: dict[str, Any]) -> None:
         bucket, key = record["bucket"], record["key"]
         if key is None:
-            self.moto.call("s3", _request("PUT", bucket))
+            self._moto("PUT", bucket)
             return
         content = self._file(bucket, key, "object")
         if content.is_file():
             headers = {"content-type": record["contentType"]}
             with content.open("rb") as file:
-                self.moto.call("s3", _request("PUT", bucket, key, headers=headers, body=file))
+                self._moto("PUT", bucket, key, headers=headers, body=file)
+
+    def _moto(self, method: str, bucket: str, key: str = "", **more: Any) -> MotoResponse:
+        return self.moto.call("s3", _request(method, bucket, key, **more))
 
     def _keep(self, request: MotoRequest) -> None:
         bucket, _, key = unquote(request.raw_path.lstrip("/")).partition("/")
@@ -120,14 +123,14 @@ class LocalS3:
 
     def _keep_bucket(self, bucket: str) -> None:
         record = self._file(bucket, None, "json")
-        if self.moto.call("s3", _request("HEAD", bucket)).status >= REFUSED:
+        if self._moto("HEAD", bucket).status >= REFUSED:
             record.unlink(missing_ok=True)
         elif not record.exists():
             self._write(record, {"bucket": bucket, "key": None})
 
     def _keep_object(self, bucket: str, key: str) -> None:
         content, record = self._file(bucket, key, "object"), self._file(bucket, key, "json")
-        answer = self.moto.call("s3", _request("GET", bucket, key))
+        answer = self._moto("GET", bucket, key)
         if answer.status >= REFUSED:
             record.unlink(missing_ok=True)
             content.unlink(missing_ok=True)
@@ -141,7 +144,7 @@ class LocalS3:
         for path in self._folder.glob("*.json"):
             record = read_json(path)
             if record["bucket"] == bucket and record["key"] is not None:
-                head = self.moto.call("s3", _request("HEAD", bucket, record["key"]))
+                head = self._moto("HEAD", bucket, record["key"])
                 if head.status == MISSING:
                     path.unlink(missing_ok=True)
                     self._file(bucket, record["key"], "object").unlink(missing_ok=True)

@@ -7,10 +7,9 @@ Sources: Amazon Bedrock user guide, model-customization-analyze; the Nova sample
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.runs import RunFolder
@@ -20,25 +19,17 @@ TRAINING = "training_artifacts/step_wise_training_metrics.csv"
 VALIDATION = "validation_artifacts/post_fine_tuning_validation/validation/validation_metrics.csv"
 
 
-class Delivery:
-    """Told of every job that ended; a bucket that is gone by then is no error."""
-
-    def __init__(self, s3: LocalS3) -> None:
-        self._s3 = s3
-
-    def __call__(self, job: Job) -> None:
-        """Write the metrics of a Bedrock job that ended with some."""
-        uri = job.request.get("outputDataConfig", {}).get("s3Uri")
-        if job.kind != "bedrock" or not uri or not job.folder.is_dir():
-            return
-        bucket, prefix = parse_uri(uri)
-        folder = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
-        base = f"{folder}model-customization-job-{job.id}"
-        try:
-            for name, content in _artifacts(RunFolder(job.folder, None)).items():
-                self._s3.put(bucket, f"{base}/{name}", content)
-        except S3Error:
-            return
+def deliver(s3: LocalS3, job: Job) -> None:
+    """Write the metrics of a Bedrock job that ended with some; a bucket may be gone by then."""
+    uri = job.request.get("outputDataConfig", {}).get("s3Uri")
+    if job.kind != "bedrock" or not uri or not job.folder.is_dir():
+        return
+    bucket, prefix = parse_uri(uri)
+    folder = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
+    base = f"{folder}model-customization-job-{job.id}"
+    with contextlib.suppress(S3Error):
+        for name, content in _artifacts(RunFolder(job.folder, None)).items():
+            s3.put(bucket, f"{base}/{name}", content)
 
 
 def _artifacts(folder: RunFolder) -> dict[str, bytes]:
@@ -48,14 +39,9 @@ def _artifacts(folder: RunFolder) -> dict[str, bytes]:
     keys = ("validation_rewards_mean", "validation_response_length_mean")
     lines = [line for line in folder.read_metrics() if line.get(keys[0]) is not None]
     if lines:
-        rows = [{name: line.get(name) for name in ("step", *keys)} for line in lines]
-        found[VALIDATION] = _csv([{"step_number": row.pop("step"), **row} for row in rows])
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("step_number", *keys))
+        writer.writerows([line.get(name) for name in ("step", *keys)] for line in lines)
+        found[VALIDATION] = out.getvalue().encode()
     return found
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue().encode()

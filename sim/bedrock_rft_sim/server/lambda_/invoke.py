@@ -7,9 +7,7 @@ Sources: AWS Lambda API reference, Invoke (TooManyRequestsException and its reas
 from __future__ import annotations
 
 import base64
-import tempfile
 import threading
-from pathlib import Path
 from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
@@ -60,7 +58,8 @@ class InvokeOperation:
         headers = {"X-Amz-Executed-Version": found.version, "Content-Type": "application/json"}
         headers["x-amzn-RequestId"] = outcome.request_id
         if call.params.get("LogType") == "Tail":
-            tail = _log(outcome, found.deployed.memory_mb)[-TAIL_BYTES:]
+            lines = GraderLog(None, memory_mb=found.deployed.memory_mb).lines(outcome)
+            tail = "".join(f"{line}\n" for line in lines).encode()[-TAIL_BYTES:]
             headers["X-Amz-Log-Result"] = base64.b64encode(tail).decode()
         if isinstance(outcome.answer, Fault):
             headers["X-Amz-Function-Error"] = "Unhandled"
@@ -104,10 +103,3 @@ def _payload(fault: Fault, outcome: Outcome) -> dict[str, Any]:
     found: dict[str, Any] = {"errorMessage": fault.message, "errorType": fault.error_type}
     found["requestId"] = outcome.request_id
     return found | ({"stackTrace": list(fault.stack_trace)} if fault.stack_trace else {})
-
-
-def _log(outcome: Outcome, memory_mb: int) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "log"
-        GraderLog(path, memory_mb=memory_mb).write(outcome)
-        return path.read_bytes()
