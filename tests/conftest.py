@@ -113,13 +113,15 @@ def write_rows(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes a JSONL of small sums."""
 
     def write(count: int, name: str = "rows.jsonl") -> Path:
-        path = tmp_path / name
-        with path.open("w") as file:
-            for index in range(count):
-                file.write(json.dumps(_sum_record(index)) + "\n")
-        return path
+        return write_sums(tmp_path / name, count)
 
     return write
+
+
+def write_sums(path: Path, count: int) -> Path:
+    """Write a JSONL of small sums."""
+    path.write_text("".join(json.dumps(_sum_record(index)) + "\n" for index in range(count)))
+    return path
 
 
 def _sum_record(index: int) -> dict[str, Any]:

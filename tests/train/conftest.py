@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 from bedrock_rft_sim.report import PageDuringRun
 from bedrock_rft_sim.train.run import RunResult, rehearse
 
-KNOBS = "customizationConfig.rftConfig.hyperParameters"
+from tests.conftest import write_sums
 
 RANDOM_LENGTH_REWARD = '''
 """Grades any answer by its text, so that groups of an untrained model are mixed."""
@@ -36,28 +35,46 @@ def mixed_reward(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def recipe_for(
-    small_model: Callable[..., Path], write_rows: Callable[..., Path], mixed_reward: Path
+    small_model: Callable[..., Path], tmp_path: Path, mixed_reward: Path
 ) -> Callable[..., Recipe]:
     """Return a function that makes a recipe of 4 prompts x 4 answers on an untrained model."""
 
     def make(*sets: str, rows: int = 24, model: str | Path | None = None) -> Recipe:
-        small = [
-            f"local.model={model or small_model('qwen3')}",
-            f"local.trainingData={write_rows(rows, 'train.jsonl')}",
-            f"local.validationData={write_rows(6, 'validation.jsonl')}",
-            f"local.reward={mixed_reward}",
-            "local.device=cpu",
-            "local.overrides.batchSize=4",
-            "local.overrides.trainingSamplePerPrompt=4",
-            "local.overrides.inferenceMaxTokens=8",
-            "local.overrides.evalInterval=2",
-            "local.overrides.learningRate=1e-3",
-            "local.checkpointInterval=2",
-            "local.training.method=full",
-        ]
-        return load_recipe("quickstart", sets=[*small, *sets])
+        return small_recipe(tmp_path, model or small_model("qwen3"), mixed_reward, *sets, rows=rows)
 
     return make
+
+
+def small_recipe(
+    folder: Path, model: str | Path, reward: Path, *sets: str, rows: int = 24
+) -> Recipe:
+    small = [
+        f"local.model={model}",
+        f"local.trainingData={write_sums(folder / 'train.jsonl', rows)}",
+        f"local.validationData={write_sums(folder / 'validation.jsonl', 6)}",
+        f"local.reward={reward}",
+        "local.device=cpu",
+        "local.overrides.batchSize=4",
+        "local.overrides.trainingSamplePerPrompt=4",
+        "local.overrides.inferenceMaxTokens=8",
+        "local.overrides.evalInterval=2",
+        "local.overrides.learningRate=1e-3",
+        "local.checkpointInterval=2",
+        "local.training.method=full",
+    ]
+    return load_recipe("quickstart", sets=[*small, *sets])
+
+
+@pytest.fixture(scope="session")
+def finished(
+    small_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Recipe, RunResult]:
+    """A small run of three steps, to be read only."""
+    folder = tmp_path_factory.mktemp("finished")
+    reward = folder / "mixed_reward.py"
+    reward.write_text(RANDOM_LENGTH_REWARD)
+    recipe = small_recipe(folder, small_model("qwen3"), reward, "local.maxSteps=3")
+    return recipe, rehearse(recipe, parent=folder / "runs", observers=[PageDuringRun])
 
 
 @pytest.fixture
@@ -70,8 +87,3 @@ def run(tmp_path: Path) -> Callable[..., RunResult]:
         )
 
     return start
-
-
-def only(line: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return some entries of a metrics line."""
-    return {name: line.get(name) for name in names}

@@ -71,6 +71,7 @@ def compared(folder: Path) -> list[dict[str, Any]]:
     return [{name: line.get(name) for name in COMPARED} for line in lines]
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_a_random_step_resumes_to_the_same_numbers(
     recipe_for: Callable[..., Recipe], run: Callable[..., RunResult], tmp_path: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_run_killed_at_a_random_step_resumes_to_the_same_numbers(
     assert RunFolder.open(resumed.folder).checkpoint_steps() == [2, 4, 6], told
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_as_stopped_with_everything_kept(
     recipe_for: Callable[..., Recipe], tmp_path: Path
 ) -> None:

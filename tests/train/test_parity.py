@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
+from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.train.run import RunResult
@@ -19,6 +20,7 @@ STEPS = 3
 
 def plain_trl(recipe: Recipe, folder: Path, micro_batch: int) -> list[dict[str, Any]]:
     """Train with nothing but TRL, written out here once more; return its log lines."""
+    quiet.silence_libraries(offline=True)  # transformers' own deprecations
     import torch
     from datasets import Dataset
     from transformers import AutoTokenizer
@@ -70,10 +72,10 @@ def plain_trl(recipe: Recipe, folder: Path, micro_batch: int) -> list[dict[str, 
 
 
 def test_rewards_losses_and_gradient_norms_equal_plain_trl(
-    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult], tmp_path: Path
+    finished: tuple[Recipe, RunResult], tmp_path: Path
 ) -> None:
-    recipe = recipe_for(f"local.maxSteps={STEPS}")
-    ours = RunFolder.open(run(recipe).folder).read_trainer_log()
+    recipe, result = finished
+    ours = RunFolder.open(result.folder).read_trainer_log()
     theirs = plain_trl(recipe, tmp_path / "plain", micro_batch=16)
     for mine, plain in zip(ours[:STEPS], theirs, strict=True):
         assert mine["reward"] == plain["reward"]
@@ -83,12 +85,12 @@ def test_rewards_losses_and_gradient_norms_equal_plain_trl(
 
 
 def test_smaller_micro_batches_change_speed_not_results(
-    recipe_for: Callable[..., Recipe],
+    finished: tuple[Recipe, RunResult],
     run: Callable[..., RunResult],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    recipe = recipe_for(f"local.maxSteps={STEPS}")
-    whole = RunFolder.open(run(recipe, name="whole").folder).read_metrics()
+    recipe, result = finished
+    whole = RunFolder.open(result.folder).read_metrics()
     monkeypatch.setattr("bedrock_rft_sim.train.build.fitting_micro_batch", lambda *_: 4)
     cut = RunFolder.open(run(recipe, name="cut").folder).read_metrics()
     for one, other in zip(whole[1:], cut[1:], strict=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,6 @@ STEPS = 3
 GROUP = 4
 
 
-@pytest.fixture
-def finished(
-    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult]
-) -> tuple[Recipe, Path]:
-    recipe = recipe_for(f"local.maxSteps={STEPS}", "local.overrides.evalInterval=2")
-    return recipe, run(recipe).folder
-
-
 def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -33,9 +24,9 @@ def rollouts_of(folder: Path, step: int) -> list[dict[str, Any]]:
 
 
 def test_rewards_lengths_and_advantages_follow_from_the_rollouts(
-    finished: tuple[Recipe, Path],
+    finished: tuple[Recipe, RunResult],
 ) -> None:
-    _, folder = finished
+    folder = finished[1].folder
     lines = {line["step"]: line for line in read_lines(folder / "metrics.jsonl")}
     assert sorted(lines) == [0, 1, 2, 3]
     for step in range(1, STEPS + 1):
@@ -60,9 +51,9 @@ def test_rewards_lengths_and_advantages_follow_from_the_rollouts(
 
 
 def test_validation_metrics_follow_from_the_validation_rollouts(
-    finished: tuple[Recipe, Path],
+    finished: tuple[Recipe, RunResult],
 ) -> None:
-    _, folder = finished
+    folder = finished[1].folder
     for line in read_lines(folder / "metrics.jsonl"):
         path = folder / "validation" / f"step-{line['step']:06d}.jsonl"
         assert path.exists() == (line["step"] in (0, 2, 3))
@@ -79,13 +70,13 @@ def test_validation_metrics_follow_from_the_validation_rollouts(
 
 
 def test_entropy_and_gradient_norm_of_the_first_step_follow_from_the_base_model(
-    finished: tuple[Recipe, Path],
+    finished: tuple[Recipe, RunResult],
 ) -> None:
     """At step 1 the policy is the base model, so one forward and backward pass tells everything."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    recipe, folder = finished
+    recipe, folder = finished[0], finished[1].folder
     rollouts = rollouts_of(folder, 1)
     tokenizer = AutoTokenizer.from_pretrained(recipe.model)
     model = AutoModelForCausalLM.from_pretrained(recipe.model, dtype=torch.float32)
@@ -122,8 +113,8 @@ def trl_advantages(rollouts: list[dict[str, Any]]) -> list[float]:
     return list((centred / (grades_P_G.std(axis=1, ddof=1, keepdims=True) + 1e-4)).ravel())
 
 
-def test_events_and_csv_say_the_same_as_the_metrics(finished: tuple[Recipe, Path]) -> None:
-    _, folder = finished
+def test_events_and_csv_say_the_same_as_the_metrics(finished: tuple[Recipe, RunResult]) -> None:
+    folder = finished[1].folder
     lines = [line for line in read_lines(folder / "metrics.jsonl") if line["step"] > 0]
     events = [e for e in read_lines(folder / "events.jsonl") if e["type"] == "metrics"]
     rows = (folder / "step_wise_training_metrics.csv").read_text().splitlines()
