@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.grader.audit import AuditReport, CheckResult, Cost, Finding
+    from bedrock_rft_sim.grader.gold import ProfileResult
 
 GRAVEST = ("FAIL", "warn", "not judged", "waived", "note", "ok")
 INDENT = " " * 9
@@ -59,14 +60,18 @@ def profile_lines(report: AuditReport) -> Iterator[str]:
     from bedrock_rft_sim.grader.audit.references import variant_name
 
     for index, result in enumerate(report.profiles):
-        mark = "ok  " if result.ok else "FAIL"
-        skipped = f", {result.skipped} not phrased" if result.skipped else ""
-        used = "  (in use)" if index == 0 else ""
-        name = variant_name(result)
-        yield f"  {mark} {name:25} {result.passed} of {result.graded}{skipped}{used}"
-        for failure in result.failures:
-            head = failure.detail.partition("\n")[0]
-            yield _plain(f"       {failure.count} x {failure.kind}, {failure.first_id}: {head}")
+        name = f"{variant_name(result):25}"
+        yield from result_lines(result, name, "  (in use)" if index == 0 else "")
+
+
+def result_lines(result: ProfileResult, name: str, used: str) -> Iterator[str]:
+    """How one payload profile did, and what failed."""
+    mark = "ok  " if result.ok else "FAIL"
+    skipped = f", {result.skipped} not phrased" if result.skipped else ""
+    yield f"  {mark} {name} {result.passed} of {result.graded}{skipped}{used}"
+    for failure in result.failures:
+        head = failure.detail.partition("\n")[0]
+        yield _plain(f"       {failure.count} x {failure.kind}, first {failure.first_id}: {head}")
 
 
 def _asked(report: AuditReport) -> str:

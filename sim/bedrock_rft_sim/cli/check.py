@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +15,6 @@ from bedrock_rft_sim.cli.audit import add_audit_options, progress
 from bedrock_rft_sim.cli.estimate import MEGABYTE, worded
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bedrock_rft_sim.diagnosis.check import RecipeCheck, RewardAudit
 
 EXIT_FAILED = 1
@@ -80,52 +80,45 @@ def _wanted(arguments: argparse.Namespace, seed: int) -> RewardAudit:
 
 
 def _print(found: RecipeCheck, arguments: argparse.Namespace) -> None:
-    from rich.console import Console
-
     from bedrock_rft_sim.cli.audit_text import print_short
 
-    console = Console(highlight=False, soft_wrap=True)
-    _print_request(console, found)
-    _print_data(console, found)
-    _print_reward(console, found)
+    for lines in (_request, _data, _reward):
+        print(*lines(found), sep="\n")
     if found.audit is not None:
         print_short(found.audit, evidence=arguments.evidence)
-    _print_advice(console, found, every=arguments.advice)
-    _print_estimate(console, found)
-    _print_ledger(console, found, whole=arguments.ledger)
-    console.print(_verdict(found))
+    print(*_advice(found, every=arguments.advice), sep="\n")
+    print(_estimate(found))
+    print(*_ledger(found, whole=arguments.ledger), sep="\n")
+    print(_verdict(found))
 
 
-def _print_request(console: Console, found: RecipeCheck) -> None:
+def _request(found: RecipeCheck) -> Iterator[str]:
     recipe = found.recipe
-    console.print(
-        f"recipe   {recipe.name} ({recipe.dialect} dialect), base model {recipe.base_model}"
-    )
-    for finding in recipe.refusals:
-        console.print(f"  Bedrock would refuse: {finding}", markup=False)
+    yield f"recipe   {recipe.name} ({recipe.dialect} dialect), base model {recipe.base_model}"
+    yield from (f"  Bedrock would refuse: {refusal}" for refusal in recipe.refusals)
     for name, value in recipe.overrides.items():
-        console.print(f"  only here: {name} = {value} (local.overrides)", markup=False)
+        yield f"  only here: {name} = {value} (local.overrides)"
 
 
-def _print_data(console: Console, found: RecipeCheck) -> None:
+def _data(found: RecipeCheck) -> Iterator[str]:
     data, tokens, steps = found.data, found.prompt_tokens, found.steps
-    console.print(
+    yield (
         f"data     {data.records:,} records: {len(data.train):,} prompts to train on, "
         f"{len(data.validation):,} to validate, {tokens.dropped:,} dropped as too long"
     )
-    console.print(
+    yield (
         f"  prompt tokens: shortest {tokens.shortest}, median {tokens.median:g}, "
         f"p99 {tokens.p99}, longest {tokens.longest}, maxPromptLength {tokens.limit}"
     )
-    for remark in found.remarks:
-        console.print(f"  {remark}", markup=False)
-    rollouts = found.recipe.settings.rollouts_per_step
-    console.print(
-        f"steps    {steps.total:,} of {found.recipe.settings.batch_size} prompts x "
-        f"{found.recipe.settings.samples_per_prompt} answers = {steps.total * rollouts:,} rollouts"
+    yield from (f"  {remark}" for remark in found.remarks)
+    settings = found.recipe.settings
+    yield (
+        f"steps    {steps.total:,} of {settings.batch_size} prompts x "
+        f"{settings.samples_per_prompt} answers = {steps.total * settings.rollouts_per_step:,} "
+        "rollouts"
     )
-    console.print(f"  checkpoints after steps {_listed(steps.checkpoints)}")
-    console.print(f"  validation after steps {_listed(steps.validations) or 'none'}")
+    yield f"  checkpoints after steps {_listed(steps.checkpoints)}"
+    yield f"  validation after steps {_listed(steps.validations) or 'none'}"
 
 
 def _listed(steps: tuple[int, ...], shown: int = 8) -> str:
@@ -134,41 +127,34 @@ def _listed(steps: tuple[int, ...], shown: int = 8) -> str:
     return f"{', '.join(map(str, steps[: shown - 1]))}, ... {steps[-1]}"
 
 
-def _print_reward(console: Console, found: RecipeCheck) -> None:
+def _reward(found: RecipeCheck) -> Iterator[str]:
+    from bedrock_rft_sim.cli.audit_text import result_lines
+
     local = found.recipe.local
     own = (local.payloadProfile, local.wrapStringAsText)
-    console.print("reward   reference answers, phrased as good replies, that earn the top score:")
+    yield "reward   reference answers, phrased as good replies, that earn the top score:"
     for result in found.profiles:
-        mark = "ok  " if result.ok else "FAIL"
         wrapped = own[1] if result.wrapped is None else result.wrapped
-        used = "  (this run's profile)" if (result.profile, wrapped) == own else ""
         name = f"{result.profile}, strings {'wrapped' if wrapped else 'plain'}"
         if wrapped == own[1]:
-            name = result.profile
-        skipped = f", {result.skipped} not phrased" if result.skipped else ""
-        console.print(f"  {mark} {name:9} {result.passed} of {result.graded}{skipped}{used}")
-        for failure in result.failures:
-            console.print(
-                f"       {failure.count} x {failure.kind}, first {failure.first_id}: "
-                f"{failure.detail.partition(chr(10))[0]}",
-                markup=False,
-            )
+            name = f"{result.profile:9}"
+        used = "  (this run's profile)" if (result.profile, wrapped) == own else ""
+        yield from result_lines(result, name, used)
 
 
-def _print_advice(console: Console, found: RecipeCheck, *, every: bool) -> None:
+def _advice(found: RecipeCheck, *, every: bool) -> Iterator[str]:
     kept = sum(finding.severity == "clear" for finding in found.guidance)
     beside = sum(finding.severity == "warning" for finding in found.guidance)
     hint = "" if every else "; --advice prints all"
-    console.print(f"advice   {kept} published starting points kept, {beside} not{hint}")
-    for finding in found.guidance:
+    yield f"advice   {kept} published starting points kept, {beside} not{hint}"
+    for each in found.guidance:
         # What was seen here counts even where a published line is kept.
-        if every or finding.severity == "warning" or finding.seen is not None:
-            seen = "" if finding.seen is None else f" Seen: {finding.seen}."
-            words = f"{finding.rule} {finding.says}: {finding.remedy} ({finding.source}).{seen}"
-            console.print(f"  {words}", markup=False)
+        if every or each.severity == "warning" or each.seen is not None:
+            seen = "" if each.seen is None else f" Seen: {each.seen}."
+            yield f"  {each.rule} {each.says}: {each.remedy} ({each.source}).{seen}"
 
 
-def _print_estimate(console: Console, found: RecipeCheck) -> None:
+def _estimate(found: RecipeCheck) -> str:
     job, memory = found.estimate.job, found.estimate.memory
     parts = []
     if job is not None:
@@ -179,22 +165,19 @@ def _print_estimate(console: Console, found: RecipeCheck) -> None:
         ]
     if memory is not None:
         parts.append(f"here about {memory.total / MEGABYTE:,.0f} MB of {memory.place}")
-    console.print(f"estimate {', '.join(parts)}; rft estimate tells cost and time")
+    return f"estimate {', '.join(parts)}; rft estimate tells cost and time"
 
 
-def _print_ledger(console: Console, found: RecipeCheck, *, whole: bool) -> None:
-    counts: dict[str, int] = {}
-    for row in found.ledger:
-        counts[row.fidelity] = counts.get(row.fidelity, 0) + 1
-    told = ", ".join(f"{count} {fidelity}" for fidelity, count in counts.items())
+def _ledger(found: RecipeCheck, *, whole: bool) -> Iterator[str]:
+    counts = Counter(row.fidelity for row in found.ledger)
+    by_fidelity = ", ".join(f"{count} {fidelity}" for fidelity, count in counts.items())
     hint = "" if whole else "; --ledger prints them"
-    console.print(f"ledger   {len(found.ledger)} knobs and behaviours: {told}{hint}")
-    if whole:
-        for row in found.ledger:
-            console.print(f"  {row.fidelity:11} {row.knob}: {row.rehearsal}", markup=False)
-            if row.here:
-                console.print(f"              in this recipe: {row.here}", markup=False)
-            console.print(f"              why: {row.why} ({row.source})", markup=False)
+    yield f"ledger   {len(found.ledger)} knobs and behaviours: {by_fidelity}{hint}"
+    for row in found.ledger if whole else ():
+        yield f"  {row.fidelity:11} {row.knob}: {row.rehearsal}"
+        if row.here:
+            yield f"              in this recipe: {row.here}"
+        yield f"              why: {row.why} ({row.source})"
 
 
 def _verdict(found: RecipeCheck) -> str:

@@ -14,7 +14,7 @@ from bedrock_rft_sim.contract import ledger
 from bedrock_rft_sim.contract.ledger import LedgerRow
 from bedrock_rft_sim.data import Inspection, count_findings, plan
 from bedrock_rft_sim.data.plan import Data, Steps
-from bedrock_rft_sim.data.prepare.lengths import spread
+from bedrock_rft_sim.data.prepare.lengths import LengthSummary, spread
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.diagnosis.finding import Finding
 from bedrock_rft_sim.diagnosis.recipe import diagnose_recipe, point_as_json
@@ -38,13 +38,9 @@ class RewardAudit:
 
 
 @dataclass(frozen=True)
-class PromptTokens:
+class PromptTokens(LengthSummary):
     """How long the prompts are, in tokens of the local model."""
 
-    shortest: int
-    median: float
-    p99: int
-    longest: int
     limit: int
     dropped: int
 
@@ -126,19 +122,15 @@ def check(
         data=data,
         steps=steps,
         prompt_tokens=_prompt_tokens(recipe, data),
-        profiles=_profiles(recipe, data, replies) if report is None else report.profiles,
+        profiles=check_reward(opener_of(recipe), data.train, top_score=None, replies=replies)
+        if report is None
+        else report.profiles,
         audit=report,
         remarks=_remarks(recipe),
         guidance=diagnose_recipe(recipe, data, seen),
         estimate=estimate(recipe, data, steps, seen),
         ledger=ledger.rows_here(recipe.dialect, recipe.resolved()["settings"]),
     )
-
-
-def _profiles(
-    recipe: Recipe, data: Data, replies: Mapping[str, str] | None
-) -> tuple[ProfileResult, ...]:
-    return check_reward(opener_of(recipe), data.train, top_score=None, replies=replies)
 
 
 def _audit(
@@ -177,34 +169,22 @@ def _settings(recipe: Recipe) -> AuditSettings:
 def _prompt_tokens(recipe: Recipe, data: Data) -> PromptTokens:
     found = spread(data.prompt_tokens)
     assert found is not None, "read_data refuses a source without prompts"
-    return PromptTokens(
-        shortest=found.shortest,
-        median=found.median,
-        p99=found.p99,
-        longest=found.longest,
-        limit=recipe.settings.max_prompt_length,
-        dropped=len(data.too_long),
-    )
+    limit = recipe.settings.max_prompt_length
+    return PromptTokens(**asdict(found), limit=limit, dropped=len(data.too_long))
 
 
 def _remarks(recipe: Recipe) -> tuple[str, ...]:
     """Return what a document or a validator minds in data that the rehearsal can use."""
-    inspections = _inspections(recipe)
-    found = [finding for each in inspections for finding in each.findings()]
-    told = (*found, *count_findings(inspections))
-    return tuple(str(finding) for finding in told if finding.rule.severity != "note")
-
-
-def _inspections(recipe: Recipe) -> tuple[Inspection, ...]:
-    """Inspect the recipe's data by the rules of `rft data check`."""
     training = Inspection("local.trainingData")
     if isinstance(recipe.training_source, Path):
         training.inspect(recipe.training_source)
     else:
         for row in plan.source_rows(recipe, "train"):
             training.see(row.line, row.as_record())
-    if not isinstance(recipe.validation_source, Path):
-        return (training,)
-    validation = Inspection("local.validationData", part="validation")
-    validation.inspect(recipe.validation_source)
-    return training, validation
+    inspections = [training]
+    if isinstance(recipe.validation_source, Path):
+        inspections.append(Inspection("local.validationData", part="validation"))
+        inspections[-1].inspect(recipe.validation_source)
+    found = [finding for each in inspections for finding in each.findings()]
+    everything = (*found, *count_findings(inspections))
+    return tuple(str(finding) for finding in everything if finding.rule.severity != "note")
