@@ -1,7 +1,7 @@
 """Published prices that a job's cost is worked out from, each with its date and source.
 
 Deliberately holds no price that AWS does not publish: an RFT training hour has a usage type
-(`USE1-Nova2.0Lite-RFT-Training-Hours`) and no public figure, so it is None and the user is asked.
+(`USE1-Nova2.0Lite-RFT-Training-Hours`) and no public figure, so it is None until the user gives it.
 Free tiers, discounts and taxes are left out. US dollars, US East (N. Virginia) unless named.
 Sources: named beside each price.
 """

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.grader.audit.bad_answers import Asked, ask_bad_answers, padding_pays
 from bedrock_rft_sim.grader.audit.bench import Bench
@@ -50,7 +51,7 @@ def audit(
     open_grader: OpenGrader,
     rows: Sequence[Record],
     *,
-    profile: str = "both",
+    profile: str = DEFAULT_PROFILE,
     wrap: bool = False,
     settings: AuditSettings | None = None,
     replies: Mapping[str, str] | None = None,
