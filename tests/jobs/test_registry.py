@@ -75,7 +75,7 @@ def test_a_transaction_that_fails_changes_nothing_and_blocks_nobody(registry: Re
 def test_polling_does_not_wait_for_a_slow_disk_under_create(
     open_jobs: Callable[..., Jobs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bedrock_rft_sim.files import writing
+    from bedrock_rft_sim import files
 
     jobs = open_jobs(steps=1)
     job = jobs.create(BEDROCK, {}, name="a", request={})
@@ -86,7 +86,7 @@ def test_polling_does_not_wait_for_a_slow_disk_under_create(
         is_syncing.set()
         go_on.wait(20)
 
-    monkeypatch.setattr(writing.os, "fsync", slow)
+    monkeypatch.setattr(files.os, "fsync", slow)
     create = {"name": "b", "request": {}, "token": "t"}
     creating = threading.Thread(target=lambda: jobs.create(BEDROCK, {}, **create))
     creating.start()

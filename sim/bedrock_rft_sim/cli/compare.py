@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,13 @@ from bedrock_rft_sim.errors import DataError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bedrock_rft_sim.compare import Comparison, MetricComparison, RecipeOrder
+    from bedrock_rft_sim.compare import MetricComparison, RecipeOrder
     from bedrock_rft_sim.compare.series import Curves
     from bedrock_rft_sim.report.overlay import Overlay
 
 EXIT_DIFFERENT = 1
+DOUBTS = ("different", "cannot tell")
+"""Verdicts that outweigh the others, the weightiest first; --strict fails on both."""
 STYLES = {"same": "green", "different": "red", "cannot": "yellow"}
 EXAMPLES = """
 what to give:
@@ -103,17 +106,24 @@ def _share(text: str) -> float:
 def run(arguments: argparse.Namespace) -> int:
     """Compare and print what was found."""
     from bedrock_rft_sim.compare import order
+    from bedrock_rft_sim.report.overlay import write_overlay
 
     pairs = [_pair(*sides, arguments) for sides in _sides(arguments)]
     found = order([pair.a for pair in pairs], [pair.b for pair in pairs]) if pairs[1:] else None
-    files = _write(arguments.out, pairs, found)
-    verdict = _in_all(pairs, found)
+    files = write_overlay(arguments.out, pairs, found) if arguments.out else []
+    verdicts = [pair.comparison.verdict for pair in pairs] + ([found.verdict] if found else [])
+    verdict = next((one for one in DOUBTS if one in verdicts), verdicts[0])
     if arguments.json:
-        print(json.dumps(_as_json(verdict, pairs, found, files)))
+        result = {
+            "verdict": verdict,
+            "comparisons": [pair.comparison.as_json() for pair in pairs],
+            "order": found and found.as_json(),
+            "files": [str(path) for path in files],
+        }
+        print(json.dumps(result))
     else:
         _print(pairs, found, files)
-    failed = ("different", "cannot tell") if arguments.strict else ("different",)
-    return EXIT_DIFFERENT if verdict in failed else 0
+    return EXIT_DIFFERENT if verdict in DOUBTS[: 1 + arguments.strict] else 0
 
 
 Group = tuple[str, list["Curves"]]
@@ -121,16 +131,15 @@ Group = tuple[str, list["Curves"]]
 
 def _sides(arguments: argparse.Namespace) -> list[tuple[Group, Group]]:
     """Return the groups to compare, in pairs."""
-    recipes = [arguments.runs, *arguments.others]
-    jobs = arguments.bedrock
-    batch = arguments.batch_size
-    at_home = [_side(paths, batch) for paths in recipes]
+    recipes, jobs = [arguments.runs, *arguments.others], arguments.bedrock
+    read = partial(_group, batch_size=arguments.batch_size)
+    at_home = [read(paths) for paths in recipes]
     if len(recipes) == 1 and jobs:
-        return [(at_home[0], _side(jobs, batch, prefix="Bedrock "))]
+        return [(at_home[0], read(jobs, prefix="Bedrock "))]
     if len(recipes) == 2 and not jobs:  # noqa: PLR2004
         return [(at_home[0], at_home[1])]
     if len(recipes) > 1 and len(jobs) == len(recipes):
-        away = [_side([job], batch, prefix="Bedrock ") for job in jobs]
+        away = [read([job], prefix="Bedrock ") for job in jobs]
         return list(zip(at_home, away, strict=True))
     raise DataError(
         "these can't be paired",
@@ -140,50 +149,25 @@ def _sides(arguments: argparse.Namespace) -> list[tuple[Group, Group]]:
     )
 
 
-def _side(paths: Sequence[str], batch_size: int | None, *, prefix: str = "") -> Group:
+def _group(paths: Sequence[str], *, batch_size: int | None, prefix: str = "") -> Group:
     from bedrock_rft_sim.compare.series import read_curves
     from bedrock_rft_sim.runs import or_under_runs
 
-    found = [curves for path in paths for curves in read_curves(or_under_runs(path))]
-    if batch_size is not None:
-        found = [replace(one, prompts_per_step=one.prompts_per_step or batch_size) for one in found]
-    names = ", ".join(one.name for one in found)
-    return f"{prefix}{names}", found
+    found = [
+        replace(one, prompts_per_step=one.prompts_per_step or batch_size)
+        for path in paths
+        for one in read_curves(or_under_runs(path))
+    ]
+    return prefix + ", ".join(one.name for one in found), found
 
 
 def _pair(a: Group, b: Group, arguments: argparse.Namespace) -> Overlay:
     from bedrock_rft_sim.compare import compare
     from bedrock_rft_sim.report.overlay import Overlay
 
-    options = {"margin": arguments.margin, "top": arguments.top}
-    given = {name: value for name, value in options.items() if value is not None}
-    comparison = compare(a[1], b[1], axis=arguments.axis, **given)
+    margin = {} if arguments.margin is None else {"margin": arguments.margin}
+    comparison = compare(a[1], b[1], axis=arguments.axis, top=arguments.top, **margin)
     return Overlay(comparison, a[1], b[1], a[0], b[0])
-
-
-def _write(folder: Path | None, pairs: Sequence[Overlay], order: RecipeOrder | None) -> list[Path]:
-    from bedrock_rft_sim.report.overlay import write_overlay
-
-    return [] if folder is None else write_overlay(folder, pairs, order)
-
-
-def _in_all(pairs: Sequence[Overlay], order: RecipeOrder | None) -> str:
-    verdicts = [pair.comparison.verdict for pair in pairs]
-    said = {*verdicts, *([order.verdict] if order else [])}
-    if "different" in said:
-        return "different"
-    return "cannot tell" if "cannot tell" in said else verdicts[0]
-
-
-def _as_json(
-    verdict: str, pairs: Sequence[Overlay], order: RecipeOrder | None, files: Sequence[Path]
-) -> dict[str, Any]:
-    return {
-        "verdict": verdict,
-        "comparisons": [pair.comparison.as_json() for pair in pairs],
-        "order": order.as_json() if order else None,
-        "files": [str(path) for path in files],
-    }
 
 
 def _print(pairs: Sequence[Overlay], order: RecipeOrder | None, files: Sequence[Path]) -> None:
@@ -191,18 +175,18 @@ def _print(pairs: Sequence[Overlay], order: RecipeOrder | None, files: Sequence[
 
     from bedrock_rft_sim.report.visible import visible
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     for pair in pairs:
-        console.print(f"A  {visible(pair.label_a)}", markup=False)
-        console.print(f"B  {visible(pair.label_b)}", markup=False)
-        _print_table(console, pair.comparison)
+        console.print(f"A  {visible(pair.label_a)}")
+        console.print(f"B  {visible(pair.label_b)}")
+        _print_table(console, pair.comparison.known)
         for note in pair.comparison.notes:
-            console.print(f"  note: {visible(note)}", markup=False)
-        console.print(pair.comparison.words, style=_style(pair.comparison.verdict), markup=False)
+            console.print(f"  note: {visible(note)}")
+        console.print(pair.comparison.words, style=_style(pair.comparison.verdict))
     if order is not None:
         console.print(f"order  by {order.by}: {order.words}", style=_style(order.verdict))
     for path in files:
-        console.print(f"  {path}", markup=False)
+        console.print(f"  {path}")
 
 
 def _style(verdict: str) -> str:
@@ -212,25 +196,28 @@ def _style(verdict: str) -> str:
 HEADERS = ("", "A", "B", "gain A", "gain B", "gain B - A", "verdict")
 
 
-def _print_table(console: Console, comparison: Comparison) -> None:
-    metrics = [one for one in comparison.metrics if one.a is not None or one.b is not None]
+def _print_table(console: Console, metrics: Sequence[MetricComparison]) -> None:
     rows = [HEADERS, *map(_row, metrics)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     styles = ["dim", *(_style(one.verdict) for one in metrics)]
     for row, style in zip(rows, styles, strict=True):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        console.print("  ".join(cells).rstrip(), style=style, markup=False)
+        console.print("  ".join(cells).rstrip(), style=style)
     for one in metrics:
-        console.print(f"  {one.title}: {one.words}", markup=False)
+        console.print(f"  {one.title}: {one.words}")
 
 
 def _row(one: MetricComparison) -> tuple[str, ...]:
     sides = (
-        "-" if side is None else f"{side.start:.3g} -> {side.end:.3g}" for side in (one.a, one.b)
+        "-" if each is None else f"{each.start:.3g} -> {each.end:.3g}" for each in (one.a, one.b)
     )
-    gains = [f"{value:+.2f}" for each in one.differences[:1] for value in (each.a, each.b)]
-    gaps = [
-        "{:+.2f} ({:+.2f} to {:+.2f})".format(each.value, *each.interval)
-        for each in one.differences[:1]
-    ]
-    return (one.title, *sides, *(gains or "--"), *(gaps or "-"), one.verdict)
+    gains = ("-", "-", "-")
+    if one.differences:
+        gain = one.differences[0]
+        low, high = gain.interval
+        gains = (
+            f"{gain.a:+.2f}",
+            f"{gain.b:+.2f}",
+            f"{gain.value:+.2f} ({low:+.2f} to {high:+.2f})",
+        )
+    return (one.title, *sides, *gains, one.verdict)

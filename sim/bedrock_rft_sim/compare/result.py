@@ -66,6 +66,11 @@ class Comparison:
     metrics: tuple[MetricComparison, ...]
     notes: tuple[str, ...]
 
+    @property
+    def known(self) -> list[MetricComparison]:
+        """Return the metrics that at least one side has."""
+        return [one for one in self.metrics if one.a is not None or one.b is not None]
+
     def as_json(self) -> dict[str, Any]:
         """Return plain data; what is unknown or infinite is None."""
         return asdict(self) | {"metrics": [each.as_json() for each in self.metrics]}

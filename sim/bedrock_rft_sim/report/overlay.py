@@ -63,7 +63,9 @@ def write_overlay(
 
 def page(pairs: Sequence[Overlay], order: RecipeOrder | None = None) -> str:
     """Return the page as HTML."""
-    pictures = [[(one, html.trusted(_graph(pair, one))) for one in drawn(pair)] for pair in pairs]
+    pictures = [
+        [(one, html.trusted(_graph(pair, one))) for one in pair.comparison.known] for pair in pairs
+    ]
     context = {
         "pairs": list(zip(pairs, pictures, strict=True)),
         "order": order,
@@ -78,11 +80,6 @@ def page(pairs: Sequence[Overlay], order: RecipeOrder | None = None) -> str:
     return html.render("report", "overlay.html.jinja", context, filters={"number": number})
 
 
-def drawn(pair: Overlay) -> list[MetricComparison]:
-    """Return the metrics that at least one side has."""
-    return [one for one in pair.comparison.metrics if one.a is not None or one.b is not None]
-
-
 def number(value: float | None, form: str = ".2f") -> str:
     """Return the number as a table shows it; what is unknown is a dash."""
     return "–" if value is None else format(value, form)
@@ -90,7 +87,7 @@ def number(value: float | None, form: str = ".2f") -> str:
 
 def picture(pair: Overlay, form: str) -> bytes:
     """Return all graphs of a pair in one picture, `svg` or `png`; same numbers, same bytes."""
-    metrics = drawn(pair)
+    metrics = pair.comparison.known
     height = HEIGHT * graphs.rows_of(len(metrics), COLUMNS) + 0.5
     with graphs.figure(WIDTH * COLUMNS, height) as figure:
         every = graphs.places(figure, len(metrics), columns=COLUMNS)

@@ -1,0 +1,269 @@
+"""Files on disk: written whole or not at all, appended by whole lines, locked, read as JSON.
+
+It knows no file name of a run; `bedrock_rft_sim.runs` does. A kill or a full disk leaves no
+half-truth: an append reaches the operating system at once but is not synced, so it survives the
+death of the process, not that of the machine; a torn last line is what a kill leaves, and is no
+damage; a lock ends with the process, however the process ends.
+
+Sources: POSIX (`O_APPEND`, `rename`, `flock`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from bedrock_rft_sim.errors import RehearsalError, RunFolderError
+
+_NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+
+
+@contextlib.contextmanager
+def named_errors(
+    path: Path,
+    doing: str,
+    *,
+    kind: type[RehearsalError] = RunFolderError,
+    step: int | None = None,
+    expected: str | None = None,
+    hint: str | None = None,
+) -> Iterator[None]:
+    """Turn an OSError in the block into an error of ours that names the file and what was tried.
+
+    Without a `hint` a RunFolderError says how to go on with the run.
+    """
+    try:
+        yield
+    except RehearsalError:
+        raise
+    except OSError as error:
+        raise kind(
+            f"can't {doing}",
+            where=str(path),
+            expected=expected,
+            found=(error.strerror or str(error)) + (f", at step {step}" if step else ""),
+            hint=_hint(error.errno) if hint is None and kind is RunFolderError else hint,
+        ) from error
+
+
+def _hint(number: int | None) -> str:
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space, then go on with --resume; everything written before is kept"
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "make the folder writable, or choose another one with --out"
+    return "check the disk and the path, then go on with --resume; what was written before is kept"
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append the line and its newline, whole or not at all."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        size = os.fstat(descriptor).st_size
+        try:
+            _write_all(descriptor, (line + "\n").encode())
+        except OSError:
+            with contextlib.suppress(OSError):  # a device such as /dev/full can't be cut
+                os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, durable: bool = True, mode: int = 0o666) -> Iterator[BinaryIO]:
+    """Give a new file to write, and put it in the place of `path` in one instant at the end.
+
+    An exception in the block leaves `path` as it was. `durable` also outlives a power cut; `mode`
+    is that of a new file, before the umask.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb", opener=partial(os.open, mode=mode)) as file:
+            yield file
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        _sync_folder(path.parent)
+
+
+def replace_file(path: Path, data: bytes, *, durable: bool = True, mode: int = 0o666) -> None:
+    """Put `data` in the file's place in one instant; see `replacing`."""
+    with replacing(path, durable=durable, mode=mode) as file:
+        file.write(data)
+
+
+def write_file(
+    path: Path,
+    content: bytes | str,
+    doing: str,
+    *,
+    kind: type[RehearsalError] = RunFolderError,
+    hint: str | None = None,
+    parents: bool = False,
+    durable: bool = True,
+    mode: int = 0o666,
+) -> None:
+    """Put the content in the file's place; what the disk refuses is an error of this kind.
+
+    `parents` makes the folders above it; see `named_errors` and `replacing`.
+    """
+    with named_errors(path, doing, kind=kind, hint=hint):
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        data = content.encode() if isinstance(content, str) else content
+        replace_file(path, data, durable=durable, mode=mode)
+
+
+def make_folder(path: Path) -> None:
+    """Create the folder and those above it, where they do not exist.
+
+    Raises:
+        RunFolderError: the disk refuses.
+    """
+    with named_errors(path, "create the folder"):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    if sys.platform == "win32":  # a folder can't be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def dump(value: Mapping[str, Any], *, indent: int | None = None) -> str:
+    """Return JSON; a non-finite number is our own mistake by now and raises ValueError."""
+    separators = (",", ":") if indent is None else (",", ": ")
+    return json.dumps(value, allow_nan=False, indent=indent, separators=separators)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in the file.
+
+    Raises:
+        RunFolderError: the file can't be read or holds no JSON object.
+    """
+    with named_errors(path, "read the file"):
+        text = path.read_bytes()
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise _damaged(path, None, str(error)) from error
+    if not isinstance(value, dict):
+        raise _damaged(path, None, type(value).__name__)
+    return value
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of the file; a torn last line is left out, no file means no lines."""
+    with named_errors(path, "read the file"):
+        if not path.exists():
+            return []
+        lines = path.read_bytes().splitlines()
+    values = []
+    for number, line in enumerate(lines, start=1):
+        value = _parse(line)
+        if value is not None:
+            values.append(value)
+        elif number < len(lines):
+            raise _damaged(path, number, repr(line[:60]))
+    return values
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _damaged(path: Path, line: int | None, found: str) -> RunFolderError:
+    return RunFolderError(
+        "the file is damaged",
+        where=str(path) if line is None else f"{path}:{line}",
+        expected="one JSON object" + ("" if line is None else " per line"),
+        found=found,
+        hint="start the run anew under another name; this folder was changed by something else",
+    )
+
+
+def keep_lines(path: Path, keep: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """Rewrite a JSON-lines file with the objects to keep, and return them."""
+    if not path.exists():
+        return []
+    kept = [value for value in read_json_lines(path) if keep(value)]
+    replace_file(path, "".join(dump(value) + "\n" for value in kept).encode())
+    return kept
+
+
+BUSY: Final = PermissionError if sys.platform == "win32" else BlockingIOError
+"""What a lock held by another process raises."""
+
+
+class Lock:
+    """A lock on a file that ends with the process, however the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _lock(self._descriptor)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS_HERE:  # some network disks know no locks
+                self.release()
+                raise
+
+    def fileno(self) -> int:
+        """Return the descriptor, to hand the lock over to a child process."""
+        assert self._descriptor is not None
+        return self._descriptor
+
+    def release(self) -> None:
+        """Give the lock back; a second time does nothing."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock of this file; nobody does where there is no file."""
+    if not path.exists():
+        return False
+    try:
+        Lock(path).release()
+    except BUSY:
+        return True
+    return False
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
