@@ -13,7 +13,6 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from bedrock_rft_sim import files
@@ -40,8 +39,34 @@ class RunFolder:
     """A run's files; holds the lock from `create` or `open(write=True)` until `close`."""
 
     def __init__(self, path: Path, lock: files.Lock | None = None) -> None:
-        self.path = path
+        self.path, self.name = path, path.name
         self._lock = lock
+        self.record = path / RECORD
+        """What ran, on what, and how it ended."""
+        self.recipe = path / "recipe.yaml"
+        """The recipe as written."""
+        self.resolved = path / "recipe.resolved.json"
+        """The recipe as understood, with assumed marks."""
+        self.request = path / "request.json"
+        """The payload for Bedrock, or why there is none."""
+        self.prompts = path / "prompts.jsonl"
+        """The prompts and references, as graded."""
+        self.metrics = path / "metrics.jsonl"
+        """One line per step under the inner names."""
+        self.events = path / "events.jsonl"
+        """Job events exactly as bedrock-mantle sends them."""
+        self.nova_csv = path / "step_wise_training_metrics.csv"
+        """The training metrics in Nova's columns."""
+        self.trainer_log = path / "trainer.jsonl"
+        """TRL's own log, untouched."""
+        self.grader_log = path / "grader.log"
+        """What the handler printed, and REPORT lines."""
+        self.checkpoints = path / "checkpoints"
+        """The folder of the checkpoints."""
+        self.model = path / "model"
+        """The trained model."""
+        self.report = path / "report.html"
+        """The run on one page."""
 
     @classmethod
     def create(cls, parent: str | Path, name: str) -> RunFolder:
@@ -86,85 +111,10 @@ class RunFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    # Where things are
-
-    @property
-    def name(self) -> str:
-        """The run's name."""
-        return self.path.name
-
-    @property
-    def record(self) -> Path:
-        """What ran, on what, and how it ended."""
-        return self.path / RECORD
-
-    @property
-    def recipe(self) -> Path:
-        """The recipe as written."""
-        return self.path / "recipe.yaml"
-
-    @property
-    def resolved(self) -> Path:
-        """The recipe as understood, with assumed marks."""
-        return self.path / "recipe.resolved.json"
-
-    @property
-    def request(self) -> Path:
-        """The payload for Bedrock, or why there is none."""
-        return self.path / "request.json"
-
-    @property
-    def metrics(self) -> Path:
-        """One line per step under the inner names."""
-        return self.path / "metrics.jsonl"
-
-    @property
-    def events(self) -> Path:
-        """Job events exactly as bedrock-mantle sends them."""
-        return self.path / "events.jsonl"
-
-    @property
-    def nova_csv(self) -> Path:
-        """The training metrics in Nova's columns."""
-        return self.path / "step_wise_training_metrics.csv"
-
-    @property
-    def trainer_log(self) -> Path:
-        """TRL's own log, untouched."""
-        return self.path / "trainer.jsonl"
-
-    @property
-    def grader_log(self) -> Path:
-        """What the handler printed, and REPORT lines."""
-        return self.path / "grader.log"
-
-    @property
-    def prompts(self) -> Path:
-        """The prompts and references, as graded."""
-        return self.path / "prompts.jsonl"
-
-    @property
-    def model(self) -> Path:
-        """The trained model."""
-        return self.path / "model"
-
-    @property
-    def report(self) -> Path:
-        """The run on one page."""
-        return self.path / "report.html"
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of the checkpoints."""
-        return self.path / "checkpoints"
+    # Where the files of a step are
 
     def checkpoint(self, step: int) -> Path:
         """Return the folder of one step's checkpoint."""
@@ -182,33 +132,26 @@ class RunFolder:
 
     def write_record(self, **fields: object) -> None:
         """Set fields of run.json; the others stay."""
-        self._assert_ours()
         known = files.read_json(self.record) if self.record.exists() else {}
         text = files.dump({**known, **fields}, indent=2) + "\n"
-        files.write_file(self.record, text, "write the run record")
+        self._write(self.record, text, "write the run record")
 
     def write_recipe(
         self, text: str, *, resolved: Mapping[str, Any], request: Mapping[str, Any]
     ) -> None:
         """Keep the recipe as written, as understood, and as Bedrock would get it."""
-        self._assert_ours()
-        for path, content in (
-            (self.recipe, text),
-            (self.resolved, files.dump(resolved, indent=2) + "\n"),
-            (self.request, files.dump(request, indent=2) + "\n"),
-        ):
-            files.write_file(path, content, "write the file")
+        self._write(self.recipe, text, "write the recipe")
+        self._write(self.resolved, files.dump(resolved, indent=2) + "\n", "write the recipe")
+        self._write(self.request, files.dump(request, indent=2) + "\n", "write the request")
 
     def write_report(self, html: str) -> None:
         """Write the page about the run."""
-        self._assert_ours()
-        files.write_file(self.report, html, "write the report")
+        self._write(self.report, html, "write the report")
 
     def write_prompts(self, train: Iterable[Row], validation: Iterable[Row]) -> None:
         """Keep what the run trains on and validates with; the same rows give the same bytes."""
-        self._assert_ours()
         parts = [*to_lines("train", train), *to_lines("validation", validation)]
-        files.write_file(self.prompts, "".join(parts), "write the prompts", durable=False)
+        self._write(self.prompts, "".join(parts), "write the prompts", durable=False)
 
     def append_metrics(self, values: Mapping[str, Any]) -> None:
         """Append a step's metrics; once the line is there, the step is complete."""
@@ -352,6 +295,10 @@ class RunFolder:
             path.parent.mkdir(exist_ok=True)
             files.replace_file(path, text.encode(), durable=False)
 
+    def _write(self, path: Path, text: str, doing: str, *, durable: bool = True) -> None:
+        self._assert_ours()
+        files.write_file(path, text, doing, durable=durable)
+
     def _rewrite_csv(self, lines: Sequence[Mapping[str, Any]]) -> None:
         # A line without a training reward is the validation before the first step.
         trained = [line for line in lines if "critic_rewards_mean" in line]
@@ -470,9 +417,7 @@ def _steps_in(folder: Path) -> dict[int, Path]:
 
 
 def _remove_after(folder: Path, step: int) -> None:
-    for found, path in _steps_in(folder).items():
-        if found <= step:
-            continue
+    for path in (path for found, path in _steps_in(folder).items() if found > step):
         if path.is_dir():
             shutil.rmtree(path)
         else:
