@@ -84,7 +84,7 @@ def test_check_tells_file_lines_and_holder_of_what_is_wrong(
     assert f"{path}  122 records, 120 valid (training)" in printed
     assert f"{path}:121: []" in printed
     assert f"{path}:122: the same id on line 1" in printed
-    assert "held by: service (AWS Bedrock user guide, rft-prepare-data)" in printed
+    assert "required by: service (AWS Bedrock user guide, rft-prepare-data)" in printed
     assert "name a tokenizer with --model" in printed
     assert "verdict  would be refused or can't be used: errors 2, warnings 0, notes 1" in printed
 

@@ -182,7 +182,7 @@ def test_a_record_is_refused_exactly_where_the_inspection_says_that_it_blocks(
 ) -> None:
     rule, record = case
     inspection = Inspection("s")
-    usable = inspection.see(1, record)
+    usable = inspection.check(1, record)
     assert usable == (not RULES[rule].blocks) == bool(inspection.valid)
     if usable:
         assert row_from_record(record, source="s", line=1).messages
@@ -247,7 +247,7 @@ def test_the_name_of_the_file_is_held_too(tmp_path: Path) -> None:
 def many(name: str, valid: int, part: Any = "training") -> Inspection:
     inspection = Inspection(name, part=part)
     for line in range(1, valid + 1):
-        inspection.see(line, {**GOOD, "id": str(line)})
+        inspection.check(line, {**GOOD, "id": str(line)})
     return inspection
 
 

@@ -1,4 +1,4 @@
-"""Tell two sets of rows apart by what they hold, whatever file they came from."""
+"""A hash of rows by their content, whatever file they came from."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Hold a whole data file against every rule and go on after each violation.
+"""Check a whole data file against every rule and go on after each violation.
 
-What is remembered of a rule: how often it is broken, the first lines, the first place. Counts
+Kept of each rule: how often it is broken, the first lines, the first place. Counts
 follow the sample validator: blank lines are no records, and a record that breaks a rule with the
 severity of an error does not count as one of the 100 to 20,000. Taken by its word, that validator
 counts no record without tools, and so none of AWS's own samples; `tools-required` says so instead.
@@ -87,7 +87,7 @@ class Inspection:
         self._last_line: dict[str, int | None] = {}
         self._keys: dict[str, tuple[bool, int]] = {}
 
-    def tell(self, broken: Violation) -> None:
+    def add(self, broken: Violation) -> None:
         """Note one violation."""
         rule = broken.rule.id
         self._first.setdefault(rule, broken)
@@ -99,11 +99,11 @@ class Inspection:
         if broken.line is not None and len(lines) < LINES_SHOWN:
             lines.append(broken.line)
 
-    def see(self, line: int, record: Mapping[str, Any]) -> bool:
-        """Hold one record against the rules; return whether it can be trained on."""
+    def check(self, line: int, record: Mapping[str, Any]) -> bool:
+        """Check one record against the rules; return whether it can be trained on."""
         broken = [*blocking(record, line), *self._beside_others(record, line)]
         for each in (*broken, *remarks(record, line)):
-            self.tell(each)
+            self.add(each)
         self.records += 1
         usable = not any(each.rule.severity == "error" for each in broken)
         self.valid += usable
@@ -124,24 +124,24 @@ class Inspection:
     def records_of(self, path: Path) -> Iterator[tuple[int, Record, bool]]:
         """Yield line, record and whether it can be trained on, for every record of the file.
 
-        All that is wrong is told on the way, and what is wrong with the file itself at the end.
+        Violations are added on the way, those of the file as a whole at the end.
 
         Raises:
             DataError: the file can't be read.
         """
         if path.suffix != ".jsonl":
-            self.tell(violation("jsonl-name", path.name))
+            self.add(violation("jsonl-name", path.name))
         for number, seen in scan(path):
             if not isinstance(seen, Violation):
-                yield number, seen, self.see(number, seen)
+                yield number, seen, self.check(number, seen)
                 continue
-            self.tell(seen)
+            self.add(seen)
             self.records += seen.rule.id not in _BESIDE_A_RECORD
         if self.records == 0:
-            self.tell(no_records(path))
+            self.add(no_records(path))
 
     def inspect(self, path: Path) -> None:
-        """Hold the file against the rules to its end.
+        """Check the file against the rules to its end.
 
         Raises:
             DataError: the file can't be read.

@@ -36,7 +36,7 @@ def blocking(record: Mapping[str, Any], line: int) -> Iterator[Violation]:
 
 
 def remarks(record: Mapping[str, Any], line: int) -> Iterator[Violation]:
-    """Yield what some document or validator minds, although the record can be trained on."""
+    """Yield what some document or validator objects to, although the record can be trained on."""
     for rule, place, found in (*_wording(record), *_no_reference(record), *_tools(record)):
         yield violation(rule, found, line=line, place=place, id_=record.get("id"))
 

@@ -180,7 +180,7 @@ def _remarks(recipe: Recipe) -> tuple[str, ...]:
         training.inspect(recipe.training_source)
     else:
         for row in plan.source_rows(recipe, "train"):
-            training.see(row.line, row.as_record())
+            training.check(row.line, row.as_record())
     inspections = [training]
     if isinstance(recipe.validation_source, Path):
         inspections.append(Inspection("local.validationData", part="validation"))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from bedrock_rft_sim.cli.data import augment, balance, check, clean, from_table, gsm8k, logs, split
+from bedrock_rft_sim.cli.data import augment, balance, check, clean, convert, split
+from bedrock_rft_sim.cli.data.arguments import add_reporting
 
-# In the order of the help page; each module has `add_to(verbs)`, as the verbs above it do.
-SUB_VERBS = (gsm8k, from_table, logs, check, clean, balance, augment, split)
+# In the order of the help page; each adds its arguments and returns its parser.
+OPERATIONS = (
+    *(convert.add_gsm8k, convert.add_from, convert.add_logs),
+    *(check.add_to, clean.add_to, balance.add_to, augment.add_to, split.add_to),
+)
 
 
 def add_to(verbs: Any) -> None:
@@ -19,5 +23,7 @@ def add_to(verbs: Any) -> None:
         "made from, how, and which rows were left out, why and on which line.",
     )
     below = verb.add_subparsers(title="operations", required=True, metavar="OPERATION")
-    for module in SUB_VERBS:
-        module.add_to(below)
+    for add in OPERATIONS:
+        operation = add(below)
+        add_reporting(operation)
+        operation.set_defaults(parser=operation)

@@ -1,18 +1,25 @@
-"""Arguments that several sub-verbs of `rft data` share."""
+"""Arguments that several sub-verbs of `rft data` share, and how they print what was written."""
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.data.prepare.output import Output
 
 
-def add_output(verb: argparse.ArgumentParser, *, help: str = "the file to write") -> None:  # noqa: A002  argparse's word
+def add_output(
+    verb: argparse.ArgumentParser,
+    *,
+    help: str = "the file to write",  # noqa: A002  argparse's word
+    required: bool = True,
+) -> None:
     """Add -o and --force: where an operation writes."""
-    verb.add_argument("-o", "--out", type=Path, required=True, metavar="PATH", help=help)
+    verb.add_argument("-o", "--out", type=Path, required=required, metavar="PATH", help=help)
     verb.add_argument("--force", action="store_true", help="replace a file that exists")
 
 
@@ -29,13 +36,43 @@ def add_seed(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--seed", type=int, default=42, help="seed of every draw (default 42)")
 
 
+def add_count(verb: argparse.ArgumentParser) -> None:
+    """Add --count."""
+    verb.add_argument("--count", type=positive, metavar="N", help="take the first N rows only")
+
+
+def add_repeatable(
+    verb: argparse.ArgumentParser, name: str, metavar: str, what: str, **options: Any
+) -> None:
+    """Add an option that may be given several times; its value is a list, empty without it."""
+    given = {"default": []} | options
+    verb.add_argument(name, action="append", metavar=metavar, help=f"{what} (repeatable)", **given)
+
+
 def add_reporting(verb: argparse.ArgumentParser) -> None:
     """Add --json and --debug."""
     verb.add_argument("--json", action="store_true", help="print the result as JSON")
     verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
-def told(output: Output) -> str:
+def values_of(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the named arguments, to pass them on to an operation that calls them the same."""
+    return {name: getattr(arguments, name) for name in names}
+
+
+def print_written(
+    outputs: Output | Sequence[Output], *, as_json: bool, before: Sequence[str] = ()
+) -> None:
+    """Print the manifests as JSON, else the lines before and what was written and left out."""
+    many = outputs if isinstance(outputs, Sequence) else [outputs]
+    if as_json:
+        manifests = [output.manifest() for output in many]
+        print(json.dumps(manifests if isinstance(outputs, Sequence) else manifests[0]))
+    else:
+        print("\n".join([*before, *map(_summary, many)]))
+
+
+def _summary(output: Output) -> str:
     """Return what was written and left out, in a few lines."""
     lines = [f"{output.path}  {output.written:,} records, {output.dropped:,} rows left out"]
     for drops in output.manifest()["drops"]:

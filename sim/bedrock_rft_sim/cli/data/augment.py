@@ -7,14 +7,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.cli.data.arguments import add_output, add_reporting, add_seed, positive
+from bedrock_rft_sim.cli.data.arguments import add_output, add_seed, positive, values_of
 
-KINDS = ("renumber", "rename", "paraphrase")
+KINDS = {
+    "renumber": "new numbers, the answer computed again",
+    "rename": "other names and things",
+    "paraphrase": "another frame",
+}
 
 
-def add_to(verbs: Any) -> None:
+def add_to(verbs: Any) -> argparse.ArgumentParser:
     """Add the sub-verb to the command line."""
-    verb = verbs.add_parser(
+    verb: argparse.ArgumentParser = verbs.add_parser(
         "augment",
         help="make more rows: new numbers with recomputed answers, other names, other frames",
         description="Every new row carries its parent's id (parent_id), so that it never crosses a "
@@ -22,11 +26,7 @@ def add_to(verbs: Any) -> None:
         "computed again; a row that can't be verified is not written.",
     )
     verb.add_argument("file", type=Path, metavar="FILE")
-    for kind, does in zip(
-        KINDS,
-        ("new numbers, the answer computed again", "other names and things", "another frame"),
-        strict=True,
-    ):
+    for kind, does in KINDS.items():
         verb.add_argument(f"--{kind}", action="store_true", help=does)
     verb.add_argument(
         "--copies",
@@ -37,43 +37,38 @@ def add_to(verbs: Any) -> None:
     )
     add_output(verb)
     add_seed(verb)
-    add_reporting(verb)
-    verb.set_defaults(command=run, parser=verb)
+    verb.set_defaults(command=run)
+    return verb
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Augment and print what came of it."""
     from bedrock_rft_sim.data.prepare.augment import augment_file
 
-    kinds = [kind for kind in KINDS if getattr(arguments, kind)]
+    kinds: list[Any] = [kind for kind in KINDS if getattr(arguments, kind)]
     if not kinds:
         arguments.parser.error("say how: --renumber, --rename, --paraphrase, or several of them")
     output = augment_file(
         arguments.file,
         arguments.out,
-        kinds=kinds,  # type: ignore[arg-type]
-        copies=arguments.copies,
-        seed=arguments.seed,
-        force=arguments.force,
+        kinds=kinds,
+        **values_of(arguments, "copies", "seed", "force"),
     )
     manifest = output.manifest()
-    if arguments.json:
-        print(json.dumps(manifest))
-    else:
-        _print(manifest, output.path)
+    print(json.dumps(manifest) if arguments.json else "\n".join(_lines(manifest, output.path)))
     return 0
 
 
-def _print(manifest: dict[str, Any], path: Path) -> None:
+def _lines(manifest: dict[str, Any], path: Path) -> list[str]:
     rows = manifest["rows"]
-    print(
-        f"{path}  {rows['out']:,} records: {rows['in']:,} given, {rows['out'] - rows['in']:,} new"
-    )
+    made = rows["out"] - rows["in"]
+    lines = [f"{path}  {rows['out']:,} records: {rows['in']:,} given, {made:,} new"]
     for kind, tally in manifest["notes"]["augmented"].items():
-        share = tally["parents"] / max(tally["rows"], 1)
-        print(
-            f"  {kind}: {tally['made']:,} new rows, all verified, "
-            f"from {tally['parents']:,} of {tally['rows']:,} rows ({share:.1%})"
+        count = max(tally["rows"], 1)
+        lines.append(
+            f"  {kind}: {tally['made']:,} new rows, all verified, from {tally['parents']:,} "
+            f"of {tally['rows']:,} rows ({tally['parents'] / count:.1%})"
         )
-        for reason, count in tally["reasons"].items():
-            print(f"    {count:6,} ({count / max(tally['rows'], 1):5.1%})  {reason}")
+        for reason, times in tally["reasons"].items():
+            lines.append(f"    {times:6,} ({times / count:5.1%})  {reason}")
+    return lines

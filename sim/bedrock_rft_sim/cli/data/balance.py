@@ -8,7 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.data.arguments import add_reporting, add_seed, positive, told
+from bedrock_rft_sim.cli.data.arguments import (
+    add_output,
+    add_repeatable,
+    add_seed,
+    positive,
+    print_written,
+    values_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +26,9 @@ if TYPE_CHECKING:
 SHOWN = 40
 
 
-def add_to(verbs: Any) -> None:
+def add_to(verbs: Any) -> argparse.ArgumentParser:
     """Add the sub-verb to the command line."""
-    verb = verbs.add_parser(
+    verb: argparse.ArgumentParser = verbs.add_parser(
         "balance",
         help="profile the rows by a key or feature; down-sample, cap or weight the classes",
         description="KEY is a dotted path in the record (metadata.domain), or a derived feature: "
@@ -29,13 +36,8 @@ def add_to(verbs: Any) -> None:
         "--target the profile is only shown.",
     )
     verb.add_argument("file", type=Path, metavar="FILE")
-    verb.add_argument(
-        "--by",
-        action="append",
-        required=True,
-        metavar="KEY",
-        help="what makes the classes (repeatable: then every combination is one)",
-    )
+    classes = "what makes the classes; of several, every combination is one"
+    add_repeatable(verb, "--by", "KEY", classes, required=True, default=None)
     ways = verb.add_mutually_exclusive_group()
     ways.add_argument("--cap", type=positive, metavar="N", help="at most N rows of a class")
     ways.add_argument("--down-sample", action="store_true", help="all as small as the smallest")
@@ -45,11 +47,10 @@ def add_to(verbs: Any) -> None:
         help="the largest file with these shares; classes that are not named are left out",
     )
     verb.add_argument("--plot", type=Path, metavar="SVG", help="draw the profile into this file")
-    verb.add_argument("-o", "--out", type=Path, metavar="PATH", help="the file to write")
-    verb.add_argument("--force", action="store_true", help="replace a file that exists")
+    add_output(verb, required=False)
     add_seed(verb)
-    add_reporting(verb)
-    verb.set_defaults(command=run, parser=verb)
+    verb.set_defaults(command=run)
+    return verb
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,22 +70,18 @@ def run(arguments: argparse.Namespace) -> int:
         output, balance = balance_file(
             arguments.file,
             arguments.out,
-            by=arguments.by,
             quota_of=quota_of,
-            parameters={
-                "cap": arguments.cap,
-                "down_sample": arguments.down_sample,
-                "target": arguments.target,
-            },
-            seed=arguments.seed,
-            force=arguments.force,
+            parameters=values_of(arguments, "cap", "down_sample", "target"),
+            **values_of(arguments, "by", "seed", "force"),
         )
     if arguments.plot:
         draw_balance(balance, arguments.plot, title=f"rows by {' and '.join(arguments.by)}")
-    if arguments.json:
-        print(json.dumps({"classes": balance.as_json()} if output is None else output.manifest()))
+    if output is not None:
+        print_written(output, as_json=arguments.json, before=_lines(balance))
+    elif arguments.json:
+        print(json.dumps({"classes": balance.as_json()}))
     else:
-        print("\n".join(_lines(balance) + ([] if output is None else [told(output)])))
+        print("\n".join(_lines(balance)))
     return 0
 
 
@@ -110,7 +107,7 @@ def _target(text: str) -> dict[Label, float]:
 
 
 def _lines(balance: Balance) -> list[str]:
-    from bedrock_rft_sim.data.prepare.features import told as said
+    from bedrock_rft_sim.data.prepare.features import label_text
 
     total, left = sum(balance.before.values()), sum(balance.after.values())
     is_changed = balance.after != balance.before
@@ -118,7 +115,7 @@ def _lines(balance: Balance) -> list[str]:
     for label, count in list(balance.before.items())[:SHOWN]:
         kept = balance.after.get(label, 0)
         after = f" {kept:9,} {kept / max(left, 1):6.1%}" if is_changed else ""
-        lines.append(f"{count:9,} {count / total:6.1%}{after}  {said(label)}")
+        lines.append(f"{count:9,} {count / total:6.1%}{after}  {label_text(label)}")
     if len(balance.before) > SHOWN:
         lines.append(f"and {len(balance.before) - SHOWN:,} smaller classes; --json lists them all")
     return lines

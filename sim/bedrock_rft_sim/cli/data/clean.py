@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.data.arguments import add_reporting, told
+from bedrock_rft_sim.cli.data.arguments import add_output, print_written
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.data.prepare.clean import Examination
@@ -17,17 +17,16 @@ KINDS = ("exact", "near", "contradiction", "overlap", "mislabelled", "leak", "no
 SHOWN = 20
 
 
-def add_to(verbs: Any) -> None:
+def add_to(verbs: Any) -> argparse.ArgumentParser:
     """Add the sub-verb to the command line."""
-    verb = verbs.add_parser(
+    verb: argparse.ArgumentParser = verbs.add_parser(
         "clean",
         help="find duplicates, contradictions, leaks and overlaps; normalise texts",
         description="With -o the file is written in normal form, without the rows to drop. "
-        "Without it the findings are only told; exit code 1: there are some.",
+        "Without it the findings are only reported; exit code 1: there are some.",
     )
     verb.add_argument("file", type=Path, metavar="FILE")
-    verb.add_argument("-o", "--out", type=Path, metavar="PATH", help="the file to write")
-    verb.add_argument("--force", action="store_true", help="replace a file that exists")
+    add_output(verb, required=False)
     verb.add_argument(
         "--against",
         nargs="+",
@@ -40,7 +39,7 @@ def add_to(verbs: Any) -> None:
         "--drop",
         action="append",
         choices=(*KINDS, "nothing"),
-        help="what to leave out (repeatable; default exact; the rest is only told)",
+        help="what to leave out (repeatable; default exact; the rest is only reported)",
     )
     verb.add_argument(
         "--keep",
@@ -61,8 +60,8 @@ def add_to(verbs: Any) -> None:
         action="store_true",
         help="fold compatible characters in prompts too; it turns x² into x2, which changes maths",
     )
-    add_reporting(verb)
     verb.set_defaults(command=run)
+    return verb
 
 
 def _share(text: str) -> float:
@@ -76,28 +75,21 @@ def run(arguments: argparse.Namespace) -> int:
     """Clean, or only look; print what was found."""
     from bedrock_rft_sim.data.prepare.clean import clean_file, examine_files
 
-    drop = frozenset(arguments.drop or ["exact"]) - {"nothing"}
-    threshold = None if arguments.no_near else arguments.threshold
+    choices: dict[str, Any] = {
+        "against": arguments.against,
+        "drop": frozenset(arguments.drop or ["exact"]) - {"nothing"},
+        "keep": arguments.keep,
+        "threshold": None if arguments.no_near else arguments.threshold,
+    }
     if arguments.out is None:
-        found = examine_files(
-            arguments.file, arguments.against, drop=drop, keep=arguments.keep, threshold=threshold
-        )
+        found = examine_files(arguments.file, **choices)
         print(json.dumps(_as_json(found)) if arguments.json else "\n".join(_lines(found)))
         return EXIT_FOUND if found.remarks else 0
     output, found = clean_file(
-        arguments.file,
-        arguments.out,
-        against=arguments.against,
-        drop=drop,
-        keep=arguments.keep,
-        threshold=threshold,
-        nfkc=arguments.nfkc,
-        force=arguments.force,
+        arguments.file, arguments.out, nfkc=arguments.nfkc, force=arguments.force, **choices
     )
-    if arguments.json:
-        print(json.dumps(output.manifest()))
-    else:
-        print("\n".join([*_lines(found), told(output)]))
+    print_written(output, as_json=arguments.json, before=_lines(found))
+    if not arguments.json:
         print(f"  {output.manifest()['notes']['rewritten']:,} rows rewritten in normal form")
     return 0
 

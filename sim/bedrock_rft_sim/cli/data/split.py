@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.cli.data.arguments import add_output, add_reporting, add_seed, told
+from bedrock_rft_sim.cli.data.arguments import (
+    add_output,
+    add_repeatable,
+    add_seed,
+    print_written,
+    values_of,
+)
 
 DEFAULT = "train=0.8,validation=0.1,test=0.1"
 
 
-def add_to(verbs: Any) -> None:
+def add_to(verbs: Any) -> argparse.ArgumentParser:
     """Add the sub-verb to the command line."""
-    verb = verbs.add_parser(
+    verb: argparse.ArgumentParser = verbs.add_parser(
         "split",
         help="split a file into parts: seeded, stratified, grouped by parent",
         description="Rows made from one row (parent_id) and rows that ask the same question stay "
@@ -30,17 +35,11 @@ def add_to(verbs: Any) -> None:
         metavar="NAME=SHARE,...",
         help=f"the parts; shares add up to 1 (default {DEFAULT})",
     )
-    verb.add_argument(
-        "--by",
-        action="append",
-        default=[],
-        metavar="KEY",
-        help="keep the proportions of this key or feature in every part (repeatable)",
-    )
+    add_repeatable(verb, "--by", "KEY", "keep the proportions of this key or feature in every part")
     add_output(verb, help="the folder to write into")
     add_seed(verb)
-    add_reporting(verb)
     verb.set_defaults(command=run)
+    return verb
 
 
 def _shares(text: str) -> dict[str, float]:
@@ -63,12 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.file,
         arguments.out,
         shares=arguments.parts,
-        seed=arguments.seed,
-        by=arguments.by,
-        force=arguments.force,
+        **values_of(arguments, "seed", "by", "force"),
     )
-    if arguments.json:
-        print(json.dumps([output.manifest() for output in outputs]))
-    else:
-        print("\n".join(told(output) for output in outputs))
+    print_written(outputs, as_json=arguments.json)
     return 0

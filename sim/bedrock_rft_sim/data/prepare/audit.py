@@ -1,4 +1,4 @@
-"""Hold data files against every rule and measure them: what `rft data check` finds out.
+"""Check data files against every rule and measure them: what `rft data check` finds out.
 
 Not here: the steps that a recipe would make of the file (`bedrock_rft_sim.data.plan`).
 """
@@ -14,8 +14,8 @@ from bedrock_rft_sim.data import Inspection, RuleFinding, count_findings, violat
 from bedrock_rft_sim.data.inspection import Part
 from bedrock_rft_sim.data.prepare.lengths import FileLengths, LengthCounter
 
-CounterOf = Callable[[str, Callable[[int, int], None]], LengthCounter]
-"""From a file's name and what to do with a prompt that is too long (line, tokens)."""
+CounterOf = Callable[..., LengthCounter]
+"""From `file`, its name, and `on_long`, what to do with a prompt that is too long."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Audit:
 
     @property
     def ok(self) -> bool:
-        """Whether no error was found; warnings and notes are told and pass."""
+        """Whether no error was found; warnings and notes are reported and pass."""
         return all(finding.rule.severity != "error" for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
@@ -88,10 +88,10 @@ def audit(
 
 
 def _audited(path: Path, inspection: Inspection, counter_of: CounterOf | None) -> AuditedFile:
-    def tell_long(line: int, length: int) -> None:
-        inspection.tell(violation("prompt-length", f"{length} tokens", line=line))
+    def note_long(line: int, length: int) -> None:
+        inspection.add(violation("prompt-length", f"{length} tokens", line=line))
 
-    counter = None if counter_of is None else counter_of(str(path), tell_long)
+    counter = None if counter_of is None else counter_of(file=str(path), on_long=note_long)
     for line, record, usable in inspection.records_of(path):
         if usable and counter is not None:
             counter.add(line, record)

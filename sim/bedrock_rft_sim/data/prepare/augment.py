@@ -90,8 +90,8 @@ class Tally:
 
     def as_json(self) -> dict[str, Any]:
         """Return the tally for programs, the most frequent reason first."""
-        told = {"rows": self.rows, "parents": self.parents, "made": self.made}
-        return {**told, "reasons": dict(self.reasons.most_common())}
+        counts = {"rows": self.rows, "parents": self.parents, "made": self.made}
+        return {**counts, "reasons": dict(self.reasons.most_common())}
 
 
 class _NoneMadeError(ValueError):
@@ -243,7 +243,7 @@ def _distrust(child: dict[str, Any], old_solution: str) -> str | None:
 
 
 def _distrust_steps(child: dict[str, Any], problem: WorkedProblem) -> str | None:
-    """Say whether a reference in steps tells another story than the solution beside it."""
+    """Say whether a reference in steps differs from the solution beside it."""
     bare = [
         re.sub(r"<<[^>]*>>|\s", "", text) for text in (problem.solution or "", *steps_of(child))
     ]

@@ -15,7 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.data.prepare.features import Label, label_of, profile, told
+from bedrock_rft_sim.data.prepare.features import Label, label_of, label_text, profile
 from bedrock_rft_sim.data.prepare.lineage import name_of
 from bedrock_rft_sim.data.prepare.output import Output
 from bedrock_rft_sim.data.prepare.rows import DataRow, digest, read
@@ -56,11 +56,11 @@ def weighted(counts: Counts, target: Mapping[Label, float]) -> dict[Label, int]:
         DataError: the target names a class that has no row, or no share above 0.
     """
     shares = {label: Fraction(str(share)) for label, share in target.items() if share > 0}
-    unknown = [told(label) for label in target if label not in counts]
+    unknown = [label_text(label) for label in target if label not in counts]
     if unknown or not shares:
         raise DataError(
             "the target can't be met",
-            expected=f"shares above 0 of the classes {', '.join(told(label) for label in counts)}",
+            expected=f"shares above 0 of the classes {', '.join(map(label_text, counts))}",
             found=f"no row of {', '.join(unknown)}" if unknown else "no share above 0",
             hint="name classes as the profile shows them",
         )
@@ -88,7 +88,11 @@ def balanced(
 ) -> Iterator[tuple[DataRow, str | None]]:
     """Yield each row with why it is left out; None where it stays."""
     for row in rows:
-        why = None if row.line in lines else f"too many of class {told(label_of(row.record, by))}"
+        why = (
+            None
+            if row.line in lines
+            else f"too many of class {label_text(label_of(row.record, by))}"
+        )
         yield row, why
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from bedrock_rft_sim.data.prepare.balance import Balance
-from bedrock_rft_sim.data.prepare.features import told
+from bedrock_rft_sim.data.prepare.features import label_text
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.files import named_errors, replacing
 
 MOST = 40
-"""Classes drawn; the rest are told as one."""
+"""Classes drawn; the rest are drawn as one."""
 
 
 def draw_balance(balance: Balance, path: Path, *, title: str) -> None:
@@ -47,7 +47,7 @@ def draw_balance(balance: Balance, path: Path, *, title: str) -> None:
 def _bars(balance: Balance) -> tuple[list[str], list[int], list[int]]:
     labels = list(balance.before)
     rest = labels[MOST:]
-    names = [told(label).replace("$", r"\$") for label in labels[:MOST]]
+    names = [label_text(label).replace("$", r"\$") for label in labels[:MOST]]
     before = [balance.before[label] for label in labels[:MOST]]
     after = [balance.after.get(label, 0) for label in labels[:MOST]]
     if rest:

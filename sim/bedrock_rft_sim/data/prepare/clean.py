@@ -1,7 +1,7 @@
 """Clean a file: normal form, duplicates, references that contradict themselves, leaks, overlaps.
 
 Two or three passes over the rows, none of which holds them: `examine` finds, `cleaned` gives out.
-What is found is always told, with its line; what is dropped is the caller's choice, by default
+What is found is always reported, with its line; what is dropped is the caller's choice, by default
 the rows that say exactly what an earlier one says.
 """
 
@@ -109,7 +109,7 @@ def examine(
             ids[file, row.line] = id_of(row.record)
     pairs += index.verified([rows for _, rows in files], frames)
     found.not_looked_at = index.not_looked_at
-    found.remarks += [_told(pair, names, ids) for pair in sorted(pairs, key=_order)]
+    found.remarks += [_remark(pair, names, ids) for pair in sorted(pairs, key=_order)]
     _choose(found, pairs, drop=drop, keep=keep, lengths=lengths)
     return found
 
@@ -136,8 +136,8 @@ def kind_of(pair: RowPair) -> str:
     return "contradiction" if pair.has_other_answer else "exact"
 
 
-def _told(pair: RowPair, names: list[str], ids: dict[Place, str | None]) -> CleaningRemark:
-    # A pair across files is told at the row of the file to be cleaned, if it has one.
+def _remark(pair: RowPair, names: list[str], ids: dict[Place, str | None]) -> CleaningRemark:
+    # A pair across files is reported at the row of the file to be cleaned, if it has one.
     here, there = (pair.first, pair.second) if pair.second[0] else (pair.second, pair.first)
     return CleaningRemark(
         kind=kind_of(pair),
@@ -220,7 +220,7 @@ def clean_file(
     with Output(
         out, operation="clean", parameters=parameters, sources=[source, *against], force=force
     ) as output:
-        found = examine_files(source, against, drop=drop, keep=keep, threshold=threshold)
+        found = examine_files(source, against=against, drop=drop, keep=keep, threshold=threshold)
         rewritten = 0
         for row, new, reason in cleaned(output.counted(read(source)), found.drops, nfkc=nfkc):
             if reason is None:
@@ -235,18 +235,11 @@ def clean_file(
     return output, found
 
 
-def examine_files(
-    source: Path,
-    against: Sequence[Path],
-    *,
-    drop: frozenset[str],
-    keep: Keep,
-    threshold: float | None,
-) -> Examination:
-    """Look through files on disk.
+def examine_files(source: Path, *, against: Sequence[Path], **choices: Any) -> Examination:
+    """Look through files on disk; the choices are those of `examine`.
 
     Raises:
         DataError: a file can't be read, or the library for near duplicates is missing.
     """
     files = [(str(path), partial(read, path)) for path in (source, *against)]
-    return examine(files, drop=drop, keep=keep, threshold=threshold)
+    return examine(files, **choices)

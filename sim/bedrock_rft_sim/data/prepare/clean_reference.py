@@ -1,4 +1,4 @@
-"""Hold a reference answer against its own worked solution and against its prompt.
+"""Compare a reference answer with its own worked solution and with its prompt.
 
 A remark here is a reason to look, with the recomputation beside it; it does not say that the
 answer is wrong.
@@ -119,8 +119,7 @@ def _finals(record: dict[str, Any], solution: str) -> Iterator[tuple[str, str]]:
 
 def _is_said(final: Fraction, solution: str) -> bool:
     """Say whether a sentence comes to the number, without a mark."""
-    told = numbers_in_solution(solution.rpartition("####")[0])
-    return final in {number.value for number in told}
+    return final in {n.value for n in numbers_in_solution(solution.rpartition("####")[0])}
 
 
 def leak(record: dict[str, Any]) -> str | None:

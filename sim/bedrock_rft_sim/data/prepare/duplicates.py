@@ -1,7 +1,7 @@
 """Rows that are one question: exactly, nearly, or with another answer; within files and across.
 
-Near duplicates are found with MinHash and locality-sensitive hashing, which proposes pairs, and
-told by the exact Jaccard similarity of their word triples, so that no pair is reported by luck.
+Near duplicates are proposed by MinHash and locality-sensitive hashing, and reported only where
+the exact Jaccard similarity of their word triples reaches the threshold.
 What all prompts of a file share (an instruction at the end) is taken off first.
 A row and the rows made from it (`parent_id`) are one family and no duplicates of one another, but
 a family that stands in two files is an overlap.
@@ -189,7 +189,7 @@ class Index:
             self._answers |= {other.place: other.answer, kept.place: kept.answer}
 
     def verified(self, files: Sequence[Rows], frames: Sequence[Frame]) -> Iterator[RowPair]:
-        """Read the proposed rows again and yield those that are as similar as was asked for."""
+        """Read the proposed rows again and yield those that are as similar as the threshold."""
         wanted = {place for pair in self.proposed for place in pair}
         triples: dict[Place, frozenset[bytes]] = {}
         for file, rows in enumerate(files):

@@ -127,6 +127,6 @@ def profile(rows: Iterable[DataRow], by: Sequence[str]) -> dict[Label, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def told(label: Label) -> str:
+def label_text(label: Label) -> str:
     """Return the class in words."""
     return " / ".join(label)

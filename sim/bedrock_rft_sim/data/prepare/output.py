@@ -53,7 +53,7 @@ class Output:
     ) -> None:
         self.path = Path(path)
         self.written = 0
-        self._told: dict[str, Any] = {
+        self._made_by: dict[str, Any] = {
             "operation": operation,
             "parameters": dict(parameters),
             "seed": seed,
@@ -73,7 +73,7 @@ class Output:
             DataError: the file exists, is one of the sources, or its folder can't be written.
         """
         self._refuse_to_destroy()
-        self._told["sources"] = [_source(source) for source in self._sources]
+        self._made_by["sources"] = [_source(source) for source in self._sources]
         with _writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._temporary.open("wb")
@@ -140,7 +140,7 @@ class Output:
         return {
             "schema_version": SCHEMA_VERSION,
             "tool": f"rft {__version__}",
-            **self._told,
+            **self._made_by,
             "output": {"name": self.path.name, "sha256": self._digest.hexdigest()},
             "rows": {"in": self._rows_in, "out": self.written, "dropped": self.dropped},
             "drops": [

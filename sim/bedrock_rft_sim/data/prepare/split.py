@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from bedrock_rft_sim.data.prepare.duplicates import plain
-from bedrock_rft_sim.data.prepare.features import Label, label_of, profile, told
+from bedrock_rft_sim.data.prepare.features import Label, label_of, label_text, profile
 from bedrock_rft_sim.data.prepare.lineage import name_of, question_of, root_of
 from bedrock_rft_sim.data.prepare.output import Output, open_parts
 from bedrock_rft_sim.data.prepare.rows import DataRow, digest, read
@@ -110,7 +110,7 @@ def split_file(
             for _ in output.counted([row]):
                 output.write({**row.record, "id": name_of(row)})
         for output in outputs.values():
-            output.note("classes", {told(label): count for label, count in before.items()})
+            output.note("classes", {label_text(label): count for label, count in before.items()})
     return tuple(outputs.values())
 
 

@@ -1,6 +1,6 @@
 """The problem families: how each is worded, what is drawn, how it is solved.
 
-Read from problems.toml, which also holds the words that the problems are told with.
+Read from problems.toml, which also has the words to fill in.
 """
 
 from __future__ import annotations
