@@ -1,2 +1,4 @@
-"""Load a model and produce answers from it; with `bedrock_rft_sim.train` the only room that imports
-torch."""
+"""Load a model and sample answers from it, whoever needs them.
+
+With `bedrock_rft_sim.train` the only room that imports torch.
+"""

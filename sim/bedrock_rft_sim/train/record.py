@@ -25,7 +25,7 @@ from bedrock_rft_sim.runs.observer import RunObserver
 from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
 from bedrock_rft_sim.train.clock import Clock
 from bedrock_rft_sim.train.early_stopping import EarlyStop, early_stop
-from bedrock_rft_sim.train.validation import Validation
+from bedrock_rft_sim.train.validation import Validation, as_rollout
 
 
 @dataclass(frozen=True)
@@ -98,17 +98,7 @@ class StepRecorder:
         rewards_P_G = [scores[start : start + size] for start in range(0, len(scores), size)]
         advantages = [a for group_G in group_advantages(rewards_P_G) for a in group_G]
         rollouts = [
-            Rollout(
-                step=0,
-                prompt_id=row.id,
-                sample=sample,
-                text=text,
-                tokens=answer.tokens,
-                stop_reason=answer.stop_reason,
-                grade=grade.score,
-                components=[vars(component) for component in grade.components],
-                advantage=advantage,
-            )
+            as_rollout(row, answer, grade, step=0, sample=sample, text=text, advantage=advantage)
             for row, sample, text, answer, grade, advantage in zip(
                 rows, samples, texts, self._answers, batch.grades, advantages, strict=True
             )

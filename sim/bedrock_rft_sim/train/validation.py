@@ -6,10 +6,10 @@ validating leaves the training rollouts unchanged.
 
 from __future__ import annotations
 
-from bedrock_rft_sim.data import plan
+from bedrock_rft_sim.data import Row, plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
-from bedrock_rft_sim.engine.sampler import Sampler, SamplingParams
-from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.engine.sampler import Answer, Sampler, SamplingParams
+from bedrock_rft_sim.grader import Grade, Grader
 from bedrock_rft_sim.grader.trajectory import to_sample
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs.rollouts import Rollout
@@ -31,16 +31,30 @@ class Validation:
         samples = [to_sample(row, a.text, 0) for row, a in zip(self._rows, answers, strict=True)]
         grades = self._grader.grade(samples).grades
         return [
-            Rollout(
-                step=step,
-                prompt_id=row.id,
-                sample=0,
-                text=answer.text,
-                tokens=answer.tokens,
-                stop_reason=answer.stop_reason,
-                grade=grade.score,
-                components=[vars(component) for component in grade.components],
-                advantage=None,
-            )
+            as_rollout(row, answer, grade, step=step)
             for row, answer, grade in zip(self._rows, answers, grades, strict=True)
         ]
+
+
+def as_rollout(
+    row: Row,
+    answer: Answer,
+    grade: Grade,
+    *,
+    step: int,
+    sample: int = 0,
+    text: str | None = None,
+    advantage: float | None = None,
+) -> Rollout:
+    """Return a graded answer as it is recorded; `text` is what was graded, if not the answer's."""
+    return Rollout(
+        step=step,
+        prompt_id=row.id,
+        sample=sample,
+        text=answer.text if text is None else text,
+        tokens=answer.tokens,
+        stop_reason=answer.stop_reason,
+        grade=grade.score,
+        components=[vars(component) for component in grade.components],
+        advantage=advantage,
+    )
