@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.server.running import running
+from bedrock_rft_sim.server.running import bind, server_of, url_of
 from bedrock_rft_sim.server.state import ServerState
 
 from tests.jobs.conftest import stub_command
+
+START_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,24 @@ class Endpoint:
             config=settings,
             **options,
         )
+
+
+@contextmanager
+def running(state: ServerState) -> Iterator[str]:
+    """Serve from a thread for as long as the block lasts; gives the URL."""
+    listener = bind("127.0.0.1", 0)
+    server = server_of(state)
+    thread = threading.Thread(target=server.run, args=([listener],), name="server")
+    thread.start()
+    deadline = time.monotonic() + START_S
+    try:
+        while not server.started and thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        yield url_of(listener)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
 
 
 def serve(stack: ExitStack, root: Path, **options: Any) -> Endpoint:

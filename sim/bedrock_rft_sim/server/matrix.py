@@ -7,11 +7,10 @@ Sources: botocore service models; the tables of handlers and routes themselves.
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
 from starlette.routing import Route
 
@@ -21,11 +20,6 @@ from bedrock_rft_sim.server.state import ServerState
 
 Support = Literal["simulated", "accepted and ignored", "not simulated"]
 ACCEPTED: Final = {"lambda": frozenset({"AddPermission"})}
-BY_MOTO: Final = {
-    "s3": "served by moto; buckets, keys and contents outlive a restart, versions and tags do not",
-    "iam": "served by moto; kept; permissions are not enforced",
-    "sts": "served by moto",
-}
 MANTLE: Final = "bedrock-mantle (OpenAI)"
 _BRACES = re.compile(r"\{[^}]*\}")
 
@@ -53,24 +47,6 @@ def support_matrix(state: ServerState) -> list[SupportedOperation]:
     ]
     paths = [path for path in _paths(routes.mantle_routes(state)) if " /v1/" in path]
     return found + [SupportedOperation(MANTLE, path, "simulated") for path in paths]
-
-
-def as_markdown(rows: Sequence[SupportedOperation], *, every: bool = False) -> str:
-    """Return the matrix as a Markdown table, one row for each service and word.
-
-    What is not simulated is only counted, unless `every` operation is to be named.
-    """
-    lines = ["| Service | Support | Operations |", "|---|---|---|"]
-    services = dict.fromkeys(row.service for row in rows)
-    for key in itertools.product(services, get_args(Support)):
-        names = sorted(row.operation for row in rows if (row.service, row.support) == key)
-        words = ", ".join(f"`{name}`" for name in names)
-        if key[1] == "not simulated" and not every:
-            words = f"the other {len(names)}"
-        if names:
-            lines.append(f"| {key[0]} | {key[1]} | {words} |")
-    lines += [f"| {name} | simulated | {words} |" for name, words in BY_MOTO.items()]
-    return "\n".join(lines) + "\n"
 
 
 def _support(service: str, operation: str, simulated: Container[str]) -> Support:

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Final
 
 import uvicorn
@@ -24,7 +21,6 @@ from bedrock_rft_sim.server.guard import LOOPBACK, PATIENCE_S
 from bedrock_rft_sim.server.state import ServerState
 
 KEEP_ALIVE_S = 65
-START_S = 20.0
 EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - recognised, not chosen
 
 
@@ -147,21 +143,3 @@ def url_of(listener: socket.socket) -> str:
     if host in EVERYWHERE:
         return f"http://{socket.gethostname()}:{port}"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-@contextmanager
-def running(state: ServerState, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve from a thread for as long as the block lasts; gives the URL."""
-    listener = bind(host, port)
-    server = server_of(state)
-    thread = threading.Thread(target=server.run, args=([listener],), name="server")
-    thread.start()
-    deadline = time.monotonic() + START_S
-    try:
-        while not server.started and thread.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        yield url_of(listener)
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()

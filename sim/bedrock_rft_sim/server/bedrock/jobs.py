@@ -21,7 +21,13 @@ from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.jobs import BedrockDetails, Job
 from bedrock_rft_sim.recipe.dialects import bedrock
 from bedrock_rft_sim.server.bedrock.inputs import prepare
-from bedrock_rft_sim.server.bedrock.names import base_model_arn, find_job, job_arn, model_arn
+from bedrock_rft_sim.server.bedrock.names import (
+    ECHOED,
+    base_model_arn,
+    find_job,
+    job_arn,
+    model_arn,
+)
 from bedrock_rft_sim.server.errors import conflict, detected, invalid, not_found
 from bedrock_rft_sim.server.pages import bedrock_page, is_within
 from bedrock_rft_sim.server.rehearsal import recipe_of
@@ -38,16 +44,7 @@ STATUS: Final = {
     "completed": "Completed",
 }
 _TYPE: Final = "REINFORCEMENT_FINE_TUNING"
-_ECHOED: Final = (
-    "clientRequestToken",
-    "roleArn",
-    "hyperParameters",
-    "trainingDataConfig",
-    "validationDataConfig",
-    "outputDataConfig",
-    "vpcConfig",
-    "customizationConfig",
-)
+_ECHOED: Final = (*ECHOED, "clientRequestToken", "roleArn", "vpcConfig")
 REHEARSAL: Final = "x-rft-rehearsal"
 """The header; its value is ASCII, each remark ends with a full stop."""
 

@@ -17,13 +17,6 @@ from bedrock_rft_sim.server.pages import bedrock_page, is_within
 from bedrock_rft_sim.server.rest import Call
 from bedrock_rft_sim.server.state import ServerState
 
-_ECHOED: Final = (
-    "hyperParameters",
-    "trainingDataConfig",
-    "validationDataConfig",
-    "outputDataConfig",
-    "customizationConfig",
-)
 _PROVIDERS: Final = {"amazon": "Amazon", "openai": "OpenAI", "qwen": "Qwen"}
 
 
@@ -42,7 +35,7 @@ class CustomModels:
             "jobName": job.name,
             "jobArn": names.job_arn(job),
             "modelKmsKeyArn": job.request.get("customModelKmsKeyId"),
-            **{name: job.request.get(name) for name in _ECHOED},
+            **{name: job.request.get(name) for name in names.ECHOED},
         }
 
     def list(self, call: Call) -> dict[str, Any]:

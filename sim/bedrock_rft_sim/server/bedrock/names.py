@@ -13,6 +13,14 @@ from bedrock_rft_sim.jobs import BedrockDetails, Job, Jobs, UnknownJobError
 from bedrock_rft_sim.recipe.dialects import bedrock
 
 ACCOUNT: Final = "123456789012"
+ECHOED: Final = (
+    "hyperParameters",
+    "trainingDataConfig",
+    "validationDataConfig",
+    "outputDataConfig",
+    "customizationConfig",
+)
+"""What the request for a job says, and a job and its model say again."""
 ID_LENGTH: Final = 12
 JOB: Final = ":model-customization-job/"
 MODEL: Final = ":custom-model/"
