@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
+from bedrock_rft_sim.recipe.shipped import shipped_sweeps
 from bedrock_rft_sim.sweep import read_sweep
-from bedrock_rft_sim.sweep.file import shipped_sweeps
 from bedrock_rft_sim.sweep.plan import SweepPlan
 
 SWEEPS = Path(__file__).resolve().parents[2] / "configs" / "sweeps"

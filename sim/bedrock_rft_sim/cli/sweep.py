@@ -77,9 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Make the sweep and print what was found."""
     from bedrock_rft_sim.sweep import read_sweep, sweep
 
-    asked = read_sweep(arguments.sweep, seeds=arguments.seeds)
-    out = arguments.out or FOLDER / asked.path.stem
-    result = sweep(asked, out=out, workers=arguments.workers, say=_say)
+    file = read_sweep(arguments.sweep, seeds=arguments.seeds)
+    out = arguments.out or FOLDER / file.path.stem
+    result = sweep(file, out=out, workers=arguments.workers, say=_say)
     if arguments.json:
         print(json.dumps(result.as_json()))
     else:
@@ -106,10 +106,10 @@ def _print(result: SweepResult) -> None:
     console.print(f"{'setting':{width}}  {'mean':>6}  {'against the base':32}  behaviour")
     for name, row in zip(names, result.rows, strict=True):
         mean = over_seeds(row)
-        told = "–" if mean is None else f"{mean.value:.3f}"
+        value = "–" if mean is None else f"{mean.value:.3f}"
         effect = _effect(between(row, result.rows[0])) if row.changes else "–"
         found = diagnose_setting(row.outcomes)
-        console.print(f"{name:{width}}  {told:>6}  {effect:32}  {found.rule}")
+        console.print(f"{name:{width}}  {value:>6}  {effect:32}  {found.rule}")
     for axis in result.axes:
         console.print(f"\n{axis.path}")
         for line in axis.words:
@@ -127,5 +127,5 @@ def _effect(found: Effect | None) -> str:
     if found is None:
         return "–"
     if found.low is None or found.high is None:
-        return f"{found.told}, one seed: no interval"
+        return f"{found.text}, one seed: no interval"
     return f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"

@@ -50,7 +50,7 @@ class _Places:
 def load_recipe(source: str | Path, *, sets: Sequence[str] = ()) -> Recipe:
     """Read a shipped recipe by its bare name, or a file."""
     path = find_recipe(source) if isinstance(source, str) and is_bare(source) else Path(source)
-    return parse_recipe(_read(path), name=str(path), path=path.resolve(), sets=sets)
+    return parse_recipe(read_text(path), name=str(path), path=path.resolve(), sets=sets)
 
 
 def parse_recipe(
@@ -79,10 +79,15 @@ def parse_recipe(
     )
 
 
-def _read(path: Path) -> str:
-    expected = "a YAML or JSON file, or the bare name of a shipped recipe"
+def read_text(path: Path, kind: str = "recipe") -> str:
+    """Return the text of a recipe, or of another `kind` of file that is written and shipped alike.
+
+    Raises:
+        RecipeError: it can't be read, is too large or is not UTF-8.
+    """
+    expected = f"a YAML or JSON file, or the bare name of a shipped {kind}"
     try:
-        with named_errors(path, "read the recipe", kind=RecipeError, expected=expected):
+        with named_errors(path, f"read the {kind}", kind=RecipeError, expected=expected):
             size = path.stat().st_size
             if size > SIZE_MAX:
                 most = f"at most {SIZE_MAX} bytes"

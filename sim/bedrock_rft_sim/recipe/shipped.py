@@ -31,9 +31,19 @@ def shipped_rewards() -> dict[str, Path]:
     }
 
 
+def shipped_sweeps() -> dict[str, Path]:
+    """List the sweeps that came with the package, by bare name."""
+    return {path.stem: path for path in sorted((_recipes_folder() / "sweeps").glob("*.yaml"))}
+
+
 def find_recipe(name: str) -> Path:
     """Find a shipped recipe."""
     return _find(name, shipped_recipes(), kind="recipe")
+
+
+def find_sweep(name: str) -> Path:
+    """Find a shipped sweep."""
+    return _find(name, shipped_sweeps(), kind="sweep")
 
 
 def find_reward(name: str, *, where: str | None = None) -> Path:
@@ -44,7 +54,7 @@ def find_reward(name: str, *, where: str | None = None) -> Path:
 def _find(name: str, known: dict[str, Path], *, kind: str, where: str | None = None) -> Path:
     if name in known:
         return known[name]
-    suffix = ".yaml" if kind == "recipe" else ".py"
+    suffix = ".py" if kind == "reward" else ".yaml"
     raise RecipeError(
         f"no {kind} of that name is shipped",
         where=where,

@@ -2,8 +2,8 @@
 
 Each step from one value to the next is judged by itself, by the interval that stands beside it: an
 allowance for several would contradict that interval, so its absence is said instead.
-For a search, whose trials differ in everything at once, only the order of the values is held
-against the order of the results.
+For a search, whose trials differ in everything at once, only the order of the values is compared
+with the order of the results.
 """
 
 from __future__ import annotations
@@ -104,16 +104,16 @@ def named(level: Level) -> str:
 
 
 def direction(found: Effect | None) -> str:
-    """Say whether an effect helps, hurts, or can't be told."""
+    """Say whether an effect helps or hurts, or that neither is known."""
     if found is None:
         return "cannot tell, no seed was completed on both sides"
     if found.low is None:
-        return f"{found.told}, and with one seed nobody can tell how sure that is"
+        return f"{found.text}, and one seed gives no confidence interval"
     if found.is_above:
-        return f"helps, {found.told}"
+        return f"helps, {found.text}"
     if found.is_below:
-        return f"hurts, {found.told}"
-    return f"cannot tell, {found.told}; higher in {found.higher} of {found.seeds} seeds"
+        return f"hurts, {found.text}"
+    return f"cannot tell, {found.text}; higher in {found.higher} of {found.seeds} seeds"
 
 
 def find_search_axis(axis: Axis, rows: Sequence[Setting], base: Mapping[str, Plain]) -> AxisFinding:
@@ -133,10 +133,12 @@ def _correlation(pairs: Sequence[tuple[float, float]]) -> str:
     rho, p_value = spearman(values, means), permutation_p(values, means)
     if rho is None or p_value is None:
         return f"cannot tell: the values or the results of all {len(pairs)} settings are the same"
-    told = f"rank correlation {rho:+.2f} over {len(pairs)} settings, {p_words(p_value)}, {ADAPTIVE}"
+    found = (
+        f"rank correlation {rho:+.2f} over {len(pairs)} settings, {p_words(p_value)}, {ADAPTIVE}"
+    )
     if p_value >= ALPHA:
-        return f"cannot tell which direction helps ({told})"
-    return f"{'higher' if rho > 0 else 'lower'} values did better ({told})"
+        return f"cannot tell which direction helps ({found})"
+    return f"{'higher' if rho > 0 else 'lower'} values did better ({found})"
 
 
 def _levels(axis: Axis, rows: Sequence[Setting], base: Mapping[str, Plain]) -> list[Plain]:

@@ -57,23 +57,24 @@ def confirmation_of(outcomes: Sequence[PointOutcome], seeds: tuple[int, ...]) ->
     best = next(row for row in rows if row.changes)
     over = between(best, centre)
     if over is None or over.p_value is None or over.seeds < len(seeds):
-        said = _incomplete(over, len(seeds))
-        return Confirmation(seeds, (centre, best), over, is_confirmed=False, words=(said,))
+        words = (_incomplete(over, len(seeds)),)
+        return Confirmation(seeds, (centre, best), over, is_confirmed=False, words=words)
     surely = (
         f"One-sided {p_words(over.p_value)}, with no allowance for the choice, which was made on "
         "other seeds."
     )
-    words = (_judged(over), surely)
-    return Confirmation(seeds, (centre, best), over, is_confirmed=over.is_above, words=words)
+    return Confirmation(
+        seeds, (centre, best), over, is_confirmed=over.is_above, words=(_judged(over), surely)
+    )
 
 
 def _judged(over: Effect) -> str:
     if over.is_above:
-        return f"Confirmed on {over.seeds} fresh seeds: better than {BASE} by {over.told}."
+        return f"Confirmed on {over.seeds} fresh seeds: better than {BASE} by {over.text}."
     head = f"Not confirmed on {over.seeds} fresh seeds"
     if over.is_below:
-        return f"{head}: worse than {BASE}, {over.told}."
-    return f"{head}: {over.told}, so whether it is better than {BASE} cannot be told."
+        return f"{head}: worse than {BASE}, {over.text}."
+    return f"{head}: {over.text}, so whether it is better than {BASE} cannot be told."
 
 
 def _incomplete(over: Effect | None, seeds: int) -> str:

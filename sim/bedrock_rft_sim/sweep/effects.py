@@ -36,7 +36,7 @@ class Effect:
     """Of "it is not above 0", one-sided and without any allowance; None with one seed."""
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """The difference with its interval, in words; without one where there is none."""
         if self.low is None or self.high is None:
             return f"{self.value:+.3f}"

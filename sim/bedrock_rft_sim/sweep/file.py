@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe import shipped_recipes
+from bedrock_rft_sim.recipe.load import read_text
 from bedrock_rft_sim.recipe.reader import Document, read_document
-from bedrock_rft_sim.recipe.shipped import is_bare
+from bedrock_rft_sim.recipe.shipped import find_sweep, is_bare
 from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean, dotted
 
 Mode = Literal["one-factor", "grid", "search"]
@@ -23,8 +23,6 @@ Metric = Literal["validation_rewards_mean", "critic_rewards_mean"]
 SEED: Final = "local.seed"
 TRIALS: Final = 20
 CONFIRM_LEAST: Final = 2
-FOLDER: Final = "sweeps"
-"""Of the shipped sweeps, below the shipped recipes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,36 +106,10 @@ def read_sweep(source: str | Path, *, seeds: tuple[int, ...] | None = None) -> S
     Raises:
         RecipeError: it can't be read, or asks for something that can't be done.
     """
-    path = _find(source) if isinstance(source, str) and is_bare(source) else Path(source)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(
-            "can't read the sweep",
-            where=str(path),
-            expected="a YAML or JSON file, or the bare name of a shipped sweep",
-            found=getattr(error, "strerror", None) or "not UTF-8",
-        ) from error
+    path = find_sweep(source) if isinstance(source, str) and is_bare(source) else Path(source)
+    text = read_text(path, "sweep")
     found = _Reading(path, read_document(text, name=str(path))).sweep(text)
     return found if seeds is None else replace(found, seeds=seeds)
-
-
-def shipped_sweeps() -> dict[str, Path]:
-    """List the sweeps that came with the package, by bare name."""
-    folder = next(iter(shipped_recipes().values())).parent / FOLDER
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-
-
-def _find(name: str) -> Path:
-    known = shipped_sweeps()
-    if name in known:
-        return known[name]
-    raise RecipeError(
-        "no sweep of that name is shipped",
-        expected="one of " + ", ".join(known),
-        found=name,
-        hint=did_you_mean(name, known) or "a file of yours needs a slash or its .yaml",
-    )
 
 
 KEYS: Final = ("recipe", "set", "mode", "axes", "seeds", "confirm", "metric", "allowRefused")

@@ -1,6 +1,6 @@
 """What came of one point, read from its run folder.
 
-The gain is held against the noise of the validation set itself: the same prompts are answered
+The gain is compared with the noise of the validation set itself: the same prompts are answered
 before the first step and after the last, so the standard error is that of the mean over prompts of
 the difference in grade. A value that is not there stays None.
 """

@@ -2,8 +2,8 @@
 
 The best of many was chosen on the very numbers it is praised with, so its p-value against the
 centre is multiplied by how many settings were tried, those given up or failed among them
-(Bonferroni). Against the runner-up no such allowance is made. With one seed nothing is sure, and a
-centre that lacks a seed is nothing to be held against. What a choice needs to be sure of at small
+(Bonferroni). Against the runner-up no such allowance is made. With one seed nothing is sure, and
+nothing is compared with a centre that lacks a seed. What a choice needs to be sure of at small
 cost is fresh seeds: `bedrock_rft_sim.sweep.confirmation`.
 """
 
@@ -22,7 +22,7 @@ BASE: Final = "the base recipe"
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The best setting that Bedrock would take, and what it is held against."""
+    """The best setting that Bedrock would take, and what it is compared with."""
 
     best: Setting
     is_centre: bool
@@ -31,7 +31,7 @@ class Ranking:
     tried: int
     """Settings beside the centre, whatever came of them."""
     p_value_over_centre: float | None
-    """One-sided, times the settings tried, at most 1; None where it can't be told."""
+    """One-sided, times the settings tried, at most 1; None where it is not known."""
     runner_up: Setting | None
     over_runner_up: Effect | None
     refused_above: Setting | None
@@ -80,17 +80,22 @@ def rank(rows: Sequence[Setting], *, seeds: int) -> Ranking | None:
     is_held = centre is not None and centre is not best and len(centre.values) == seeds
     over_centre = between(best, centre) if is_held and centre is not None else None
     over_second = between(best, second) if second is not None else None
+    adjusted = None
+    if over_centre is not None and over_centre.p_value is not None:
+        adjusted = min(1.0, over_centre.p_value * tried)
     return Ranking(
         best=best,
         is_centre=not best.changes,
         over_centre=over_centre,
         tried=tried,
-        p_value_over_centre=_adjusted(over_centre, tried),
+        p_value_over_centre=adjusted,
         runner_up=second,
         over_runner_up=over_second,
         refused_above=ordered[0] if ordered[0] is not best else None,
         words=(
-            *_against_centre(best, centre, over_centre, tried=tried, seeds=seeds),
+            *_against_centre(
+                best, centre, _over_centre(over_centre, adjusted, tried), tried=tried, seeds=seeds
+            ),
             *_against_second(best, second, over_second),
             *_unranked(rows, len(ordered), most),
             *_refused(ordered[0], best),
@@ -98,14 +103,8 @@ def rank(rows: Sequence[Setting], *, seeds: int) -> Ranking | None:
     )
 
 
-def _adjusted(over: Effect | None, tried: int) -> float | None:
-    if over is None or over.p_value is None:
-        return None
-    return min(1.0, over.p_value * tried)
-
-
 def _against_centre(
-    best: Setting, centre: Setting | None, over: Effect | None, *, tried: int, seeds: int
+    best: Setting, centre: Setting | None, compared: str, *, tried: int, seeds: int
 ) -> list[str]:
     name = f"{described_changes(best.changes)}, {_mean(best)}"
     if not best.changes:
@@ -118,40 +117,35 @@ def _against_centre(
             f"Cannot tell whether it is better than {BASE}: {BASE} has results for only {known} of "
             f"{seeds} {'seed' if seeds == 1 else 'seeds'}.",
         ]
-    return [f"Best: {name}.", _over_centre(over, tried)]
+    return [f"Best: {name}.", compared]
 
 
-def _over_centre(over: Effect | None, tried: int) -> str:
-    if over is None or over.p_value is None:
-        return _untold(BASE, over)
-    adjusted = min(1.0, over.p_value * tried)
-    choice = "; nothing else was tried"
+def _over_centre(over: Effect | None, p_value: float | None, tried: int) -> str:
+    caveat = "; nothing else was tried"
     if tried > 1:
-        choice = f" after allowing for a choice among {tried}, which the interval does not"
-    told = f"{over.told}, {p_words(adjusted)}{choice}."
-    if over.value <= 0:
-        return f"It is not better than {BASE}: {told}"
-    if over.is_above and adjusted <= ALPHA:
-        return f"Better than {BASE}: {told}"
-    return f"Cannot tell whether it is better than {BASE}: {told}"
+        caveat = f" after allowing for a choice among {tried}, which the interval does not"
+    if over is not None and p_value is not None and over.value <= 0:
+        return f"It is not better than {BASE}: {over.text}, {p_words(p_value)}{caveat}."
+    return _compared(BASE, over, p_value, caveat)
 
 
 def _against_second(best: Setting, second: Setting | None, over: Effect | None) -> list[str]:
     if second is None or not (second.changes or not best.changes):
         return []
     name = f"the runner-up ({described_changes(second.changes)})"
-    if over is None or over.p_value is None:
-        return [_untold(name, over)]
-    told = f"{over.told}, {p_words(over.p_value)} with no allowance for the choice."
-    if over.is_above:
-        return [f"Better than {name}: {told}"]
-    return [f"Cannot tell whether it is better than {name}: {told}"]
+    p_value = over.p_value if over is not None else None
+    return [_compared(name, over, p_value, " with no allowance for the choice")]
 
 
-def _untold(name: str, over: Effect | None) -> str:
+def _compared(name: str, over: Effect | None, p_value: float | None, caveat: str) -> str:
+    unsure = f"Cannot tell whether it is better than {name}"
     if over is None:
-        return f"Cannot tell whether it is better than {name}: they share no seed."
-    return f"Cannot tell whether it is better than {name} ({over.told}): one seed shows no spread."
+        return f"{unsure}: they share no seed."
+    if p_value is None:
+        return f"{unsure} ({over.text}): one seed gives no confidence interval."
+    is_sure = over.is_above and p_value <= ALPHA
+    head = f"Better than {name}" if is_sure else unsure
+    return f"{head}: {over.text}, {p_words(p_value)}{caveat}."
 
 
 def _unranked(rows: Sequence[Setting], ranked: int, most: int) -> list[str]:

@@ -39,7 +39,7 @@ class SweepResult:
     ranking: Ranking | None
     """None where no run completed, or Bedrock would refuse every setting that did."""
     confirmation: Confirmation | None = None
-    """None where none was asked for."""
+    """None where the file gives no `confirm` seeds."""
 
     @property
     def words(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Work through points with a number of workers, say how far it is, and stop when asked to."""
+"""Work through points with a number of workers, say how far it is, and stop upon Ctrl-C."""
 
 from __future__ import annotations
 
