@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from bedrock_rft_sim.jobs import BedrockDetails, Job, Jobs
+from bedrock_rft_sim.jobs import BedrockDetails, Job, Jobs, worker
 
 STUB = Path(__file__).with_name("stub_child.py")
 PATIENCE_S = 30.0
@@ -37,8 +37,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def open_jobs(tmp_path: Path) -> Iterator[Callable[..., Jobs]]:
+def open_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Jobs]]:
     """Return a function that opens jobs under a root with a stub child, closed at the end."""
+    monkeypatch.setattr(worker, "TICK_S", 0.02)
     opened: list[Jobs] = []
 
     def open_(

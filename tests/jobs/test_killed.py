@@ -16,13 +16,15 @@ from bedrock_rft_sim.jobs import Jobs
 
 from tests.jobs.conftest import BEDROCK, STUB, wait_until
 
+pytestmark = pytest.mark.slow
+
 SERVER = """
     import sys, time
     from pathlib import Path
     from bedrock_rft_sim.jobs import BedrockDetails, Jobs
 
     def command(recipe, job, resume):
-        parts = [sys.executable, {stub!r}, str(job.folder.parent), job.id, "30", "0.05"]
+        parts = [sys.executable, {stub!r}, str(job.folder.parent), job.id, "30", "0.03"]
         return parts + (["--resume"] if resume else [])
 
     jobs = Jobs(Path({root!r}), start=command)
@@ -95,7 +97,7 @@ def test_a_trainer_killed_with_its_server_resumes(
 def test_a_trainer_killed_under_a_living_server_resumes(
     open_jobs: Callable[..., Jobs],
 ) -> None:
-    jobs = open_jobs(steps=30, pause_s=0.05)
+    jobs = open_jobs(steps=30, pause_s=0.03)
     job = jobs.create(BEDROCK, {}, name="a", request={})
     wait_until(lambda: steps(jobs.root, job.id) > 2)
     os.kill(starts(jobs.root, job.id)[0][0], signal.SIGKILL)
@@ -227,12 +229,12 @@ os.execv(sys.executable, [sys.executable, *stub])
 def test_a_resumed_job_is_running_again_and_no_phase_goes_back(
     open_jobs: Callable[..., Jobs],
 ) -> None:
-    jobs = open_jobs(steps=60, pause_s=0.05)
+    jobs = open_jobs(steps=60, pause_s=0.03)
     job = jobs.create(BEDROCK, {}, name="a", request={})
     wait_until(lambda: steps(jobs.root, job.id) > 2 and jobs.get(job.id).status == "running")
     before = jobs.get(job.id).phases
     jobs.close()
-    again = open_jobs(steps=60, pause_s=0.05)
+    again = open_jobs(steps=60, pause_s=0.03)
     seen: list[str] = []
 
     def resumed() -> bool:

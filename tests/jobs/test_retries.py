@@ -7,16 +7,23 @@ from pathlib import Path
 
 import pytest
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.jobs import Job, Jobs
+from bedrock_rft_sim.jobs import Job, Jobs, retries
 from bedrock_rft_sim.jobs.retries import TRIES_MAX, Retries
 
 from tests.jobs.conftest import BEDROCK, stub_command, wait_until
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again almost at once."""
+    monkeypatch.setattr(retries, "FIRST_PAUSE_S", 0.01)
 
 
 def create(jobs: Jobs, name: str) -> Job:
     return jobs.create(BEDROCK, {}, name=name, request={})
 
 
+@pytest.mark.usefixtures("quick")
 def test_an_end_that_nothing_can_deliver_is_given_up_and_told(
     open_jobs: Callable[..., Jobs], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,6 +56,7 @@ def test_an_end_that_nothing_can_deliver_is_given_up_and_told(
     assert told == [*["bad"] * TRIES_MAX, "good", "third"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_job_that_nothing_can_start_has_failed_and_the_next_one_runs(
     open_jobs: Callable[..., Jobs], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +74,7 @@ def test_a_job_that_nothing_can_start_has_failed_and_the_next_one_runs(
     assert "TypeError: no command for this" in capfd.readouterr().err
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_start_that_a_full_disk_refuses_is_tried_until_it_goes(
     open_jobs: Callable[..., Jobs], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,18 +96,18 @@ def test_a_start_that_a_full_disk_refuses_is_tried_until_it_goes(
 
 
 def test_a_disk_that_refuses_is_never_given_up_and_a_mistake_is() -> None:
-    retries = Retries()
-    full = [retries.note("a", RehearsalError("the disk is full")) for _ in range(50)]
-    wrong = [retries.note("b", TypeError("x")) for _ in range(TRIES_MAX)]
+    known = Retries()
+    full = [known.note("a", RehearsalError("the disk is full")) for _ in range(50)]
+    wrong = [known.note("b", TypeError("x")) for _ in range(TRIES_MAX)]
     assert not any(full)
     assert wrong == [False] * (TRIES_MAX - 1) + [True]
 
 
 def test_what_went_wrong_waits_before_it_is_tried_again_and_what_went_well_does_not() -> None:
-    retries = Retries()
-    assert retries.is_due("a")
-    retries.note("a", OSError("x"))
-    assert not retries.is_due("a")
-    assert retries.is_due("b")
-    retries.forget("a")
-    assert retries.is_due("a")
+    known = Retries()
+    assert known.is_due("a")
+    known.note("a", OSError("x"))
+    assert not known.is_due("a")
+    assert known.is_due("b")
+    known.forget("a")
+    assert known.is_due("a")

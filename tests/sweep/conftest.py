@@ -37,8 +37,11 @@ def plan(written: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Swee
 
 
 @pytest.fixture
-def swept(written: Callable[[str], Path], tmp_path: Path) -> Callable[..., SweepResult]:
+def swept(
+    written: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., SweepResult]:
     """Return a function that runs a sweep over the stub, into `out` under tmp_path."""
+    monkeypatch.setattr("bedrock_rft_sim.sweep.points.POLL_S", 0.01)
 
     def run(text: str, *, workers: int = 1, say: Any = lambda _words: None) -> SweepResult:
         out = tmp_path / "out"

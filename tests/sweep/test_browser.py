@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from bedrock_rft_sim.sweep.result import SweepResult
 
 from tests.report.test_browser import browser  # noqa: F401  a fixture
 from tests.sweep.conftest import BATCH, RATE
 
 WAIT_S = 20
+pytestmark = pytest.mark.slow
 
 
 def opened(chrome: Any, result: SweepResult) -> Any:

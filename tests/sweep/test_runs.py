@@ -175,6 +175,7 @@ def test_the_real_child_ends_with_the_sweep_that_started_it(tmp_path: Path):
     assert done.returncode == -signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_the_real_child_trains_an_ordinary_run(plan: Any, tmp_path: Path, monkeypatch: Any):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     small = "batchSize: 2, trainingSamplePerPrompt: 2, inferenceMaxTokens: 4"
@@ -207,7 +208,7 @@ def killed_after(lines: int, asked: Path, out: Path, *, told: str = "") -> None:
         [sys.executable, "-c", DRIVER, str(asked), str(out), *STUB],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "STUB_STEP_S": "0.02"},
+        env={**os.environ, "STUB_STEP_S": "0.01"},
     )
     assert sweep.stdout is not None
     for line in sweep.stdout:
@@ -232,6 +233,7 @@ pruner: {{startupTrials: 2, warmupSteps: 1}}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [ONE_FACTOR, SEARCH], ids=["one-factor", "search"])
 def test_a_sweep_killed_twice_gives_the_table_of_one_never_killed(
     text: str, swept: Swept, written: Callable[[str], Path], tmp_path: Path, made: Any
@@ -247,10 +249,11 @@ def test_a_sweep_killed_twice_gives_the_table_of_one_never_killed(
     assert sum(line.startswith("new") for line in made()) == unkilled
 
 
+@pytest.mark.slow
 def test_a_search_killed_while_it_confirms_goes_on_and_gives_the_same_table(
     swept: Swept, written: Callable[[str], Path], tmp_path: Path, made: Any
 ):
-    text = SEARCH + "confirm: [10, 11]\n"
+    text = SEARCH.replace("trials: 4", "trials: 3") + "confirm: [10, 11]\n"
     whole = swept(text).as_json()
     assert whole["confirmation"]["confirmed"] is not None
     unkilled = len(made())

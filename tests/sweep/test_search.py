@@ -83,7 +83,7 @@ def test_a_trial_behind_the_median_is_given_up_and_is_no_result(swept: Swept, tm
 
 
 def test_a_run_that_is_given_up_is_stopped(swept: Swept, tmp_path: Path, monkeypatch: Any):
-    monkeypatch.setenv("STUB_STEP_S", "0.05")
+    monkeypatch.setenv("STUB_STEP_S", "0.03")
     result = swept(AXES + "trials: 4\npruner: {startupTrials: 1, warmupSteps: 1}")
     pruned = [one for one in result.outcomes if one.status == "pruned"]
     assert pruned

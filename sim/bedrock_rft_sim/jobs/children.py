@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGTERM, Signals
 from typing import Final
@@ -53,22 +54,18 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent)}
 
 
+@dataclass(eq=False)
 class Child:
     """A process of ours, or one that an earlier parent left behind."""
 
-    def __init__(
-        self,
-        lock: Path,
-        log: Path,
-        process: subprocess.Popen[bytes] | None = None,
-        log_start: int = 0,
-    ) -> None:
-        self._lock = lock
-        self._log = log
-        self._process = process
-        self._log_start = log_start
-        self._stop_requested: float | None = None
-        self._rung = 0
+    lock: Path
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    """None where an earlier parent started it."""
+    log_start: int = 0
+    """Bytes in the log before it was started."""
+    _stop_requested: float | None = None
+    _rung: int = 0
 
     @classmethod
     def start(
@@ -113,22 +110,16 @@ class Child:
     @classmethod
     def left_behind(cls, *, lock: Path, log: Path) -> Child | None:
         """Return the process that still holds the lock; None where there is none."""
-        child = cls(lock, log)
-        return child if child.is_alive() else None
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether this process started it."""
-        return self._process is not None
+        return cls(lock, log) if is_held(lock) else None
 
     def is_alive(self) -> bool:
         """Whether the process lives."""
-        return is_held(self._lock) if self._process is None else self._process.poll() is None
+        return is_held(self.lock) if self.process is None else self.process.poll() is None
 
     @property
     def exit_code(self) -> int | None:
         """Negative for a signal; None while it lives, or where it was not ours to wait for."""
-        return None if self._process is None else self._process.poll()
+        return None if self.process is None else self.process.poll()
 
     def signal(self, number: Signals) -> None:
         """Send a signal; one that has ended meanwhile gets none."""
@@ -157,19 +148,19 @@ class Child:
 
     def last_words(self) -> str:
         """Return the end of what it printed; of one left behind also what came before it."""
-        with self._log.open("rb") as file:
-            file.seek(max(self._log_start, self._log.stat().st_size - LAST_WORDS_BYTES))
+        with self.log.open("rb") as file:
+            file.seek(max(self.log_start, self.log.stat().st_size - LAST_WORDS_BYTES))
             return file.read().decode("utf-8", "replace").strip()
 
     def release(self) -> None:
         """End the standard input of a bound child, which then ends if it has not yet."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
 
     def _pid(self) -> int | None:
-        if self._process is not None:
-            return self._process.pid
+        if self.process is not None:
+            return self.process.pid
         try:
-            return int(self._lock.read_text())
+            return int(self.lock.read_text())
         except (FileNotFoundError, ValueError):
             return None

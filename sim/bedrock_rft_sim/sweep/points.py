@@ -129,7 +129,7 @@ class PointRunner:
                 with files.named_errors(lock, "start a point"):
                     command = partial(self._command, point)
                     child = Child.start(command, lock=lock, log=log, is_bound=True)
-                if child.is_ours:
+                if child.process is not None:
                     return child
             if not is_waiting and self.is_taken(point):
                 self.say(f"{point.name}: another process is at work on it; waiting")
