@@ -16,12 +16,11 @@ from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS
 from bedrock_rft_sim.recipe.dialects.checks import (
     check_floors,
     check_lambda_region,
+    check_model,
     prefer_overrides,
-    region_of,
 )
 from bedrock_rft_sim.recipe.dialects.dialect import Refusal, Request, Translated
 from bedrock_rft_sim.recipe.dialects.service_model import check_shape, input_shape
-from bedrock_rft_sim.recipe.wording import did_you_mean
 
 NAME: Final[Literal["bedrock"]] = "bedrock"
 RECORD_SHAPE: Final[Literal["nova"]] = "nova"
@@ -108,30 +107,16 @@ def _check_documented(request: Request) -> Iterator[Refusal]:
             sources.FORGE_SDK,
             "not for reinforcement fine-tuning",
         )
-    yield from _check_model(request["baseModelIdentifier"])
+    yield from check_model(
+        model_id(request),
+        NOVA_RFT_MODELS,
+        path="baseModelIdentifier",
+        value=request["baseModelIdentifier"],
+        source=sources.UG_NOVA,
+    )
 
 
 def _fatal(
     path: str, value: Any, rule: str, *, problem: str, source: str = sources.UG_SUBMIT
 ) -> Refusal:
     return Refusal(path, value, rule, source, problem, rehearsable=False)
-
-
-def _check_model(identifier: str) -> Iterator[Refusal]:
-    name = identifier.rpartition(_FOUNDATION_MODEL)[2]
-    regions = NOVA_RFT_MODELS.get(name)
-    where = region_of(identifier)
-    if regions is None:
-        rule = "a model that RFT is documented for: " + ", ".join(NOVA_RFT_MODELS)
-    elif where is not None and where not in regions:
-        rule = "a Region where RFT is documented for it: " + ", ".join(regions)
-    else:
-        return
-    yield Refusal(
-        path="baseModelIdentifier",
-        value=identifier,
-        rule=rule,
-        source=sources.UG_NOVA,
-        problem="not offered for reinforcement fine-tuning",
-        hint=did_you_mean(name, NOVA_RFT_MODELS) if regions is None else None,
-    )

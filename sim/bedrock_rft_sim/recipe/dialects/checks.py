@@ -20,8 +20,9 @@ from bedrock_rft_sim.contract.knobs import (
 )
 from bedrock_rft_sim.contract.sources import HERE
 from bedrock_rft_sim.recipe.dialects.dialect import Refusal, Translated
-from bedrock_rft_sim.recipe.wording import Plain
+from bedrock_rft_sim.recipe.wording import Plain, did_you_mean
 
+NOT_OFFERED: Final = "not offered for reinforcement fine-tuning"
 _REGION_FIELD: Final = 3
 
 
@@ -74,3 +75,16 @@ def check_lambda_region(
         rule = "a function in " + ", ".join(regions) + ", where the job runs"
         inferred = f"{source} (that the function must be in the job's Region is inferred)"
         yield Refusal(path, arn, rule, inferred, "reward function in another Region")
+
+
+def check_model(
+    name: str, offered: Mapping[str, Sequence[str]], *, path: str, value: str, source: str
+) -> Iterator[Refusal]:
+    """Yield a refusal of a model without RFT, anywhere or in the Region of its ARN."""
+    region = region_of(value)
+    if name not in offered:
+        rule = "a model that RFT is documented for: " + ", ".join(offered)
+        yield Refusal(path, value, rule, source, NOT_OFFERED, hint=did_you_mean(name, offered))
+    elif region is not None and region not in offered[name]:
+        rule = "a Region where RFT is documented for it: " + ", ".join(offered[name])
+        yield Refusal(path, value, rule, source, NOT_OFFERED)

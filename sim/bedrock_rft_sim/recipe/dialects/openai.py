@@ -21,11 +21,11 @@ from bedrock_rft_sim.contract.limits import (
 from bedrock_rft_sim.recipe.dialects.checks import (
     check_floors,
     check_lambda_region,
+    check_model,
     prefer_overrides,
 )
 from bedrock_rft_sim.recipe.dialects.dialect import Refusal, Request, Translated
 from bedrock_rft_sim.recipe.dialects.field_table import Field, Kind, check_fields
-from bedrock_rft_sim.recipe.wording import did_you_mean
 
 NAME: Final[Literal["openai"]] = "openai"
 RECORD_SHAPE: Final[Literal["open-weight"]] = "open-weight"
@@ -148,12 +148,6 @@ def _check_documented(request: Request) -> Iterator[Refusal]:
         grader_arn(request), path=LAMBDA_PATH, regions=("us-west-2",), source=sources.UG_OPENAI
     )
     model = request["model"]
-    if model not in OPEN_WEIGHT_RFT_MODELS:
-        yield Refusal(
-            path="model",
-            value=model,
-            rule="a model that RFT is documented for: " + ", ".join(OPEN_WEIGHT_RFT_MODELS),
-            source=sources.UG_OPENAI,
-            problem="not offered for reinforcement fine-tuning",
-            hint=did_you_mean(model, OPEN_WEIGHT_RFT_MODELS),
-        )
+    yield from check_model(
+        model, OPEN_WEIGHT_RFT_MODELS, path="model", value=model, source=sources.UG_OPENAI
+    )
