@@ -108,28 +108,23 @@ def _value(recipe: Recipe, setting: str) -> str:
 
 def _records(data: Data) -> Finding:
     low, high = RECORDS_MOST_TASKS
-    return _point(
-        "training records",
-        f"{data.records:,}",
-        f"try with 100 to 200, most tasks take {low:,} to {high:,}, complex ones 5,000 to 10,000",
-        data.records >= low,
-        BEST_PRACTICES,
-    )
+    most = f"most tasks take {low:,} to {high:,}, complex ones 5,000 to 10,000"
+    advised = f"try with 100 to 200, {most}"
+    found, follows = f"{data.records:,}", data.records >= low
+    return _point("training records", found, advised, follows, BEST_PRACTICES)
 
 
 def _epochs(settings: Settings, data: Data, seen: Measured | None, name: str) -> Finding:
     is_small = data.records < SMALL_DATA
     low, high = EPOCHS_SMALL if is_small else EPOCHS_LARGER
-    kind = "small" if is_small else "larger"
-    return _point(
-        name,
-        str(settings.epochs),
-        f"{low} to {high} for {kind} data (drawn at {SMALL_DATA:,} records here, AWS gives no "
-        "number); the samples start with 1 and raise it while validation still climbs",
-        settings.epochs == 1 or low <= settings.epochs <= high,
-        f"{BEST_PRACTICES}; {SAMPLES}",
-        _climb(seen),
+    advised = (
+        f"{low} to {high} for {'small' if is_small else 'larger'} data (drawn at {SMALL_DATA:,} "
+        "records here, AWS gives no number); the samples start with 1 and raise it while "
+        "validation still climbs"
     )
+    follows = settings.epochs == 1 or low <= settings.epochs <= high
+    source = f"{BEST_PRACTICES}; {SAMPLES}"
+    return _point(name, str(settings.epochs), advised, follows, source, _climb(seen))
 
 
 def _climb(seen: Measured | None) -> str | None:
@@ -152,42 +147,31 @@ def _batch(recipe: Recipe, name: str) -> Finding:
 
 
 def _learning_rate(recipe: Recipe, seen: Measured | None) -> Iterator[Finding]:
-    rate = recipe.settings.learning_rate
     yield _multiplier(recipe) if recipe.dialect == "openai" else _rate(recipe, seen)
     if recipe.settings.training == "full":
-        yield _point(
-            "local.training.method",
-            "full",
-            f"LoRA takes about ten times the rate of full fine-tuning; Bedrock trains LoRA, so "
-            f"the rate of {rate:g} acts more strongly here than there",
-            None,
-            BEST_PRACTICES,
+        advised = (
+            "LoRA takes about ten times the rate of full fine-tuning; Bedrock trains LoRA, so the "
+            f"rate of {recipe.settings.learning_rate:g} acts more strongly here than there"
         )
+        yield _point("local.training.method", "full", advised, None, BEST_PRACTICES)
 
 
 def _rate(recipe: Recipe, seen: Measured | None) -> Finding:
     ratio = recipe.settings.learning_rate / LEARNING_RATE
-    return _point(
-        "learningRate",
-        _value(recipe, "learning_rate"),
+    advised = (
         f"{LEARNING_RATE:g} is a good start for the LoRA that Bedrock trains (rank 32), about ten "
-        f"times the rate of full fine-tuning; this is {ratio:g} of it",
-        1 / TENFOLD < ratio < TENFOLD,
-        BEST_PRACTICES,
-        _fall(seen),
+        f"times the rate of full fine-tuning; this is {ratio:g} of it"
     )
+    found, follows = _value(recipe, "learning_rate"), 1 / TENFOLD < ratio < TENFOLD
+    return _point("learningRate", found, advised, follows, BEST_PRACTICES, _fall(seen))
 
 
 def _multiplier(recipe: Recipe) -> Finding:
-    stated = DIALECTS[recipe.dialect].hyperparameters(recipe.request)
-    multiplier = stated.get("learning_rate_multiplier", 1.0)
-    return _point(
-        "learning_rate_multiplier",
-        f"{multiplier:g}",
-        "1.0 to start with, less for stability; the base rate it scales is not published",
-        multiplier <= 1.0,
-        f"{SAMPLES}; {BEST_PRACTICES}",
-    )
+    name = "learning_rate_multiplier"
+    multiplier = DIALECTS[recipe.dialect].hyperparameters(recipe.request).get(name, 1.0)
+    advised = "1.0 to start with, less for stability; the base rate it scales is not published"
+    source = f"{SAMPLES}; {BEST_PRACTICES}"
+    return _point(name, f"{multiplier:g}", advised, multiplier <= 1.0, source)
 
 
 def _fall(seen: Measured | None) -> str | None:
@@ -200,15 +184,10 @@ def _fall(seen: Measured | None) -> str | None:
 
 def _samples(recipe: Recipe, seen: Measured | None) -> Finding:
     low, high = SAMPLES_TYPICAL
-    group = recipe.settings.samples_per_prompt
-    return _point(
-        "trainingSamplePerPrompt",
-        _value(recipe, "samples_per_prompt"),
-        f"{low} to {high} are typical; each prompt needs a success and a failure to teach",
-        low <= group <= high,
-        TEACHING,
-        _mixed(seen, group),
-    )
+    group, found = recipe.settings.samples_per_prompt, _value(recipe, "samples_per_prompt")
+    advised = f"{low} to {high} are typical; each prompt needs a success and a failure to teach"
+    follows, mixed = low <= group <= high, _mixed(seen, group)
+    return _point("trainingSamplePerPrompt", found, advised, follows, TEACHING, mixed)
 
 
 def _mixed(seen: Measured | None, group: int) -> str | None:
@@ -222,58 +201,42 @@ def _mixed(seen: Measured | None, group: int) -> str | None:
 
 
 def _prompt_length(recipe: Recipe, data: Data) -> Finding:
-    limit = recipe.settings.max_prompt_length
-    p99 = percentile(data.prompt_tokens, 0.99)
-    dropped = sum(tokens > limit for tokens in data.prompt_tokens)
-    seen = f"{dropped} of {len(data.prompt_tokens)} prompts are longer and would be dropped"
-    return _point(
-        "maxPromptLength",
-        _value(recipe, "max_prompt_length"),
+    limit, tokens = recipe.settings.max_prompt_length, data.prompt_tokens
+    p99 = percentile(tokens, 0.99)
+    advised = (
         f"{PROMPT_FACTOR} x the 99th percentile of the prompts, here {PROMPT_FACTOR} x {p99} = "
-        f"{PROMPT_FACTOR * p99} in tokens of local.model",
-        limit >= PROMPT_FACTOR * p99,
-        SAMPLES,
-        seen if dropped else None,
+        f"{PROMPT_FACTOR * p99} in tokens of local.model"
     )
+    dropped = sum(each > limit for each in tokens)
+    seen = f"{dropped} of {len(tokens)} prompts are longer and would be dropped"
+    found, follows = _value(recipe, "max_prompt_length"), limit >= PROMPT_FACTOR * p99
+    return _point("maxPromptLength", found, advised, follows, SAMPLES, seen if dropped else None)
 
 
 def _answer_length(recipe: Recipe, seen: Measured | None) -> Iterator[Finding]:
-    limit = recipe.settings.inference_max_tokens
-    value = _value(recipe, "inference_max_tokens")
-    yield _point(
-        "inferenceMaxTokens",
-        value,
-        f"about {TOKENS_SIMPLE:,} for simple tasks, over {TOKENS_HARD:,} for hard reasoning",
-        None,
-        BEST_PRACTICES,
-    )
+    limit, name = recipe.settings.inference_max_tokens, "inferenceMaxTokens"
+    found = _value(recipe, "inference_max_tokens")
+    advised = f"about {TOKENS_SIMPLE:,} for simple tasks, over {TOKENS_HARD:,} for hard reasoning"
+    yield _point(name, found, advised, None, BEST_PRACTICES)
     if seen is None or seen.answer_tokens_p99 is None:
         return
     p99, cut = seen.answer_tokens_p99, seen.cut_share
     share = percent(cut) if cut else "none"
     words = f"{seen.source}: {share} of the answers were cut at {seen.limit}"
-    yield _point(
-        "inferenceMaxTokens",
-        value,
+    words += ", so longer ones were not seen" if cut else ""
+    advised = (
         f"{P99_FACTOR} x the 99th percentile of the answers, here {P99_FACTOR} x {p99:g} = "
-        f"{P99_FACTOR * p99:g} in tokens of the model that was sampled",
-        limit >= P99_FACTOR * p99,
-        SAMPLES,
-        words + (", so longer ones were not seen" if cut else ""),
+        f"{P99_FACTOR * p99:g} in tokens of the model that was sampled"
     )
+    yield _point(name, found, advised, limit >= P99_FACTOR * p99, SAMPLES, words)
 
 
 def _eval_interval(settings: Settings, data: Data, name: str) -> Iterator[Finding]:
     kept = sum(tokens <= settings.max_prompt_length for tokens in data.prompt_tokens)
     per_epoch = kept // settings.batch_size
-    if not per_epoch:
-        return
-    advised = max(1, min(plan.EVAL_INTERVAL_MAX_UNSET, per_epoch))
-    stated = settings.eval_interval
-    yield _point(
-        name,
-        "left open" if stated is None else str(stated),
-        f"min(10, dataset / batch), here {advised}, is what Bedrock takes when it is left open",
-        stated is None or stated <= advised,
-        BEST_PRACTICES,
-    )
+    if per_epoch:
+        usual = max(1, min(plan.EVAL_INTERVAL_MAX_UNSET, per_epoch))
+        stated = settings.eval_interval
+        found = "left open" if stated is None else str(stated)
+        advised = f"min(10, dataset / batch), here {usual}, is what Bedrock takes when left open"
+        yield _point(name, found, advised, stated is None or stated <= usual, BEST_PRACTICES)

@@ -46,13 +46,14 @@ EXCERPT_SHOWN = 200
 BODY_MAX = 16 * 1024 * 1024
 WORKERS = 4
 GIVE_UP_AFTER = 3
-"""Prompts in a row that the server failed; then nothing more is asked. What it refuses for the sake
+"""Prompts in a row that the server failed; then nothing more is sent. What it refuses for the sake
 of one prompt (400, a content filter) does not count."""
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
 _HOPELESS = {401: "the key is refused", 403: "the key lacks the right", 404: "no such address"}
 _AGAIN = frozenset({408, 409, 425, 429, *range(500, 600)})
 
 
+@dataclass(eq=False)
 class _FaultError(Exception):
     """One attempt failed.
 
@@ -60,18 +61,13 @@ class _FaultError(Exception):
     `outage` says that it has nothing to do with the prompt.
     """
 
-    def __init__(
-        self,
-        reason: str,
-        *,
-        wait_s: float | None = None,
-        attempts: int = ATTEMPTS,
-        outage: bool = False,
-    ) -> None:
-        super().__init__(reason)
-        self.wait_s = wait_s
-        self.attempts = attempts
-        self.outage = outage
+    reason: str
+    wait_s: float | None = None
+    attempts: int = ATTEMPTS
+    outage: bool = False
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -145,21 +141,18 @@ class _PromptSampler:
             try:
                 return replace(ungraded, **_read_answer(self._post())), False
             except _FaultError as fault:
-                pause = self._pause(fault, attempt)
+                growing = min(BACKOFF_S * 2 ** (attempt - 1), BACKOFF_MAX_S)
+                pause = max(fault.wait_s or 0.0, growing)
                 if attempt >= fault.attempts or pause > PAUSE_MAX_S:
                     words = self._fault_words(fault, attempt, pause)
                     return replace(ungraded, fault=words), fault.outage
                 self.endpoint.sleep(pause)
         raise AssertionError("the loop returns")
 
-    def _pause(self, fault: _FaultError, attempt: int) -> float:
-        growing = min(BACKOFF_S * 2 ** (attempt - 1), BACKOFF_MAX_S)
-        return max(fault.wait_s or 0.0, growing)
-
     def _fault_words(self, fault: _FaultError, attempt: int, pause: float) -> str:
         tried = "" if attempt == 1 else f" ({attempt} attempts)"
-        asked = f", which asks to wait {pause:g} s" if pause > PAUSE_MAX_S else ""
-        return self._without_secrets(f"{fault}{asked}{tried}")
+        wait = f", which asks to wait {pause:g} s" if pause > PAUSE_MAX_S else ""
+        return self._without_secrets(f"{fault}{wait}{tried}")
 
     def _without_secrets(self, text: str) -> str:
         for secret in secrets_of(self.endpoint.url, self.endpoint.key):
@@ -202,12 +195,9 @@ class _PromptSampler:
         headers = {"Content-Type": "application/json", "User-Agent": "bedrock-rft-sim"}
         if self.endpoint.key:
             headers["Authorization"] = f"Bearer {self.endpoint.key}"
-        return urllib.request.Request(  # noqa: S310  check_url let only http and https through
-            full_address(self.endpoint.url),
-            data=json.dumps(body).encode(),
-            headers=headers,
-            method="POST",
-        )
+        address, data = full_address(self.endpoint.url), json.dumps(body).encode()
+        # check_url let only http and https through
+        return urllib.request.Request(address, data, headers, method="POST")  # noqa: S310
 
     def _refused(self, error: urllib.error.HTTPError) -> _FaultError:
         if error.code in _HOPELESS:

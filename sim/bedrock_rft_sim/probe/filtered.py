@@ -50,7 +50,7 @@ class Filtered:
 
 
 def check_target(path: Path, recipe: Recipe, *, others: Sequence[Path] = (), force: bool) -> None:
-    """Refuse a file that must not be overwritten, before anything is asked.
+    """Refuse a file that must not be overwritten, before anything is sampled.
 
     `others` are files that the probe itself writes.
 
@@ -89,12 +89,13 @@ def write_filtered(
     dead = {name: result for name, result in probed.items() if result.kind in DEAD}
     dropped: list[dict[str, Any]] = []
     unprobed = 0
-    source = recipe.training_source
+    origin = recipe.training_source
+    source = origin if isinstance(origin, Path) else "problems (train)"
     with Output(
         path,
         operation=OPERATION,
         parameters={"recipe": recipe.name},
-        sources=[source if isinstance(source, Path) else "problems (train)"],
+        sources=[source],
         force=force,
     ) as output:
         for row, name in output.counted(_records(recipe)):
@@ -109,7 +110,7 @@ def write_filtered(
     kinds = [dead[each["id"]].kind for each in dropped]
     return Filtered(
         path=str(path),
-        source=str(source) if isinstance(source, Path) else "problems (train)",
+        source=str(source),
         records=output.written + output.dropped,
         kept=output.written,
         dropped_always_solved=kinds.count("always"),

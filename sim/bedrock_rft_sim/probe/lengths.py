@@ -86,9 +86,9 @@ def lengths_of(samples_P: Sequence[Sequence[ProbeSample]], *, limit: int) -> Res
 
 def cut_share(samples_P: Sequence[Sequence[ProbeSample]]) -> Share | None:
     """Return the share of answers cut at the limit, by what the model's server said of each."""
-    told_P = [[s for s in samples if s.stop_reason is not None] for samples in samples_P]
-    told_P = [samples for samples in told_P if samples]
-    return _share(told_P, _was_cut) if told_P else None
+    known_P = [[s for s in samples if s.stop_reason is not None] for samples in samples_P]
+    known_P = [samples for samples in known_P if samples]
+    return _share(known_P, _was_cut) if known_P else None
 
 
 def _was_cut(sample: ProbeSample) -> bool:
