@@ -70,7 +70,7 @@ def test_a_port_is_a_port(run: Path, port: str) -> None:
 
 def test_a_run_that_has_ended_is_not_watched(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "run", "--watch"]) == 0
-    assert "the run is not going on (Completed)" in capsys.readouterr().out
+    assert "this run has ended (Completed)" in capsys.readouterr().out
 
 
 def test_a_run_that_goes_on_is_watched_to_its_end(

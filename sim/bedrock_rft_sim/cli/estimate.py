@@ -28,7 +28,7 @@ def add_to(verbs: Any) -> None:
         "estimate",
         help="count steps, tokens, Lambda calls and cost before a job is started",
         description="Without --measured, lengths and grading time are upper bounds from the "
-        "declared limits. A price that AWS does not publish is asked for. With a run as "
+        "declared limits. A price that AWS does not publish must be given. With a run as "
         "--measured, what it took stands beside the estimate.",
     )
     add_common(verb)

@@ -51,7 +51,7 @@ def add_to(verbs: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Report on the run in the way that was asked for."""
+    """Report on the run in the chosen form."""
     from bedrock_rft_sim.report.graphs import FORMS
     from bedrock_rft_sim.report.page import Page
     from bedrock_rft_sim.runs import find_run
@@ -100,7 +100,7 @@ def _watch(folder: RunFolder, port: int) -> int:
 
     found = Run.read(folder)
     if not found.going_on:
-        print(f"the run is not going on ({found.status}); `rft report {folder.path}` writes its "
+        print(f"this run has ended ({found.status}); `rft report {folder.path}` writes its "
               "page")  # fmt: skip
         return 0
     watch = Watch(folder, port=port)
@@ -108,7 +108,7 @@ def _watch(folder: RunFolder, port: int) -> int:
     try:
         status = watch.follow()
     except KeyboardInterrupt:
-        print("no longer followed; the run goes on", file=sys.stderr)
+        print("no longer followed; the run continues", file=sys.stderr)
         return 0
     print(f"the run has ended ({status}); its page is {folder.report}")
     return 0

@@ -1,4 +1,4 @@
-"""How much memory is free where the rehearsal will run, asked without importing torch.
+"""How much memory is free where the rehearsal will run, found out without importing torch.
 
 Deliberately knows NVIDIA's GPUs only, and only by `nvidia-smi`: any other is not seen from here.
 Sources: nvidia-smi manual (--query-gpu, --id); CUDA programming guide (CUDA_VISIBLE_DEVICES).

@@ -1,4 +1,4 @@
-"""Whether a reward looks as if it asked a judge model on Bedrock, told from its text.
+"""Whether a reward looks as if it calls a judge model on Bedrock, judged by its text.
 
 Nothing is run or unpacked. What the reward imports from outside its own file, folder or archive is
 not looked at.

@@ -170,7 +170,7 @@ def _grader_seconds(run: Run) -> Quantity | None:
 
 
 def finished_run(recipe: Recipe, runs: Path) -> Path | None:
-    """Return the newest finished run of the recipe's model, to be named and never used unasked."""
+    """Return the newest finished run of the recipe's model, to be suggested to the user."""
     if not runs.is_dir():
         return None
     found = [path for path in runs.iterdir() if is_run(path) and not path.is_symlink()]

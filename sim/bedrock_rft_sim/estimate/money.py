@@ -1,6 +1,6 @@
 """What a job will cost: each line with its price, the price's date and source, or what is missing.
 
-A number that nobody published and nobody measured is asked for, never made up.
+A number that nobody published and nobody measured is named as missing, never made up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One self-contained HTML page about a run: the verdict, the curves, the answers, the ledger.
 
 Everything from the run is untrusted text: the template escapes it, the script inserts it as text,
-and the page's policy runs the two scripts that came with it and asks for nothing.
+and the page's policy runs the two scripts that came with it and makes no network requests.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ class Page:
         self._batches, remarks = self._answers.read(run)
         evidence = evidence_of(run, self._batches)
         verdicts = diagnose_run(evidence)
-        told = headline(evidence, verdicts)
-        return RunSummary(run, told, verdicts, [*run.remarks, *remarks], self._batches)
+        remarks = [*run.remarks, *remarks]
+        return RunSummary(run, headline(evidence, verdicts), verdicts, remarks, self._batches)
 
 
 def write_page(folder: RunFolder) -> None:

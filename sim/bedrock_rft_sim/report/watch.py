@@ -1,4 +1,4 @@
-"""The page of a run that is going on, served on this machine only.
+"""The page of a run that has not ended, served on this machine only.
 
 Three GETs: the page, the numbers it draws, and one step's answers.  It listens on the loopback
 address and answers only requests that name it so, which keeps a web page elsewhere from reading it
@@ -29,14 +29,14 @@ _BATCH: Final = re.compile(r"/batch/((?:train|validation)-\d{1,9})")
 
 
 class _Server(ThreadingHTTPServer):
-    """One run's page, read once at a time, and when it was last asked for."""
+    """One run's page, read once at a time, and when it was last requested."""
 
     daemon_threads = True
 
     def __init__(self, folder: RunFolder, port: int) -> None:
         self.page = Page(folder)
         self.lock = threading.Lock()
-        self.asked = 0.0
+        self.last_used = 0.0
         super().__init__((LOOPBACK, port), _Handler)
 
 
@@ -52,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Host") not in names:
             self._reply(HTTPStatus.FORBIDDEN, "text/plain", "unknown host\n")
             return
-        served.asked = time.monotonic()
+        served.last_used = time.monotonic()
         try:
             with served.lock:
                 kind, body = _content(served.page, urlsplit(self.path).path)
@@ -116,7 +116,7 @@ class Watch:
         thread.start()
         ended: float | None = None
         try:
-            while ended is None or time.monotonic() < max(ended, self._server.asked) + linger_s:
+            while ended is None or time.monotonic() < max(ended, self._server.last_used) + linger_s:
                 time.sleep(check_every_s)
                 if ended is None and not Run.read(self._folder).going_on:
                     ended = time.monotonic()

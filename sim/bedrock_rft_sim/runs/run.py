@@ -1,7 +1,7 @@
 """One run as everything else reads it: record, recipe, metric lines, answers, measured times.
 
 A run is read in whatever state it is in. What can be mended without guessing is mended and named in
-`remarks`; what can't is one error. Answers, prompts and events are read when they are asked for,
+`remarks`; what can't is one error. Answers, prompts and events are read when needed,
 answers one step at a time.
 
 Source: AWS Lambda developer guide, "Log and monitor Python Lambda functions" (Billed Duration, in

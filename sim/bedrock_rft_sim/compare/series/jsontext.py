@@ -52,5 +52,5 @@ def _damaged(where: str, line: int, found: str) -> DataError:
         where=f"{where}:{line}",
         expected="a JSON document, or one JSON object per line",
         found=found,
-        hint="save it again; a file that was cut can't be told from a run that went otherwise",
+        hint="save it again; a file that was cut looks like a shorter run",
     )

@@ -1,6 +1,6 @@
 """Find out what a path holds and read it: the one door to every format.
 
-What nobody can tell apart is asked for by `kind`; what is none of the formats is an error that
+Where two formats look alike, `kind` decides; what is none of the formats is an error that
 names them all.
 """
 
@@ -36,7 +36,7 @@ def read_curves(path: str | Path, *, kind: Kind | None = None) -> list[Curves]:
     """Return the curves at the path: one run's, or each run's of a W&B or TensorBoard export.
 
     Raises:
-        DataError: it is none of the known sources, or not the `kind` asked for, or it is damaged;
+        DataError: it is none of the known sources, or not the wanted `kind`, or it is damaged;
             the message names file and line.
     """
     found = _folder(Path(path)) if Path(path).is_dir() else _file(Path(path), kind)
@@ -121,7 +121,7 @@ def _json(text: str, source: str) -> list[Curves] | None:
     return None
 
 
-def _plain(text: str, source: str, asked: Kind | None) -> list[Curves] | None:
+def _plain(text: str, source: str, wanted: Kind | None) -> list[Curves] | None:
     table = tables.kind_of(text)
     if table == "nova-csv":
         return [tables.read_nova(text, source)]
@@ -130,7 +130,7 @@ def _plain(text: str, source: str, asked: Kind | None) -> list[Curves] | None:
     if table == "wandb-csv":
         return tables.read_wandb(text, source)
     lines = logs.lines_of_text(text, source)
-    log = asked if asked in ("verl-log", "hyperpod-log") else None
+    log = wanted if wanted in ("verl-log", "hyperpod-log") else None
     log = log or logs.kind_of(line for _, _, line in lines)
     return [logs.read_log(lines, source, log)] if log else None
 
