@@ -68,7 +68,7 @@ def test_gsm8k_then_check_passes(
     if split == "official":
         assert rft("check", out / "train.jsonl", out / "test.jsonl", *limits) == 0
         printed = capsys.readouterr().out
-        assert "maxPromptLength   10: 120 prompts (100.0%) would be dropped" in printed
+        assert "maxPromptLength   10: 120 prompts (100 %) would be dropped" in printed
         assert "recommended       maxPromptLength" in printed
         assert "verdict  keeps every rule that matters" in printed
 

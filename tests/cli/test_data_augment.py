@@ -65,7 +65,7 @@ def test_why_rows_gave_nothing_is_told(tmp_path: Path, capsys: pytest.CaptureFix
     made = {"id": "a", "messages": asked, "reference_answer": "So 14.\n#### 14"}
     source.write_text(json.dumps(made) + "\n")
     assert rft("augment", source, "--renumber", "-o", out) == 0
-    assert "1 (100.0%)  the solution has no calculator marks" in capsys.readouterr().out
+    assert "1 (100 %)  the solution has no calculator marks" in capsys.readouterr().out
 
 
 def test_kinds_copies_and_seed_are_in_the_json(

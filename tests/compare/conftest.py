@@ -95,13 +95,13 @@ def curves_of(name: str, *, prompts: int | None = 16, **values: np.ndarray) -> C
 
 @pytest.fixture
 def process() -> Callable[..., Process]:
-    """Return a function that makes a process, changed as told."""
+    """Return a function that makes a process, with these changes."""
     return lambda **changes: replace(Process(), **changes)
 
 
 @pytest.fixture
 def runs() -> Callable[..., list[Curves]]:
-    """Return a function that draws runs from a process, changed as told."""
+    """Return a function that draws runs from a process, with these changes."""
 
     def draw(count: int, *, seed: int = 0, **changes: float) -> list[Curves]:
         return replace(Process(), **changes).draw(np.random.default_rng(seed), count)

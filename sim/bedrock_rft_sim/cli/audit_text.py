@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from bedrock_rft_sim.stats.shares import percent
+
 if TYPE_CHECKING:
     from bedrock_rft_sim.grader.audit import AuditReport, CheckResult, Cost, Finding
     from bedrock_rft_sim.grader.gold import ProfileResult
@@ -96,11 +98,11 @@ def _group_line(group: str, checks: list[CheckResult]) -> str:
 
 def _numbers(report: AuditReport) -> Iterator[str]:
     for spread in report.spreads:
-        if spread.count:
+        if spread.at_top is not None:
             yield (
                 f"spread   {spread.count:,} {spread.source}: {spread.lowest:g} to "
                 f"{spread.highest:g}, mean {spread.mean:.3g}, {spread.distinct} different scores, "
-                f"{spread.at_top:.0%} at the top"
+                f"{percent(spread.at_top)} at the top"
             )
     if report.cost is not None:
         yield from _cost_lines(report.cost)

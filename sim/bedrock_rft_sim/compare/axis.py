@@ -39,16 +39,16 @@ def choose(groups: Sequence[Sequence[Curves]], wanted: Axis | None) -> Axis:
     Raises:
         DataError: prompts are wanted and a source does not know them.
     """
-    silent = [run for group in groups for run in group if run.prompts_per_step is None]
-    if wanted == "prompts" and silent:
+    unknown = [run for group in groups for run in group if run.prompts_per_step is None]
+    if wanted == "prompts" and unknown:
         raise DataError(
             "does not say how many prompts a step holds",
-            where=silent[0].source,
+            where=unknown[0].source,
             expected="prompts per step, for the axis of prompts seen",
             found="steps only",
             hint="give the job's batch size by --batch-size, or take --axis share",
         )
-    return wanted or ("share" if silent else "prompts")
+    return wanted or ("share" if unknown else "prompts")
 
 
 def end_of(run: Curves) -> int:

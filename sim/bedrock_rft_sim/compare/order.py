@@ -115,14 +115,14 @@ def _words(
 ) -> tuple[OrderVerdict, str]:
     if tau.value is None or tau.low is None or tau.high is None:
         return "cannot tell", f"all {recipes} recipes end alike on one side: there is no order"
-    told = (
+    found = (
         f"Kendall's tau {tau.value:+.2f} ({tau.low:+.2f} to {tau.high:+.2f}) of {recipes} recipes"
     )
     if seeds < 2:  # noqa: PLR2004
-        return "cannot tell", f"{told}; one seed at home never settles an order"
+        return "cannot tell", f"{found}; one seed at home never settles an order"
     if tau.low > 0:
-        return "same order", f"{told}: the order at home is the order in the cloud"
+        return "same order", f"{found}: the order at home is the order in the cloud"
     if tau.high < 0:
-        return "different", f"{told}: the order at home is turned round in the cloud"
+        return "different", f"{found}: the order at home is turned round in the cloud"
     share = percent(float((taus > 0).mean()))
-    return "cannot tell", f"{told}; the orders agree in {share} of the resamples"
+    return "cannot tell", f"{found}; the orders agree in {share} of the resamples"

@@ -20,6 +20,7 @@ from bedrock_rft_sim.estimate.quantity import Quantity
 from bedrock_rft_sim.estimate.workload import JobCounts, job_counts, steps_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs.find import RUNS
+from bedrock_rft_sim.stats.shares import percent
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def _remarks(
     yield f"lengths and grading time from {seen.source}; another model's differ"
     if seen.cut_share and seen.limit < sent.settings.inference_max_tokens:
         yield (
-            f"{100 * seen.cut_share:.1f} % of the measured answers were cut at {seen.limit} "
+            f"{percent(seen.cut_share)} of the measured answers were cut at {seen.limit} "
             "tokens; the upper bound lets those go on to the request's inferenceMaxTokens"
         )
     if seen.step_seconds is not None or seen.sampling_seconds is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.cli.data.arguments import add_output, add_seed, positive, values_of
+from bedrock_rft_sim.stats.shares import percent
 
 KINDS = {
     "renumber": "new numbers, the answer computed again",
@@ -67,8 +68,8 @@ def _lines(manifest: dict[str, Any], path: Path) -> list[str]:
         count = max(tally["rows"], 1)
         lines.append(
             f"  {kind}: {tally['made']:,} new rows, all verified, from {tally['parents']:,} "
-            f"of {tally['rows']:,} rows ({tally['parents'] / count:.1%})"
+            f"of {tally['rows']:,} rows ({percent(tally['parents'] / count)})"
         )
         for reason, times in tally["reasons"].items():
-            lines.append(f"    {times:6,} ({times / count:5.1%})  {reason}")
+            lines.append(f"    {times:6,} ({percent(times / count)})  {reason}")
     return lines

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_rft_sim.cli.data.arguments import add_repeatable, positive
+from bedrock_rft_sim.stats.shares import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,7 +143,7 @@ def _length_lines(lengths: FileLengths, valid: int) -> Iterator[str]:
     yield f"  reference tokens  {_words(lengths.reference)}"
     if lengths.limit is not None and lengths.dropped is not None:
         share = lengths.dropped / max(valid, 1)
-        dropped = f"{lengths.dropped:,} prompts ({share:.1%}) would be dropped"
+        dropped = f"{lengths.dropped:,} prompts ({percent(share)}) would be dropped"
         yield f"  maxPromptLength   {lengths.limit:,}: {dropped}"
     if lengths.recommended_prompt is not None:
         yield f"  recommended       maxPromptLength {lengths.recommended_prompt:,} (2 x p99)"

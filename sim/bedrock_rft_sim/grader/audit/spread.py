@@ -15,6 +15,7 @@ from bedrock_rft_sim.grader.audit.bench import Bench
 from bedrock_rft_sim.grader.audit.findings import Finding, Severity
 from bedrock_rft_sim.grader.gold import ROUNDING
 from bedrock_rft_sim.grader.records import Sample
+from bedrock_rft_sim.stats.shares import percent
 
 BINARY_SHARE = 0.95
 SATURATED_SHARE = 0.8
@@ -75,6 +76,6 @@ def check_spread(
         what = f"{spread.count} {spread.source} score nearly always {values}"
         findings.append(bench.finding("binary", "note", what))
     if top > 0 and spread.at_top > SATURATED_SHARE:
-        what = f"{spread.at_top:.0%} of {spread.count} {spread.source} score the top ({top:g})"
+        what = f"{percent(spread.at_top)} of {spread.count} {spread.source} score the top ({top:g})"
         findings.append(bench.finding("saturated", "warning", what, pair))
     return findings
