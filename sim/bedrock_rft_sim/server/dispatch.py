@@ -9,7 +9,6 @@ virtual hosts; paths of botocore's service models and of OpenAI's API.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs
@@ -30,6 +29,7 @@ _SCOPE = re.compile(
     r"Credential=[^/,\s]{1,512}/\d{8}/([a-z0-9-]{1,64})/([a-z0-9-]{1,64})/aws4_request"
 )
 _OLD_SCHEME: Final = "AWS "
+_OLD_PARTS: Final = {"AWSAccessKeyId", "Signature"}
 _BY_PATH: Final = (
     ("/model/", "bedrock-runtime"),
     ("/model-customization", "bedrock"),
@@ -61,7 +61,8 @@ def destination_of(scope: Scope) -> Destination:
     if signed is None:
         parts = parse_qs(query)
         signed = _SCOPE.search("Credential=" + parts.get("X-Amz-Credential", [""])[0])
-        if signed is None and (authorization.startswith(_OLD_SCHEME) or _is_old(parts)):
+        is_old = authorization.startswith(_OLD_SCHEME) or parts.keys() >= _OLD_PARTS
+        if signed is None and is_old:
             return Destination(None, "s3")
     region = signed[1] if signed else None
     if signed and signed[2] != "bedrock":
@@ -69,10 +70,6 @@ def destination_of(scope: Scope) -> Destination:
     service = _by_path(scope)
     is_other = service in ("", "bedrock-mantle")
     return Destination(region, "bedrock" if signed and is_other else service)
-
-
-def _is_old(parts: Mapping[str, list[str]]) -> bool:
-    return "AWSAccessKeyId" in parts and "Signature" in parts
 
 
 def _by_path(scope: Scope) -> str:

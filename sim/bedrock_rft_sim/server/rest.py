@@ -51,7 +51,6 @@ _SIGNED_AS: Final = {
 class Call:
     """One checked request."""
 
-    operation: str
     params: dict[str, Any]
     """By the model's member names; times in seconds since 1970, blobs as bytes."""
     region: str
@@ -119,9 +118,7 @@ class RestService:
     ) -> Response:
         try:
             params = self._params(operation, labels, request, body)
-            return self._response(
-                operation, self._handlers[operation](Call(operation, params, region))
-            )
+            return self._response(operation, self._handlers[operation](Call(params, region)))
         except AwsError as error:
             return error.response()
         except RehearsalError as error:

@@ -32,18 +32,9 @@ EXAMPLES_SHOWN: Final = 20
 def summary(job: Job) -> dict[str, Any]:
     """Return what the list shows."""
     words: Mapping[Any, str] = BEDROCK_STATUS if job.kind == "bedrock" else STATUSES
-    return {
-        "id": job.id,
-        "kind": job.kind,
-        "name": job.name,
-        "base": _base(job),
-        "state": job.status,
-        "status": words[job.status],
-        "has_ended": job.has_ended,
-        "created": job.created,
-        "started": job.started,
-        "ended": job.ended,
-    }
+    names = ("id", "kind", "name", "has_ended", "created", "started", "ended")
+    own = {name: getattr(job, name) for name in names}
+    return {**own, "base": _base(job), "state": job.status, "status": words[job.status]}
 
 
 def mark(state: ServerState, job: Job) -> str:
@@ -109,14 +100,8 @@ def examples(job: Job) -> list[dict[str, str | None]]:
         is_plain = isinstance(prompt, str) and isinstance(system, str)
         if not is_plain or len(row.messages) != 1 + bool(system):
             continue
-        found.append(
-            {
-                "set": kind,
-                "system": system,
-                "prompt": prompt,
-                "reference": _reference(row.reference_answer),
-            }
-        )
+        reference = _reference(row.reference_answer)
+        found.append({"set": kind, "system": system, "prompt": prompt, "reference": reference})
         if len(found) == EXAMPLES_SHOWN:
             break
     return found

@@ -1,8 +1,11 @@
-"""Converse and ConverseStream: what a request may say, and the answer whole or in events.
+"""Converse, ConverseStream and InvokeModel's messages format for Nova: requests and answers.
 
 Text only. Ignored, because they change nothing about the text: `requestMetadata`, `serviceTier`,
 `performanceConfig`. Tools, guardrails, documents, images, prompt variables and output formats are
 refused as not simulated.
+The messages format may say `schemaVersion`, `system`, `messages`, `inferenceConfig` with
+`maxTokens` (also `max_new_tokens`), `temperature`, `topP`, `topK`, `stopSequences`, and
+`reasoningConfig`; its answers are those of Converse.
 Sources: botocore service model bedrock-runtime/2023-09-30; Amazon Nova 2 user guide, request and
 response schema (its defaults, `topK`, `reasoningConfig`).
 """
@@ -27,6 +30,10 @@ TOP_K_MAX: Final = 128
 STOP_REASONS: Final = {"stop": "end_turn", "length": "max_tokens", "stop_sequence": "stop_sequence"}
 _EFFORTS: Final = ("low", "medium", "high")
 _SHOWN: Final = 5
+SCHEMA_VERSION: Final = "messages-v1"
+_NOVA_EXTRA: Final = ("topK", "reasoningConfig")
+_MESSAGES: Final = ("system", "messages")
+_NOVA_KEYS: Final = {"schemaVersion", "inferenceConfig", *_MESSAGES, *_NOVA_EXTRA}
 
 
 def read_converse(body: Mapping[str, Any], *, local_model: str, is_nova: bool) -> ModelRequest:
@@ -51,6 +58,36 @@ def read_converse(body: Mapping[str, Any], *, local_model: str, is_nova: bool) -
         top_k=top_k,
         stop=tuple(config.get("stopSequences", ())),
         template={} if effort is None else {"reasoning_effort": effort},
+    )
+
+
+def read_nova(body: Mapping[str, Any], *, local_model: str) -> ModelRequest:
+    """Check a body of the messages format.
+
+    Raises:
+        AwsError: it says something wrong, or asks for what is not simulated.
+    """
+    for name in body:
+        if name not in _NOVA_KEYS:
+            raise invalid(
+                f"{name} is {NOT_SIMULATED}; expected one of {', '.join(sorted(_NOVA_KEYS))}"
+            )
+    version = body.get("schemaVersion", SCHEMA_VERSION)
+    if version != SCHEMA_VERSION:
+        raise invalid(f"schemaVersion: expected {SCHEMA_VERSION}, got {version!r:.60}")
+    config = body.get("inferenceConfig", {})
+    if not isinstance(config, dict):
+        raise invalid("inferenceConfig: expected an object")
+    config = dict(config)
+    if "max_new_tokens" in config:
+        config.setdefault("maxTokens", config.pop("max_new_tokens"))
+    extra = {name: config.pop(name) for name in _NOVA_EXTRA if name in config}
+    extra |= {name: body[name] for name in _NOVA_EXTRA if name in body}
+    stated = {name: body[name] for name in _MESSAGES if name in body}
+    return read_converse(
+        {**stated, "inferenceConfig": config, "additionalModelRequestFields": extra},
+        local_model=local_model,
+        is_nova=True,
     )
 
 

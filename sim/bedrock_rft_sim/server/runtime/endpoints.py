@@ -38,7 +38,6 @@ from bedrock_rft_sim.server.mantle import chat
 from bedrock_rft_sim.server.mantle.errors import OpenAIError
 from bedrock_rft_sim.server.runtime import converse, eventstream
 from bedrock_rft_sim.server.runtime.callable_model import callable_model
-from bedrock_rft_sim.server.runtime.nova import read_nova
 from bedrock_rft_sim.server.state import ServerState
 
 MODEL_ERROR_STATUS: Final = 424
@@ -134,7 +133,7 @@ class RuntimeEndpoints:
         name, local = await self._model(request)
         body = await _body(request)
         if self._is_nova(name):
-            return read_nova(body, local_model=local), None
+            return converse.read_nova(body, local_model=local), None
         if body.pop("stream", streams) is not streams:
             raise invalid("stream: the operation decides whether the answer is streamed")
         if body.pop("model", name) != name:
