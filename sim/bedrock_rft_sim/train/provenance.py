@@ -44,11 +44,8 @@ def git_revision(folder: Path) -> str | None:
     revision = _git(folder, "rev-parse", "HEAD")
     if not revision:
         return None
-    return (
-        f"{revision}+"
-        if _git(folder, "status", "--porcelain", "--untracked-files=no")
-        else revision
-    )
+    is_changed = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return f"{revision}+" if is_changed else revision
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
