@@ -172,12 +172,11 @@ def _tools(record: Mapping[str, Any]) -> _Found:
         yield from _names_unique(tools)
 
 
-def _tool(tool: object, place: str) -> _Found:
+def _tool(tool: Any, place: str) -> _Found:
     function = tool.get("function") if isinstance(tool, dict) else None
-    if not isinstance(tool, dict) or tool.get("type") != "function" or not _is_object(function):
+    if not isinstance(function, dict) or tool.get("type") != "function":
         yield "tool-function", place, repr(tool)
         return
-    assert isinstance(function, dict)
     for key in ("name", "description"):
         value = function.get(key)
         if not isinstance(value, str) or not value.strip():
@@ -185,10 +184,6 @@ def _tool(tool: object, place: str) -> _Found:
     parameters = function.get("parameters")
     if not _are_parameters(parameters):
         yield "tool-parameters", f"{place}.function.parameters", repr(parameters)
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
 
 
 def _are_parameters(value: object) -> bool:
@@ -203,11 +198,8 @@ def _are_parameters(value: object) -> bool:
 
 def _names_unique(tools: list[Any]) -> _Found:
     functions = [tool.get("function") for tool in tools if isinstance(tool, dict)]
-    names = Counter(f["name"] for f in functions if isinstance(f, dict) and _has_name(f))
-    twice = [name for name, count in names.items() if count > 1]
+    names = [function.get("name") for function in functions if isinstance(function, dict)]
+    counts = Counter(name for name in names if isinstance(name, str))
+    twice = [name for name, count in counts.items() if count > 1]
     if twice:
         yield "tool-names-unique", "", repr(twice[0])
-
-
-def _has_name(function: Mapping[str, Any]) -> bool:
-    return isinstance(function.get("name"), str)

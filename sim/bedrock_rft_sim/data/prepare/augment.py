@@ -50,7 +50,7 @@ from bedrock_rft_sim.data.renumber import (
     scheme_of,
     written_like,
 )
-from bedrock_rft_sim.data.renumber.marks import final_number, shown
+from bedrock_rft_sim.data.renumber.marks import answer_number, final_number, shown
 from bedrock_rft_sim.data.renumber.verify import NotASumError, compute, refusal
 
 Kind = Literal["renumber", "rename", "paraphrase"]
@@ -211,8 +211,9 @@ def _check_parent(record: dict[str, Any], solution: str) -> None:
         raise _NoneMadeError("the reference contradicts itself")
     final = final_number(solution)
     for answer in answers_of(record):
-        number = final_number(answer if "####" in answer else f"#### {answer}")
-        if number != final or not re.fullmatch(r"(?:####)?[\s$]*[\d,.]+", answer.strip()):
+        if answer_number(answer) != final or not re.fullmatch(
+            r"(?:####)?[\s$]*[\d,.]+", answer.strip()
+        ):
             raise _NoneMadeError("the record states its answer in more than one way")
 
 

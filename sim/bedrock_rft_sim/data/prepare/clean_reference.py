@@ -17,6 +17,7 @@ from bedrock_rft_sim.data.renumber.marks import (
     MARK,
     Exact,
     NotExecutableError,
+    answer_number,
     check_mark,
     evaluate,
     final_number,
@@ -112,7 +113,7 @@ def _finals(record: dict[str, Any], solution: str) -> Iterator[tuple[str, str]]:
         computed = f"the last mark says {marks[-1].expression} = {marks[-1].value}"
         yield "final", f"{computed}, the final number {shown(final)} is nowhere in the solution"
     for answer in answers_of(record):
-        stated = final_number(answer if "####" in answer else f"#### {answer}")
+        stated = answer_number(answer)
         if stated is not None and stated != final:
             yield "answers", f"{shown(stated)} beside a solution that ends in {shown(final)}"
 

@@ -15,7 +15,7 @@ from bedrock_rft_sim.data.prepare.worked import answers_of, problem_of
 from bedrock_rft_sim.data.renumber.marks import (
     NotExecutableError,
     Tree,
-    final_number,
+    answer_number,
     find_marks,
     parse,
 )
@@ -57,8 +57,7 @@ def steps(record: dict[str, Any]) -> str:
 
 def answer_size(record: dict[str, Any]) -> str:
     """Return the size of the final number: negative, fraction, or its number of digits."""
-    texts = [_solution(record), *(f"#### {answer}" for answer in answers_of(record))]
-    numbers = [final_number(text if "####" in text else f"#### {text}") for text in texts]
+    numbers = [answer_number(text) for text in (_solution(record), *answers_of(record))]
     final = next((number for number in numbers if number is not None), None)
     if final is None:
         return MISSING

@@ -188,29 +188,24 @@ def open_parts(
     folder: Path,
     sources: Mapping[str, Path | str],
     *,
-    operation: str,
     parameters: Mapping[str, Any],
-    seed: int | None,
-    force: bool,
+    **options: Any,
 ) -> Iterator[dict[str, Output]]:
     """Open an output in the folder for each part: all are put in place or, if anything fails, none.
 
-    `sources` has the file that each part is made from.
+    `sources` has the file that each part is made from; the options are those of `Output`.
     """
     with contextlib.ExitStack() as stack:
-        yield {
-            part: stack.enter_context(
-                Output(
-                    folder / f"{part}.jsonl",
-                    operation=operation,
-                    parameters={**parameters, "part": part},
-                    sources=[source],
-                    seed=seed,
-                    force=force,
-                )
+        outputs = {
+            part: Output(
+                folder / f"{part}.jsonl",
+                parameters={**parameters, "part": part},
+                sources=[source],
+                **options,
             )
             for part, source in sources.items()
         }
+        yield {part: stack.enter_context(output) for part, output in outputs.items()}
 
 
 class _Drops:

@@ -1,17 +1,21 @@
 """Call the people and the things of a problem by other names, in question and solution alike.
 
-Only names of our own list are taken, and only where nothing could go wrong: whole words, no
-surname or shop behind them, no nickname beside them, a woman's name for a woman's. A thing changes
-only when every one of its places is plain.
+Only names of our own list, rename.toml, are taken, and only where nothing could go wrong: whole
+words, no surname or shop behind them, no nickname beside them, a woman's name for a woman's. A
+thing changes only when every one of its places is plain.
 """
 
 from __future__ import annotations
 
 import random
 import re
+import tomllib
+from pathlib import Path
+from typing import Any
 
-from bedrock_rft_sim.data.prepare.rename_words import BESIDE_THINGS, MEN, THINGS, WOMEN
-
+_WORDS: dict[str, Any] = tomllib.loads(
+    Path(__file__).with_name("rename.toml").read_text(encoding="utf-8")
+)
 Renaming = dict[str, str]
 """Old word to new word; every whole word of a text is looked up."""
 
@@ -36,7 +40,7 @@ def rename(text: str, renaming: Renaming) -> str:
 def _people(text: str, rng: random.Random) -> Renaming:
     words = set(_WORD.findall(text))
     renaming: Renaming = {}
-    for names in (WOMEN, MEN):
+    for names in (_WORDS["women"], _WORDS["men"]):
         present = [name for name in names if name in words]
         unused = [name for name in names if not _is_near(name, words)]
         safe = [name for name in present if _is_safe_name(name, text, words)]
@@ -67,7 +71,7 @@ def _is_safe_name(name: str, text: str, words: set[str]) -> bool:
 
 def _things(text: str, rng: random.Random) -> Renaming:
     words = {word.lower() for word in _WORD.findall(text)}
-    for kind in rng.sample(THINGS, len(THINGS)):
+    for kind in rng.sample(_WORDS["things"], len(_WORDS["things"])):
         present = [pair for pair in kind if words & set(pair)]
         unused = [pair for pair in kind if not words & set(pair)]
         if len(present) == 1 and unused and _is_plain(present[0], text):
@@ -75,7 +79,7 @@ def _things(text: str, rng: random.Random) -> Renaming:
     return {}
 
 
-def _is_plain(thing: tuple[str, str], text: str) -> bool:
+def _is_plain(thing: list[str], text: str) -> bool:
     """Say whether each place of the thing is the thing itself and not part of another."""
     singular, plural = thing
     for match in re.finditer(rf"(?<![A-Za-z])({singular}|{plural})(?![A-Za-z])", text, re.I):
@@ -83,7 +87,7 @@ def _is_plain(thing: tuple[str, str], text: str) -> bool:
         following = re.match(r"\s([A-Za-z]+)", after)
         if not match.group().islower() or (after[:1] in "-/'’" and after):
             return False  # "Rose" may be a woman
-        if following and following.group(1).lower() not in BESIDE_THINGS:
+        if following and following.group(1).lower() not in _WORDS["beside_things"]:
             return False
         if re.search(r"-\w*\s?$", text[: match.start()]):
             return False

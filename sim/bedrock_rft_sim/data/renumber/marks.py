@@ -103,6 +103,11 @@ def final_number(text: str) -> Fraction | None:
     return -value if sign else value
 
 
+def answer_number(text: str) -> Fraction | None:
+    """Return the number of an answer, which may stand behind `####`; None where there is none."""
+    return final_number(text if "####" in text else f"#### {text}")
+
+
 def parse(expression: str) -> Tree:
     """Return the expression as a tree.
 
