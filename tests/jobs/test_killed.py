@@ -9,7 +9,6 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from bedrock_rft_sim.jobs import Jobs
@@ -131,17 +130,13 @@ def _job_left_validating(root: Path) -> str:
     """Write what a server leaves that dies between its note of a start and the start."""
     import time
 
-    from bedrock_rft_sim.jobs.job import Job, Phases
+    from bedrock_rft_sim.jobs.job import Job
     from bedrock_rft_sim.jobs.registry import Registry
 
     registry = Registry(root / "jobs.sqlite", runs=root / "runs")
     now = time.time()
-    values: dict[str, Any] = {"request": {}, "failure": None, "phases": Phases()}
-    times = {"created": now, "started": now, "ended": None, "modified": now}
     folder = root / "runs" / "abcdefghijkl"
-    job = Job(
-        id=folder.name, details=BEDROCK, name="a", status="queued", folder=folder, **times, **values
-    )
+    job = Job(folder.name, BEDROCK, "a", {}, folder, created=now, modified=now, started=now)
     registry.add(job, token=None)
     registry.set(job.id, status="validating")
     registry.close()

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from bedrock_rft_sim.jobs import Job, Jobs
-from bedrock_rft_sim.jobs.job import Phases
 from bedrock_rft_sim.jobs.registry import Registry
 
 from tests.jobs.conftest import BEDROCK, wait_until
@@ -24,14 +23,9 @@ def a_job(folder: Path, name: str = "a") -> Job:
         details=BEDROCK,
         name=name,
         request={},
-        status="queued",
-        created=1.0,
-        started=None,
-        ended=None,
-        modified=1.0,
-        failure=None,
         folder=folder / name,
-        phases=Phases(),
+        created=1.0,
+        modified=1.0,
     )
 
 

@@ -20,7 +20,7 @@ from bedrock_rft_sim.sweep.axes import LEAST_TRIALS
 from bedrock_rft_sim.sweep.outcome import PointOutcome
 from bedrock_rft_sim.sweep.plan import SweepPlan
 from bedrock_rft_sim.sweep.result import SweepResult
-from bedrock_rft_sim.sweep.search import Trial, _study_name, _Watch
+from bedrock_rft_sim.sweep.search import _study_name, _Watch
 
 from tests.sweep.conftest import BATCH, RATE, STUB
 
@@ -131,11 +131,8 @@ def test_a_setting_given_up_once_and_completed_another_time_counts_with_its_resu
     swept: Swept, monkeypatch: Any
 ):
     pruned = PointOutcome("again", {BATCH: 32}, 0, "pruned", why="behind")
-    trials = [
-        Trial(0, {BATCH: 32}, (pruned,)),
-        Trial(1, {BATCH: 32}, (replace(pruned, status="completed", value=0.99, why=None),)),
-    ]
-    monkeypatch.setattr("bedrock_rft_sim.sweep.search.search", lambda *_args, **_more: trials)
+    runs = [pruned, replace(pruned, status="completed", value=0.99, why=None)]
+    monkeypatch.setattr("bedrock_rft_sim.sweep.search.search", lambda *_args, **_more: runs)
     result = swept(AXES + QUIET + "trials: 2")
     assert [row.mean for row in result.rows[1:]] == [0.99]
     assert result.ranking is not None

@@ -1,15 +1,6 @@
 """Jobs: a job is a run folder with a child process, remembered in one SQLite file."""
 
-from bedrock_rft_sim.jobs.job import (
-    BedrockDetails,
-    Job,
-    Kind,
-    OpenAIDetails,
-    Phase,
-    Phases,
-    Status,
-    UnknownJobError,
-)
+from bedrock_rft_sim.jobs.job import BedrockDetails, Job, OpenAIDetails, Status, UnknownJobError
 from bedrock_rft_sim.jobs.jobs import Jobs, rehearsal_command
 from bedrock_rft_sim.jobs.worker import Start
 
@@ -17,10 +8,7 @@ __all__ = [
     "BedrockDetails",
     "Job",
     "Jobs",
-    "Kind",
     "OpenAIDetails",
-    "Phase",
-    "Phases",
     "Start",
     "Status",
     "UnknownJobError",

@@ -94,16 +94,16 @@ class Job:
     name: str
     request: dict[str, Any]
     """What the client sent, word for word."""
-    status: Status
-    created: float
-    started: float | None
-    ended: float | None
-    modified: float
-    failure: str | None
-    """Why it failed, in one message."""
     folder: Path
     """The run folder; it exists once the child has read recipe and data."""
-    phases: Phases
+    created: float
+    modified: float
+    status: Status = "queued"
+    started: float | None = None
+    ended: float | None = None
+    failure: str | None = None
+    """Why it failed, in one message."""
+    phases: Phases = Phases()
 
     @property
     def kind(self) -> Kind:

@@ -20,7 +20,7 @@ from typing import Any
 
 from bedrock_rft_sim.files import Lock, dump, write_file
 from bedrock_rft_sim.jobs.children import LADDER, Ladder
-from bedrock_rft_sim.jobs.job import BedrockDetails, Job, Kind, OpenAIDetails, Phases
+from bedrock_rft_sim.jobs.job import BedrockDetails, Job, Kind, OpenAIDetails
 from bedrock_rft_sim.jobs.paths import JobPaths
 from bedrock_rft_sim.jobs.registry import Registry, RegistryError
 from bedrock_rft_sim.jobs.transitions import end
@@ -83,20 +83,7 @@ class Jobs:
         job_id = str(uuid.uuid4())
         if isinstance(details, BedrockDetails):
             job_id = "".join(secrets.choice(BEDROCK_ID_LETTERS) for _ in range(BEDROCK_ID_LENGTH))
-        job = Job(
-            id=job_id,
-            details=details,
-            name=name,
-            request=request,
-            status="queued",
-            created=now,
-            started=None,
-            ended=None,
-            modified=now,
-            failure=None,
-            folder=self._paths.runs / job_id,
-            phases=Phases(),
-        )
+        job = Job(job_id, details, name, request, self._paths.runs / job_id, now, now)
         # Before the transaction, so that nobody waits for the disk; one left over does no harm.
         path = self._paths.recipe(job.id)
         write_file(path, dump(recipe, indent=2) + "\n", "write the recipe")
@@ -159,10 +146,6 @@ class Jobs:
             details = replace(job.details, **values)
             self._registry.set(job_id, extra=details, modified=time.time())
         return self._registry.get(job_id)
-
-    def log_of(self, job_id: str) -> Path:
-        """Return the file of what a job's child prints."""
-        return self._paths.log(job_id)
 
     def close(self, *, seconds: float = STOP_WAIT_S) -> None:
         """End the worker and the children; what ran is resumed by the next `Jobs` on this root."""

@@ -28,7 +28,7 @@ from bedrock_rft_sim.sweep.plan import RECIPES, Point
 
 POINTS: Final = "points"
 CLAIMS: Final = "claims"
-CHILD: Final = (sys.executable, "-m", "bedrock_rft_sim.sweep.child")
+CHILD: Final = (sys.executable, "-P", "-m", "bedrock_rft_sim.sweep.child")
 POLL_S: Final = 0.05
 AFTER_THE_STEP: Final[Ladder] = ((0.0, SIGTERM),)
 """However long the step takes: a user who does not want to wait presses Ctrl-C again."""

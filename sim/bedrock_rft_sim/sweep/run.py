@@ -75,7 +75,7 @@ class _Walk:
         self.runner.say(f"search: {trials} trials x {seeds}")
         made = search(self.plan, self.runner, pace=Pace(trials, self.workers, self.runner.say))
         # The same setting may be proposed twice, and given up only once.
-        return each_once([*centre, *(one for trial in made for one in trial.outcomes)])
+        return each_once([*centre, *made])
 
     def confirm(self, seeds: tuple[int, ...], ranking: Ranking | None) -> Confirmation:
         """Make the best setting and the centre once more, with seeds that the choice never saw."""

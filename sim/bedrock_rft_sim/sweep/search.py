@@ -61,26 +61,17 @@ def demand_optuna() -> None:
         )
 
 
-@dataclass(frozen=True)
-class Trial:
-    """What came of one trial."""
-
-    number: int
-    changes: Changes
-    outcomes: tuple[PointOutcome, ...]
-
-
-def search(plan: SweepPlan, runner: PointRunner, *, pace: Pace) -> list[Trial]:
-    """Make the trials that the study lacks and return all of them by number.
+def search(plan: SweepPlan, runner: PointRunner, *, pace: Pace) -> list[PointOutcome]:
+    """Make the trials that the study lacks and return the runs of all of them, trial by trial.
 
     Raises:
         KeyboardInterrupt: the user stopped it; the study goes on another time.
     """
-    found: dict[int, Trial] = {}
+    found: dict[int, list[PointOutcome]] = {}
     name = _study_name(plan)
     with runner.alone(TAKING):  # two processes must not both make the tables
         storage = _storage(runner.out)
-        _study(plan, storage, name, create=True)
+        _study(plan, storage, name)
     reading = threading.Lock()
 
     def work() -> None:
@@ -91,7 +82,7 @@ def search(plan: SweepPlan, runner: PointRunner, *, pace: Pace) -> list[Trial]:
         in_parallel([work] * pace.workers, runner)
     finally:
         storage.engine.dispose()
-    return [found[number] for number in sorted(found)]
+    return [one for number in sorted(found) for one in found[number]]
 
 
 @dataclass
@@ -100,8 +91,8 @@ class _TrialWorker:
     runner: PointRunner
     pace: Pace
     study: optuna.Study
-    found: dict[int, Trial]
-    """By number, shared by the workers."""
+    found: dict[int, list[PointOutcome]]
+    """The runs of each trial by its number, shared by the workers."""
     reading: threading.Lock
 
     def work(self) -> None:
@@ -173,7 +164,7 @@ class _TrialWorker:
                 break
         last = outcomes[-1]
         trial.set_user_attr("why", last.why)
-        self.found[trial.number] = Trial(trial.number, changes, tuple(outcomes))
+        self.found[trial.number] = outcomes
         if last.status == "completed":
             values = [one.value for one in outcomes if one.value is not None]
             mean = sum(values) / len(values)
@@ -229,21 +220,22 @@ class _Watch:
         return max((step, *stored)) == step and self.trial.should_prune()
 
 
-def _read(trial: optuna.trial.FrozenTrial, plan: SweepPlan, runner: PointRunner) -> Trial:
+def _read(
+    trial: optuna.trial.FrozenTrial, plan: SweepPlan, runner: PointRunner
+) -> list[PointOutcome]:
     from optuna.trial import TrialState
 
-    changes = _changes(trial.params, plan)
-    points = [plan.point(changes, seed) for seed in plan.seeds]
+    points = [plan.point(_changes(trial.params, plan), seed) for seed in plan.seeds]
     why = str(trial.user_attrs.get("why") or "its run folder is gone")
     if trial.state is TrialState.PRUNED:
-        return Trial(trial.number, changes, (without_value(points[0], "pruned", why),))
+        return [without_value(points[0], "pruned", why)]
     outcomes = []
     for point in points:
         if not runner.is_finished(point):
             outcomes.append(without_value(point, "failed", why))
             break
         outcomes.append(runner.read(point))
-    return Trial(trial.number, changes, tuple(outcomes))
+    return outcomes
 
 
 def _changes(params: Mapping[str, Any], plan: SweepPlan) -> Changes:
@@ -289,18 +281,17 @@ def _storage(out: Path) -> Any:
     )
 
 
-def _study(plan: SweepPlan, storage: Any, name: str, *, create: bool = False) -> optuna.Study:
+def _study(plan: SweepPlan, storage: Any, name: str) -> optuna.Study:
     import optuna
 
-    options: dict[str, Any] = {
-        "study_name": name,
-        "storage": storage,
-        "sampler": _sampler(plan.sweep.search_seed, plan.sweep.trials),
-        "pruner": _pruner(plan),
-    }
-    if create:
-        return optuna.create_study(**options, direction="maximize", load_if_exists=True)
-    return optuna.load_study(**options)
+    return optuna.create_study(
+        study_name=name,
+        storage=storage,
+        sampler=_sampler_class()(plan.sweep.search_seed, plan.sweep.trials),
+        pruner=_pruner(plan),
+        direction="maximize",
+        load_if_exists=True,
+    )
 
 
 def _pruner(plan: SweepPlan) -> Any:
@@ -340,7 +331,3 @@ def _sampler_class() -> type[Any]:
             return tpe.sample_independent(study, trial, param_name, param_distribution)
 
     return Repeatable
-
-
-def _sampler(seed: int, trials: int) -> Any:
-    return _sampler_class()(seed, trials)
