@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.contract.events import message_event, metrics_event
-from bedrock_rft_sim.recipe import load_recipe
-from bedrock_rft_sim.runs import RunFolder
+
+from tests.run_folders import write_run
 
 Make = Callable[..., str]
 STEPS = 40
@@ -28,17 +28,13 @@ def run(tmp_path: Path) -> Make:
     """Return a function that writes a run folder and gives its path."""
 
     def write(name: str, *, gain: float = 0.5, noise: float = 0.005, seed: int = 0) -> str:
-        recipe = load_recipe("quickstart")
         random_ = random.Random(f"{name}{seed}")
-        with RunFolder.create(tmp_path / "runs", name) as folder:
-            folder.write_recipe(recipe.text, resolved=recipe.resolved(), request=recipe.request)
-            folder.write_record(status="Completed", steps={"total": STEPS})
-            for step in range(1, STEPS + 1):
-                reward = value(step, gain=gain, noise=random_.gauss(0, noise))
-                folder.append_metrics(
-                    {"step": step, "total_steps": STEPS, "critic_rewards_mean": reward}
-                )
-        return str(folder.path)
+        lines = []
+        for step in range(1, STEPS + 1):
+            reward = value(step, gain=gain, noise=random_.gauss(0, noise))
+            lines.append({"step": step, "total_steps": STEPS, "critic_rewards_mean": reward})
+        with write_run(tmp_path / "runs", name, lines=lines, steps={"total": STEPS}) as folder:
+            return str(folder.path)
 
     return write
 

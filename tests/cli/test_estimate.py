@@ -11,7 +11,8 @@ import pytest
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.estimate import read_measured
 from bedrock_rft_sim.recipe import load_recipe
-from bedrock_rft_sim.runs import RunFolder
+
+from tests.run_folders import write_run
 
 RECIPE = ["estimate", "quickstart", "--set", "local.trainingData=problems:64"]
 
@@ -65,8 +66,8 @@ def test_what_a_run_took_is_printed_beside_the_estimate(
     recipe = load_recipe("quickstart")
     settings = {name: {"value": value} for name, value in asdict(recipe.settings).items()}
     local = {"model": {"value": "tiny"}, "lambda.batchSize": {"value": 64}}
-    with RunFolder.create(tmp_path, "r") as folder:
-        folder.write_recipe("", resolved={"settings": settings, "local": local}, request={})
+    resolved = {"settings": settings, "local": local}
+    with write_run(tmp_path, "r", resolved=resolved) as folder:
         for step in range(5):
             trained = {"critic_rewards_mean": 0.5, "response_length_mean": 40.0}
             line = {"local_rollouts": 128, "local_peak_memory_mb": 1000.0} | trained if step else {}
@@ -87,9 +88,7 @@ def test_a_finished_run_under_runs_is_named_by_the_command_that_would_use_it(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with RunFolder.create("runs", "before") as folder:
-        folder.write_recipe("", resolved={"local": {"model": {"value": "tiny"}}}, request={})
-        folder.write_record(status="Completed")
+    write_run("runs", "before").close()
     assert main(RECIPE) == 0
     printed = capsys.readouterr().out
     assert "time unknown" in printed

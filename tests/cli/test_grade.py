@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.recipe import load_recipe
-from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
+
+from tests.run_folders import answer, group, write_run
 
 ANSWERS = [
     {"id": "a", "prompt": "How many?", "answer": "#### 7", "reference_answer": "#### 7"},
@@ -75,21 +75,14 @@ def saved_run(tmp_path: Path, write_rows: Callable[..., Path]) -> Path:
     """Write a run of 45 steps of one prompt, whose two answers were graded 1 and 0."""
     sources = [f"local.{name}Data={write_rows(1)}" for name in ("training", "validation")]
     recipe = load_recipe("quickstart", sets=sources)
-    with RunFolder.create(tmp_path / "runs", "first") as folder:
-        folder.write_recipe(recipe.text, resolved=recipe.resolved(), request={})
-        for step in range(1, 46):
-            [advantages] = group_advantages([[1.0, 0.0]])
-            answers = [("#### 3", 1.0), ("#### 4", 0.0)]
-            folder.write_rollouts(
-                step,
-                [
-                    Rollout(step, "sum-000", n, text, [1], "stop", score, [], advantages[n])
-                    for n, (text, score) in enumerate(answers)
-                ],
-            )
-        validated = Rollout(45, "sum-000", 0, "#### 3", [1], "stop", 1.0, [], None)
-        folder.write_validation(45, [validated])
-    return folder.path
+    graded = [("#### 3", 1.0), ("#### 4", 0.0)]
+    with write_run(
+        tmp_path / "runs",
+        recipe=recipe,
+        rollouts={step: group(step, "sum-000", graded) for step in range(1, 46)},
+        validations={45: [answer(45, "sum-000", "#### 3", 1.0)]},
+    ) as folder:
+        return folder.path
 
 
 def test_a_run_is_told_what_another_reward_would_have_changed(

@@ -18,7 +18,8 @@ from bedrock_rft_sim.estimate.here import memory
 from bedrock_rft_sim.estimate.measured import COMPARED
 from bedrock_rft_sim.estimate.model_size import ModelSize, model_size
 from bedrock_rft_sim.recipe import Recipe, load_recipe
-from bedrock_rft_sim.runs import RunFolder
+
+from tests.run_folders import write_run
 
 SIZE = ModelSize(
     1000, ModelShape(layers=2, hidden=10, vocabulary=50), ((10, 20), (20, 10)), cached=2 * 2 * 3 * 4
@@ -182,10 +183,9 @@ def test_a_probe_s_sampling_is_a_lower_bound_of_the_time(
 
 
 def finished(runs: Path, name: str, *, model: str = "tiny", status: str = "Completed") -> Path:
-    with RunFolder.create(runs, name) as folder:
-        folder.write_recipe("", resolved={"local": {"model": {"value": model}}}, request={})
-        folder.write_record(status=status)
-    return runs / name
+    resolved = {"local": {"model": {"value": model}}}
+    with write_run(runs, name, resolved=resolved, status=status) as folder:
+        return folder.path
 
 
 def test_a_finished_run_of_the_model_is_named_and_not_used(

@@ -15,9 +15,10 @@ from bedrock_rft_sim.estimate.quantity import mean_over_units
 from bedrock_rft_sim.grader.container import Fault, Outcome
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.recipe import load_recipe
-from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.rollouts import Rollout
 from scipy import stats
+
+from tests.run_folders import write_run
 
 SETTINGS = load_recipe("quickstart").settings
 RESOLVED = {
@@ -27,8 +28,7 @@ RESOLVED = {
 
 
 def test_a_run_s_lengths_times_and_memory_are_read_from_its_folder(tmp_path: Path) -> None:
-    with RunFolder.create(tmp_path, "r") as folder:
-        folder.write_recipe("", resolved=RESOLVED, request={})
+    with write_run(tmp_path, "r", resolved=RESOLVED) as folder:
         folder.append_metrics({"step": 0, "local_seconds": {"validate": 2.0, "total": 2.0}})
         for step, length in ((1, 40.0), (2, 60.0), (3, 50.0)):
             line = {
@@ -57,8 +57,7 @@ def test_a_run_s_lengths_times_and_memory_are_read_from_its_folder(tmp_path: Pat
 
 def test_a_run_s_groups_validations_and_longest_answers_are_read(tmp_path: Path) -> None:
     line = {"critic_rewards_mean": 0.5, "response_length_mean": 20.0, "local_rollouts": 2}
-    with RunFolder.create(tmp_path, "r") as folder:
-        folder.write_recipe("", resolved=RESOLVED, request={})
+    with write_run(tmp_path, "r", resolved=RESOLVED) as folder:
         folder.append_metrics({"step": 0, "validation_rewards_mean": 0.25})
         folder.write_rollouts(
             1,
@@ -83,8 +82,7 @@ def graded_run(
     parent: Path, outcomes: Sequence[Outcome], *, steps: int = 1, rollouts: int = 10
 ) -> Path:
     """Write a run of steps of 10 answers in events of 4, and one validation of 6 answers."""
-    with RunFolder.create(parent, "r") as folder:
-        folder.write_recipe("", resolved=RESOLVED, request={})
+    with write_run(parent, "r", resolved=RESOLVED) as folder:
         answers = [Rollout(0, "p", n, "x", [1], "stop", 1.0, [], 0.0) for n in range(6)]
         folder.write_validation(0, answers)
         for step in range(1, steps + 1):

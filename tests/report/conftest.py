@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.data import Row
-from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.metrics import step_metrics
 from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
+
+from tests.run_folders import write_run
 
 HOSTILE = (
     "</script><script>document.title='broken'</script>",
@@ -106,13 +107,7 @@ def add_step(run: RunFolder, step: int, *, total: int = STEPS) -> None:
 
 def make_run(parent: Path, name: str = "run", *, steps: int = STEPS, **record: Any) -> RunFolder:
     """Write a run of this many steps and give it back, open for writing."""
-    recipe = load_recipe("quickstart")
-    run = RunFolder.create(parent, name)
-    run.write_prompts(rows(), rows())
-    run.write_recipe(recipe.text, resolved=recipe.resolved(), request=recipe.request)
     fields: dict[str, Any] = {
-        "status": "Completed",
-        "error": None,
         "steps": {"total": STEPS, "validations": [0, 2, 4]},
         "device": {"type": "cpu", "name": "x"},
         "seed": 0,
@@ -124,7 +119,7 @@ def make_run(parent: Path, name: str = "run", *, steps: int = STEPS, **record: A
         "started": "2026-11-23T03:00:00+00:00",
         "ended": "2026-11-23T03:03:05+00:00",
     }
-    run.write_record(**{**fields, **record})
+    run = write_run(parent, name, prompts=(rows(), rows()), **{**fields, **record})
     for step in range(steps + 1):
         add_step(run, step)
     return run

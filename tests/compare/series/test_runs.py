@@ -7,18 +7,16 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.compare.series import read_curves
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.runs import RunFolder
+
+from tests.run_folders import write_run
 
 Save = Callable[..., Path]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
-    recipe = load_recipe("quickstart")
-    folder = RunFolder.create(tmp_path, "run")
-    folder.write_recipe(recipe.text, resolved=recipe.resolved(), request=recipe.request)
-    folder.write_record(status="InProgress", steps={"total": 9})
+    folder = write_run(tmp_path, status="InProgress", steps={"total": 9})
     folder.append_metrics({"step": 0, "total_steps": 9, "validation_rewards_mean": 0.25})
     for step in range(1, 5):
         folder.append_metrics(

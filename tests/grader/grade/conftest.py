@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from bedrock_rft_sim.recipe import load_recipe
-from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
+from bedrock_rft_sim.runs.rollouts import Rollout
+
+from tests.run_folders import answer, group, write_run
 
 EXACT = """
 def lambda_handler(event, context):
@@ -79,13 +80,14 @@ def saved_run(tmp_path: Path, write_rows: Callable[..., Path]) -> Callable[..., 
             "quickstart",
             sets=[f"local.trainingData={train}", f"local.validationData={validation}"],
         )
-        with RunFolder.create(tmp_path / "runs", name) as folder:
-            folder.write_recipe(recipe.text, resolved=recipe.resolved(), request={})
-            for step, answers in STEPS.items():
-                folder.write_rollouts(step, rollouts(step, answers))
-            folder.write_validation(0, [_rollout(0, "sum-000", 0, "3", 1.0, None)])
-            folder.write_validation(2, [_rollout(2, "sum-001", 0, "4", 0.0, None)])
-        return folder.path
+        with write_run(
+            tmp_path / "runs",
+            name,
+            recipe=recipe,
+            rollouts={step: rollouts(step, answers) for step, answers in STEPS.items()},
+            validations={0: [answer(0, "sum-000", "3", 1.0)], 2: [answer(2, "sum-001", "4", 0.0)]},
+        ) as folder:
+            return folder.path
 
     return make
 
@@ -101,19 +103,8 @@ def rollouts(step: int, answers: dict[str, list[str]]) -> list[Rollout]:
     """Grade as `exact` does."""
     made = []
     for prompt, texts in answers.items():
-        grades = [float(text == RIGHT[prompt]) for text in texts]
-        [advantages] = group_advantages([grades])
-        made += [
-            _rollout(step, prompt, *each)
-            for each in zip(range(len(texts)), texts, grades, advantages, strict=True)
-        ]
+        made += group(step, prompt, [(text, float(text == RIGHT[prompt])) for text in texts])
     return made
-
-
-def _rollout(
-    step: int, prompt: str, sample: int, text: str, grade: float, advantage: float | None
-) -> Rollout:
-    return Rollout(step, prompt, sample, text, [1], "stop", grade, [], advantage)
 
 
 @pytest.fixture
