@@ -18,15 +18,13 @@ from bedrock_rft_sim.contract.sources import (
     TEACHING,
 )
 from bedrock_rft_sim.diagnosis.answers import SUSPECT_SHARE, TRUNCATED_SHARE
-from bedrock_rft_sim.diagnosis.finding import Finding, Severity
+from bedrock_rft_sim.diagnosis.finding import Diagnostic, Finding, Severity
 from bedrock_rft_sim.probe.intervals import Share
 from bedrock_rft_sim.probe.lengths import P99_FACTOR
 from bedrock_rft_sim.probe.report import ProbeReport
 from bedrock_rft_sim.recipe import Settings
 from bedrock_rft_sim.stats.shares import percent
 
-UNSURE: Final = "too few prompts to tell on which side of AWS's threshold this lies; probe more"
-THRESHOLDS: Final = f"{NOVA_RFT}; {NOVA_MONITORING}; {TEACHING}"
 LEVELS: Final = {"problem": "stop", "warning": "warn", "note": "note"}
 """The words of `rft probe` for a finding's severity."""
 DEAD_SHARE_HIGH: Final = 0.3
@@ -34,15 +32,40 @@ MIXED_SHARE_LOW: Final = 0.3
 MORE_MIXED: Final = 1.25
 """A group size is worth naming when it raises the share of mixed groups by this factor."""
 
+UNSURE: Final = "too few prompts to tell on which side of AWS's threshold this lies; probe more"
+THRESHOLDS: Final = f"{NOVA_RFT}; {NOVA_MONITORING}; {TEACHING}"
+SATURATED: Final = Diagnostic("saturation", "take harder prompts or a stricter reward", THRESHOLDS)
+HOPELESS: Final = Diagnostic(
+    "base success", "take easier prompts, partial credit, or SFT first", THRESHOLDS
+)
+TEACH_FIRST: Final = (
+    "fine-tune on solved examples (SFT) first, or see by `rft check` whether the reward reads "
+    "answers at all"
+)
+STUCK: Final = Diagnostic(
+    "first reward",
+    f"if it stays under {STUCK_REWARD:g} in training, rethink the reward or the data",
+    THRESHOLDS,
+)
+PARSING: Final = Diagnostic(
+    "parse failures",
+    "let the prompt ask for the very format that the reward looks for",
+    source=BEST_PRACTICES,
+)
+TRUNCATION: Final = Diagnostic(
+    "truncation", "raise it, and probe again to learn how long they are", SAMPLES
+)
+LENGTH: Final = Diagnostic("answer length", source=SAMPLES)
+MIXED: Final = Diagnostic("mixed groups", source=TEACHING)
+DEAD: Final = Diagnostic("dead prompts", "--filtered writes the data without them", TEACHING)
+
 
 def diagnose_probe(report: ProbeReport, settings: Settings) -> list[Finding]:
     """Return what AWS's thresholds say to the probe, the gravest first; only what fired."""
     return [
         *_solved(report.success),
         *_positive(report.positive),
-        *_first_reward(report),
-        *_parsing(report),
-        *_cutting(report),
+        *_shares(report),
         *_groups(report, settings),
         *_dead(report),
     ]
@@ -57,93 +80,50 @@ def advice_as_json(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _threshold(
-    rule: str, severity: Severity, says: str, share: Share, remedy: str
-) -> Iterator[Finding]:
-    numbers = {"share": share.value, "low": share.low, "high": share.high}
-    yield Finding(rule, severity, says, numbers, remedy, THRESHOLDS)
-
-
 def _solved(solved: Share) -> Iterator[Finding]:
     says = (
         f"{percent(solved.value)} of the samples were solved ({_interval(solved)}): over "
         f"{percent(BASE_SUCCESS_MAX)} reinforcement fine-tuning is unnecessary"
     )
     if solved.low > BASE_SUCCESS_MAX:
-        remedy = "take harder prompts or a stricter reward"
-        yield from _threshold("saturation", "problem", says, solved, remedy)
-    elif solved.high > BASE_SUCCESS_MAX:
-        beyond = solved.value > BASE_SUCCESS_MAX
-        yield from _threshold("saturation", _leaning(beyond), says, solved, UNSURE)
+        yield SATURATED.fires("problem", says, _numbers(solved))
+    elif solved.high > BASE_SUCCESS_MAX:  # it leans to the side on which its middle lies
+        severity: Severity = "warning" if solved.value > BASE_SUCCESS_MAX else "note"
+        yield SATURATED.fires(severity, says, _numbers(solved), UNSURE)
 
 
 def _positive(positive: Share) -> Iterator[Finding]:
-    rule = "base success"
     says = f"{percent(positive.value)} of the samples were graded above 0 ({_interval(positive)})"
     under = f"{says}: under {percent(BASE_SUCCESS_MIN)} training struggles"
     if positive.value == 0 and positive.high < BASE_SUCCESS_MIN:
-        remedy = (
-            "fine-tune on solved examples (SFT) first, or see by `rft check` whether the reward "
-            "reads answers at all"
-        )
-        yield from _threshold(rule, "problem", f"{says}: nothing to reinforce", positive, remedy)
+        says += ": nothing to reinforce"
+        yield HOPELESS.fires("problem", says, _numbers(positive), TEACH_FIRST)
     elif positive.high < BASE_SUCCESS_MIN:
-        remedy = "take easier prompts, partial credit, or SFT first"
-        yield from _threshold(rule, "warning", under, positive, remedy)
+        yield HOPELESS.fires("warning", under, _numbers(positive))
     elif positive.low < BASE_SUCCESS_MIN:
-        beyond = positive.value < BASE_SUCCESS_MIN
-        yield from _threshold(rule, _leaning(beyond), under, positive, UNSURE)
+        severity: Severity = "warning" if positive.value < BASE_SUCCESS_MIN else "note"
+        yield HOPELESS.fires(severity, under, _numbers(positive), UNSURE)
 
 
-def _leaning(beyond: bool) -> Severity:
-    """Return how grave it is that an interval holds a threshold, by where its middle lies."""
-    return "warning" if beyond else "note"
-
-
-def _first_reward(report: ProbeReport) -> Iterator[Finding]:
-    reward = report.first_step.reward_mean.value
+def _shares(report: ProbeReport) -> Iterator[Finding]:
+    reward, failures = report.first_step.reward_mean.value, report.parse_failures
     if reward < STUCK_REWARD:
-        yield Finding(
-            "first reward",
-            "warning",
-            f"the reward starts at {reward:.3f}",
-            {"reward": reward},
-            f"if it stays under {STUCK_REWARD:g} in training, rethink the reward or the data",
-            THRESHOLDS,
-        )
-
-
-def _parsing(report: ProbeReport) -> Iterator[Finding]:
-    failures = report.parse_failures
+        yield STUCK.fires("warning", f"the reward starts at {reward:.3f}", {"reward": reward})
     if failures is not None and failures.value >= SUSPECT_SHARE:
-        yield Finding(
-            "parse failures",
-            "warning",
-            f"the reward found no answer in {percent(failures.value)} of the samples",
-            {"share": failures.value},
-            "let the prompt ask for the very format that the reward looks for",
-            BEST_PRACTICES,
-        )
-
-
-def _cutting(report: ProbeReport) -> Iterator[Finding]:
+        says = f"the reward found no answer in {percent(failures.value)} of the samples"
+        yield PARSING.fires("warning", says, _numbers(failures))
     lengths, cut = report.lengths, report.cut
     if cut is not None and cut.value >= TRUNCATED_SHARE:
-        yield Finding(
-            "truncation",
-            "warning",
-            f"inferenceMaxTokens {report.max_tokens} cuts {percent(cut.value)} of the answers",
-            {"share": cut.value},
-            "raise it, and probe again to learn how long they are",
-            SAMPLES,
-        )
+        limit = f"inferenceMaxTokens {report.max_tokens}"
+        says = f"{limit} cuts {percent(cut.value)} of the answers"
+        yield TRUNCATION.fires("warning", says, _numbers(cut))
     elif lengths is not None and lengths.cut.value == 0:
         p99 = lengths.percentiles[99].value
         says = (
             f"the 99th percentile of the answers is {p99:g} tokens; {P99_FACTOR} x that is "
             f"{P99_FACTOR * p99:g}, where the recipe has {lengths.limit}"
         )
-        yield Finding("answer length", "note", says, {"p99": p99}, source=SAMPLES)
+        yield LENGTH.fires("note", says, {"p99": p99})
 
 
 def _groups(report: ProbeReport, settings: Settings) -> Iterator[Finding]:
@@ -157,25 +137,25 @@ def _groups(report: ProbeReport, settings: Settings) -> Iterator[Finding]:
     )
     if largest.value > 0 and largest.value >= MORE_MIXED * chosen.value:
         says += f"; with {size} it would be {percent(largest.value)} ({_interval(largest)})"
-    yield Finding("mixed groups", "warning", says, {"share": chosen.value}, source=TEACHING)
+    yield MIXED.fires("warning", says, _numbers(chosen))
 
 
 def _dead(report: ProbeReport) -> Iterator[Finding]:
     dead = report.dead
-    if dead is not None and dead.value >= DEAD_SHARE_HIGH:
-        ends = ""
-        if report.always is not None and report.never is not None:
-            always, never = percent(report.always.value), percent(report.never.value)
-            ends = f" ({always} were always solved and {never} never)"
-        yield Finding(
-            "dead prompts",
-            "note",
-            f"{percent(dead.value)} of the prompts got one grade in all of their "
-            f"{report.samples_per_prompt} samples{ends}",
-            {"share": dead.value},
-            "--filtered writes the data without them",
-            TEACHING,
-        )
+    if dead is None or dead.value < DEAD_SHARE_HIGH:
+        return
+    says = (
+        f"{percent(dead.value)} of the prompts got one grade in all of their "
+        f"{report.samples_per_prompt} samples"
+    )
+    if report.always is not None and report.never is not None:
+        always, never = percent(report.always.value), percent(report.never.value)
+        says += f" ({always} were always solved and {never} never)"
+    yield DEAD.fires("note", says, _numbers(dead))
+
+
+def _numbers(share: Share) -> dict[str, float]:
+    return {"share": share.value, "low": share.low, "high": share.high}
 
 
 def _interval(share: Share) -> str:

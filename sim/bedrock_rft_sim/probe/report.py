@@ -11,7 +11,7 @@ always or never solved, is said only where none of its samples is missing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -151,11 +151,12 @@ def summarise(
     whole = [result for result in results if result.samples == asked]
     mixed = MixedGroups(grades_P_K)
     graded = sum(len(group) for group in graded_P)
+    faulted = [s for s in samples if s.fault is not None]
     return ProbeReport(
         **vars(probed),
         graded=graded,
-        faults=dict(Counter(s.fault for s in samples if s.fault is not None)),
-        faulted_prompts=tuple(dict.fromkeys(s.prompt_id for s in samples if s.fault is not None)),
+        faults=dict(Counter(str(s.fault) for s in faulted)),
+        faulted_prompts=tuple(dict.fromkeys(s.prompt_id for s in faulted)),
         missing=probed.prompts_asked * asked - graded,
         solved_at=solved_at,
         success=share_over_prompts([result.solved / result.samples for result in results]),
@@ -163,9 +164,9 @@ def summarise(
         reward=mean_within([result.reward_mean for result in results], *scale_of(grades_P_K)),
         pass_at_k=_pass_at_k(results, asked),
         histogram=_histogram(whole),
-        always=_share(r.solved == r.samples for r in whole),
-        never=_share(r.solved == 0 for r in whole),
-        dead=_share(r.kind in DEAD for r in whole),
+        always=_mean(r.solved == r.samples for r in whole),
+        never=_mean(r.solved == 0 for r in whole),
+        dead=_mean(r.kind in DEAD for r in whole),
         mixed_groups={
             size: share.estimate if (share := mixed.share(size)) else None for size in GROUP_SIZES
         },
@@ -183,10 +184,10 @@ def summarise(
     )
 
 
-def _share(holds: Iterable[bool]) -> Share | None:
-    """Return the share of prompts for which it holds; None where there is no prompt."""
-    values_P = list(map(float, holds))
-    return share_over_prompts(values_P) if values_P else None
+def _mean(values_P: Iterable[float]) -> Share | None:
+    """Return the mean over prompts, of a truth too; None where there is no prompt."""
+    known_P = list(map(float, values_P))
+    return share_over_prompts(known_P) if known_P else None
 
 
 def _by_prompt(samples: Sequence[ProbeSample]) -> list[list[ProbeSample]]:
@@ -220,14 +221,11 @@ def _kind(grades: Sequence[float], asked: int, solved_at: float) -> Kind:
 
 def _pass_at_k(results: Sequence[PromptResult], samples: int) -> dict[int, Share]:
     sizes = [k for k in (1, 2, 4, 8, 16, 32, 64) if k < samples] + [samples]
-    found = {}
-    for k in sizes:
-        chances = [
-            pass_at(k, solved=r.solved, samples=r.samples) for r in results if r.samples >= k
-        ]
-        if chances:
-            found[k] = share_over_prompts(chances)
-    return found
+    found = {
+        k: _mean(pass_at(k, solved=r.solved, samples=r.samples) for r in results if r.samples >= k)
+        for k in sizes
+    }
+    return {k: share for k, share in found.items() if share is not None}
 
 
 def _histogram(results: Sequence[PromptResult]) -> dict[str, int]:
@@ -258,12 +256,8 @@ def _grader_seconds(graded_P: Sequence[Sequence[ProbeSample]]) -> Estimate | Non
 
 def _parse_failures(graded_P: Sequence[Sequence[ProbeSample]]) -> Share | None:
     """Return the share of samples in which the reward found nothing to grade, if it says so."""
-    shares = []
-    for group in graded_P:
-        found = [value for sample in group for value in _answer_found(sample.components)]
-        if found:
-            shares.append(sum(value == 0 for value in found) / len(found))
-    return share_over_prompts(shares) if shares else None
+    found_P = [[v for sample in group for v in _answer_found(sample)] for group in graded_P]
+    return _mean(found.count(0) / len(found) for found in found_P if found)
 
 
 def _sampling(samples: Sequence[ProbeSample]) -> SamplingTime | None:
@@ -271,9 +265,9 @@ def _sampling(samples: Sequence[ProbeSample]) -> SamplingTime | None:
     return SamplingTime(sum(known), len(known)) if known else None
 
 
-def _answer_found(components: Sequence[Mapping[str, Any]]) -> list[float]:
+def _answer_found(sample: ProbeSample) -> list[float]:
     return [
         entry["value"]
-        for entry in components
+        for entry in sample.components
         if entry["name"] == ANSWER_FOUND and entry["type"] == "Metric"
     ]
