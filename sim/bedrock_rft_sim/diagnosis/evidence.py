@@ -1,6 +1,6 @@
 """What the checks of a run look at: its metric lines, and what only its answers and recipe know.
 
-It reads no file; `bedrock_rft_sim.report` gathers it.
+It reads no answers: that of a run whose answers matter is completed by `bedrock_rft_sim.report`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from statistics import fmean, median
 from typing import Any, Final, NamedTuple
 
+from bedrock_rft_sim.runs import Run
 from bedrock_rft_sim.runs.metrics import is_number
 
 Points = list[tuple[int, float]]
@@ -35,6 +36,18 @@ class Evidence:
     timeout_s: float | None = None
     """Of the reward function."""
     inference_max_tokens: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        *,
+        looping: Mapping[int, float] | None = None,
+        reward_components: frozenset[str] | None = None,
+    ) -> Evidence:
+        """Return what a run shows; what its answers show is known only to who has read them."""
+        limit, timeout_s = run.setting("inference_max_tokens"), run.local("lambda.timeout")
+        return cls(run.lines, looping or {}, reward_components, timeout_s, limit)
 
     def points(self, name: str) -> Points:
         """Return the finite numbers of a metric by step; step 0 only where it was measured."""

@@ -116,7 +116,7 @@ class Page:
         """Read the run as it is now and judge it."""
         run = Run.read(self._folder)
         self._batches, remarks = self._answers.read(run)
-        evidence = evidence_of(run, self._batches)
+        evidence = _evidence(run, self._batches)
         verdicts = diagnose_run(evidence)
         remarks = [*run.remarks, *remarks]
         return RunSummary(run, headline(evidence, verdicts), verdicts, remarks, self._batches)
@@ -132,16 +132,14 @@ def render(folder: RunFolder) -> str:
     return Page(folder).render()
 
 
-def evidence_of(run: Run, batches: list[PackedStep]) -> Evidence:
+def _evidence(run: Run, batches: list[PackedStep]) -> Evidence:
     """Return what the checks look at."""
     trained = [batch for batch in batches if batch.kind != VALIDATION and batch.answers]
     components = frozenset().union(*(batch.components for batch in trained))
-    return Evidence(
-        lines=run.lines,
+    return Evidence.of(
+        run,
         looping={batch.step: batch.looping for batch in trained},
         reward_components=components if trained else None,
-        timeout_s=run.local("lambda.timeout"),
-        inference_max_tokens=run.setting("inference_max_tokens"),
     )
 
 

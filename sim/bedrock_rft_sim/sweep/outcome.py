@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from bedrock_rft_sim.diagnosis import diagnose_run
+from bedrock_rft_sim.diagnosis import Evidence, diagnose_run
 from bedrock_rft_sim.diagnosis.evidence import end_means
-from bedrock_rft_sim.report.page import evidence_of
 from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.stats.student import standard_error
@@ -90,7 +89,7 @@ def read_outcome(path: Path, point: Point, metric: Metric) -> PointOutcome:
     before, after = (validations[0], validations[-1]) if len(validations) > 1 else (None, None)
     differences = _differences(run.folder, before, after) if before and after else []
     value = value_of(run.lines, metric)
-    findings = diagnose_run(evidence_of(run, []))
+    findings = diagnose_run(Evidence.of(run))
     return PointOutcome(
         name=run.folder.name,
         changes=point.changes,
