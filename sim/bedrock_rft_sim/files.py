@@ -35,9 +35,10 @@ def named_errors(
     expected: str | None = None,
     hint: str | None = None,
 ) -> Iterator[None]:
-    """Turn an OSError in the block into an error of ours that names the file and what was tried.
+    """Turn what the disk refuses in the block into an error that names the file and what was tried.
 
-    Without a `hint` a RunFolderError says how to go on with the run.
+    Text that is not UTF-8 is an error of the same kind. Without a `hint` a RunFolderError says how
+    to go on with the run.
     """
     try:
         yield
@@ -51,6 +52,10 @@ def named_errors(
             found=(error.strerror or str(error)) + (f", at step {step}" if step else ""),
             hint=_hint(error.errno) if hint is None and kind is RunFolderError else hint,
         ) from error
+    except UnicodeDecodeError as error:
+        found = f"byte {error.object[error.start]:#04x} at position {error.start}"
+        what = f"can't {doing}: not UTF-8"
+        raise kind(what, where=str(path), expected="UTF-8", found=found) from error
 
 
 def _hint(number: int | None) -> str:

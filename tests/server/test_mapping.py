@@ -67,6 +67,13 @@ def test_a_missing_file_is_one_message(tmp_path: Path) -> None:
         read_mapping(tmp_path / "none.yaml")
 
 
+def test_a_file_that_is_no_text_is_one_message(tmp_path: Path) -> None:
+    path = tmp_path / "mapping.yaml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(RecipeError, match="can't read the mapping: not UTF-8"):
+        read_mapping(path)
+
+
 def test_a_limit_holds_only_where_the_request_asks_for_more() -> None:
     limits = Limits(maxPromptLength=9_000, inferenceMaxTokens=96, trainingSamplePerPrompt=4)
     overrides = StandIn(limits=limits).local("bedrock", REQUEST)["overrides"]

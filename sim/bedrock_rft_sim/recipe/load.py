@@ -86,18 +86,12 @@ def read_text(path: Path, kind: str = "recipe") -> str:
         RecipeError: it can't be read, is too large or is not UTF-8.
     """
     expected = f"a YAML or JSON file, or the bare name of a shipped {kind}"
-    try:
-        with named_errors(path, f"read the {kind}", kind=RecipeError, expected=expected):
-            size = path.stat().st_size
-            if size > SIZE_MAX:
-                most = f"at most {SIZE_MAX} bytes"
-                raise RecipeError(
-                    "too large", where=str(path), expected=most, found=f"{size} bytes"
-                )
-            return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        found = f"byte {error.object[error.start]:#04x} at position {error.start}"
-        raise RecipeError("not UTF-8", where=str(path), expected="UTF-8", found=found) from error
+    with named_errors(path, f"read the {kind}", kind=RecipeError, expected=expected):
+        size = path.stat().st_size
+        if size > SIZE_MAX:
+            most = f"at most {SIZE_MAX} bytes"
+            raise RecipeError("too large", where=str(path), expected=most, found=f"{size} bytes")
+        return path.read_text(encoding="utf-8-sig")
 
 
 def _as_mapping(data: Plain, *, name: str) -> dict[str, Any]:

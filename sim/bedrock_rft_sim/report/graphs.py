@@ -120,11 +120,11 @@ def export_graphs(run: Run, form: str, folder: Path) -> list[Path]:
         RunFolderError: the disk refuses.
     """
     written = []
-    with files.named_errors(folder, "export the graphs"):
-        folder.mkdir(parents=True, exist_ok=True)
-        for graph in (*console_series(run.lines), *local_series(run.lines)):
-            if graph.series:
-                stem = re.sub("[^a-z0-9]+", "-", graph.title.lower()).strip("-")
-                written.append(folder / f"{stem}.{form}")
-                files.replace_file(written[-1], picture(graph, form), durable=False)
+    files.make_folder(folder)
+    for graph in (*console_series(run.lines), *local_series(run.lines)):
+        if graph.series:
+            stem = re.sub("[^a-z0-9]+", "-", graph.title.lower()).strip("-")
+            written.append(folder / f"{stem}.{form}")
+            content = picture(graph, form)
+            files.write_file(written[-1], content, "export the graph", durable=False)
     return written

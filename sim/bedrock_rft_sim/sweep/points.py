@@ -142,9 +142,8 @@ class PointRunner:
             raise _AlreadyMade
         folder = self.folder(point)
         recipe = self.out / RECIPES / f"{point.name}.yaml"
-        with files.named_errors(recipe, "write a point's recipe"):
-            recipe.parent.mkdir(parents=True, exist_ok=True)
-            files.replace_file(recipe, point.recipe.text.encode(), durable=False)
+        doing = "write a point's recipe"
+        files.write_file(recipe, point.recipe.text, doing, parents=True, durable=False)
         how = "resume" if can_resume(folder) else "new"
         return [*self.command, str(recipe), str(folder.parent), folder.name, how]
 

@@ -33,8 +33,7 @@ def sweep(
         KeyboardInterrupt: the user stopped it; the same call goes on.
     """
     plan = SweepPlan(file, out)
-    with files.named_errors(out, "make the sweep's folder"):
-        out.mkdir(parents=True, exist_ok=True)
+    files.make_folder(out)
     runner = PointRunner(out, file.metric, command, say)
     walk = _Walk(plan, runner, workers)
     found = result_of(plan, out, walk.search() if file.mode == "search" else walk.settings())
