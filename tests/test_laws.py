@@ -38,7 +38,6 @@ LAYERS = (
     "sweep",
     "cloud",
     "server",
-    "api",
     "cli",
 )
 HEAVY = {"torch", "trl", "transformers", "peft", "accelerate", "vllm"}

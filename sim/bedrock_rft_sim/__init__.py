@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.api import compare_runs, rehearse
+    from bedrock_rft_sim.cli.api import compare_runs, rehearse
     from bedrock_rft_sim.diagnosis.check import check
     from bedrock_rft_sim.recipe import load_recipe
     from bedrock_rft_sim.runs import Run
@@ -26,9 +26,9 @@ __all__ = ["Run", "__version__", "check", "compare_runs", "load_recipe", "rehear
 _HOMES = {
     "Run": "runs",
     "check": "diagnosis.check",
-    "compare_runs": "api",
+    "compare_runs": "cli.api",
     "load_recipe": "recipe",
-    "rehearse": "api",
+    "rehearse": "cli.api",
 }
 
 

@@ -1,4 +1,4 @@
-"""The command line: thin verbs over the library.
+"""The ways in: the command line, the Python API, the pytest plugin; thin over the library.
 
 Exit code 0: fine.  1: the check or the run failed.  2: wrong usage, or a recipe that can't be read.
 Machine-readable results go to standard output, progress and messages to standard error.
