@@ -78,6 +78,16 @@ def test_whoever_watches_sees_each_answer_grow_and_may_end_it(sampler: Sampler) 
     assert answers[2].stop_reason == "length"
 
 
+def test_what_the_model_s_own_settings_propose_is_left_aside(
+    sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = SamplingParams(MOST, temperature=0), SamplingParams(MOST, seed=1)
+    expected = [sampler.sample(PROMPTS, each) for each in params]
+    for name, value in (("repetition_penalty", 5.0), ("temperature", 9.0), ("top_k", 1)):
+        monkeypatch.setattr(sampler.model.generation_config, name, value)
+    assert [sampler.sample(PROMPTS, each) for each in params] == expected
+
+
 def test_a_model_in_training_is_sampled_as_in_evaluation_and_trains_on(sampler: Sampler) -> None:
     sampler.model.train()
     try:

@@ -112,31 +112,25 @@ class ChatModel:
         return min(limit, self._context - prompt_tokens)
 
 
+@dataclass
 class _Writer:
     """Turns an answer's tokens, as they come, into text that can be sent already."""
 
-    def __init__(
-        self,
-        chat: ChatTokenizer,
-        stop: Sequence[str],
-        on_piece: Callable[[str], None] | None,
-        is_unwanted: Callable[[], bool] | None,
-    ) -> None:
-        self._chat = chat
-        self._stop = stop
-        self._on_piece = on_piece
-        self._is_unwanted = is_unwanted
-        self._text = ""
-        self._sent = 0
-        self._stopped_by: str | None = None
+    chat: ChatTokenizer
+    stop: Sequence[str]
+    on_piece: Callable[[str], None] | None
+    is_unwanted: Callable[[], bool] | None
+    _text: str = ""
+    _sent: int = 0
+    _stopped_by: str | None = None
 
     def __call__(self, _row: int, tokens: Sequence[int]) -> bool:
         """Take the tokens so far; return whether to stop."""
-        self._text, self._stopped_by = first_stop(self._chat.decode(tokens), self._stop)
+        self._text, self._stopped_by = first_stop(self.chat.decode(tokens), self.stop)
         if self._stopped_by is not None:
             return True
-        self._send(sendable(self._text, self._stop))
-        return self._is_unwanted is not None and self._is_unwanted()
+        self._send(sendable(self._text, self.stop))
+        return self.is_unwanted is not None and self.is_unwanted()
 
     def finish(self, answer: Answer, prompt_tokens: int) -> ModelAnswer:
         """Send what was held back and say how the answer ended."""
@@ -150,8 +144,8 @@ class _Writer:
         )
 
     def _send(self, upto: int) -> None:
-        if self._on_piece is not None and upto > self._sent:
-            self._on_piece(self._text[self._sent : upto])
+        if self.on_piece is not None and upto > self._sent:
+            self.on_piece(self._text[self._sent : upto])
         self._sent = max(self._sent, upto)
 
 

@@ -7,6 +7,7 @@ model's own generation_config, as the repetition penalty of some models.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class TransformersBackend:
         ids = [list(prompt) for prompt in prompts]
         inputs = self._tokenizer.pad({"input_ids": ids}, return_tensors="pt")
         width = inputs["input_ids"].shape[1]  # (B, P)
-        watched = None if watch is None else _Watched(watch, width, len(ids), ends)
+        watched = None if watch is None else _Watched(watch, width, ends, [None] * len(ids))
         output = self._model.generate(  # (B, P + T)
             input_ids=inputs["input_ids"].to(self._model.device),
             attention_mask=inputs["attention_mask"].to(self._model.device),
@@ -70,24 +71,22 @@ class TransformersBackend:
         )
 
 
+@dataclass
 class _Watched:
     """A stopping criterion of `generate` that calls a `Watch` with every row."""
 
-    def __init__(self, watch: Watch, width: int, rows: int, ends: Collection[int]) -> None:
-        self._watch = watch
-        self._width = width
-        self._ends = ends
-        self.ended_at: list[int | None] = [None] * rows
-        """How many tokens each answer has, once it has ended."""
+    watch: Watch
+    width: int
+    ends: Collection[int]
+    ended_at: list[int | None]
+    """How many tokens each answer has, once it has ended."""
 
     def __call__(self, input_ids: Any, _scores: Any, **_: Any) -> Any:
         """Take the tokens so far, (B, P + T); return which rows end, (B,)."""
         import torch
 
-        for row, tokens in enumerate(input_ids[:, self._width :].tolist()):
-            if self.ended_at[row] is None and (
-                self._watch(row, tokens) or tokens[-1] in self._ends
-            ):
+        for row, tokens in enumerate(input_ids[:, self.width :].tolist()):
+            if self.ended_at[row] is None and (self.watch(row, tokens) or tokens[-1] in self.ends):
                 self.ended_at[row] = len(tokens)
         ended = [length is not None for length in self.ended_at]
         return torch.tensor(ended, device=input_ids.device)
