@@ -8,14 +8,13 @@ Sources: botocore service models; the tables of handlers and routes themselves.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from starlette.routing import Route
-
 from bedrock_rft_sim.recipe.dialects.service_model import service_model
 from bedrock_rft_sim.server import routes
+from bedrock_rft_sim.server.request_line import operation_at
 from bedrock_rft_sim.server.state import ServerState
 
 Support = Literal["simulated", "accepted and ignored", "not simulated"]
@@ -35,9 +34,9 @@ class SupportedOperation:
 
 def support_matrix(state: ServerState) -> list[SupportedOperation]:
     """Return each operation of Bedrock, its runtime, Lambda and bedrock-mantle."""
-    simulated = {
+    simulated: dict[str, Collection[str | None]] = {
         "bedrock": set(routes.bedrock_operations(state)),
-        "bedrock-runtime": _runtime_operations(routes.runtime_routes(state)),
+        "bedrock-runtime": _runtime_operations(state),
         "lambda": set(routes.lambda_operations(state)),
     }
     found = [
@@ -45,33 +44,29 @@ def support_matrix(state: ServerState) -> list[SupportedOperation]:
         for service, names in simulated.items()
         for name in service_model(service).operation_names
     ]
-    paths = [path for path in _paths(routes.mantle_routes(state)) if " /v1/" in path]
-    return found + [SupportedOperation(MANTLE, path, "simulated") for path in paths]
+    return found + [SupportedOperation(MANTLE, path, "simulated") for path in _paths(state)]
 
 
-def _support(service: str, operation: str, simulated: Container[str]) -> Support:
+def _support(service: str, operation: str, simulated: Collection[str | None]) -> Support:
     if operation not in simulated:
         return "not simulated"
     return "accepted and ignored" if operation in ACCEPTED.get(service, ()) else "simulated"
 
 
-def _runtime_operations(routes: Iterable[Route]) -> set[str]:
-    model = service_model("bedrock-runtime")
-    http = {name: model.operation_model(name).http for name in model.operation_names}
-    wanted = {f"{one['method']} {_shape(one['requestUri'])}": name for name, one in http.items()}
-    paths = {_BRACES.sub("{}", path) for path in _paths(routes)}
-    return {name for path, name in wanted.items() if path in paths}
+def _runtime_operations(state: ServerState) -> set[str | None]:
+    """Return the operations that botocore's model has at the paths of the routes."""
+    paths = (_BRACES.sub("x", route.path) for route in routes.runtime_routes(state))
+    line = {"method": "POST", "query_string": b""}
+    return {
+        operation_at("bedrock-runtime", {**line, "raw_path": path.encode()})[0] for path in paths
+    }
 
 
-def _shape(path: str) -> str:
-    return _BRACES.sub("{}", path.partition("?")[0])
-
-
-def _paths(routes: Iterable[Route]) -> list[str]:
-    """Return `METHOD path` of each route, HEAD left out."""
+def _paths(state: ServerState) -> list[str]:
+    """Return `METHOD path` of each of bedrock-mantle's routes, HEAD left out."""
     return sorted(
         f"{method} {route.path}"
-        for route in routes
+        for route in routes.mantle_routes(state)
         for method in (route.methods or ())
-        if method != "HEAD"
+        if method != "HEAD" and route.path.startswith("/v1/")
     )

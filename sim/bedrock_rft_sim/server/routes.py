@@ -25,6 +25,7 @@ from bedrock_rft_sim.server.lambda_.invoke import InvokeOperation
 from bedrock_rft_sim.server.lambda_.versions import VersionOperations
 from bedrock_rft_sim.server.mantle.fine_tuning import FineTuningEndpoints
 from bedrock_rft_sim.server.mantle.graders import GraderEndpoints
+from bedrock_rft_sim.server.mantle.http import with_body
 from bedrock_rft_sim.server.mantle.inference import InferenceEndpoints
 from bedrock_rft_sim.server.rest import Handler
 from bedrock_rft_sim.server.runtime.endpoints import RuntimeEndpoints
@@ -106,14 +107,14 @@ def mantle_routes(state: ServerState) -> list[Route]:
         ("GET", "/files/{file_id}", tuning.get_file),
         ("GET", "/files/{file_id}/content", tuning.file_content),
         ("DELETE", "/files/{file_id}", tuning.delete_file),
-        ("POST", "/fine_tuning/jobs", tuning.create_job),
+        ("POST", "/fine_tuning/jobs", with_body(tuning.create_job)),
         ("GET", "/fine_tuning/jobs", tuning.list_jobs),
         ("GET", "/fine_tuning/jobs/{job_id}", tuning.get_job),
         ("POST", "/fine_tuning/jobs/{job_id}/cancel", tuning.cancel_job),
         ("GET", "/fine_tuning/jobs/{job_id}/events", tuning.list_events),
         ("GET", "/fine_tuning/jobs/{job_id}/checkpoints", tuning.list_checkpoints),
-        ("POST", "/fine_tuning/alpha/graders/run", graders.run),
-        ("POST", "/fine_tuning/alpha/graders/validate", graders.validate),
+        ("POST", "/fine_tuning/alpha/graders/run", with_body(graders.run)),
+        ("POST", "/fine_tuning/alpha/graders/validate", with_body(graders.validate)),
         ("GET", "/models", tuning.list_models),
         ("GET", "/models/{model:path}", tuning.get_model),
         ("POST", "/chat/completions", inference.chat),

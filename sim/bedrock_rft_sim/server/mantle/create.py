@@ -66,7 +66,7 @@ def checked_recipe(state: ServerState, files: Files, request: Mapping[str, Any])
 
 def _demand_records(files: Files, file_id: str) -> None:
     try:
-        found = files.records(file_id)
+        found: int = files.get(file_id)["records"]
     except OpenAIError as error:
         raise OpenAIError(error.message, param="training_file", code="file_not_found") from error
     if not RECORDS_MIN <= found <= RECORDS_MAX:

@@ -66,37 +66,28 @@ class Files:
         return [each["file"] for each in sorted(kept, key=lambda each: -each["added_ns"])]
 
     def get(self, file_id: str) -> dict[str, Any]:
-        """Return the file object.
+        """Return the file object under `file`, and how many `records` it has.
 
         Raises:
             OpenAIError: there is no such file.
         """
-        file: dict[str, Any] = self._meta(file_id)["file"]
-        return file
-
-    def records(self, file_id: str) -> int:
-        """Return how many records the file has."""
-        records: int = self._meta(file_id)["records"]
-        return records
-
-    def content(self, file_id: str) -> Path:
-        """Return where the content lies."""
-        self._meta(file_id)
-        return self._folder / file_id / _CONTENT
-
-    def delete(self, file_id: str) -> None:
-        """Remove the file; first from the lists, then from the disk."""
-        self._meta(file_id)
-        folder = self._folder / file_id
-        with files.named_errors(folder, "remove the file"):
-            (folder / _META).unlink()
-            shutil.rmtree(folder)
-
-    def _meta(self, file_id: str) -> dict[str, Any]:
         path = self._folder / file_id / _META
         if not is_file_id(file_id) or not path.is_file():
             raise OpenAIError(f"No such File object: {file_id[:80]}", status=404, param="id")
         return files.read_json(path)
+
+    def content(self, file_id: str) -> Path:
+        """Return where the content lies."""
+        self.get(file_id)
+        return self._folder / file_id / _CONTENT
+
+    def delete(self, file_id: str) -> None:
+        """Remove the file; first from the lists, then from the disk."""
+        self.get(file_id)
+        folder = self._folder / file_id
+        with files.named_errors(folder, "remove the file"):
+            (folder / _META).unlink()
+            shutil.rmtree(folder)
 
 
 def _count_records(source: BinaryIO) -> int:

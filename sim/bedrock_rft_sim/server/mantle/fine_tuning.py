@@ -19,9 +19,9 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from bedrock_rft_sim.jobs import Job, OpenAIDetails, UnknownJobError
 from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.server.mantle.create import checked_recipe, checked_request
-from bedrock_rft_sim.server.mantle.errors import OpenAIError, missing, unsupported, wrong
+from bedrock_rft_sim.server.mantle.errors import OpenAIError, missing, wrong
 from bedrock_rft_sim.server.mantle.files import PURPOSE, Files
-from bedrock_rft_sim.server.mantle.http import page, read_body
+from bedrock_rft_sim.server.mantle.http import demand_only, page
 from bedrock_rft_sim.server.mantle.jobs import as_job, checkpoints_of, events_of, remark_events
 from bedrock_rft_sim.server.mantle.models import all_models, as_model, local_model
 from bedrock_rft_sim.server.mantle.names import job_of
@@ -44,9 +44,7 @@ class FineTuningEndpoints:
     async def create_file(self, request: Request) -> Response:
         """Answer `POST /v1/files`."""
         async with request.form(max_files=1, max_fields=8) as form:
-            for name in form:
-                if name not in ("file", "purpose"):
-                    raise unsupported(name)
+            demand_only(form, "file", "purpose")
             upload, purpose = form.get("file"), form.get("purpose")
             if not isinstance(upload, UploadFile):
                 raise missing("file")
@@ -67,7 +65,7 @@ class FineTuningEndpoints:
 
     def get_file(self, request: Request) -> Response:
         """Answer `GET /v1/files/{id}`."""
-        return JSONResponse(self._files.get(request.path_params["file_id"]))
+        return JSONResponse(self._files.get(request.path_params["file_id"])["file"])
 
     def file_content(self, request: Request) -> Response:
         """Answer `GET /v1/files/{id}/content`."""
@@ -90,12 +88,8 @@ class FineTuningEndpoints:
 
     # Jobs
 
-    async def create_job(self, request: Request) -> Response:
+    def create_job(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer `POST /v1/fine_tuning/jobs`."""
-        body = await read_body(request)
-        return JSONResponse(await run_in_threadpool(self._create_job, body))
-
-    def _create_job(self, body: dict[str, Any]) -> dict[str, Any]:
         checked = checked_request(body, known=tuple(self._state.mapping.models))
         recipe = checked_recipe(self._state, self._files, checked)
         base = openai.model_id(checked)
@@ -105,9 +99,7 @@ class FineTuningEndpoints:
 
     def list_jobs(self, request: Request) -> Response:
         """Answer `GET /v1/fine_tuning/jobs`."""
-        for name in request.query_params:
-            if name not in ("limit", "after"):
-                raise unsupported(name)
+        demand_only(request.query_params, "limit", "after")
         jobs = [as_job(job) for job in self._state.jobs.list("openai")]
         return JSONResponse(page(jobs, request.query_params))
 

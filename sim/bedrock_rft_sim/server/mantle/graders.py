@@ -12,10 +12,6 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
 from bedrock_rft_sim.data import row_from_record
 from bedrock_rft_sim.errors import DataError, GraderError, HandlerError, ResponseError
 from bedrock_rft_sim.grader import Grade, Grader, LambdaLimits, Sample
@@ -24,8 +20,8 @@ from bedrock_rft_sim.recipe.dialects.field_table import Field, check_fields
 from bedrock_rft_sim.recipe.local import LOCAL_MODELS
 from bedrock_rft_sim.server.lambda_.store import Resolved
 from bedrock_rft_sim.server.mantle.create import resolved
-from bedrock_rft_sim.server.mantle.errors import OpenAIError, missing, unsupported, wrong
-from bedrock_rft_sim.server.mantle.http import read_body
+from bedrock_rft_sim.server.mantle.errors import OpenAIError, missing, wrong
+from bedrock_rft_sim.server.mantle.http import demand_only
 from bedrock_rft_sim.server.state import ServerState
 
 FLAGS: Final = (
@@ -55,21 +51,15 @@ class GraderEndpoints:
     def __init__(self, state: ServerState) -> None:
         self._state = state
 
-    async def run(self, request: Request) -> Response:
+    def run(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer `POST /v1/fine_tuning/alpha/graders/run`."""
-        body = await read_body(request)
-        for name in body:
-            if name not in ("grader", "model_sample", "item"):
-                raise unsupported(name)
-        function = await run_in_threadpool(self._function, body)
-        sample = _sample(body)
-        return JSONResponse(await run_in_threadpool(_run, function, sample))
+        demand_only(body, "grader", "model_sample", "item")
+        return _run(self._function(body), _sample(body))
 
-    async def validate(self, request: Request) -> Response:
+    def validate(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer `POST /v1/fine_tuning/alpha/graders/validate`."""
-        body = await read_body(request)
-        await run_in_threadpool(self._function, body)
-        return JSONResponse({"grader": body["grader"]})
+        self._function(body)
+        return {"grader": body["grader"]}
 
     def _function(self, body: Mapping[str, Any]) -> Resolved:
         grader = body.get("grader")

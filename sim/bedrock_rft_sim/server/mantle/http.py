@@ -8,19 +8,27 @@ after the last id); WHATWG HTML standard, server-sent events.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.server.errors import log_failure, own_mistake
 from bedrock_rft_sim.server.inference import Busy, ModelError, Refused
 from bedrock_rft_sim.server.json_body import parse_object
-from bedrock_rft_sim.server.mantle.errors import SERVER, OpenAIError, model_failed, wrong
+from bedrock_rft_sim.server.mantle.errors import (
+    SERVER,
+    OpenAIError,
+    model_failed,
+    unsupported,
+    wrong,
+)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 1000
@@ -62,6 +70,26 @@ async def read_body(request: Request) -> dict[str, Any]:
         return await run_in_threadpool(parse_object, await request.body())
     except ValueError as error:
         raise OpenAIError(f"We could not parse the JSON body of your request: {error}") from error
+
+
+def with_body(work: Callable[[dict[str, Any]], dict[str, Any]]) -> Endpoint:
+    """Return an endpoint that hands the request's body to `work`, in a thread."""
+
+    async def endpoint(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(work, await read_body(request)))
+
+    return endpoint
+
+
+def demand_only(found: Iterable[str], *known: str) -> None:
+    """Refuse what is not simulated of a form, a query or a body.
+
+    Raises:
+        OpenAIError: a name is unknown.
+    """
+    for name in found:
+        if name not in known:
+            raise unsupported(name)
 
 
 def page(
