@@ -6,7 +6,6 @@ from bedrock_rft_sim.contract.knobs import KNOBS, Default, Hyperparameter, Knob,
 from bedrock_rft_sim.contract.ledger import (
     FIDELITIES,
     LEDGER,
-    covering,
     left_out,
     read_row,
     rows_for,
@@ -16,6 +15,14 @@ from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.recipe.dialects.service_model import input_shape
 
 NOT_FOR_RFT = "customizationConfig.distillationConfig"
+
+
+def covering(knob, rows=LEDGER):
+    """Find the row of a dotted path, or of the nearest part of the request that holds it."""
+    by_knob = {row.knob: row for row in rows}
+    while knob and knob not in by_knob:
+        knob = knob.rpartition(".")[0]
+    return by_knob.get(knob)
 
 
 def leaves(shape, path=""):

@@ -15,14 +15,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bedrock_rft_sim.contract.sources import LAMBDA_REWARDS
-
 REGION = "REGION"
 ACCOUNT_ID = "ACCOUNT_ID"
 EXECUTION_ROLE = "LAMBDA_EXECUTION_ROLE"
 TIMEOUT_S = 60
 MEMORY_MB = 512
-STARTING_POINT = LAMBDA_REWARDS
 NAME_MAX = 64
 
 

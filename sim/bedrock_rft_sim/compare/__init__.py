@@ -9,7 +9,7 @@ from __future__ import annotations
 from bedrock_rft_sim.compare.axis import Axis
 from bedrock_rft_sim.compare.compare import COMPARED, compare
 from bedrock_rft_sim.compare.order import RecipeOrder, order
-from bedrock_rft_sim.compare.result import Comparison, MetricComparison, SideSummary
+from bedrock_rft_sim.compare.result import Comparison, MetricComparison
 
 __all__ = [
     "COMPARED",
@@ -17,7 +17,6 @@ __all__ = [
     "Comparison",
     "MetricComparison",
     "RecipeOrder",
-    "SideSummary",
     "compare",
     "order",
 ]

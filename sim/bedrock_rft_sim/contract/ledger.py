@@ -119,11 +119,3 @@ def _as_here(row: LedgerRow, changed: Mapping[str, str]) -> LedgerRow:
         return row
     fidelity: Fidelity = "approximate" if row.fidelity == "exact" else row.fidelity
     return replace(row, here=words, fidelity=fidelity)
-
-
-def covering(knob: str, rows: Iterable[LedgerRow] = LEDGER) -> LedgerRow | None:
-    """Find the row of a dotted path, or of the nearest part of the request that holds it."""
-    by_knob = {row.knob: row for row in rows}
-    while knob and knob not in by_knob:
-        knob = knob.rpartition(".")[0]
-    return by_knob.get(knob)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bedrock_rft_sim.cli.arguments import add_reporting
 from bedrock_rft_sim.cli.data import augment, balance, check, clean, convert, split
-from bedrock_rft_sim.cli.data.arguments import add_reporting
 
 # In the order of the help page; each adds its arguments and returns its parser.
 OPERATIONS = (

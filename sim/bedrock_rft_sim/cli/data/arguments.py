@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.cli.arguments import whole_number
+
 if TYPE_CHECKING:
     from bedrock_rft_sim.data.prepare.output import Output
 
@@ -23,14 +25,6 @@ def add_output(
     verb.add_argument("--force", action="store_true", help="replace a file that exists")
 
 
-def positive(text: str) -> int:
-    """Return a whole number of at least 1, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
-
-
 def add_seed(verb: argparse.ArgumentParser) -> None:
     """Add --seed."""
     verb.add_argument("--seed", type=int, default=42, help="seed of every draw (default 42)")
@@ -38,7 +32,9 @@ def add_seed(verb: argparse.ArgumentParser) -> None:
 
 def add_count(verb: argparse.ArgumentParser) -> None:
     """Add --count."""
-    verb.add_argument("--count", type=positive, metavar="N", help="take the first N rows only")
+    verb.add_argument(
+        "--count", type=whole_number(1), metavar="N", help="take the first N rows only"
+    )
 
 
 def add_repeatable(
@@ -47,12 +43,6 @@ def add_repeatable(
     """Add an option that may be given several times; its value is a list, empty without it."""
     given = {"default": []} | options
     verb.add_argument(name, action="append", metavar=metavar, help=f"{what} (repeatable)", **given)
-
-
-def add_reporting(verb: argparse.ArgumentParser) -> None:
-    """Add --json and --debug."""
-    verb.add_argument("--json", action="store_true", help="print the result as JSON")
-    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
 def values_of(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.cli.data.arguments import add_output, add_seed, positive, values_of
+from bedrock_rft_sim.cli.arguments import whole_number
+from bedrock_rft_sim.cli.data.arguments import add_output, add_seed, values_of
 from bedrock_rft_sim.stats.shares import percent
 
 KINDS = {
@@ -31,7 +32,7 @@ def add_to(verbs: Any) -> argparse.ArgumentParser:
         verb.add_argument(f"--{kind}", action="store_true", help=does)
     verb.add_argument(
         "--copies",
-        type=positive,
+        type=whole_number(1),
         default=1,
         metavar="N",
         help="new rows of each kind to make of a row, at most (default 1)",

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.cli.arguments import whole_number
 from bedrock_rft_sim.cli.data.arguments import (
     add_output,
     add_repeatable,
     add_seed,
-    positive,
     print_written,
     values_of,
 )
@@ -39,7 +39,7 @@ def add_to(verbs: Any) -> argparse.ArgumentParser:
     classes = "what makes the classes; of several, every combination is one"
     add_repeatable(verb, "--by", "KEY", classes, required=True, default=None)
     ways = verb.add_mutually_exclusive_group()
-    ways.add_argument("--cap", type=positive, metavar="N", help="at most N rows of a class")
+    ways.add_argument("--cap", type=whole_number(1), metavar="N", help="at most N rows of a class")
     ways.add_argument("--down-sample", action="store_true", help="all as small as the smallest")
     ways.add_argument(
         "--target",

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.data.arguments import add_repeatable, positive
+from bedrock_rft_sim.cli.arguments import whole_number
+from bedrock_rft_sim.cli.data.arguments import add_repeatable
 from bedrock_rft_sim.stats.shares import percent
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def add_to(verbs: Any) -> argparse.ArgumentParser:
     verb.add_argument("--model", help="count tokens as this model does: tiny, a folder, a Hub id")
     verb.add_argument(
         "--max-prompt-length",
-        type=positive,
+        type=whole_number(1),
         metavar="N",
         help="count the prompts over N tokens (default the recipe's maxPromptLength)",
     )

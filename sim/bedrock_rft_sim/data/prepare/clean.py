@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from bedrock_rft_sim.data.prepare.clean_reference import leak, mark_remarks
 from bedrock_rft_sim.data.prepare.clean_text import normalised_record
@@ -22,7 +22,6 @@ from bedrock_rft_sim.data.prepare.output import Output
 from bedrock_rft_sim.data.prepare.rows import DataRow, prompt_text, read
 
 Keep = Literal["first", "last", "longest"]
-KEEPS: tuple[Keep, ...] = get_args(Keep)
 
 REASONS = {
     "exact": "the question and answer of another row",
