@@ -21,7 +21,7 @@ def words(report: ProbeReport) -> str:
 
 
 @pytest.mark.parametrize(
-    ("grades", "told"),
+    ("grades", "said"),
     [
         ([[1.0] * 8] * 64, "stop: 100 % of the samples were solved"),
         ([[0.0] * 8] * 64, "stop: 0 % of the samples were graded above 0"),
@@ -36,9 +36,9 @@ def words(report: ProbeReport) -> str:
         ([[0.0] * 8] * 20 + [[1.0] * 8] * 10, "only 0 % of the groups would be mixed"),
     ],
 )
-def test_aws_s_thresholds_are_told_with_their_source(grades, told) -> None:
+def test_aws_s_thresholds_are_given_with_their_source(grades, said) -> None:
     report = report_on(*grades)
-    assert told in words(report)
+    assert said in words(report)
     assert all(each["source"] for each in advice(report))
 
 
@@ -54,9 +54,9 @@ def test_aws_s_thresholds_are_told_with_their_source(grades, told) -> None:
     ],
 )
 def test_too_few_prompts_stop_nobody(grades) -> None:
-    told = words(report_on(*grades))
-    assert "stop" not in told
-    assert "too few prompts to tell on which side of AWS's threshold this lies" in told
+    said = words(report_on(*grades))
+    assert "stop" not in said
+    assert "too few prompts to tell on which side of AWS's threshold this lies" in said
 
 
 def test_a_threshold_in_the_interval_is_graver_if_the_middle_lies_beyond_it() -> None:
@@ -69,9 +69,9 @@ def test_a_threshold_in_the_interval_is_graver_if_the_middle_lies_beyond_it() ->
 
 
 def test_partial_credit_everywhere_is_no_reason_to_stop() -> None:
-    told = words(report_on(*[[0.2, 0.4, 0.4, 0.8]] * 64))
-    assert "stop" not in told
-    assert "unnecessary" not in told
+    said = words(report_on(*[[0.2, 0.4, 0.4, 0.8]] * 64))
+    assert "stop" not in said
+    assert "unnecessary" not in said
 
 
 def test_full_credit_now_and_then_is_no_reason_to_warn_of_few_positives() -> None:
@@ -79,14 +79,14 @@ def test_full_credit_now_and_then_is_no_reason_to_warn_of_few_positives() -> Non
 
 
 def test_a_larger_group_that_would_not_help_is_not_named() -> None:
-    told = words(report_on(*[[0.0] * 8] * 64))
-    assert "only 0 % of the groups would be mixed" in told
-    assert "with 16" not in told
+    said = words(report_on(*[[0.0] * 8] * 64))
+    assert "only 0 % of the groups would be mixed" in said
+    assert "with 16" not in said
 
 
 def test_a_larger_group_that_would_help_is_named_with_its_interval() -> None:
-    told = words(report_on(*[[0.0] * 8] * 50, *[[0.0] * 7 + [1.0]] * 14))
-    assert "; with 16 it would be" in told
+    said = words(report_on(*[[0.0] * 8] * 50, *[[0.0] * 7 + [1.0]] * 14))
+    assert "; with 16 it would be" in said
 
 
 def test_cut_answers_are_told_where_tokens_are_not_counted() -> None:

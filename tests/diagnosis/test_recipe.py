@@ -78,7 +78,7 @@ def test_what_this_machine_overrides_is_not_judged(quickstart) -> None:
     assert diagnose_recipe(small, data) == diagnose_recipe(plain, data)
 
 
-def test_the_open_weight_path_is_told_by_its_own_names() -> None:
+def test_the_open_weight_path_is_named_by_its_own_names() -> None:
     recipe = load_recipe("gsm8k-open-weight")
     found = diagnose_recipe(recipe, data_of(recipe))
     knobs = [finding.rule for finding in found]

@@ -40,7 +40,7 @@ def test_mixed_groups_are_a_signal() -> None:
     )
 
 
-def test_constant_grades_are_told_with_their_number_and_cause() -> None:
+def test_constant_grades_are_named_with_their_number_and_cause() -> None:
     cause = {"local_parse_failures": 1.0, "local_truncated_share": 0.75}
     found = signal([{"step": 0}, *[line(0, high=0.0, **cause)] * 10])
     assert not found.ok

@@ -1,4 +1,4 @@
-"""A loopback chat endpoint that behaves as it is told, on a real socket."""
+"""A loopback chat endpoint that behaves as a test scripts it, on a real socket."""
 
 from __future__ import annotations
 

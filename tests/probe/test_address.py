@@ -1,4 +1,4 @@
-"""Addresses of endpoints: what is asked, what is refused, what is shown."""
+"""Addresses of endpoints: what is accepted, what is refused, what is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bedrock_rft_sim.probe.address import check_url, full_address, is_aws, secre
     "url",
     ["file:///etc/passwd", "ftp://host/v1", "host/v1", "https://", "", "http://[::1", "http://h:x"],
 )
-def test_only_a_web_address_is_asked(url) -> None:
+def test_only_a_web_address_is_accepted(url) -> None:
     with pytest.raises(RecipeError, match="no web address"):
         check_url(url)
 

@@ -70,7 +70,7 @@ def of(command: list[str], name: str) -> str:
     return command[command.index(name) + 1]
 
 
-def test_filtered_data_is_counted_on_the_terminal_and_fewer_than_a_hundred_are_told(
+def test_filtered_data_is_counted_on_the_terminal_with_a_warning_under_a_hundred(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept = tmp_path / "kept.jsonl"
@@ -84,7 +84,7 @@ def test_filtered_data_is_counted_on_the_terminal_and_fewer_than_a_hundred_are_t
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "p.json", "p.samples.jsonl", "mine.txt"])
-def test_a_file_in_the_way_is_told_before_anything_is_asked(
+def test_a_file_in_the_way_is_refused_before_anything_is_sampled(
     name: str,
     command: list[str],
     stand_in: Any,
@@ -156,7 +156,7 @@ def test_giving_up_is_told_in_words(
     stand_in.otherwise = stand_in.answer("down", status=503)
     assert main(command) == 1
     printed = capsys.readouterr()
-    assert "the endpoint failed 3 prompts in a row, so no other was asked" in printed.out
+    assert "the endpoint failed 3 prompts in a row, so the rest were not sent" in printed.out
     assert "4 of 20 samples graded, 12 failed" in printed.err
 
 

@@ -262,7 +262,7 @@ def test_nobody_there_is_reported_and_after_a_few_prompts_given_up(endpoint) -> 
     assert [reply.prompt for reply in replies] == list(range(GIVE_UP_AFTER))
     assert all("no connection" in reply.fault for reply in replies)
     assert words is not None
-    assert "failed 3 prompts in a row, so no other was asked; the last time: no conn" in words
+    assert "failed 3 prompts in a row, so the rest were not sent; the last time: no conn" in words
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -290,7 +290,7 @@ def test_what_is_refused_for_the_prompt_s_sake_stops_no_other_prompt(
     assert (len(replies), words) == (9, None)
 
 
-def test_prompts_that_failed_before_are_asked_last(stand_in, endpoint) -> None:
+def test_prompts_that_failed_before_are_sampled_last(stand_in, endpoint) -> None:
     replies, _ = until_given_up(endpoint(), NINE[:5], last=(0, 2))
     assert [reply.prompt for reply in replies] == [1, 3, 4, 0, 2]
 

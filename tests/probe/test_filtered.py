@@ -102,7 +102,7 @@ def test_the_manifest_says_what_was_left_out_and_how_sure_that_is(
     assert dropped["rate_of_other_grades_at_most"] == pytest.approx(0.3123, abs=1e-4)
 
 
-def test_fewer_records_than_bedrock_asks_for_are_told(recipe: Recipe, tmp_path: Path) -> None:
+def test_fewer_records_than_bedrock_asks_for_are_flagged(recipe: Recipe, tmp_path: Path) -> None:
     dead = [result(number, "never") for number in range(21)]
     found = write_filtered(tmp_path / "filtered.jsonl", recipe, dead)
     assert (found.kept, found.enough) == (99, False)

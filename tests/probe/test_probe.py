@@ -151,7 +151,7 @@ def test_an_endpoint_is_probed_with_what_the_request_says_not_with_this_machine_
     assert (settings.inference_max_tokens, settings.batch_size) == (96, 16)
 
 
-def test_a_sample_that_failed_has_no_grade_and_is_asked_for_again(
+def test_a_sample_that_failed_has_no_grade_and_is_sampled_again(
     recipe: Recipe, stand_in: Any, tmp_path: Path
 ) -> None:
     planned = plan_probe(recipe, prompts=4, samples=2)
@@ -179,7 +179,7 @@ def test_prompts_refused_once_do_not_lock_the_probe(
     assert report.sampling is None
 
 
-def test_an_outage_is_told_and_what_was_never_asked_comes_first_the_next_time(
+def test_an_outage_is_reported_and_what_was_never_sampled_comes_first_the_next_time(
     recipe: Recipe, stand_in: Any, tmp_path: Path
 ) -> None:
     planned = plan_probe(recipe, prompts=6, samples=2)

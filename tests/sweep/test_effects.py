@@ -1,4 +1,4 @@
-"""Effects, behaviour and ranking, held to numbers worked out by hand and to scipy."""
+"""Effects and ranking, compared with numbers worked out by hand and with scipy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
 from bedrock_rft_sim.sweep.axes import direction, find_axis
 from bedrock_rft_sim.sweep.effects import (
     Setting,
@@ -107,36 +106,6 @@ def test_rows_keep_the_order_of_settings_and_sort_the_seeds():
     found = rows_of([outcome(0.1, seed=1), outcome(0.3, changes={"a": 1}), outcome(0.2, seed=0)])
     assert [r.changes for r in found] == [{}, {"a": 1}]
     assert [one.seed for one in found[0].outcomes] == [0, 1]
-
-
-BEHAVIOURS = [
-    ({"gain": 0.2, "noise": 0.05}, "gains"),
-    ({"gain": 0.09, "noise": 0.05}, "is flat"),
-    ({"gain": 0.0, "noise": 0.0}, "is flat"),
-    ({"gain": -0.08, "noise": 0.02}, "loses"),
-    ({"gain": -0.3, "noise": 0.05, "base": 0.6}, "collapses"),
-    ({"gain": -0.3, "noise": 0.2}, "is flat"),
-    ({"gain": 0.01, "noise": 0.05, "problems": ("entropy collapse",)}, "collapses"),
-    ({"gain": 0.4, "noise": 0.05, "problems": ("entropy collapse",)}, "gains"),
-    ({"gain": None, "noise": None}, "cannot tell"),
-]
-
-
-@pytest.mark.parametrize(("numbers", "kind"), BEHAVIOURS)
-def test_a_run_is_judged_by_its_gain_against_the_noise_of_its_prompts(numbers: Any, kind: str):
-    assert diagnose_setting(row([0.5], **numbers).outcomes).rule == kind
-
-
-def test_a_collapse_is_told_with_how_many_runs_and_how_far():
-    fallen = outcome(0.1, seed=1, gain=-0.5, noise=0.05, base=0.6, problems=("reward falling",))
-    rows = [Setting({}, (outcome(0.7, gain=0.1, noise=0.03, base=0.6), fallen))]
-    words = diagnose_setting(rows[0].outcomes).says
-    assert words == "in 1 of 2 runs, validation from 0.600 down to 0.100; reward falling"
-
-
-def test_settings_without_a_result_say_why():
-    assert diagnose_setting(row([None], why="out of memory\nmore").outcomes).says == "out of memory"
-    assert diagnose_setting(row([None], status="pruned", why="behind").outcomes).rule == "pruned"
 
 
 def ranked(*rows: Setting, refused: Sequence[Setting] = (), seeds: int | None = None) -> Any:

@@ -55,7 +55,7 @@ class RecipeCheck:
     prompt_tokens: PromptTokens
     profiles: tuple[ProfileResult, ...]
     audit: AuditReport | None
-    """None where it was not asked for."""
+    """None where no audit was run."""
     remarks: tuple[str, ...]
     """What Bedrock would say of the data, although it can be rehearsed."""
     guidance: tuple[Finding, ...]

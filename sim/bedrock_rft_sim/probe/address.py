@@ -21,7 +21,7 @@ AWS_HOSTS = (".amazonaws.com", ".api.aws")
 
 
 def check_url(url: str) -> None:
-    """Refuse what can't be asked.
+    """Refuse an address that can't be used.
 
     Raises:
         RecipeError: it is no web address, or holds what a request would not carry.

@@ -57,8 +57,8 @@ _AGAIN = frozenset({408, 409, 425, 429, *range(500, 600)})
 class _FaultError(Exception):
     """One attempt failed.
 
-    `wait_s` is what the endpoint asked for, `attempts` how many such a fault is worth in all, and
-    `outage` says that it has nothing to do with the prompt.
+    `wait_s` is the pause that the endpoint demands, `attempts` how many such a fault is worth in
+    all, and `outage` says that it has nothing to do with the prompt.
     """
 
     reason: str
@@ -117,8 +117,8 @@ class Endpoint:
                 silent = silent + 1 if all(outages) else 0
                 if silent >= GIVE_UP_AFTER:
                     raise GivenUpError(
-                        f"the endpoint failed {silent} prompts in a row, so no other was asked; "
-                        f"the last time: {samples[-1].fault}"
+                        f"the endpoint failed {silent} prompts in a row, so the rest were not "
+                        f"sent; the last time: {samples[-1].fault}"
                     )
 
     @property

@@ -81,7 +81,7 @@ class Probed:
     prompts_asked: int
     samples_per_prompt: int
     given_up: str | None = None
-    """Why the rest was not asked for."""
+    """Why the rest was not sampled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class ProbeReport(Probed):
     faulted_prompts: tuple[str, ...]
     """Ids of the prompts that lack at least one answer."""
     missing: int
-    """Samples without a grade, those never asked for included."""
+    """Samples without a grade, those never sampled included."""
     solved_at: float
     """The grade from which a sample counts as solved."""
     success: Share
@@ -146,9 +146,9 @@ def summarise(
         return None
     grades_P_K = [[s.grade for s in group if s.grade is not None] for group in graded_P]
     solved_at = max(TOP_SCORE, *(grade for grades_K in grades_P_K for grade in grades_K))
-    asked = probed.samples_per_prompt
-    results = tuple(_result(group, asked, solved_at) for group in graded_P)
-    whole = [result for result in results if result.samples == asked]
+    wanted = probed.samples_per_prompt
+    results = tuple(_result(group, wanted, solved_at) for group in graded_P)
+    whole = [result for result in results if result.samples == wanted]
     mixed = MixedGroups(grades_P_K)
     graded = sum(len(group) for group in graded_P)
     faulted = [s for s in samples if s.fault is not None]
@@ -157,12 +157,12 @@ def summarise(
         graded=graded,
         faults=dict(Counter(str(s.fault) for s in faulted)),
         faulted_prompts=tuple(dict.fromkeys(s.prompt_id for s in faulted)),
-        missing=probed.prompts_asked * asked - graded,
+        missing=probed.prompts_asked * wanted - graded,
         solved_at=solved_at,
         success=share_over_prompts([result.solved / result.samples for result in results]),
         positive=share_over_prompts([result.positive / result.samples for result in results]),
         reward=mean_within([result.reward_mean for result in results], *scale_of(grades_P_K)),
-        pass_at_k=_pass_at_k(results, asked),
+        pass_at_k=_pass_at_k(results, wanted),
         histogram=_histogram(whole),
         always=_mean(r.solved == r.samples for r in whole),
         never=_mean(r.solved == 0 for r in whole),
@@ -197,7 +197,7 @@ def _by_prompt(samples: Sequence[ProbeSample]) -> list[list[ProbeSample]]:
     return list(groups.values())
 
 
-def _result(group: Sequence[ProbeSample], asked: int, solved_at: float) -> PromptResult:
+def _result(group: Sequence[ProbeSample], wanted: int, solved_at: float) -> PromptResult:
     grades = [s.grade for s in group if s.grade is not None]
     return PromptResult(
         id=group[0].prompt_id,
@@ -205,14 +205,14 @@ def _result(group: Sequence[ProbeSample], asked: int, solved_at: float) -> Promp
         solved=sum(grade >= solved_at - ROUNDING for grade in grades),
         positive=sum(grade > 0 for grade in grades),
         reward_mean=sum(grades) / len(grades),
-        kind=_kind(grades, asked, solved_at),
+        kind=_kind(grades, wanted, solved_at),
     )
 
 
-def _kind(grades: Sequence[float], asked: int, solved_at: float) -> Kind:
+def _kind(grades: Sequence[float], wanted: int, solved_at: float) -> Kind:
     if any(grade != grades[0] for grade in grades):
         return "mixed"
-    if len(grades) < asked:
+    if len(grades) < wanted:
         return "open"
     if grades[0] >= solved_at - ROUNDING:
         return "always"

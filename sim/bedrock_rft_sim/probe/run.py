@@ -43,7 +43,7 @@ class ProbePlan:
     recipe: Recipe
     data: Data
     rows: tuple[Row, ...]
-    """The prompts, in the order in which they are asked."""
+    """The prompts, in the order in which they are sampled."""
     samples: int
 
 
@@ -56,7 +56,7 @@ def plan_probe(
     (local.overrides, local.maxSteps) is left out.
 
     Raises:
-        RehearsalError: the data can't be used, or the numbers can't be asked for.
+        RehearsalError: the data can't be used, or the numbers are too small.
     """
     if prompts < 1 or samples < SAMPLES_MIN:
         raise RecipeError(

@@ -49,7 +49,7 @@ class ProbeSample:
 
 
 class GivenUpError(Exception):
-    """The source will not be asked any further; says why in words for the user."""
+    """The source will not be sampled any further; says why in words for the user."""
 
 
 class SampleSource(Protocol):
