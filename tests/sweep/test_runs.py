@@ -102,6 +102,39 @@ def test_a_failed_point_is_tried_again_by_the_next_sweep(swept: Swept, made: Any
     assert [line.split()[0] for line in made()] == ["new", "new", "resume"]
 
 
+def test_a_point_that_fails_again_is_explained_by_its_last_attempt_alone(plan: Any, tmp_path: Path):
+    point = plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0)
+    command = (sys.executable, "-c", "raise SystemExit('out of memory')")
+    runner = PointRunner(tmp_path / "out", METRIC, command)
+    assert [runner.make(point).why for _ in range(2)] == ["out of memory"] * 2
+    log = tmp_path / "out" / "claims" / f"{point.name}.log"
+    assert log.read_text() == "out of memory\n" * 2
+
+
+DEAF = """
+import signal, sys, time
+from pathlib import Path
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+folder = Path(sys.argv[2]) / sys.argv[3]
+folder.mkdir(parents=True)
+(folder / "run.json").write_text('{"schema_version": 1, "status": "InProgress"}')
+(folder / "metrics.jsonl").write_text('{"step": 1}\\n')
+time.sleep(60)
+"""
+
+
+def test_a_run_that_is_given_up_and_does_not_stop_is_killed(
+    plan: Any, tmp_path: Path, monkeypatch: Any
+):
+    ladder = ((0.0, signal.SIGINT), (0.1, signal.SIGTERM), (0.2, signal.SIGKILL))
+    monkeypatch.setattr("bedrock_rft_sim.sweep.points.LADDER", ladder)
+    point = plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0)
+    runner = PointRunner(tmp_path / "out", METRIC, (sys.executable, "-c", DEAF))
+    outcome = runner.make(point, watch=bool)
+    assert (outcome.status, outcome.why) == ("failed", "its process was killed by signal 9")
+
+
 def test_the_seed_alone_may_be_varied(swept: Swept, made: Any):
     result = swept("axes: {local.seed: [3, 4, 5]}")
     assert len(made()) == 3

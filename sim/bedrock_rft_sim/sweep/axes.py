@@ -16,6 +16,7 @@ from typing import Any
 from bedrock_rft_sim.diagnosis import Finding
 from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
 from bedrock_rft_sim.recipe.wording import Plain
+from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.stats.ranks import permutation_p, spearman
 from bedrock_rft_sim.sweep.effects import Effect, Setting, at_level, level_effect, p_words
 from bedrock_rft_sim.sweep.file import Axis
@@ -70,10 +71,10 @@ class AxisFinding:
 
 def find_axis(axis: Axis, rows: Sequence[Setting], base: Mapping[str, Plain]) -> AxisFinding:
     """Return what the levels of an axis do, where settings differ by single levels."""
-    values = _levels(axis, rows, base)
-    there = [value for value in values if at_level(rows, axis.path, value, base=base)]
+    there = _levels(axis, rows, base)
+    values = [value for value, _ in there]
     own = base.get(axis.path)
-    reference = own if own in there else (there[0] if there else None)
+    reference = own if own in values else (values[0] if values else None)
     levels = tuple(
         Level(
             value,
@@ -81,18 +82,16 @@ def find_axis(axis: Axis, rows: Sequence[Setting], base: Mapping[str, Plain]) ->
             effect=None
             if value == reference
             else level_effect(rows, axis.path, value, reference, base=base),
-            behaviour=diagnose_setting(
-                [one for row in at_level(rows, axis.path, value, base=base) for one in row.outcomes]
-            ),
+            behaviour=diagnose_setting([one for row in settings for one in row.outcomes]),
         )
-        for value in there
+        for value, settings in there
     )
     words = [f"{named(level)}: {level.behaviour.rule} ({level.behaviour.says})" for level in levels]
-    steps = list(itertools.pairwise(there))
-    found = [level_effect(rows, axis.path, high, low, base=base) for low, high in steps]
-    for (low, high), step in zip(steps, found, strict=True):
+    steps = list(itertools.pairwise(values))
+    effects = [level_effect(rows, axis.path, high, low, base=base) for low, high in steps]
+    for (low, high), step in zip(steps, effects, strict=True):
         words.append(f"from {plain(low)} to {plain(high)}: {direction(step)}")
-    if any(step is not None and step.low is not None for step in found):
+    if any(step is not None and step.low is not None for step in effects):
         words.append(UNADJUSTED)
     return AxisFinding(axis.path, axis.name, levels, tuple(words))
 
@@ -121,7 +120,7 @@ def find_search_axis(axis: Axis, rows: Sequence[Setting], base: Mapping[str, Pla
     pairs: list[tuple[float, float]] = []
     for row in rows:
         value = row.changes.get(axis.path, base.get(axis.path))
-        if row.mean is not None and value is not None and _is_number(value):
+        if row.mean is not None and is_number(value):
             pairs.append((float(value), row.mean))
     return AxisFinding(axis.path, axis.name, (), (_correlation(pairs),))
 
@@ -141,15 +140,14 @@ def _correlation(pairs: Sequence[tuple[float, float]]) -> str:
     return f"{'higher' if rho > 0 else 'lower'} values did better ({found})"
 
 
-def _levels(axis: Axis, rows: Sequence[Setting], base: Mapping[str, Plain]) -> list[Plain]:
+def _levels(
+    axis: Axis, rows: Sequence[Setting], base: Mapping[str, Plain]
+) -> list[tuple[Plain, list[Setting]]]:
+    """Return the values that were run, each with its settings; numbers in order."""
     own = base.get(axis.path)
-    values = list(axis.ends)
-    if own not in values and at_level(rows, axis.path, own, base=base):
-        values.append(own)
-    if all(_is_number(value) for value in values):
-        values.sort()
-    return values
-
-
-def _is_number(value: Plain) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    values = axis.ends if own in axis.ends else (*axis.ends, own)
+    found = [(value, at_level(rows, axis.path, value, base=base)) for value in values]
+    there = [(value, settings) for value, settings in found if settings]
+    if all(is_number(value) for value, _ in there):
+        there.sort(key=lambda pair: pair[0])
+    return there

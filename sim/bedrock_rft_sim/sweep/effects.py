@@ -7,6 +7,7 @@ agree by luck, so the spread is never taken to be less than what one validation 
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
@@ -90,15 +91,11 @@ def p_words(p_value: float) -> str:
 
 def rows_of(outcomes: Sequence[PointOutcome]) -> list[Setting]:
     """Return the settings in order of first appearance, each with its runs in order of seeds."""
-    found: list[tuple[Changes, list[PointOutcome]]] = []
+    found: dict[str, list[PointOutcome]] = {}
     for one in outcomes:
-        for changes, group in found:
-            if changes == one.changes:
-                group.append(one)
-                break
-        else:
-            found.append((one.changes, [one]))
-    return [Setting(changes, tuple(sorted(g, key=lambda one: one.seed))) for changes, g in found]
+        found.setdefault(json.dumps(one.changes), []).append(one)
+    groups = (sorted(group, key=lambda one: one.seed) for group in found.values())
+    return [Setting(group[0].changes, tuple(group)) for group in groups]
 
 
 def effect(differences: Sequence[float], *, floor: float) -> Effect | None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from bedrock_rft_sim.files import write_file
 from bedrock_rft_sim.report import html
 from bedrock_rft_sim.report.visible import visible
+from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.sweep.axes import named
 from bedrock_rft_sim.sweep.plan import described_changes, plain
 from bedrock_rft_sim.sweep.result import BEST, SweepResult
@@ -89,5 +90,6 @@ def _data(result: SweepResult) -> dict[str, Any]:
 
 
 def _mark(value: Any) -> float | int | str:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number else visible(plain(value) if value is not None else "left out")
+    if is_number(value):
+        return value
+    return visible(plain(value) if value is not None else "left out")
