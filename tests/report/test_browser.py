@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.report import write_page
+from bedrock_rft_sim.report import Page
 from bedrock_rft_sim.report.watch import Watch
 from bedrock_rft_sim.runs import RunFolder
 
@@ -128,7 +128,7 @@ def reader(browser: Any) -> Iterator[Reader]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     with make_run(tmp_path_factory.mktemp("runs")) as run:
-        write_page(run)
+        Page(run).write()
         return run.report.as_uri()
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.report import PageDuringRun, console_graphs, write_page
-from bedrock_rft_sim.report.page import Page, render
+from bedrock_rft_sim.report import Page, PageDuringRun
+from bedrock_rft_sim.report.graphs import console_graphs
 from bedrock_rft_sim.runs import RunFolder
 
 from tests.report.conftest import GROUP, HOSTILE, STEPS, make_run
@@ -72,7 +72,7 @@ def unpacked(text: str) -> Any:
 def html(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of a completed run."""
     with make_run(tmp_path_factory.mktemp("runs")) as run:
-        return render(run)
+        return Page(run).render()
 
 
 def test_the_graphs_carry_the_console_s_titles() -> None:
@@ -90,7 +90,7 @@ def test_no_metrics_make_a_page_that_says_so() -> None:
 
 
 def test_the_page_is_the_same_bytes_for_the_same_folder(folder: RunFolder) -> None:
-    assert render(folder) == render(folder)
+    assert Page(folder).render() == Page(folder).render()
 
 
 def test_the_only_code_is_the_page_s_own_and_its_hash_is_the_policy(html: str) -> None:
@@ -123,7 +123,7 @@ def test_hostile_words_of_the_run_are_shown_as_text(tmp_path: Path) -> None:
     with make_run(
         tmp_path, error="</pre><script>alert(1)</script>\x1b[2J\u202e", device={"<b>": "</td>"}
     ) as run:
-        page = Elements(render(run))
+        page = Elements(Page(run).render())
     assert "</pre><script>alert(1)</script>\u241b[2J[U+202E]" in page.text
     assert "b" not in {tag for tag, _ in page.tags}
 
@@ -166,7 +166,7 @@ def test_the_recipe_is_told_by_its_differences_from_the_defaults(html: str) -> N
 def test_a_run_that_failed_before_its_recipe_has_a_page(tmp_path: Path) -> None:
     with RunFolder.create(tmp_path, "early") as run:
         run.write_record(status="Failed", error="the model could not be loaded")
-        write_page(run)
+        Page(run).write()
         page = Elements(run.report.read_text(encoding="utf-8"))
     assert "the model could not be loaded" in page.text
     assert "before its recipe was written" in page.text
@@ -175,14 +175,14 @@ def test_a_run_that_failed_before_its_recipe_has_a_page(tmp_path: Path) -> None:
 
 def test_a_killed_run_has_a_page_that_says_so(tmp_path: Path) -> None:
     make_run(tmp_path, status="InProgress", steps=2).close()
-    text = Elements(render(RunFolder.open(tmp_path / "run"))).text
+    text = Elements(Page(RunFolder.open(tmp_path / "run")).render()).text
     assert "it was killed" in text
     assert "step2 of 4" in text
 
 
 def test_a_run_that_goes_on_names_the_way_to_follow_it(tmp_path: Path) -> None:
     with make_run(tmp_path, status="InProgress", steps=2) as run:
-        text = Elements(render(run)).text
+        text = Elements(Page(run).render()).text
     assert "it was killed" not in text
     assert "--watch" in text
 
@@ -191,7 +191,7 @@ def test_a_page_without_plotly_keeps_the_drawn_graphs(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bedrock_rft_sim.report.html.plotly", lambda: None)
-    page = Elements(render(folder))
+    page = Elements(Page(folder).render())
     assert page.script("plotly") == ""
     assert "Policy entropy" in page.text
 
@@ -199,7 +199,7 @@ def test_a_page_without_plotly_keeps_the_drawn_graphs(
 def test_the_heavy_plotting_package_is_never_imported(folder: RunFolder) -> None:
     import sys
 
-    render(folder)
+    Page(folder).render()
     assert "plotly" not in sys.modules
 
 
@@ -231,5 +231,5 @@ def test_a_step_s_answers_are_read_once(folder: RunFolder, monkeypatch: pytest.M
 
 def test_the_marks_of_an_error_end_in_no_attribute(tmp_path: Path) -> None:
     with make_run(tmp_path, status='x" onclick="alert(1)') as run:
-        html = render(run)
+        html = Page(run).render()
     assert re.search(r'<[^>]* onclick="', html) is None

@@ -14,6 +14,7 @@ import pytest
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.data import read_rows
 from bedrock_rft_sim.errors import RunFolderError
+from bedrock_rft_sim.files import read_json_lines
 from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.metrics import mantle_event, nova_csv_row
 from bedrock_rft_sim.runs.rollouts import Rollout
@@ -135,7 +136,7 @@ def test_what_is_written_is_read_back(folder: RunFolder) -> None:
     assert other.read_rollouts(1) == [rollout(1)]
     assert other.read_validation(0) == [rollout(0)]
     assert other.read_events()[0]["message"] == "Step 1/9: training metrics"
-    assert other.read_trainer_log() == [{"loss": 0.1, "step": 1}]
+    assert read_json_lines(other.trainer_log) == [{"loss": 0.1, "step": 1}]
     assert (other.rollout_steps(), other.validation_steps()) == ([1], [0])
 
 
@@ -249,7 +250,7 @@ def test_cutting_back_leaves_a_folder_as_if_later_steps_had_never_been(folder: R
             file.write('{"step": 7, "torn')
     folder.truncate_after(4)
     assert steps(folder.read_metrics()) == [0, 1, 2, 3, 4]
-    assert steps(folder.read_trainer_log()) == [1, 2, 3, 4]
+    assert steps(read_json_lines(folder.trainer_log)) == [1, 2, 3, 4]
     assert csv_steps(folder) == ["1", "2", "3", "4"]
     words = [event["message"] for event in folder.read_events()]
     assert words == ["Job started", *(f"Step {n}/9: training metrics" for n in range(1, 5))]

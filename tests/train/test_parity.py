@@ -11,6 +11,7 @@ import pytest
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine import quiet
+from bedrock_rft_sim.files import read_json_lines
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.train.run import RunResult
@@ -75,7 +76,7 @@ def test_rewards_losses_and_gradient_norms_equal_plain_trl(
     finished: tuple[Recipe, RunResult], tmp_path: Path
 ) -> None:
     recipe, result = finished
-    ours = RunFolder.open(result.folder).read_trainer_log()
+    ours = read_json_lines(RunFolder(result.folder).trainer_log)
     theirs = plain_trl(recipe, tmp_path / "plain", micro_batch=16)
     for mine, plain in zip(ours[:STEPS], theirs, strict=True):
         assert mine["reward"] == plain["reward"]

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-from bedrock_rft_sim.report.during import PageDuringRun
-from bedrock_rft_sim.report.graphs import console_graphs
-from bedrock_rft_sim.report.page import Page, write_page
+from bedrock_rft_sim.report.page import Page, PageDuringRun
 
-__all__ = [
-    "Page",
-    "PageDuringRun",
-    "console_graphs",
-    "write_page",
-]
+__all__ = ["Page", "PageDuringRun"]

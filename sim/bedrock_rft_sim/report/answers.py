@@ -5,16 +5,18 @@ Nothing but the packed steps stays in memory, and those stay within the page's b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
-from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.report.batches import BUDGET_BYTES, PackedStep, pack
 from bedrock_rft_sim.report.events import EventForm
 from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.rollouts import Rollout
+
+Read = Callable[[int], list[Rollout]]
 
 TRAIN, VALIDATION = "train", "validation"
 SMALLEST_ALLOWANCE = 4_000
@@ -28,29 +30,13 @@ class Answers:
         self._budget = budget
         self._packed: dict[Path, tuple[tuple[int, int], PackedStep]] = {}
         self._rows: Mapping[tuple[str, str], Row] | None = None
-        self._form: EventForm | None = None
         self._allowance = 0
 
     def read(self, run: Run) -> tuple[list[PackedStep], list[str]]:
         """Return every complete step's answers, and what could not be read."""
-        remarks: list[str] = []
-        self._prepare(run, remarks)
-        batches = []
-        for kind, step, path in self._files(run):
-            try:
-                batches.append(self._batch(kind, step, path))
-            except RehearsalError as error:
-                place = Path(error.where or path).name
-                remarks.append(f"The answers of {path.name} are left out: {error.what} ({place}).")
-        return batches, remarks
-
-    def _prepare(self, run: Run, remarks: list[str]) -> None:
         if self._rows is None:
             self._rows = self._folder.read_prompts()
-            self._form = EventForm(
-                profile=run.local("payloadProfile") or DEFAULT_PROFILE,
-                wrap_string_as_text=bool(run.local("wrapStringAsText")),
-            )
+        remarks: list[str] = []
         if not self._rows and run.lines:
             name = self._folder.prompts.name
             remarks.append(f"{name} is missing, so answers are shown without their prompts.")
@@ -58,34 +44,35 @@ class Answers:
         if allowance != self._allowance:
             self._allowance = allowance
             self._packed.clear()
+        packing = partial(pack, rows=self._rows, form=EventForm.of(run), allowance=allowance)
+        batches = []
+        for kind, step, path, read in self._files(run):
+            try:
+                batches.append(self._batch(path, step, read, partial(packing, kind)))
+            except RehearsalError as error:
+                place = Path(error.where or path).name
+                remarks.append(f"The answers of {path.name} are left out: {error.what} ({place}).")
+        return batches, remarks
 
-    def _files(self, run: Run) -> Iterator[tuple[str, int, Path]]:
+    def _files(self, run: Run) -> Iterator[tuple[str, int, Path, Read]]:
         # A step counts once its metric line is there.
-        known = {line["step"] for line in run.lines}
-        for step in self._folder.rollout_steps():
+        folder, known = self._folder, {line["step"] for line in run.lines}
+        for step in folder.rollout_steps():
             if step in known:
-                yield TRAIN, step, self._folder.rollouts(step)
-        for step in self._folder.validation_steps():
+                yield TRAIN, step, folder.rollouts(step), folder.read_rollouts
+        for step in folder.validation_steps():
             if step in known:
-                yield VALIDATION, step, self._folder.validation(step)
+                yield VALIDATION, step, folder.validation(step), folder.read_validation
 
-    def _batch(self, kind: str, step: int, path: Path) -> PackedStep:
+    def _batch(
+        self, path: Path, step: int, read: Read, packing: Callable[[int, list[Rollout]], PackedStep]
+    ) -> PackedStep:
         status = path.stat()
         mark = (status.st_mtime_ns, status.st_size)
         known = self._packed.get(path)
-        if known is not None and known[0] == mark:
-            return known[1]
-        assert self._rows is not None
-        assert self._form is not None
-        rollouts = self._rollouts(kind, step)
-        batch = pack(kind, step, rollouts, self._rows, self._form, allowance=self._allowance)
-        self._packed[path] = mark, batch
-        return batch
-
-    def _rollouts(self, kind: str, step: int) -> list[Rollout]:
-        if kind == TRAIN:
-            return self._folder.read_rollouts(step)
-        return self._folder.read_validation(step)
+        if known is None or known[0] != mark:
+            known = self._packed[path] = mark, packing(step, read(step))
+        return known[1]
 
 
 def _expected(run: Run) -> int:

@@ -17,9 +17,7 @@ class ChangedSetting:
 
     name: str
     value: Any
-    default: Any
-    """None where there is no default."""
-    has_default: bool
+    default: Default | None
     origin: str
     """stated, override, documented or assumed."""
     source: str
@@ -33,19 +31,10 @@ def differences(resolved: Mapping[str, Any]) -> list[ChangedSetting]:
         for name, entry in (resolved.get(section) or {}).items():
             default = table.get(prefix + name)
             value = entry.get("value")
-            unset = default is None and value in (None, {}, [], "")
-            if unset or (default is not None and default.value == value):
-                continue
-            found.append(
-                ChangedSetting(
-                    prefix + name,
-                    value,
-                    default.value if default else None,
-                    default is not None,
-                    str(entry.get("origin")),
-                    str(entry.get("source")),
-                )
-            )
+            is_default = value in (None, {}, [], "") if default is None else default.value == value
+            if not is_default:
+                origin, source = str(entry.get("origin")), str(entry.get("source"))
+                found.append(ChangedSetting(prefix + name, value, default, origin, source))
     return found
 
 

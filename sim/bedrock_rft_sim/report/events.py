@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import EventError
 from bedrock_rft_sim.grader import Sample, build_event
+from bedrock_rft_sim.runs import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,12 @@ class EventForm:
 
     profile: str
     wrap_string_as_text: bool
+
+    @classmethod
+    def of(cls, run: Run) -> EventForm:
+        """Return how this run words them."""
+        profile = run.local("payloadProfile") or "both"
+        return cls(profile, wrap_string_as_text=bool(run.local("wrapStringAsText")))
 
     def cut(self, row: Row) -> tuple[str, str, str] | None:
         """Return the entry's JSON before the id, between id and answer, and after the answer.

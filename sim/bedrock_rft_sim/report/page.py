@@ -7,6 +7,8 @@ and the page's policy runs the two scripts that came with it and makes no networ
 from __future__ import annotations
 
 import datetime
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +26,10 @@ from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs import Run, RunFolder
 
 LIVE_EVERY_MS: Final = 2000
+PAUSE_S: Final = 30.0
+"""Between two pages of a run that is being written at least this long ..."""
+PAUSE_FACTOR: Final = 25
+"""... and at least this many times as long as writing one took: 4 % of the run."""
 PROVENANCE: Final = ("git_revision", "recipe_hash", "reward_hash", "data_hash", "micro_batch",
                      "resumed_from_step", "ended")  # fmt: skip
 RECORD_FIELDS: Final = (*PROVENANCE, "error", "started", "versions", "device")
@@ -122,14 +128,25 @@ class Page:
         return RunSummary(run, headline(evidence, verdicts), verdicts, remarks, self._batches)
 
 
-def write_page(folder: RunFolder) -> None:
-    """Write report.html from what the run folder holds."""
-    Page(folder).write()
+class PageDuringRun:
+    """A `RunObserver` that keeps report.html up to date; the folder must be open for writing."""
 
+    def __init__(self, folder: RunFolder, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._page = Page(folder)
+        self._clock = clock
+        self._due: float | None = None  # at once, so that there is a page to open
 
-def render(folder: RunFolder) -> str:
-    """Return the page as HTML."""
-    return Page(folder).render()
+    def step(self, _line: Mapping[str, Any]) -> None:
+        """Write the page if it is time again."""
+        now = self._clock()
+        if self._due is None or now >= self._due:
+            self._page.write()
+            done = self._clock()
+            self._due = done + max(PAUSE_S, PAUSE_FACTOR * (done - now))
+
+    def ended(self) -> None:
+        """Write the page whatever the time."""
+        self._page.write()
 
 
 def _evidence(run: Run, batches: list[PackedStep]) -> Evidence:

@@ -26,7 +26,8 @@ def text_lines(
     for remark in remarks:
         yield "warning", f"note on this folder: {visible(remark)}"
     yield "", ""
-    yield from (("", line) for line in _graphs([*console_series(run.lines), *_groups(run)]))
+    local = [graph for graph in local_series(run.lines) if graph.title in ALSO_SHOWN]
+    yield from (("", line) for line in _graphs([*console_series(run.lines), *local]))
     for finding in fired(verdicts):
         yield "", ""
         yield finding.severity, f"{finding.severity}: {finding.rule}"
@@ -34,24 +35,14 @@ def text_lines(
         yield "", f"  next: {finding.remedy}"
 
 
-def _groups(run: Run) -> list[Graph]:
-    return [graph for graph in local_series(run.lines) if graph.title in ALSO_SHOWN]
-
-
 def _graphs(graphs: Sequence[Graph]) -> Iterator[str]:
-    rows = [
-        (_name(graph, series), graph.unit, series) for graph in graphs for series in graph.series
-    ]
+    rows = [(_name(graph, line), graph.unit, line) for graph in graphs for line in graph.series]
     width = max((len(name) for name, _, _ in rows), default=0)
-    for name, unit, series in rows:
-        row = sparkline(condensed(series.values))
-        ends = f"{_number(series.values[0])} → {_number(series.values[-1])} {unit}"
-        yield f"{name:{width}}  {row:{SPARK_WIDTH}}  {ends}".rstrip()
+    for name, unit, line in rows:
+        blocks = sparkline(condensed(line.values))
+        ends = f"{line.values[0]:.4g} → {line.values[-1]:.4g} {unit}"
+        yield f"{name:{width}}  {blocks:{SPARK_WIDTH}}  {ends}".rstrip()
 
 
-def _name(graph: Graph, series: GraphLine) -> str:
-    return graph.title if len(graph.series) == 1 else f"{graph.title}, {visible(series.name)}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+def _name(graph: Graph, line: GraphLine) -> str:
+    return graph.title if len(graph.series) == 1 else f"{graph.title}, {visible(line.name)}"

@@ -245,10 +245,6 @@ class RunFolder:
         """Return the job events; a torn last one is left out."""
         return files.read_json_lines(self.events)
 
-    def read_trainer_log(self) -> list[dict[str, Any]]:
-        """Return TRL's own log lines; a torn last one is left out."""
-        return files.read_json_lines(self.trainer_log)
-
     def read_rollouts(self, step: int) -> list[Rollout]:
         """Return a training step's rollouts."""
         return _read_rollouts(self.rollouts(step))

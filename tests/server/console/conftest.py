@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.jobs import BedrockDetails, Job, OpenAIDetails
-from bedrock_rft_sim.report import write_page
+from bedrock_rft_sim.report import Page
 from bedrock_rft_sim.server.inference import ModelAnswer, ModelError, ModelRequest, TextPiece
 from bedrock_rft_sim.server.mantle.jobs import remark_events
 
@@ -58,7 +58,7 @@ def start(recipe: Path, job: Job, resume: bool) -> Sequence[str]:
         run.append_event(message_event("Job <i>started</i> \u202e", created_at=1_700_000_000))
         for folder in (run.checkpoint(2), run.checkpoint(STEPS), run.model):
             folder.mkdir(parents=True)
-        write_page(run)
+        Page(run).write()
     return [sys.executable, "-c", ""]
 
 
