@@ -7,6 +7,7 @@ Sources: AWS Lambda API reference, Invoke (TooManyRequestsException and its reas
 from __future__ import annotations
 
 import base64
+import json
 import threading
 from typing import Any, Final
 
@@ -59,11 +60,12 @@ class InvokeOperation:
         headers["x-amzn-RequestId"] = outcome.request_id
         if call.params.get("LogType") == "Tail":
             lines = GraderLog(None, memory_mb=found.deployed.memory_mb).lines(outcome)
-            tail = "".join(f"{line}\n" for line in lines).encode()[-TAIL_BYTES:]
+            tail = "".join(f"{line}\n" for line in lines).encode(errors="replace")[-TAIL_BYTES:]
             headers["X-Amz-Log-Result"] = base64.b64encode(tail).decode()
         if isinstance(outcome.answer, Fault):
             headers["X-Amz-Function-Error"] = "Unhandled"
-            return JSONResponse(_payload(outcome.answer, outcome), headers=headers)
+            # In ASCII: half a surrogate pair in a handler's message has no UTF-8.
+            return Response(json.dumps(_payload(outcome.answer, outcome)), headers=headers)
         return Response(outcome.answer, headers=headers)
 
     def _run(self, deployed: Deployed, body: bytes) -> Outcome:
