@@ -27,17 +27,26 @@ _BESIDE_A_RECORD = {"no-byte-order-mark", "line-feeds", "no-blank-lines"}
 Part = Literal["training", "validation"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RuleFinding:
     """One rule that one file breaks."""
 
     rule: Rule
     file: str
-    count: int
-    """Lines that break it; 1 for the file as a whole."""
-    lines: tuple[int, ...]
-    """The first of them."""
     first: Violation
+    count: int = 0
+    """Lines that break it; 1 for the file as a whole."""
+    lines: tuple[int, ...] = ()
+    """The first of them."""
+    last_line: int | None = None
+
+    def add(self, line: int | None) -> None:
+        """Count one more place; a line counts once, however often it breaks the rule."""
+        if line is None or line != self.last_line:
+            self.last_line = line
+            self.count += 1
+            if line is not None and len(self.lines) < LINES_SHOWN:
+                self.lines += (line,)
 
     def as_json(self) -> dict[str, Any]:
         """Return the finding as JSON-ready data."""
@@ -81,23 +90,13 @@ class Inspection:
         self.valid = 0
         """Records that break no rule with the severity of an error."""
         self._ids = Ids()
-        self._first: dict[str, Violation] = {}
-        self._counts: dict[str, int] = {}
-        self._lines: dict[str, list[int]] = {}
-        self._last_line: dict[str, int | None] = {}
+        self._found: dict[str, RuleFinding] = {}
         self._keys: dict[str, tuple[bool, int]] = {}
 
     def add(self, broken: Violation) -> None:
         """Note one violation."""
-        rule = broken.rule.id
-        self._first.setdefault(rule, broken)
-        if broken.line is not None and self._last_line.get(rule) == broken.line:
-            return  # a line counts once, however often it breaks the rule
-        self._last_line[rule] = broken.line
-        self._counts[rule] = self._counts.get(rule, 0) + 1
-        lines = self._lines.setdefault(rule, [])
-        if broken.line is not None and len(lines) < LINES_SHOWN:
-            lines.append(broken.line)
+        found = RuleFinding(broken.rule, self.name, broken)
+        self._found.setdefault(broken.rule.id, found).add(broken.line)
 
     def check(self, line: int, record: Mapping[str, Any]) -> bool:
         """Check one record against the rules; return whether it can be trained on."""
@@ -151,17 +150,7 @@ class Inspection:
 
     def findings(self) -> tuple[RuleFinding, ...]:
         """Return what was found so far, in the order of the table of rules."""
-        return tuple(
-            RuleFinding(
-                rule=rule,
-                file=self.name,
-                count=self._counts[name],
-                lines=tuple(self._lines[name]),
-                first=self._first[name],
-            )
-            for name, rule in RULES.items()
-            if name in self._counts
-        )
+        return tuple(self._found[name] for name in RULES if name in self._found)
 
 
 def count_findings(inspections: Sequence[Inspection]) -> tuple[RuleFinding, ...]:
@@ -184,5 +173,6 @@ def count_findings(inspections: Sequence[Inspection]) -> tuple[RuleFinding, ...]
 
 
 def _whole_file(rule: str, name: str, count: int) -> RuleFinding:
-    first = violation(rule, f"{count:,} valid records")
-    return RuleFinding(rule=RULES[rule], file=name, count=1, lines=(), first=first)
+    found = RuleFinding(RULES[rule], name, violation(rule, f"{count:,} valid records"))
+    found.add(None)
+    return found

@@ -103,14 +103,15 @@ def violation(
     """Return a violation of the rule with that id; what was found is cut to a line's length."""
     return Violation(
         rule=RULES[rule],
-        found=_short(found),
+        found=shortened(found),
         line=line,
         place=place,
         id=id_ if isinstance(id_, str) else None,
     )
 
 
-def _short(found: object) -> str:
+def shortened(found: object) -> str:
+    """Return what was found as text, cut to a line's length."""
     text = found if isinstance(found, str) else repr(found)
     return text if len(text) <= _SHORT else text[: _SHORT - 3] + "..."
 

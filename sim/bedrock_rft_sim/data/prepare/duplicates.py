@@ -16,7 +16,7 @@ import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from os.path import commonprefix
 from typing import Any, Literal
 
 from bedrock_rft_sim.data.prepare.lineage import parent_of, question_of, root_of
@@ -92,10 +92,10 @@ def shared_frame(rows: Iterable[DataRow]) -> Frame:
     end = ""
     count = 0
     for row in rows:
-        text = _asked(row)
+        text = _question(row)
         if start is None:
             start, end = text, text[::-1]
-        start, end = _common(start, text), _common(end, text[::-1])
+        start, end = commonprefix([start, text]), commonprefix([end, text[::-1]])
         count += 1
     if start is None or count < 3:  # noqa: PLR2004 - two rows alike are a pair, not a frame
         return Frame(0, 0)
@@ -104,13 +104,7 @@ def shared_frame(rows: Iterable[DataRow]) -> Frame:
     return Frame(before, after)
 
 
-def _common(one: str, two: str) -> str:
-    """Return what both begin with."""
-    same = takewhile(lambda pair: pair[0] == pair[1], zip(one, two, strict=False))
-    return one[: sum(1 for _ in same)]
-
-
-def _asked(row: DataRow) -> str:
+def _question(row: DataRow) -> str:
     return question_of(row) or prompt_text(row.record)
 
 
@@ -151,14 +145,13 @@ class Index:
         self._families: dict[bytes, _Row] = {}
         self._rows: list[_Row] = []
         self._near = _Proposer(threshold) if threshold is not None else None
-        self.proposed: list[tuple[Place, Place]] = []
+        self._proposed: list[tuple[_Row, _Row]] = []
         self.not_looked_at = 0
-        self._answers: dict[Place, bytes] = {}
 
     def add(self, row: DataRow, file: int, frame: Frame) -> Iterator[RowPair]:
         """Yield the equal rows that came before; keep what may be near for `verified`."""
         kept = _kept(row, file)
-        question = plain(frame.without(_asked(row)))
+        question = plain(frame.without(_question(row)))
         text = digest(f"{plain(_context(row))}\n{question}")
         earlier = self._same.setdefault(text, [])
         equal = [other for other in earlier if other.answer == kept.answer]
@@ -184,26 +177,22 @@ class Index:
         self._rows.append(kept)
         others = [other for other in others if other.root != kept.root]
         self.not_looked_at += max(len(others) - MOST_CANDIDATES, 0)
-        for other in others[:MOST_CANDIDATES]:
-            self.proposed.append((other.place, kept.place))
-            self._answers |= {other.place: other.answer, kept.place: kept.answer}
+        self._proposed += [(other, kept) for other in others[:MOST_CANDIDATES]]
 
     def verified(self, files: Sequence[Rows], frames: Sequence[Frame]) -> Iterator[RowPair]:
         """Read the proposed rows again and yield those that are as similar as the threshold."""
-        wanted = {place for pair in self.proposed for place in pair}
+        wanted = {row.place for pair in self._proposed for row in pair}
         triples: dict[Place, frozenset[bytes]] = {}
-        for file, rows in enumerate(files):
-            if not any(place[0] == file for place in wanted):
-                continue
-            for row in rows():
+        for file in sorted({place[0] for place in wanted}):
+            for row in files[file]():
                 if (file, row.line) in wanted:
-                    question = plain(frames[file].without(_asked(row)))
-                    triples[file, row.line] = frozenset(digest(t) for t in shingles(question))
-        for first, second in self.proposed:
-            similarity = jaccard(triples[first], triples[second])
+                    question = plain(frames[file].without(_question(row)))
+                    triples[file, row.line] = frozenset(map(digest, shingles(question)))
+        for first, second in self._proposed:
+            similarity = jaccard(triples[first.place], triples[second.place])
             if self._threshold is not None and similarity >= self._threshold:
-                differ = self._answers[first] != self._answers[second]
-                yield RowPair("near", first, second, similarity, differ)
+                differ = first.answer != second.answer
+                yield RowPair("near", first.place, second.place, similarity, differ)
 
 
 def shingles(text: str) -> set[str]:

@@ -20,6 +20,7 @@ from bedrock_rft_sim.data.prepare.output import Output, open_parts
 from bedrock_rft_sim.data.prepare.rows import DataRow
 from bedrock_rft_sim.data.prepare.tables import HUB, read_table, source_of
 from bedrock_rft_sim.data.prepare.template import Template
+from bedrock_rft_sim.data.rules import shortened
 from bedrock_rft_sim.data.shapes import word_problem
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.recipe.dialects.dialect import RecordShape
@@ -153,6 +154,6 @@ def _refuse(row: DataRow, expected: str, found: str) -> NoReturn:
         "the row is not one of GSM8K",
         where=f"{row.source}:{row.line}",
         expected=expected,
-        found=found if len(found) <= 80 else found[:77] + "...",  # noqa: PLR2004
+        found=shortened(found),
         hint="take the official files; other data goes through rft data from",
     )
