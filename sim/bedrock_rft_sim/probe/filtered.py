@@ -15,7 +15,7 @@ from typing import Any
 
 from bedrock_rft_sim.contract.limits import RECORDS_MIN
 from bedrock_rft_sim.data import plan, read_records, row_from_record
-from bedrock_rft_sim.data.prepare.output import Output, is_same_file
+from bedrock_rft_sim.data.prepare.output import DataOutput, is_same_file
 from bedrock_rft_sim.data.prepare.rows import DataRow
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.probe.report import DEAD, Kind, PromptResult
@@ -91,7 +91,7 @@ def write_filtered(
     unprobed = 0
     origin = recipe.training_source
     source = origin if isinstance(origin, Path) else "problems (train)"
-    with Output(
+    with DataOutput(
         path,
         operation=OPERATION,
         parameters={"recipe": recipe.name},

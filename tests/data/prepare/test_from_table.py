@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.data.prepare.from_table import columns_from, convert
-from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.rows import read
 from bedrock_rft_sim.errors import DataError, RecipeError
 
@@ -18,11 +18,13 @@ def write_json(path: Path, rows: list[dict[str, Any]]) -> str:
     return str(path)
 
 
-def converted(source: str, out: Path, columns: dict[str, str] = COLUMNS, **options: Any) -> Output:
+def converted(
+    source: str, out: Path, columns: dict[str, str] = COLUMNS, **options: Any
+) -> DataOutput:
     return convert(source, out, columns=columns, **options)
 
 
-def records(output: Output) -> list[dict[str, Any]]:
+def records(output: DataOutput) -> list[dict[str, Any]]:
     return [row.record for row in read(output.path)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bedrock_rft_sim.data.prepare.audit import audit
 from bedrock_rft_sim.data.prepare.gsm8k import SPLITS, Split, convert, record
-from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.rows import DataRow, read, reference_text
 from bedrock_rft_sim.data.prepare.template import Template, template
 from bedrock_rft_sim.data.shapes import SHAPES
@@ -36,7 +36,7 @@ def official(tmp_path: Path) -> Path:
     return folder
 
 
-def converted(source: Path, out: Path, **options: Any) -> tuple[Output, ...]:
+def converted(source: Path, out: Path, **options: Any) -> tuple[DataOutput, ...]:
     given = {"shape": "nova", "split": "official", "template": PLAIN, **options}
     return convert(str(source), out, **given)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from bedrock_rft_sim.data.prepare.audit import audit
 from bedrock_rft_sim.data.prepare.logs import convert
-from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.rows import read
 from bedrock_rft_sim.errors import DataError
 
@@ -41,17 +41,17 @@ def entry(body: Any = CONVERSE, reply: Any = REPLY, **changes: Any) -> dict[str,
     }
 
 
-def converted(tmp_path: Path, *entries: dict[str, Any], **options: Any) -> Output:
+def converted(tmp_path: Path, *entries: dict[str, Any], **options: Any) -> DataOutput:
     source = tmp_path / "log.json"
     source.write_text("".join(json.dumps(each) + "\n" for each in entries))
     return convert([source], tmp_path / "out.jsonl", **options)
 
 
-def records(output: Output) -> list[dict[str, Any]]:
+def records(output: DataOutput) -> list[dict[str, Any]]:
     return [row.record for row in read(output.path)]
 
 
-def reasons(output: Output) -> dict[str, list[int]]:
+def reasons(output: DataOutput) -> dict[str, list[int]]:
     return {drop["reason"]: drop["lines"] for drop in output.manifest()["drops"]}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.data.prepare import output as output_module
-from bedrock_rft_sim.data.prepare.output import LINES_KEPT, Output, manifest_path
+from bedrock_rft_sim.data.prepare.output import LINES_KEPT, DataOutput, manifest_path
 from bedrock_rft_sim.data.prepare.rows import DataRow, read
 from bedrock_rft_sim.errors import DataError
 from hypothesis import given, settings
@@ -27,11 +27,11 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def output_to(path: Path, source: Path, **options: Any) -> Output:
-    return Output(path, operation="test", parameters={"n": 1}, sources=[source], **options)
+def output_to(path: Path, source: Path, **options: Any) -> DataOutput:
+    return DataOutput(path, operation="test", parameters={"n": 1}, sources=[source], **options)
 
 
-def write_all(output: Output, records: list[dict[str, Any]]) -> None:
+def write_all(output: DataOutput, records: list[dict[str, Any]]) -> None:
     for record in records:
         output.write(record)
 
@@ -75,7 +75,9 @@ def test_what_is_written_is_read_back_and_the_manifest_says_how_it_was_made(
 
 
 def test_a_remote_source_is_named_without_a_hash(tmp_path: Path) -> None:
-    with Output(tmp_path / "x.jsonl", operation="t", parameters={}, sources=["hf://a/b"]) as output:
+    with DataOutput(
+        tmp_path / "x.jsonl", operation="t", parameters={}, sources=["hf://a/b"]
+    ) as output:
         pass
     assert output.manifest()["sources"] == [{"name": "hf://a/b", "sha256": None}]
     assert output.manifest()["rows"] == {"in": None, "out": 0, "dropped": 0}
@@ -169,10 +171,10 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.output import DataOutput
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
-    with Output(sys.argv[1], operation="t", parameters={}, sources=[]) as output:
+    with DataOutput(sys.argv[1], operation="t", parameters={}, sources=[]) as output:
         for number in range(int(sys.argv[2])):
             output.write({"id": str(number), "text": "x" * 100})
 except DataError as error:
@@ -193,8 +195,8 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path, count: int)
 KILLED = """
 import sys
 from pathlib import Path
-from bedrock_rft_sim.data.prepare.output import Output
-with Output(sys.argv[1], operation="t", parameters={}, sources=[Path(sys.argv[2])],
+from bedrock_rft_sim.data.prepare.output import DataOutput
+with DataOutput(sys.argv[1], operation="t", parameters={}, sources=[Path(sys.argv[2])],
             force=True) as output:
     for number in range(5000):
         output.write({"id": str(number), "text": "x" * 100})
@@ -273,7 +275,7 @@ def test_reading_is_the_inverse_of_writing(
     records: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     out = tmp_path_factory.mktemp("inverse") / "out.jsonl"
-    with Output(out, operation="t", parameters={}, sources=[]) as output:
+    with DataOutput(out, operation="t", parameters={}, sources=[]) as output:
         for record in records:
             output.write(record)
     assert [row.record for row in read(out)] == records

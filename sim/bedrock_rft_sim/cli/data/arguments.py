@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_rft_sim.cli.arguments import whole_number
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.data.prepare.output import Output
+    from bedrock_rft_sim.data.prepare.output import DataOutput
 
 
 def add_output(
@@ -51,7 +51,7 @@ def values_of(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 
 def print_written(
-    outputs: Output | Sequence[Output], *, as_json: bool, before: Sequence[str] = ()
+    outputs: DataOutput | Sequence[DataOutput], *, as_json: bool, before: Sequence[str] = ()
 ) -> None:
     """Print the manifests as JSON, else the lines before and what was written and left out."""
     many = outputs if isinstance(outputs, Sequence) else [outputs]
@@ -62,7 +62,7 @@ def print_written(
         print("\n".join([*before, *map(_summary, many)]))
 
 
-def _summary(output: Output) -> str:
+def _summary(output: DataOutput) -> str:
     """Return what was written and left out, in a few lines."""
     lines = [f"{output.path}  {output.written:,} records, {output.dropped:,} rows left out"]
     for drops in output.manifest()["drops"]:

@@ -27,7 +27,7 @@ from typing import Any, Literal
 
 from bedrock_rft_sim.data.prepare.clean_reference import mark_remarks
 from bedrock_rft_sim.data.prepare.lineage import name_of, root_of
-from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.paraphrase import draw_frames, framed, is_framed
 from bedrock_rft_sim.data.prepare.rename import draw_renaming, rename
 from bedrock_rft_sim.data.prepare.rows import DataRow, digest, prompt_text, read
@@ -298,7 +298,7 @@ def _paraphrased(
 
 def augment_file(
     source: Path, out: Path, *, kinds: Sequence[Kind], copies: int, seed: int, force: bool = False
-) -> Output:
+) -> DataOutput:
     """Write the rows of the file and those made from them; the tallies are in the notes.
 
     Raises:
@@ -306,7 +306,7 @@ def augment_file(
     """
     tallies: dict[Kind, Tally] = {}
     parameters = {"kinds": list(kinds), "copies": copies}
-    with Output(
+    with DataOutput(
         out, operation="augment", parameters=parameters, sources=[source], seed=seed, force=force
     ) as output:
         taken = survey(read(source))

@@ -17,7 +17,7 @@ from typing import Any
 
 from bedrock_rft_sim.data.prepare.features import Label, label_of, label_text, profile
 from bedrock_rft_sim.data.prepare.lineage import name_of
-from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.rows import DataRow, digest, read
 from bedrock_rft_sim.errors import DataError
 
@@ -105,13 +105,13 @@ def balance_file(
     parameters: Mapping[str, Any],
     seed: int,
     force: bool = False,
-) -> tuple[Output, Balance]:
+) -> tuple[DataOutput, Balance]:
     """Write the rows that stay; before and after are in the notes.
 
     Raises:
         DataError: the file can't be read or written, a key is not there, a target can't be met.
     """
-    with Output(
+    with DataOutput(
         out,
         operation="balance",
         parameters={"by": list(by), **parameters},

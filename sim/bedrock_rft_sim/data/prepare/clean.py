@@ -18,7 +18,7 @@ from bedrock_rft_sim.data.prepare.clean_reference import leak, mark_remarks
 from bedrock_rft_sim.data.prepare.clean_text import normalised_record
 from bedrock_rft_sim.data.prepare.duplicates import Index, Place, RowPair, Rows, shared_frame
 from bedrock_rft_sim.data.prepare.lineage import id_of
-from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.rows import DataRow, prompt_text, read
 
 Keep = Literal["first", "last", "longest"]
@@ -209,14 +209,14 @@ def clean_file(
     threshold: float | None = THRESHOLD,
     nfkc: bool = False,
     force: bool = False,
-) -> tuple[Output, Examination]:
+) -> tuple[DataOutput, Examination]:
     """Write the file's rows in normal form, without those to drop; what was found is in the notes.
 
     Raises:
         DataError: a file can't be read or written, or the library for near duplicates is missing.
     """
     parameters = {"drop": sorted(drop), "keep": keep, "threshold": threshold, "nfkc": nfkc}
-    with Output(
+    with DataOutput(
         out, operation="clean", parameters=parameters, sources=[source, *against], force=force
     ) as output:
         found = examine_files(source, against=against, drop=drop, keep=keep, threshold=threshold)

@@ -95,7 +95,8 @@ def shared_frame(rows: Iterable[DataRow]) -> Frame:
         text = _question(row)
         if start is None:
             start, end = text, text[::-1]
-        start, end = commonprefix([start, text]), commonprefix([end, text[::-1]])
+        start = commonprefix([start, text])  # noqa: RUF071  texts, not paths
+        end = commonprefix([end, text[::-1]])  # noqa: RUF071
         count += 1
     if start is None or count < 3:  # noqa: PLR2004 - two rows alike are a pair, not a frame
         return Frame(0, 0)

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.rows import DataRow
 from bedrock_rft_sim.data.prepare.tables import read_table, source_of
 from bedrock_rft_sim.data.prepare.template import template
@@ -66,7 +66,7 @@ def convert(
     split: str = "train",
     count: int | None = None,
     force: bool = False,
-) -> Output:
+) -> DataOutput:
     """Write the records and return the output as written.
 
     The template may name any column; `{question}` is the one mapped to messages.
@@ -82,7 +82,7 @@ def convert(
         "split": split,
         "count": count,
     }
-    with Output(
+    with DataOutput(
         out, operation="from", parameters=parameters, sources=[source_of(source)], force=force
     ) as output:
         ids = Ids()

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args
 
-from bedrock_rft_sim.data.prepare.output import Output, open_parts
+from bedrock_rft_sim.data.prepare.output import DataOutput, open_parts
 from bedrock_rft_sim.data.prepare.rows import DataRow
 from bedrock_rft_sim.data.prepare.tables import HUB, read_table, source_of
 from bedrock_rft_sim.data.prepare.template import Template
@@ -45,7 +45,7 @@ def convert(
     count: int | None = None,
     seed: int = SEED,
     force: bool = False,
-) -> tuple[Output, ...]:
+) -> tuple[DataOutput, ...]:
     """Write the split's files into the folder `out` and return them as written.
 
     `source` is a folder, a file, or `openai/gsm8k` for the Hub; `count` takes that many rows only:

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 
 from bedrock_rft_sim.data import scan_file
 from bedrock_rft_sim.data.prepare.metadata_filter import Filter, matches
-from bedrock_rft_sim.data.prepare.output import Output
+from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.rows import DataRow, nested
 from bedrock_rft_sim.data.record import blocking
 from bedrock_rft_sim.data.rules import Violation
@@ -45,7 +45,7 @@ def convert(
     wanted: Filter | None = None,
     with_response: bool = False,
     force: bool = False,
-) -> Output:
+) -> DataOutput:
     """Write the records of the entries that the filter takes, and return the output as written.
 
     `with_response` puts the logged answer into reference_answer; the service's `usePromptResponse`
@@ -55,7 +55,7 @@ def convert(
         DataError: a file can't be read, or a line is no JSON object.
     """
     parameters = {"requestMetadataFilters": wanted, "with_response": with_response}
-    with Output(
+    with DataOutput(
         out, operation="logs", parameters=parameters, sources=sources, force=force
     ) as output:
         seen: set[str] = set()

@@ -34,7 +34,7 @@ LINES_KEPT = 100_000
 T = TypeVar("T")
 
 
-class Output:
+class DataOutput:
     """A data file in the making; a context manager.
 
     `sources` are the files that were read (a `Path`, hashed) or names of remote data (a `str`).
@@ -190,14 +190,14 @@ def open_parts(
     *,
     parameters: Mapping[str, Any],
     **options: Any,
-) -> Iterator[dict[str, Output]]:
+) -> Iterator[dict[str, DataOutput]]:
     """Open an output in the folder for each part: all are put in place or, if anything fails, none.
 
-    `sources` has the file that each part is made from; the options are those of `Output`.
+    `sources` has the file that each part is made from; the options are those of `DataOutput`.
     """
     with contextlib.ExitStack() as stack:
         outputs = {
-            part: Output(
+            part: DataOutput(
                 folder / f"{part}.jsonl",
                 parameters={**parameters, "part": part},
                 sources=[source],

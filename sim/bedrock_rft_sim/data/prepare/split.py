@@ -14,7 +14,7 @@ from pathlib import Path
 from bedrock_rft_sim.data.prepare.duplicates import plain
 from bedrock_rft_sim.data.prepare.features import Label, label_of, label_text, profile
 from bedrock_rft_sim.data.prepare.lineage import name_of, question_of, root_of
-from bedrock_rft_sim.data.prepare.output import Output, open_parts
+from bedrock_rft_sim.data.prepare.output import DataOutput, open_parts
 from bedrock_rft_sim.data.prepare.rows import DataRow, digest, read
 from bedrock_rft_sim.errors import DataError
 
@@ -86,7 +86,7 @@ def split_file(
     seed: int,
     by: Sequence[str] = (),
     force: bool = False,
-) -> tuple[Output, ...]:
+) -> tuple[DataOutput, ...]:
     """Write one file for each part into the folder, all of them or, if anything fails, none.
 
     Each record is written with the id that it goes by, so that a row without one keeps its name.
