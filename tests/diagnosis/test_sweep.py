@@ -14,7 +14,7 @@ from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
 class Ended:
     status: str = "completed"
     why: str | None = None
-    base: float | None = None
+    validation_before: float | None = None
     gain: float | None = None
     noise: float | None = None
     problems: Sequence[str] = ()
@@ -25,7 +25,7 @@ BEHAVIOURS = [
     ({"gain": 0.09, "noise": 0.05}, "is flat"),
     ({"gain": 0.0, "noise": 0.0}, "is flat"),
     ({"gain": -0.08, "noise": 0.02}, "loses"),
-    ({"gain": -0.3, "noise": 0.05, "base": 0.6}, "collapses"),
+    ({"gain": -0.3, "noise": 0.05, "validation_before": 0.6}, "collapses"),
     ({"gain": -0.3, "noise": 0.2}, "is flat"),
     ({"gain": 0.01, "noise": 0.05, "problems": ("entropy collapse",)}, "collapses"),
     ({"gain": 0.4, "noise": 0.05, "problems": ("entropy collapse",)}, "gains"),
@@ -39,8 +39,8 @@ def test_a_run_is_judged_by_its_gain_against_the_noise_of_its_prompts(numbers: A
 
 
 def test_a_collapse_says_in_how_many_runs_and_how_far():
-    fallen = Ended(gain=-0.5, noise=0.05, base=0.6, problems=("reward falling",))
-    finding = diagnose_setting([Ended(gain=0.1, noise=0.03, base=0.6), fallen])
+    fallen = Ended(gain=-0.5, noise=0.05, validation_before=0.6, problems=("reward falling",))
+    finding = diagnose_setting([Ended(gain=0.1, noise=0.03, validation_before=0.6), fallen])
     assert finding.severity == "problem"
     assert finding.says == "in 1 of 2 runs, validation from 0.600 down to 0.100; reward falling"
 

@@ -30,7 +30,7 @@ class EndedRun(Protocol):
         """Why it failed or was pruned."""
 
     @property
-    def base(self) -> float | None:
+    def validation_before(self) -> float | None:
         """Reward before the first step."""
 
     @property
@@ -90,6 +90,7 @@ def _collapse(collapsed: Sequence[EndedRun], of: int) -> str:
     lowest = min(collapsed, key=lambda run: run.gain or 0.0)
     rules = sorted({rule for run in collapsed for rule in run.problems if rule in COLLAPSE_RULES})
     says = f"in {len(collapsed)} of {of} runs"
-    if lowest.base is not None and lowest.gain is not None:
-        says += f", validation from {lowest.base:.3f} down to {lowest.base + lowest.gain:.3f}"
+    before, gain = lowest.validation_before, lowest.gain
+    if before is not None and gain is not None:
+        says += f", validation from {before:.3f} down to {before + gain:.3f}"
     return says + (f"; {', '.join(rules)}" if rules else "")

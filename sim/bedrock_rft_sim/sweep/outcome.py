@@ -8,7 +8,7 @@ the difference in grade. A value that is not there stays None.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -34,7 +34,7 @@ class PointOutcome:
     status: Status
     value: float | None = None
     """The sweep's metric; None unless the run completed."""
-    base: float | None = None
+    validation_before: float | None = None
     """Validation reward before the first step."""
     gain: float | None = None
     """Validation reward after the last step minus before the first."""
@@ -49,18 +49,9 @@ class PointOutcome:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON-ready data."""
-        return {
-            "name": self.name,
-            "changes": self.changes,
-            "seed": self.seed,
-            "status": self.status,
-            "value": self.value,
-            "validation_before": self.base,
-            "gain": self.gain,
-            "noise": self.noise,
-            "problems": list(self.problems),
-            "why": self.why,
-        }
+        found = {**asdict(self), "problems": list(self.problems)}
+        del found["resolution"]
+        return found
 
 
 def each_once(outcomes: Iterable[PointOutcome]) -> list[PointOutcome]:
@@ -96,7 +87,7 @@ def read_outcome(path: Path, point: Point, metric: Metric) -> PointOutcome:
         seed=point.seed,
         status="completed" if value is not None else "failed",
         value=value,
-        base=before[VALIDATION] if before else None,
+        validation_before=before[VALIDATION] if before else None,
         gain=after[VALIDATION] - before[VALIDATION] if before and after else None,
         noise=standard_error(differences),
         resolution=1 / len(differences) if differences else None,
