@@ -2,16 +2,13 @@
 
 from bedrock_rft_sim.estimate.estimate import JobEstimate, estimate
 from bedrock_rft_sim.estimate.measured import Measured, read_measured
-from bedrock_rft_sim.estimate.money import Bill, MoneyLine, price_list
+from bedrock_rft_sim.estimate.money import Bill, price_list
 from bedrock_rft_sim.estimate.quantity import Quantity
-from bedrock_rft_sim.estimate.workload import JobCounts
 
 __all__ = [
     "Bill",
-    "JobCounts",
     "JobEstimate",
     "Measured",
-    "MoneyLine",
     "Quantity",
     "estimate",
     "price_list",

@@ -38,16 +38,11 @@ class JobCounts:
     judge_calls: Quantity | None
     """None where the reward's text can't be looked at."""
 
-    @property
-    def answers(self) -> float:
-        """Everything that is graded."""
-        return (self.rollouts.value or 0) + (self.validation_answers.value or 0)
-
 
 def job_counts(
     recipe: Recipe, data: Data, steps: Steps, seen: Measured | None, *, judge_calls: float | None
 ) -> JobCounts:
-    """Count; `judge_calls` are those per answer, None to tell from the reward's text.
+    """Count; `judge_calls` are those per answer, None to judge by the reward's text.
 
     `data` is the recipe's own: read with its own maxPromptLength.
     """
@@ -63,15 +58,13 @@ def job_counts(
         response_tokens=_response_tokens(recipe, answers, seen),
         lambda_invocations=invocations,
         gb_seconds=_gb_seconds(recipe, answers, seen, invocations),
-        judge_calls=_judge_calls(recipe, answers, stated_per_answer=judge_calls),
+        judge_calls=_judge_calls(recipe, answers, per_answer=judge_calls),
     )
 
 
-def _judge_calls(
-    recipe: Recipe, answers: int, *, stated_per_answer: float | None
-) -> Quantity | None:
-    if stated_per_answer is not None:
-        return stated(answers * stated_per_answer)
+def _judge_calls(recipe: Recipe, answers: int, *, per_answer: float | None) -> Quantity | None:
+    if per_answer is not None:
+        return stated(answers * per_answer)
     asks = asks_a_judge(recipe.reward_path)
     return None if asks is None else Quantity(answers * float(asks), None, None, "assumed")
 

@@ -15,16 +15,9 @@ from bedrock_rft_sim.contract.metrics import metric
 from bedrock_rft_sim.errors import DataError
 
 Kind = Literal[
-    "run",
-    "mantle",
-    "nova-csv",
-    "verl-log",
-    "hyperpod-log",
-    "trl",
-    "step-lines",
-    "tensorboard-csv",
-    "wandb-csv",
-]
+    "run", "mantle", "nova-csv", "verl-log", "hyperpod-log", "trl", "step-lines",
+    "tensorboard-csv", "wandb-csv",
+]  # fmt: skip
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 COUNTERS: Final = {"step", "total_steps", "step_number", "global_step", "training/global_step"}
@@ -111,7 +104,14 @@ class Gathering:
                 if inner is None:
                     self._unknown.setdefault(name)
             elif inner is not None and metric(inner).comparable != "no":
-                raise _no_number(name, value, step=step, where=where)
+                raise DataError(
+                    f"{name} is no finite number",
+                    where=where,
+                    expected="a number, or nothing where there is no value",
+                    found=f"{str(value)[:60]!r} at step {step}",
+                    hint="a run whose values are not finite has failed; cut the file before this "
+                    "step to compare what came before",
+                )
             else:
                 self._no_numbers.setdefault(name, where)
 
@@ -195,14 +195,3 @@ def step_number(value: object, *, where: str) -> int:
             hint="check whether the file is what you meant, or mend the line",
         )
     return int(found)
-
-
-def _no_number(name: str, value: object, *, step: int, where: str) -> DataError:
-    return DataError(
-        f"{name} is no finite number",
-        where=where,
-        expected="a number, or nothing where there is no value",
-        found=f"{str(value)[:60]!r} at step {step}",
-        hint="a run whose values are not finite has failed; cut the file before this step to "
-        "compare what came before",
-    )

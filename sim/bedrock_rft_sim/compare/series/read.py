@@ -58,7 +58,13 @@ def _folder(path: Path) -> list[Curves]:
     for name in (NOVA_CSV, ARCHIVE):
         named = [file for file in files if file.name == name]
         if len(named) > 1:
-            raise _ambiguous(path, named)
+            raise DataError(
+                "several files could be meant",
+                where=str(path),
+                expected="one",
+                found=", ".join(str(file.relative_to(path)) for file in named[:5]),
+                hint="give the file itself",
+            )
         if named:
             return _file(named[0], None)
     states = [file for file in files if file.name == TRAINER_STATE]
@@ -133,16 +139,6 @@ def _plain(text: str, source: str, wanted: Kind | None) -> list[Curves] | None:
     log = wanted if wanted in ("verl-log", "hyperpod-log") else None
     log = log or logs.kind_of(line for _, _, line in lines)
     return [logs.read_log(lines, source, log)] if log else None
-
-
-def _ambiguous(path: Path, files: list[Path]) -> DataError:
-    return DataError(
-        "several files could be meant",
-        where=str(path),
-        expected="one",
-        found=", ".join(str(file.relative_to(path)) for file in files[:5]),
-        hint="give the file itself",
-    )
 
 
 def _foreign(source: str, found: str) -> DataError:
