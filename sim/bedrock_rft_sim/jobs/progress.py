@@ -19,7 +19,7 @@ _ENDS: Final[dict[str, End]] = {word: end for end, word in ENDED.items()}
 
 def phases_of(job: Job, now: float) -> Phases:
     """Return the phases as the run folder shows them; a phase never goes back."""
-    folder = RunFolder(job.folder, None)
+    folder = RunFolder(job.folder)
     phases = job.phases
     if folder.record.exists() and phases.data_processing.status == "NotStarted":
         validation = _done(phases.validation, now)

@@ -206,7 +206,7 @@ def _lines(folder: Path) -> list[dict[str, Any]]:
 def _stamp(folder: Path) -> tuple[int, int] | None:
     """Return what changes whenever a metric line is written; None before the first."""
     try:
-        found = RunFolder(folder, None).metrics.stat()
+        found = RunFolder(folder).metrics.stat()
     except FileNotFoundError:
         return None
     return found.st_size, found.st_mtime_ns

@@ -137,7 +137,7 @@ def _open_folder(parent: Path, name: str, identity: dict[str, Any], *, resume: b
             folder.close()
             raise RunFolderError(
                 f"the {key.removesuffix('_hash')} is not the one the run was started with",
-                where=str(folder.path / "run.json"),
+                where=str(folder.record),
                 expected=f"{key} {record[key]}",
                 found=identity[key],
                 hint="resume with the unchanged recipe, reward and data, or start a new run",

@@ -28,7 +28,7 @@ def deliver(s3: LocalS3, job: Job) -> None:
     folder = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
     base = f"{folder}model-customization-job-{job.id}"
     with contextlib.suppress(S3Error):
-        for name, content in _artifacts(RunFolder(job.folder, None)).items():
+        for name, content in _artifacts(RunFolder(job.folder)).items():
             s3.put(bucket, f"{base}/{name}", content)
 
 

@@ -114,7 +114,7 @@ class ConsoleEndpoints:
 
     def report(self, request: Request) -> Response:
         """Answer with the run's own report, as the run wrote it."""
-        path = RunFolder(self._job(request).folder, None).report
+        path = RunFolder(self._job(request).folder).report
         try:
             page = path.read_bytes()
         except OSError as error:

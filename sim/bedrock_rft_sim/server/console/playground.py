@@ -38,14 +38,14 @@ def read_run(job: Job) -> Run | None:
     Raises:
         RunFolderError: the folder is damaged.
     """
-    folder = RunFolder(job.folder, None)
+    folder = RunFolder(job.folder)
     return Run.read(folder) if folder.record.is_file() else None
 
 
 def models_of_job(job: Job) -> list[dict[str, Any]]:
     """Return the models that can answer beside the base model, the best first."""
     found = [{"id": TUNED, "label": "tuned model"}] if has_model(job) else []
-    steps = RunFolder(job.folder, None).checkpoint_steps()
+    steps = RunFolder(job.folder).checkpoint_steps()
     return found + [{"id": f"step-{n}", "label": f"checkpoint, step {n}"} for n in reversed(steps)]
 
 
@@ -55,7 +55,7 @@ def model_behind(state: ServerState, job: Job, run: Run | None, choice: str) -> 
     Raises:
         ConsoleError: there is none, or not yet.
     """
-    folder = RunFolder(job.folder, None)
+    folder = RunFolder(job.folder)
     if choice == BASE:
         return base_model(state, job, run)
     if choice == TUNED and has_model(job):

@@ -39,7 +39,7 @@ def summary(job: Job) -> dict[str, Any]:
 
 def mark(state: ServerState, job: Job) -> str:
     """Return a word that changes whenever `detail` would, cheaply."""
-    folder = RunFolder(job.folder, None)
+    folder = RunFolder(job.folder)
     files = (folder.record, folder.resolved, folder.metrics, folder.events, folder.report)
     stats = [_stat(path) for path in (*files, folder.checkpoints, folder.model)]
     words = repr((job.id, job.status, job.modified, stats, base_model(state, job, None)))
@@ -48,7 +48,7 @@ def mark(state: ServerState, job: Job) -> str:
 
 def detail(state: ServerState, job: Job) -> dict[str, Any]:
     """Return everything about one job; what the run folder does not hold yet is empty."""
-    folder = RunFolder(job.folder, None)
+    folder = RunFolder(job.folder)
     run, trouble = None, None
     try:
         run = read_run(job)
@@ -92,7 +92,7 @@ def examples(job: Job) -> list[dict[str, str | None]]:
     Raises:
         RunFolderError: the file of the prompts is damaged.
     """
-    rows = RunFolder(job.folder, None).read_prompts()
+    rows = RunFolder(job.folder).read_prompts()
     found = []
     for (kind, _), row in sorted(rows.items(), key=lambda item: item[0][0] != "validation"):
         messages = {message.get("role"): message.get("content") for message in row.messages}

@@ -81,13 +81,13 @@ def remark_events(remarks: Sequence[str]) -> list[dict[str, Any]]:
 
 def events_of(job: Job) -> list[dict[str, Any]]:
     """Return the events, newest first as OpenAI lists them: the run folder's, then the remarks."""
-    folder = RunFolder(job.folder, None)
+    folder = RunFolder(job.folder)
     return list(reversed([*job.openai.remark_events, *folder.read_events()]))
 
 
 def checkpoints_of(job: Job) -> list[dict[str, Any]]:
     """Return the checkpoints, newest first; `metrics` under the names of the job's events."""
-    folder = RunFolder(job.folder, None)
+    folder = RunFolder(job.folder)
     metrics = {line["step"]: line for line in folder.read_metrics() if "step" in line}
     base = openai.model_id(job.request)
     return [

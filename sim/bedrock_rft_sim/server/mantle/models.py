@@ -45,7 +45,7 @@ def _tuned_folder(jobs: Jobs, name: str, tuned: Tuned) -> str:
         raise unknown_model(name) from None
     if job.kind != "openai" or openai.model_id(job.request) != tuned.base:
         raise unknown_model(name)
-    folder = RunFolder(job.folder, None)
+    folder = RunFolder(job.folder)
     if tuned.step is not None:
         if tuned.step not in folder.checkpoint_steps():
             raise unknown_model(name)
@@ -63,7 +63,7 @@ def all_models(state: ServerState) -> list[dict[str, Any]]:
         created = int(job.ended or job.modified)
         if job.status == "completed":
             found.append(as_model(tuned_model(base, job.id), created=created))
-        for step in RunFolder(job.folder, None).checkpoint_steps():
+        for step in RunFolder(job.folder).checkpoint_steps():
             found.append(as_model(tuned_model(base, job.id, step=step), created=created))
     return found
 

@@ -35,7 +35,7 @@ def callable_model(state: ServerState, name: str) -> str:
         raise _unknown(name)
     if deployment is None or not (name.startswith("arn:") and names.DEPLOYMENT in name):
         raise invalid(f"{name} is {_what_to_call(state, job, deployment)}")
-    return str(RunFolder(job.folder, None).model)
+    return str(RunFolder(job.folder).model)
 
 
 def _unknown(name: str) -> AwsError:
