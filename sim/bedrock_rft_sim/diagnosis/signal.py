@@ -47,6 +47,17 @@ FOUND_ITS_WAY: Final = (
     "It found its way here, but another seed may not; easier prompts first would be safer."
 )
 
+SUSPECTS: Final = {
+    "local_truncated_share": (
+        "{} of the rollouts were cut off by inferenceMaxTokens.",
+        "raise inferenceMaxTokens or ask for shorter answers",
+    ),
+    "local_parse_failures": (
+        "The grader found no answer in {} of the rollouts (parse failures).",
+        "let the prompt ask for the very format that the reward looks for",
+    ),
+}
+"""By metric: the likely cause of a missing signal, with its share, and its remedy."""
 _CHECK: Final = "run `rft check` to see how the reward reads the reference answers"
 _HARDER: Final = "or take harder prompts or a stricter reward"
 _EASIER: Final = (
@@ -65,10 +76,15 @@ def learning_signal(evidence: Evidence) -> Finding:
     if mixed >= WEAK_SHARE and not _is_hopeless(steps):
         says = f"{percent(mixed)} of the prompt groups had differing rewards, so GRPO can learn."
         return SIGNAL.clear(f"Learning signal: {says}", {"mixed_groups": mixed})
-    says = " ".join([_nothing(steps) if mixed == 0 else _hardly(steps, mixed), *_causes(steps)])
-    remedy = "; ".join(_remedies(steps)) + "."
-    remedy = remedy[0].upper() + remedy[1:]
-    return SIGNAL.fires("problem", says, {"mixed_groups": mixed}, remedy)
+    suspects = [
+        (cause.format(percent(share)), remedy)
+        for name, (cause, remedy) in SUSPECTS.items()
+        if (share := steps.mean(name)) is not None and share >= SUSPECT_SHARE
+    ]
+    head = _nothing(steps) if mixed == 0 else _hardly(steps, mixed)
+    says = " ".join([head, *(cause for cause, _ in suspects)])
+    remedy = "; ".join(_remedies(steps, [remedy for _, remedy in suspects])) + "."
+    return SIGNAL.fires("problem", says, {"mixed_groups": mixed}, remedy[0].upper() + remedy[1:])
 
 
 def signal_record(signal: Finding) -> dict[str, Any]:
@@ -83,23 +99,22 @@ def _nothing(steps: Evidence) -> str:
         rollouts = int(sum(steps.values("local_rollouts")))
         count = f"the {rollouts:,} rollouts" if rollouts else "the rollouts"
         return f"No learning signal: every one of {count} was graded {low:g}, {effect}"
-    right = percent(steps.mean("local_groups_all_right") or 0.0)
-    return (
-        "No learning signal: within each group all answers got the same grade "
-        f"({right} of the groups above 0), {effect}"
-    )
+    right = steps.mean("local_groups_all_right")
+    above = "" if right is None else f" ({percent(right)} of the groups above 0)"
+    return f"No learning signal: within each group all answers got the same grade{above}, {effect}"
 
 
 def _hardly(steps: Evidence, mixed: float) -> str:
-    if mixed >= WEAK_SHARE:
+    positive = _positive(steps)
+    if mixed < WEAK_SHARE or positive is None:
         return (
-            f"No learning signal to speak of: only {percent(_positive(steps) or 0.0)} of the last "
-            f"rollouts were graded above 0 (under {percent(BASE_SUCCESS_MIN)} training struggles), "
-            f"and in {percent(1 - mixed)} of the groups every advantage was 0."
+            f"Hardly any learning signal: only {percent(mixed)} of the prompt groups had differing "
+            "rewards; in all others every advantage was 0."
         )
     return (
-        f"Hardly any learning signal: only {percent(mixed)} of the prompt groups had differing "
-        "rewards; in all others every advantage was 0."
+        f"No learning signal to speak of: only {percent(positive)} of the last rollouts were "
+        f"graded above 0 (under {percent(BASE_SUCCESS_MIN)} training struggles), and in "
+        f"{percent(1 - mixed)} of the groups every advantage was 0."
     )
 
 
@@ -126,35 +141,14 @@ def _grades(steps: Evidence) -> tuple[float | None, float | None]:
     )
 
 
-def _is_suspect(steps: Evidence, name: str) -> bool:
-    return (steps.mean(name) or 0.0) >= SUSPECT_SHARE
-
-
-def _causes(steps: Evidence) -> list[str]:
-    causes = {
-        "local_parse_failures": "The grader found no answer in {} of the rollouts "
-        "(parse failures).",
-        "local_truncated_share": "{} of the rollouts were cut off by inferenceMaxTokens.",
-    }
-    return [
-        words.format(percent(steps.mean(name) or 0.0))
-        for name, words in causes.items()
-        if _is_suspect(steps, name)
-    ]
-
-
-def _remedies(steps: Evidence) -> list[str]:
+def _remedies(steps: Evidence, of_suspects: list[str]) -> list[str]:
     low, high = _grades(steps)
-    if (low or 0.0) > 0 and low == high:
+    if low is not None and low > 0 and low == high:
         return [_CHECK, "make sure that it tells a wrong answer from a right one", _HARDER]
-    if (steps.mean("local_groups_all_right") or 0.0) >= BASE_SUCCESS_MAX:
+    right = steps.mean("local_groups_all_right")
+    if right is not None and right >= BASE_SUCCESS_MAX:
         return ["the model already solves these prompts or the reward is too lenient", _HARDER]
-    found = []
-    if _is_suspect(steps, "local_truncated_share"):
-        found.append("raise inferenceMaxTokens or ask for shorter answers")
-    if _is_suspect(steps, "local_parse_failures"):
-        found.append("let the prompt ask for the very format that the reward looks for")
-    return [*found, _CHECK, _EASIER]
+    return [*of_suspects, _CHECK, _EASIER]
 
 
 def signal_dried_up(evidence: Evidence) -> Finding:
