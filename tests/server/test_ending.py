@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.jobs.conftest import wait_until
-from tests.server.asking import ROLE, records, rft_request, zipped
+from tests.server.aws_setup import ROLE, records, rft_request, zipped
 from tests.server.test_killed import Server, cleaned_up
 
 PATIENCE_S = 9.0

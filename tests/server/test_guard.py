@@ -1,4 +1,4 @@
-"""Who is refused before any door sees the request."""
+"""Who is refused before any API sees the request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bedrock_rft_sim.server import dispatch, guard, running
 from bedrock_rft_sim.server.guard import Guard
 from botocore.exceptions import ClientError
 
-from tests.server.asking import ROLE, create_function
+from tests.server.aws_setup import ROLE, create_function
 from tests.server.conftest import Endpoint
 
 CREDENTIAL = "local/20260101/us-east-1/iam/aws4_request"

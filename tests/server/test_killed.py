@@ -27,7 +27,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import HTTPClientError
 
 from tests.jobs.conftest import STUB, wait_until
-from tests.server.asking import ROLE, records, rft_request, zipped
+from tests.server.aws_setup import ROLE, records, rft_request, zipped
 
 STEPS = 40
 PAUSE_S = 0.05

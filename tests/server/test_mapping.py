@@ -8,7 +8,7 @@ import pytest
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.server.mapping import Limits, ModelMapping, StandIn, read_mapping
 
-from tests.server.asking import rft_request
+from tests.server.aws_setup import rft_request
 
 REQUEST = rft_request("a", bucket="bucket", function="f")
 

@@ -18,10 +18,10 @@ import pytest
 from bedrock_rft_sim.cli.serve import exports
 
 from tests.jobs.conftest import wait_until
-from tests.server.answering import shared_models
-from tests.server.asking import BASE, create_function, put, records, rft_request
+from tests.server.aws_setup import BASE, create_function, put, records, rft_request
 from tests.server.conftest import Endpoint
 from tests.server.mantle import conftest as mantle
+from tests.server.shared_models import shared_models
 
 CURL = shutil.which("curl")
 AWS = shutil.which("aws")

@@ -14,9 +14,9 @@ from bedrock_rft_sim.jobs import rehearsal_command
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.mapping import ModelMapping, StandIn
 
-from tests.server.answering import shared_models
-from tests.server.asking import create_function, put, rft_request
+from tests.server.aws_setup import create_function, put, rft_request
 from tests.server.conftest import Endpoint
+from tests.server.shared_models import shared_models
 
 ROLE_POLICY = json.dumps({"Version": "2012-10-17", "Statement": []})
 REWARD = Path(__file__).parent.parent.parent / "rewards" / "gsm8k.py"

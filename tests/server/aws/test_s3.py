@@ -16,7 +16,7 @@ from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.server.aws.local_s3 import S3Error, parse_uri
 from botocore.exceptions import ClientError
 
-from tests.server.asking import put
+from tests.server.aws_setup import put
 from tests.server.conftest import Endpoint, serve
 
 STATEMENT = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}

@@ -12,7 +12,7 @@ from bedrock_rft_sim.server.runtime.callable_model import callable_model
 from botocore.exceptions import ClientError
 
 from tests.jobs.conftest import stub_command, wait_until
-from tests.server.asking import (
+from tests.server.aws_setup import (
     REWARD,
     create_function,
     put,

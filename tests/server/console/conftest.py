@@ -19,7 +19,7 @@ from bedrock_rft_sim.server.mantle.jobs import remark_events
 from tests.jobs.conftest import stub_command, wait_until
 from tests.report.conftest import STEPS, make_run
 from tests.report.test_browser import browser  # noqa: F401 - a fixture
-from tests.server.asking import rft_request
+from tests.server.aws_setup import rft_request
 from tests.server.conftest import Endpoint, serve
 
 BROKEN = "document.title='broken'"
@@ -63,7 +63,7 @@ def start(recipe: Path, job: Job, resume: bool) -> Sequence[str]:
 
 
 def create(endpoint: Endpoint, name: str) -> Job:
-    """Create a job as its door does."""
+    """Create a job as its API does."""
     if name == WAITING:
         method = {"type": "reinforcement", "reinforcement": {"grader": {}}}
         openai: dict[str, Any] = {"model": WAITING, "training_file": "f", "method": method}

@@ -1,4 +1,4 @@
-"""Clients that leave before the end, too many that wait, models that fail, through both doors."""
+"""Clients that leave before the end, too many that wait, models that fail, through both APIs."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from bedrock_rft_sim.server.inference import (
 )
 from bedrock_rft_sim.server.inference.models import COMMAND
 
-from tests.server.answering import shared_models
+from tests.server.shared_models import shared_models
 
 T = TypeVar("T")
 ASK = ModelRequest(

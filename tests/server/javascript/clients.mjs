@@ -1,4 +1,4 @@
-// The JavaScript SDKs, unchanged: create a job at both doors and describe it.
+// The JavaScript SDKs, unchanged: create a job through both APIs and describe it.
 // The addresses and keys come from the variables that `rft serve` prints.
 // node clients.mjs REQUEST: a file with `bedrock` and `openai`, the two requests; prints what came back.
 import { readFileSync } from "node:fs";

@@ -18,7 +18,7 @@ from bedrock_rft_sim.grader.package import open_package
 from botocore.exceptions import ClientError
 
 from tests.jobs.conftest import wait_until
-from tests.server.asking import ROLE, create_function, zipped
+from tests.server.aws_setup import ROLE, create_function, zipped
 from tests.server.conftest import Endpoint
 
 ECHO = """

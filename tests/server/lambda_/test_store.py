@@ -18,7 +18,7 @@ from bedrock_rft_sim.server.lambda_.store import LATEST, Functions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.server.asking import zipped
+from tests.server.aws_setup import zipped
 
 EAST, WEST = FunctionId("us-east-1", "echo"), FunctionId("us-west-2", "echo")
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)

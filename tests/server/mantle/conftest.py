@@ -1,4 +1,4 @@
-"""The OpenAI-shaped doors on a real socket, with a stub training behind them, and a real client."""
+"""The OpenAI-shaped API on a real socket, with a stub training behind them, and a real client."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.server.state import ServerState
 from openai import OpenAI
 
-from tests.server.answering import shared_models
-from tests.server.asking import zipped
+from tests.server.aws_setup import zipped
 from tests.server.conftest import Endpoint, serve
+from tests.server.shared_models import shared_models
 
 STUB = Path(__file__).with_name("stub_run.py")
 ARN = "arn:aws:lambda:us-west-2:123456789012:function:reward"

@@ -10,7 +10,7 @@ import pytest
 from bedrock_rft_sim.server.mantle.errors import OpenAIError
 from openai import BadRequestError, OpenAI
 
-from tests.server.asking import zipped
+from tests.server.aws_setup import zipped
 from tests.server.conftest import Endpoint
 from tests.server.mantle.conftest import ARN
 

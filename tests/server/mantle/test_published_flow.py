@@ -15,9 +15,9 @@ from bedrock_rft_sim.server.mapping import Limits, ModelMapping, StandIn
 from matplotlib.figure import Figure
 from openai import OpenAI
 
-from tests.server.answering import shared_models
 from tests.server.conftest import Endpoint
 from tests.server.mantle.conftest import create_function, method
+from tests.server.shared_models import shared_models
 
 REWARD = Path(__file__).parents[3] / "rewards" / "gsm8k.py"
 PATIENCE_S = 240.0

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from bedrock_rft_sim.jobs import Job
 
-from tests.server.answering import shared_models
-from tests.server.asking import create_function, put, records, rft_request, wait_for_job
+from tests.server.aws_setup import create_function, put, records, rft_request, wait_for_job
 from tests.server.conftest import Endpoint, serve
+from tests.server.shared_models import shared_models
 
 STUB = Path(__file__).parent.parent / "mantle" / "stub_run.py"
 BUCKET, FUNCTION = "data-of-runtime", "reward-of-runtime"

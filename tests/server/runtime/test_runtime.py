@@ -10,8 +10,8 @@ import pytest
 from bedrock_rft_sim.server.inference import Models
 from botocore.exceptions import ClientError, ParamValidationError
 
-from tests.server.answering import shared_models
 from tests.server.conftest import Endpoint
+from tests.server.shared_models import shared_models
 
 NOVA = "amazon.nova-2-lite-v1:0:256k"
 NOVA_ARN = f"arn:aws:bedrock:us-east-1::foundation-model/{NOVA}"

@@ -150,7 +150,7 @@
       ["step", total === null ? (job.step ? number(job.step) : null) : number(job.step) + " of " + number(total) + capped],
       ["trains", job.stand_in],
       ["stands in for", job.base],
-      ["door", KINDS[job.kind]],
+      ["API", KINDS[job.kind]],
       ["created", day(job.created)],
       [job.ended ? "took" : "running for", job.started ? span(end - job.started) : null],
       ["id", job.shown_id],

@@ -1,4 +1,4 @@
-"""What the tests of the doors ask for again and again: a function, data in a bucket, a request."""
+"""What tests of the APIs begin with: a function, data in a bucket, a request."""
 
 from __future__ import annotations
 
