@@ -79,9 +79,6 @@ def _recipe(name: str | None) -> Recipe | None:
 
 
 def _counter_of(arguments: argparse.Namespace, recipe: Recipe | None) -> CounterOf | None:
-    from bedrock_rft_sim.data.plan import template_options
-    from bedrock_rft_sim.data.prepare.lengths import LengthCounter
-    from bedrock_rft_sim.data.tokens import load_tokenizer
     from bedrock_rft_sim.errors import RecipeError
 
     limit = arguments.max_prompt_length
@@ -96,6 +93,10 @@ def _counter_of(arguments: argparse.Namespace, recipe: Recipe | None) -> Counter
         )
     if model is None:
         return None
+    from bedrock_rft_sim.data.plan import template_options
+    from bedrock_rft_sim.data.prepare.lengths import LengthCounter
+    from bedrock_rft_sim.data.tokens import load_tokenizer
+
     if limit is None and recipe is not None:
         limit = recipe.settings.max_prompt_length
     options = {} if recipe is None else template_options(recipe)
