@@ -16,7 +16,7 @@ from bedrock_rft_sim.data import (
     read_rows,
     row_from_record,
 )
-from bedrock_rft_sim.data.rules import Holder, Severity
+from bedrock_rft_sim.data.rules import Holder, RuleSeverity
 from bedrock_rft_sim.errors import DataError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -148,7 +148,7 @@ def test_every_rule_names_source_and_holder_and_what_blocks_is_an_error() -> Non
         assert rule.hint
         assert rule.source
         assert rule.holder in get_args(Holder)
-        assert rule.severity in get_args(Severity)
+        assert rule.severity in get_args(RuleSeverity)
         assert rule.severity == "error" or not rule.blocks
     assert RULES["tools-required"].holder == "validator"
     assert RULES["content-there"].holder == "SDK"

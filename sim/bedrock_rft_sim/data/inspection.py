@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bedrock_rft_sim.contract.limits import RECORDS_MAX, RECORDS_MIN
-from bedrock_rft_sim.data.lines import Record, scan
+from bedrock_rft_sim.data.lines import JsonObject, scan
 from bedrock_rft_sim.data.reader import Ids, no_records
 from bedrock_rft_sim.data.record import OPTIONAL_KEYS, blocking, remarks
 from bedrock_rft_sim.data.rules import RULES, Rule, Violation, violation
@@ -120,7 +120,7 @@ class Inspection:
                 found = f"{'there' if was_there else 'missing'} on line {first}, not on this one"
                 yield violation("same-keys", found, line=line, place=key, id_=given)
 
-    def records_of(self, path: Path) -> Iterator[tuple[int, Record, bool]]:
+    def records_of(self, path: Path) -> Iterator[tuple[int, JsonObject, bool]]:
         """Yield line, record and whether it can be trained on, for every record of the file.
 
         Violations are added on the way, those of the file as a whole at the end.

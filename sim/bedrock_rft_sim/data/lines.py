@@ -27,7 +27,7 @@ MAX_LEVELS = 100
 _PIECE_BYTES = 1 << 16
 _BOM = b"\xef\xbb\xbf"
 
-Record = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 class _NotStrictError(ValueError):
@@ -38,7 +38,7 @@ class _NotStrictError(ValueError):
         super().__init__(found)
 
 
-def scan(path: Path) -> Iterator[tuple[int, Record | Violation]]:
+def scan(path: Path) -> Iterator[tuple[int, JsonObject | Violation]]:
     """Yield line number and record, or violation, of every line that holds text.
 
     A line may bring violations and its record.
@@ -56,7 +56,7 @@ def scan(path: Path) -> Iterator[tuple[int, Record | Violation]]:
         yield from scan_file(file)
 
 
-def scan_file(file: BinaryIO) -> Iterator[tuple[int, Record | Violation]]:
+def scan_file(file: BinaryIO) -> Iterator[tuple[int, JsonObject | Violation]]:
     """Yield the same from a file that is open already."""
     for number, line in _texts(file):
         if isinstance(line, Violation):
@@ -90,7 +90,7 @@ def _skip_rest(file: BinaryIO) -> None:
         pass
 
 
-def _taken_apart(number: int, line: bytes) -> Iterator[tuple[int, Record | Violation]]:
+def _taken_apart(number: int, line: bytes) -> Iterator[tuple[int, JsonObject | Violation]]:
     if number == 1 and line.startswith(_BOM):
         yield number, violation("no-byte-order-mark", "EF BB BF", line=number)
         line = line[len(_BOM) :]
@@ -99,7 +99,7 @@ def _taken_apart(number: int, line: bytes) -> Iterator[tuple[int, Record | Viola
     yield number, _record(number, line)
 
 
-def _record(number: int, line: bytes) -> Record | Violation:
+def _record(number: int, line: bytes) -> JsonObject | Violation:
     try:
         value = json.loads(
             line.decode("utf-8"),
@@ -138,7 +138,7 @@ def _levels(value: Any) -> int:
     return count
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> Record:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> JsonObject:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [key for key, _ in pairs]

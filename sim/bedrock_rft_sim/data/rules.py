@@ -24,9 +24,9 @@ Holder = Literal["service", "SDK", "validator", "rehearsal", "nobody"]
 """service: the user guide. SDK: the Nova Forge SDK, whether or not the sample validator agrees.
 validator: the sample validator alone. rehearsal: this project, which can't go on otherwise."""
 
-Severity = Literal["error", "warning", "note"]
+RuleSeverity = Literal["error", "warning", "note"]
 
-SEVERITY_OF: Final[dict[Holder, Severity]] = {
+SEVERITY_OF: Final[dict[Holder, RuleSeverity]] = {
     "service": "error",
     "rehearsal": "error",
     "SDK": "warning",
@@ -58,11 +58,11 @@ class Rule:
     holder: Holder
     blocks: bool = False
     """Whether the rehearsal can't use the file."""
-    stated: Severity | None = None
+    stated: RuleSeverity | None = None
     """Only where the holder alone would say too much or too little."""
 
     @property
-    def severity(self) -> Severity:
+    def severity(self) -> RuleSeverity:
         """Return how much it matters: by holder, but an error wherever a run would stop."""
         return "error" if self.blocks else self.stated or SEVERITY_OF[self.holder]
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bedrock_rft_sim.data.prepare.augment import KINDS, Kind, augment, survey
+from bedrock_rft_sim.data.prepare.augment import KINDS, Augmentation, augment, survey
 from bedrock_rft_sim.data.prepare.balance import balanced, capped, chosen, down_sampled
 from bedrock_rft_sim.data.prepare.clean import REASONS, cleaned, examine
 from bedrock_rft_sim.data.prepare.features import DERIVED, profile
@@ -42,7 +42,7 @@ def balance(records: Records, by: list[str], cap: int | None, seed: int) -> Part
     return {"": [row.record for row, why in balanced(rows, lines, by=by) if why is None]}
 
 
-def augmented(records: Records, kinds: Sequence[Kind], copies: int, seed: int) -> Parts:
+def augmented(records: Records, kinds: Sequence[Augmentation], copies: int, seed: int) -> Parts:
     rows = rows_of(records)
     made = augment(rows, kinds=kinds, copies=copies, seed=seed, taken=survey(rows), tallies={})
     return {"": list(made)}

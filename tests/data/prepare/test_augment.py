@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.data import row_from_record
-from bedrock_rft_sim.data.prepare.augment import KINDS, Kind, Tally, augment, augment_file, survey
+from bedrock_rft_sim.data.prepare.augment import (
+    KINDS,
+    Augmentation,
+    Tally,
+    augment,
+    augment_file,
+    survey,
+)
 from bedrock_rft_sim.data.prepare.paraphrase import FRAMES
 from bedrock_rft_sim.data.prepare.rows import DataRow, read
 from bedrock_rft_sim.data.problems import generate, to_record
@@ -26,16 +33,16 @@ def rows_of(count: int, shape: Any) -> list[DataRow]:
 
 
 def made(
-    rows: list[DataRow], kinds: tuple[Kind, ...] = KINDS, copies: int = 1, seed: int = 0
-) -> tuple[list[dict[str, Any]], dict[Kind, Tally]]:
-    tallies: dict[Kind, Tally] = {}
+    rows: list[DataRow], kinds: tuple[Augmentation, ...] = KINDS, copies: int = 1, seed: int = 0
+) -> tuple[list[dict[str, Any]], dict[Augmentation, Tally]]:
+    tallies: dict[Augmentation, Tally] = {}
     records = augment(
         rows, kinds=kinds, copies=copies, seed=seed, taken=survey(rows), tallies=tallies
     )
     return list(records), tallies
 
 
-def children(records: list[dict[str, Any]], kind: Kind) -> list[dict[str, Any]]:
+def children(records: list[dict[str, Any]], kind: Augmentation) -> list[dict[str, Any]]:
     return [record for record in records if record.get("augmentation") == kind]
 
 

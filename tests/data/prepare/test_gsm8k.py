@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.data.prepare.audit import audit
-from bedrock_rft_sim.data.prepare.gsm8k import SPLITS, Split, convert, record
+from bedrock_rft_sim.data.prepare.gsm8k import SPLITS, GSM8KSplit, convert, record
 from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.rows import DataRow, read, reference_text
 from bedrock_rft_sim.data.prepare.template import Template, template
@@ -194,7 +194,7 @@ def test_nothing_is_written_where_one_of_the_files_exists(official: Path, tmp_pa
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_real_gsm8k_keeps_every_rule_in_both_shapes(
-    shape: RecordShape, split: Split, gsm8k_folder: Path, tmp_path: Path
+    shape: RecordShape, split: GSM8KSplit, gsm8k_folder: Path, tmp_path: Path
 ) -> None:
     outputs = converted(gsm8k_folder, tmp_path, shape=shape, split=split)
     wanted = [7473, 1319] if split == "official" else [5978, 747, 748]

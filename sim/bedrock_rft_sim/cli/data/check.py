@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.data.plan import Steps
     from bedrock_rft_sim.data.prepare.audit import Audit, AuditedFile, CounterOf
     from bedrock_rft_sim.data.prepare.lengths import FileLengths, LengthSummary
-    from bedrock_rft_sim.data.rules import Severity
+    from bedrock_rft_sim.data.rules import RuleSeverity
     from bedrock_rft_sim.recipe import Recipe
 
 EXIT_FAILED = 1
-SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+SEVERITIES: tuple[RuleSeverity, ...] = ("error", "warning", "note")
 
 
 def add_to(verbs: Any) -> argparse.ArgumentParser:

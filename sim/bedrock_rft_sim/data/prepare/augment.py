@@ -53,8 +53,8 @@ from bedrock_rft_sim.data.renumber import (
 from bedrock_rft_sim.data.renumber.marks import answer_number, final_number, shown
 from bedrock_rft_sim.data.renumber.verify import NotASumError, compute, refusal
 
-Kind = Literal["renumber", "rename", "paraphrase"]
-KINDS: tuple[Kind, ...] = ("renumber", "rename", "paraphrase")
+Augmentation = Literal["renumber", "rename", "paraphrase"]
+KINDS: tuple[Augmentation, ...] = ("renumber", "rename", "paraphrase")
 
 DRAWS = 4
 """Renumberings shown to the verifier before a row is given up."""
@@ -110,11 +110,11 @@ def survey(rows: Iterable[DataRow]) -> Taken:
 def augment(
     rows: Iterable[DataRow],
     *,
-    kinds: Sequence[Kind],
+    kinds: Sequence[Augmentation],
     copies: int,
     seed: int,
     taken: Taken,
-    tallies: dict[Kind, Tally],
+    tallies: dict[Augmentation, Tally],
 ) -> Iterator[dict[str, Any]]:
     """Yield every row, each followed by the rows made from it, at most `copies` of a kind.
 
@@ -164,7 +164,7 @@ def _fingerprint(record: dict[str, Any]) -> bytes:
 
 
 def _children(
-    parent: dict[str, Any], kind: Kind, *, copies: int, seed: int
+    parent: dict[str, Any], kind: Augmentation, *, copies: int, seed: int
 ) -> Iterator[dict[str, Any]]:
     problem = problem_of(parent)
     if problem is None:
@@ -297,14 +297,20 @@ def _paraphrased(
 
 
 def augment_file(
-    source: Path, out: Path, *, kinds: Sequence[Kind], copies: int, seed: int, force: bool = False
+    source: Path,
+    out: Path,
+    *,
+    kinds: Sequence[Augmentation],
+    copies: int,
+    seed: int,
+    force: bool = False,
 ) -> DataOutput:
     """Write the rows of the file and those made from them; the tallies are in the notes.
 
     Raises:
         DataError: the file can't be read, or the output can't be written.
     """
-    tallies: dict[Kind, Tally] = {}
+    tallies: dict[Augmentation, Tally] = {}
     parameters = {"kinds": list(kinds), "copies": copies}
     with DataOutput(
         out, operation="augment", parameters=parameters, sources=[source], seed=seed, force=force

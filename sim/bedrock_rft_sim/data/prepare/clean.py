@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from bedrock_rft_sim.data.prepare.clean_reference import leak, mark_remarks
 from bedrock_rft_sim.data.prepare.clean_text import normalised_record
-from bedrock_rft_sim.data.prepare.duplicates import Index, Place, RowPair, Rows, shared_frame
+from bedrock_rft_sim.data.prepare.duplicates import Index, Place, RowPair, RowSource, shared_frame
 from bedrock_rft_sim.data.prepare.lineage import id_of
 from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.rows import DataRow, prompt_text, read
@@ -80,7 +80,7 @@ class Examination:
 
 
 def examine(
-    files: Sequence[tuple[str, Rows]],
+    files: Sequence[tuple[str, RowSource]],
     *,
     drop: frozenset[str] = frozenset({"exact"}),
     keep: Keep = "first",

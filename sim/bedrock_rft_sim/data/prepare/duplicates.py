@@ -40,7 +40,7 @@ _WORD = re.compile(r"\w+")
 
 Place = tuple[int, int]
 """Which file (0 is the first), and the line in it."""
-Rows = Callable[[], Iterable[DataRow]]
+RowSource = Callable[[], Iterable[DataRow]]
 """Opens a file anew; it is read more than once."""
 
 
@@ -180,7 +180,7 @@ class Index:
         self.not_looked_at += max(len(others) - MOST_CANDIDATES, 0)
         self._proposed += [(other, kept) for other in others[:MOST_CANDIDATES]]
 
-    def verified(self, files: Sequence[Rows], frames: Sequence[Frame]) -> Iterator[RowPair]:
+    def verified(self, files: Sequence[RowSource], frames: Sequence[Frame]) -> Iterator[RowPair]:
         """Read the proposed rows again and yield those that are as similar as the threshold."""
         wanted = {row.place for pair in self._proposed for row in pair}
         triples: dict[Place, frozenset[bytes]] = {}

@@ -25,8 +25,8 @@ from bedrock_rft_sim.data.shapes import word_problem
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.recipe.dialects.dialect import RecordShape
 
-Split = Literal["official", "80/10/10"]
-SPLITS: tuple[Split, ...] = get_args(Split)
+GSM8KSplit = Literal["official", "80/10/10"]
+SPLITS: tuple[GSM8KSplit, ...] = get_args(GSM8KSplit)
 
 HUB_NAME = "openai/gsm8k"
 SEED = 42
@@ -40,7 +40,7 @@ def convert(
     out: Path,
     *,
     shape: RecordShape,
-    split: Split,
+    split: GSM8KSplit,
     template: Template,
     count: int | None = None,
     seed: int = SEED,
@@ -73,7 +73,7 @@ def convert(
     return tuple(outputs.values())
 
 
-def _files(source: str, split: Split) -> dict[str, str]:
+def _files(source: str, split: GSM8KSplit) -> dict[str, str]:
     """Return part name -> file or Hub name."""
     if source in (HUB_NAME, HUB + HUB_NAME):
         return dict.fromkeys(("train", "test"), f"{HUB}{HUB_NAME}/main")
@@ -104,7 +104,7 @@ def _file_of(folder: Path, part: str) -> Path | None:
 
 
 def _parts(
-    files: dict[str, str], split: Split, count: int | None, seed: int
+    files: dict[str, str], split: GSM8KSplit, count: int | None, seed: int
 ) -> dict[str, Iterable[DataRow]]:
     if split == "official":
         return {part: islice(read_table(file, split=part), count) for part, file in files.items()}

@@ -6,7 +6,7 @@ Makes GSM8K-style questions with worked answers. Does not grade and does not kno
 from __future__ import annotations
 
 from bedrock_rft_sim.data.problems.families import FAMILIES, Family
-from bedrock_rft_sim.data.problems.generate import Problem, Split, generate, split_of
+from bedrock_rft_sim.data.problems.generate import Problem, ProblemSplit, generate, split_of
 from bedrock_rft_sim.data.problems.records import to_record
 
-__all__ = ["FAMILIES", "Family", "Problem", "Split", "generate", "split_of", "to_record"]
+__all__ = ["FAMILIES", "Family", "Problem", "ProblemSplit", "generate", "split_of", "to_record"]

@@ -17,7 +17,7 @@ from typing import Literal
 
 from bedrock_rft_sim.data.problems.families import FAMILIES, GOODS, NAMES, THINGS, Family, Step
 
-Split = Literal["train", "validation", "test"]
+ProblemSplit = Literal["train", "validation", "test"]
 
 BUCKETS = 10
 VALIDATION_BUCKET = 0
@@ -40,7 +40,7 @@ class Problem:
     answer: int
 
 
-def generate(count: int, *, seed: int, split: Split = "train") -> Iterator[Problem]:
+def generate(count: int, *, seed: int, split: ProblemSplit = "train") -> Iterator[Problem]:
     """Yield `count` different problems of one split; the same arguments, the same problems."""
     rng = random.Random(f"{split}:{seed}")  # noqa: S311 - reproducible, not secret
     seen: set[bytes] = set()
@@ -48,7 +48,7 @@ def generate(count: int, *, seed: int, split: Split = "train") -> Iterator[Probl
         yield _new_problem(family, rng=rng, split=split, seen=seen, name=f"{split}-{number:05d}")
 
 
-def split_of(question: str) -> Split:
+def split_of(question: str) -> ProblemSplit:
     """Say which split a question belongs to: 8 in 10 train, 1 in 10 each validation and test."""
     bucket = int.from_bytes(_fingerprint(question)[:8], "big") % BUCKETS
     if bucket == VALIDATION_BUCKET:
@@ -62,7 +62,7 @@ def _families(rng: random.Random) -> Iterator[Family]:
 
 
 def _new_problem(
-    family: Family, *, rng: random.Random, split: Split, seen: set[bytes], name: str
+    family: Family, *, rng: random.Random, split: ProblemSplit, seen: set[bytes], name: str
 ) -> Problem:
     while True:
         problem = _problem(family, rng=rng, name=name)

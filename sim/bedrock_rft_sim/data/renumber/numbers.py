@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-Kind = Literal["free", "named", "strange"]
+NumberKind = Literal["free", "named", "strange"]
 """named: stays as it is.  strange: in a form that is not understood."""
 
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?|(?<!\d)\.\d+")
@@ -87,7 +87,7 @@ class Number:
     value: Fraction
     start: int
     end: int
-    kind: Kind
+    kind: NumberKind
     before: str
     """The characters before it, at most 40."""
     after: str
@@ -114,7 +114,7 @@ def numbers_in_solution(text: str) -> list[Number]:
     return _numbers(text, _kind_in_solution)
 
 
-def _numbers(text: str, kind_of: Callable[[str, str, str], Kind]) -> list[Number]:
+def _numbers(text: str, kind_of: Callable[[str, str, str], NumberKind]) -> list[Number]:
     found = []
     for match in _NUMBER.finditer(text):
         number, (start, end) = match.group(), match.span()
@@ -125,7 +125,7 @@ def _numbers(text: str, kind_of: Callable[[str, str, str], Kind]) -> list[Number
     return found
 
 
-def _kind(text: str, before: str, after: str) -> Kind:
+def _kind(text: str, before: str, after: str) -> NumberKind:
     value = Fraction(text.replace(",", ""))
     is_year = len(text) == 4 and value in _YEARS and not before.endswith("$")  # noqa: PLR2004
     is_listed = _LIST_AFTER.match(after) and value <= 20  # noqa: PLR2004
@@ -134,7 +134,7 @@ def _kind(text: str, before: str, after: str) -> Kind:
     return "strange" if before[-1:] in ("^", "√") else _kind_by_letters(before, after, r"\s|\$|\d")
 
 
-def _kind_in_solution(text: str, before: str, after: str) -> Kind:
+def _kind_in_solution(text: str, before: str, after: str) -> NumberKind:
     del text
     if re.match(r"(?:st|nd|rd|th)\b|:\d\d|\s?(?:[ap]\.?m\b|[AP]\.?M\b)", after):
         return "named"
@@ -143,7 +143,7 @@ def _kind_in_solution(text: str, before: str, after: str) -> Kind:
     )
 
 
-def _kind_by_letters(before: str, after: str, behind_times: str) -> Kind:
+def _kind_by_letters(before: str, after: str, behind_times: str) -> NumberKind:
     """Return strange where letters or powers stick to the number; `x` may be a times sign."""
     is_times = re.match(rf"[xX](?:{behind_times})", after)
     letters = after[:1].isalpha() and not is_times and not re.match(_GLUED_UNITS, after)
