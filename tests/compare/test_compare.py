@@ -90,7 +90,7 @@ def test_another_order_of_the_sides_turns_the_signs_and_not_the_verdict(runs: Ma
     assert there.verdict == back.verdict
     for one, other in zip(there.metrics, back.metrics, strict=True):
         for x, y in zip(one.differences, other.differences, strict=True):
-            assert x.value == pytest.approx(-y.value)
+            assert x.b_minus_a == pytest.approx(-y.b_minus_a)
             assert x.p_different == pytest.approx(y.p_different)
 
 
@@ -299,4 +299,4 @@ def test_an_assumed_spread_leaves_no_infinity_in_the_json(runs: Make) -> None:
     found = compare(runs(1), runs(1, seed=1))
     degrees = found.as_json()["metrics"][0]["differences"]["gain"]["degrees_of_freedom"]
     assert degrees is None
-    assert math.isinf(found.metrics[0].differences[0].degrees)
+    assert math.isinf(found.metrics[0].differences[0].degrees_of_freedom)

@@ -46,7 +46,7 @@ def test_without_step_noise_the_difference_is_welch_s_t_test(
     expected = stats.ttest_ind(b, a, equal_var=False)
     assert gain.p_different == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-12)
     interval = expected.confidence_interval(0.95)
-    assert gain.interval == pytest.approx((interval.low, interval.high), rel=1e-6, abs=1e-9)
+    assert (gain.low, gain.high) == pytest.approx((interval.low, interval.high), rel=1e-6, abs=1e-9)
 
 
 @given(gains, gains)

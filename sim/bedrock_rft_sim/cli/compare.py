@@ -214,10 +214,9 @@ def _row(one: MetricComparison) -> tuple[str, ...]:
     gains = ("-", "-", "-")
     if one.differences:
         gain = one.differences[0]
-        low, high = gain.interval
         gains = (
             f"{gain.a:+.2f}",
             f"{gain.b:+.2f}",
-            f"{gain.value:+.2f} ({low:+.2f} to {high:+.2f})",
+            f"{gain.b_minus_a:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})",
         )
     return (one.title, *sides, *gains, one.verdict)

@@ -27,7 +27,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 from bedrock_rft_sim.compare.summary import CurveSummary, shared_noise
@@ -73,48 +73,30 @@ class ShapeDifference:
     measure: Measure
     a: float
     b: float
+    b_minus_a: float
+    low: float
+    """Of the 95 % confidence interval of b minus a."""
+    high: float
     standard_error: float
-    degrees: float
-    """Degrees of freedom of t; infinite where the spread between seeds is assumed."""
+    degrees_of_freedom: float
+    """Of t; infinite where the spread between seeds is assumed."""
     p_different: float
     """Of no difference, before the adjustment for looking at several numbers."""
-    p_adjusted: float
+    p_different_adjusted: float
     """The same, adjusted by Holm's method over the whole comparison."""
     p_same: float
     """Of a difference as large as the margin or larger."""
-    possible: float
+    largest_not_ruled_out: float
     """The largest difference not ruled out with 95 % confidence."""
     may_be_same: bool
     """Whether there are points and seeds enough for *same* to be said."""
 
-    @property
-    def value(self) -> float:
-        """Return b minus a."""
-        return self.b - self.a
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Return the 95 % confidence interval of b minus a."""
-        reach = student.critical(ALPHA / 2, self.degrees) * self.standard_error
-        return self.value - reach, self.value + reach
-
     def as_json(self) -> dict[str, Any]:
-        """Return plain data; infinite degrees are None."""
-        low, high = self.interval
-        return {
-            "a": self.a,
-            "b": self.b,
-            "b_minus_a": self.value,
-            "low": low,
-            "high": high,
-            "standard_error": self.standard_error,
-            "degrees_of_freedom": self.degrees if math.isfinite(self.degrees) else None,
-            "p_different": self.p_different,
-            "p_different_adjusted": self.p_adjusted,
-            "p_same": self.p_same,
-            "largest_not_ruled_out": self.possible,
-            "may_be_same": self.may_be_same,
-        }
+        """Return plain data without the measure; infinite degrees are None."""
+        found = asdict(self)
+        del found["measure"]
+        is_known = math.isfinite(self.degrees_of_freedom)
+        return found | {"degrees_of_freedom": self.degrees_of_freedom if is_known else None}
 
 
 def across_runs(group: Sequence[CurveSummary], measure: Measure) -> AcrossRuns:
@@ -156,17 +138,20 @@ def _difference(
     error, degrees = _error(one, other, shared, assumed=1 in (one.runs, other.runs))
     own, own_degrees = _error(one, other, shared, assumed=False)
     p_different = student.two_sided(gap / error, degrees) if error else float(gap == 0)
-    room = margin - abs(gap)
+    room, reach = margin - abs(gap), student.critical(ALPHA / 2, degrees) * error
     return ShapeDifference(
         measure=measure,
         a=one.mean,
         b=other.mean,
+        b_minus_a=gap,
+        low=gap - reach,
+        high=gap + reach,
         standard_error=error,
-        degrees=degrees,
+        degrees_of_freedom=degrees,
         p_different=p_different,
-        p_adjusted=p_different,
+        p_different_adjusted=p_different,
         p_same=student.upper_tail(room / own, own_degrees) if own else float(room <= 0),
-        possible=abs(gap) + student.critical(ALPHA, own_degrees) * own,
+        largest_not_ruled_out=abs(gap) + student.critical(ALPHA, own_degrees) * own,
         may_be_same=may_be_same,
     )
 
@@ -191,7 +176,9 @@ def adjusted(
 ) -> list[tuple[ShapeDifference, ...]]:
     """Return the differences of every metric, their p-values adjusted by Holm's method."""
     p_values = iter(student.holm([one.p_different for each in found for one in each]))
-    return [tuple(replace(one, p_adjusted=next(p_values)) for one in each) for each in found]
+    return [
+        tuple(replace(one, p_different_adjusted=next(p_values)) for one in each) for each in found
+    ]
 
 
 def is_same(found: Sequence[ShapeDifference]) -> bool:
@@ -201,4 +188,4 @@ def is_same(found: Sequence[ShapeDifference]) -> bool:
 
 def surely_apart(found: Sequence[ShapeDifference]) -> list[Measure]:
     """Return the numbers that differ beyond chance, and by more than is known not to count."""
-    return [each.measure for each in found if each.p_adjusted <= ALPHA < each.p_same]
+    return [each.measure for each in found if each.p_different_adjusted <= ALPHA < each.p_same]

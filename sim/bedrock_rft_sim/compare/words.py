@@ -31,7 +31,7 @@ def of_metric(
     """Return the verdict on one metric and its reason."""
     moves = "level" not in (a.direction, b.direction)
     agree = correlation is not None and correlation >= LEAST_CORRELATION
-    widest = max(difference.possible for difference in found)
+    widest = max(difference.largest_not_ruled_out for difference in found)
     if is_same(found) and (agree or not moves):
         return "same shape", f"the true difference is at most {widest:.2f} (limit {margin:g})"
     if sure := surely_apart(found):
