@@ -55,12 +55,7 @@ class Guard:
     """ASGI middleware around everything."""
 
     def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        session: Session,
-        refuse: Refuse,
-        patience_s: float = PATIENCE_S,
+        self, app: ASGIApp, *, session: Session, refuse: Refuse, patience_s: float = PATIENCE_S
     ) -> None:
         self._app = app
         self._refuse = refuse

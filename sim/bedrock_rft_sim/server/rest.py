@@ -42,7 +42,7 @@ _SIGNED_AS: Final = {
         "bedrock-agent",
         "bedrock-agent-runtime",
         "bedrock-data-automation",
-    ),
+    )
 }
 """Other services whose requests are signed with this one's name, so that they come here."""
 

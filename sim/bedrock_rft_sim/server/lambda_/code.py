@@ -94,6 +94,4 @@ def _refuse_many(content: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         count = len(archive.infolist())
     if count == 0 or count > ENTRIES_MAX:
-        raise invalid_parameter(
-            f"the zip must hold 1 to {ENTRIES_MAX:,} entries, found {count:,}",
-        )
+        raise invalid_parameter(f"the zip must hold 1 to {ENTRIES_MAX:,} entries, found {count:,}")

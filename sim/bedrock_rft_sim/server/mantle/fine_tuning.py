@@ -113,8 +113,7 @@ class FineTuningEndpoints:
         if job.has_ended:
             shown = as_job(job)
             raise OpenAIError(
-                f"Job {shown['id']} has already ended: {shown['status']}.",
-                code="job_already_ended",
+                f"Job {shown['id']} has already ended: {shown['status']}.", code="job_already_ended"
             )
         job = await run_in_threadpool(self._state.jobs.stop, job.id)
         deadline = time.monotonic() + CANCEL_WAIT_S
