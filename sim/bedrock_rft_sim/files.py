@@ -27,7 +27,7 @@ _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 @contextlib.contextmanager
 def named_errors(
-    path: Path,
+    where: Path | str,
     doing: str,
     *,
     kind: type[RehearsalError] = RunFolderError,
@@ -35,7 +35,7 @@ def named_errors(
     expected: str | None = None,
     hint: str | None = None,
 ) -> Iterator[None]:
-    """Turn what the disk refuses in the block into an error that names the file and what was tried.
+    """Turn what the system refuses in the block into an error that says where and what was tried.
 
     Text that is not UTF-8 is an error of the same kind. Without a `hint` a RunFolderError says how
     to go on with the run.
@@ -47,7 +47,7 @@ def named_errors(
     except OSError as error:
         raise kind(
             f"can't {doing}",
-            where=str(path),
+            where=str(where),
             expected=expected,
             found=(error.strerror or str(error)) + (f", at step {step}" if step else ""),
             hint=_hint(error.errno) if hint is None and kind is RunFolderError else hint,
@@ -55,7 +55,7 @@ def named_errors(
     except UnicodeDecodeError as error:
         found = f"byte {error.object[error.start]:#04x} at position {error.start}"
         what = f"can't {doing}: not UTF-8"
-        raise kind(what, where=str(path), expected="UTF-8", found=found) from error
+        raise kind(what, where=str(where), expected="UTF-8", found=found) from error
 
 
 def _hint(number: int | None) -> str:

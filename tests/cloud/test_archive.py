@@ -144,7 +144,7 @@ def test_what_is_neither_file_nor_folder_is_refused(write_files: Callable[..., P
 def test_a_broken_link_is_one_error_that_names_it(write_files: Callable[..., Path]) -> None:
     folder = write_files({"lambda_function.py": HANDLER})
     (folder / "gone.py").symlink_to("nowhere.py")
-    with pytest.raises(PackageError, match=r"gone\.py: the file can't be read"):
+    with pytest.raises(PackageError, match=r"gone\.py: can't read the file"):
         pack(folder, handler="lambda_handler", out=OUT)
 
 

@@ -16,10 +16,12 @@ import os
 import stat
 import tempfile
 import zipfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bedrock_rft_sim.errors import PackageError
+from bedrock_rft_sim.files import named_errors
 from bedrock_rft_sim.grader.package import DEFAULT_MODULE, UNZIPPED_BYTES_MAX, open_package
 
 ZIPPED_BYTES_MAX = 50 * 1024 * 1024
@@ -152,10 +154,9 @@ def _refused(path: Path, what: str, expected: str) -> PackageError:
 
 def _member(path: Path, name: str) -> _Member:
     try:
-        status = path.stat()
+        with _reading(path):
+            status = path.stat()
         name.encode()
-    except OSError as error:
-        raise _unreadable(path, error) from error
     except UnicodeEncodeError as error:
         raise _refused(path, "the file's name is not UTF-8", "a name in UTF-8") from error
     if not stat.S_ISREG(status.st_mode):
@@ -163,13 +164,9 @@ def _member(path: Path, name: str) -> _Member:
     return _Member(name, path, status.st_size, bool(status.st_mode & stat.S_IXUSR))
 
 
-def _unreadable(path: Path, error: OSError) -> PackageError:
-    return PackageError(
-        "the file can't be read",
-        where=str(path),
-        found=error.strerror or str(error),
-        hint="make it readable, or move it out of the reward's folder",
-    )
+def _reading(path: Path) -> AbstractContextManager[None]:
+    hint = "make it readable, or move it out of the reward's folder"
+    return named_errors(path, "read the file", kind=PackageError, hint=hint)
 
 
 def _within_quotas(members: list[_Member], reward: Path) -> int:
@@ -205,9 +202,7 @@ def _zipped(members: list[_Member]) -> bytes:
             entry.create_system = UNIX
             permissions = 0o755 if member.executable else 0o644
             entry.external_attr = (stat.S_IFREG | permissions) << 16
-            try:
+            with _reading(member.source):
                 content = member.source.read_bytes()
-            except OSError as error:
-                raise _unreadable(member.source, error) from error
             opened.writestr(entry, content)
     return buffer.getvalue()

@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from bedrock_rft_sim.errors import RehearsalError
+from bedrock_rft_sim.files import named_errors
 from bedrock_rft_sim.report import html
 from bedrock_rft_sim.report.page import Page
 from bedrock_rft_sim.runs import Run, RunFolder
@@ -99,15 +100,9 @@ class Watch:
 
     def __init__(self, folder: RunFolder, *, port: int = 0) -> None:
         self._folder = folder
-        try:
+        where, hint = f"{LOOPBACK}:{port}", "choose another --port, or leave it out"
+        with named_errors(where, "serve the page", kind=RehearsalError, hint=hint):
             self._server = _Server(folder, port)
-        except OSError as error:
-            raise RehearsalError(
-                "the page can't be served",
-                where=f"{LOOPBACK}:{port}",
-                found=error.strerror or str(error),
-                hint="choose another --port, or leave it out",
-            ) from error
         self.url = f"http://{LOOPBACK}:{self._server.server_port}/"
 
     def follow(self, *, check_every_s: float = CHECK_EVERY_S, linger_s: float = LINGER_S) -> str:
