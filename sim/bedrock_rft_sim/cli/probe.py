@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_rft_sim.cli.arguments import add_common
+from bedrock_rft_sim.errors import RecipeError
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.probe.endpoint import Endpoint
@@ -104,7 +105,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _check_target(arguments: argparse.Namespace, planned: ProbePlan, out: Path) -> None:
-    from bedrock_rft_sim.errors import RecipeError
     from bedrock_rft_sim.probe.filtered import check_target
     from bedrock_rft_sim.probe.run import samples_path
 
@@ -120,7 +120,6 @@ def _say(words: str) -> None:
 
 
 def _endpoint(arguments: argparse.Namespace, planned: ProbePlan) -> Endpoint | None:
-    from bedrock_rft_sim.errors import RecipeError
     from bedrock_rft_sim.probe.address import check_url
     from bedrock_rft_sim.probe.endpoint import Endpoint
 
@@ -148,8 +147,6 @@ def _endpoint(arguments: argparse.Namespace, planned: ProbePlan) -> Endpoint | N
 
 
 def _key(variable: str | None) -> str | None:
-    from bedrock_rft_sim.errors import RecipeError
-
     key = os.environ.get(variable or KEY_VARIABLE, "").strip() or None
     if variable is not None and key is None:
         raise RecipeError(
