@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.sweep.axes import direction, find_axis
+from bedrock_rft_sim.sweep.axes import direction, find_axis, find_search_axis
 from bedrock_rft_sim.sweep.effects import (
     Setting,
     at_level,
@@ -229,6 +229,12 @@ def test_steps_of_an_axis_say_that_no_allowance_is_made_for_several():
     assert words[-1] == "each step is judged by itself, with no allowance for several"
     alone = find_axis(axis, [row([0.1]), row([0.9], {"a": 2})], {"a": 1}).words
     assert "allowance" not in alone[-1]
+
+
+def test_results_that_never_vary_show_no_direction_of_an_axis():
+    rows = [row([0.5], {"a": value}) for value in range(6)]
+    (words,) = find_search_axis(Axis("a", (0, 5), 1), rows, {}).words
+    assert words == "cannot tell: the values or the results of all 6 settings are the same"
 
 
 def test_a_run_met_twice_counts_once_and_its_completed_outcome_wins():
