@@ -80,44 +80,34 @@ class Graph:
 
 def console_series(lines: Lines) -> list[Graph]:
     """Return the console's graphs, in its order, empty ones included."""
-    by_title = {entry.console_title: entry for entry in METRICS if entry.console_title}
-    found = []
-    for title in CONSOLE_ORDER:
-        entry = by_title[title]
-        series = _series(lines, entry.inner, title)
-        found.append(Graph(title, _unit(entry.unit), entry.definition, True, series))
-    return found
+    names = {metric.console_title: metric.inner for metric in METRICS if metric.console_title}
+    return [_graph(title, [names[title]], lines, console=True) for title in CONSOLE_ORDER]
 
 
 def local_series(lines: Lines) -> list[Graph]:
     """Return the local graphs that have any value."""
-    found = []
-    for title, names in LOCAL_GRAPHS:
-        series = [one for name in names for one in _series(lines, name, SHORT_NAMES.get(name))]
-        definition = "; ".join(_definition(name) for name in names)
-        if series:
-            unit = _unit(metric(names[0]).unit)
-            found.append(Graph(title, unit, definition, False, series))
-    return found
+    graphs = (_graph(title, names, lines, console=False) for title, names in LOCAL_GRAPHS)
+    return [graph for graph in graphs if graph.series]
 
 
-def _definition(name: str) -> str:
-    short = SHORT_NAMES.get(name)
-    return f"{short}: {metric(name).definition}" if short else metric(name).definition
+def _graph(title: str, names: Sequence[str], lines: Lines, *, console: bool) -> Graph:
+    unit, definitions, series = metric(names[0]).unit, [], []
+    for name in names:
+        short, definition = SHORT_NAMES.get(name), metric(name).definition
+        definitions.append(f"{short}: {definition}" if short else definition)
+        series += _series(lines, name, title if console else short or definition)
+    return Graph(title, "" if unit == "1" else unit, "; ".join(definitions), console, series)
 
 
-def _unit(unit: str) -> str:
-    return "" if unit == "1" else unit
-
-
-def _series(lines: Lines, name: str, title: str | None) -> list[GraphLine]:
-    tables: dict[str, GraphLine] = {}
+def _series(lines: Lines, name: str, label: str) -> list[GraphLine]:
+    """Return the lines of one metric: one, or one for each entry where it is a table."""
+    found: dict[str, GraphLine] = {}
     for line in lines:
-        for label, value in _entries(line.get(name), title or metric(name).definition):
-            series = tables.setdefault(label, GraphLine(label, [], []))
+        for key, value in _entries(line.get(name), label):
+            series = found.setdefault(key, GraphLine(key, [], []))
             series.steps.append(line["step"])
             series.values.append(value)
-    return list(tables.values())
+    return list(found.values())
 
 
 def _entries(value: object, title: str) -> Iterable[tuple[str, float]]:

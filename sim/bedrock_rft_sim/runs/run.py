@@ -24,6 +24,7 @@ from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.runs.folder import RunFolder, is_locked
 from bedrock_rft_sim.runs.metrics.finite import is_number
 from bedrock_rft_sim.runs.rollouts import Rollout
+from bedrock_rft_sim.stats.shares import mean
 
 NOT_NUMBERS: Final = frozenset(
     {"local_reward_components", "local_grader_errors", "local_seconds", "local_non_finite"}
@@ -144,8 +145,7 @@ class Run:
 
     def mean(self, name: str) -> float | None:
         """Return the mean of a metric over the steps that have it; None where none has."""
-        values = [line[name] for line in self.lines if is_number(line.get(name))]
-        return sum(values) / len(values) if values else None
+        return mean(line[name] for line in self.lines if is_number(line.get(name)))
 
     def peak_memory_mb(self) -> float | None:
         """Return the largest peak of any step; None where none was recorded."""
