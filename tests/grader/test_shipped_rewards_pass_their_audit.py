@@ -9,7 +9,7 @@ import pytest
 from bedrock_rft_sim.data import read_rows
 from bedrock_rft_sim.grader import LambdaLimits
 from bedrock_rft_sim.grader.audit import AuditSettings, RewardFile, audit
-from bedrock_rft_sim.grader.audit.saved import read_replies
+from bedrock_rft_sim.grader.audit.saved_answers import read_replies
 from bedrock_rft_sim.recipe.shipped import shipped_rewards
 
 REWARDS = Path(__file__).parent.parent / "rewards"
@@ -76,7 +76,6 @@ def assert_passes(name, *, environment=None):
         settings=AuditSettings(rows=2 if name in SLOW else None),
         replies=read_replies(ROWS / f"{name}.replies.jsonl"),
         waivers=WAIVERS.get(name, {}),
-        environment=environment,
     )
     assert report.ok, [finding.what for finding in report.errors]
     assert report.unneeded_waivers == ()

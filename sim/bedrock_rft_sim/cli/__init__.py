@@ -28,9 +28,9 @@ from bedrock_rft_sim.cli import (
     serve,
     sweep,
 )
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED
 from bedrock_rft_sim.errors import DataError, RecipeError, RehearsalError
 
-EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 
@@ -68,16 +68,10 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"rft {__version__}")
     verbs = root.add_subparsers(title="verbs", required=True, metavar="VERB")
-    check.add_to(verbs)
-    audit.add_to(verbs)
-    run.add_to(verbs)
-    report.add_to(verbs)
-    compare.add_to(verbs)
-    grade.add_to(verbs)
-    package.add_to(verbs)
-    data.add_to(verbs)
-    probe.add_to(verbs)
-    sweep.add_to(verbs)
-    serve.add_to(verbs)
-    estimate.add_to(verbs)
+    in_order = (
+        *(check, audit, run, report, compare, grade, package, data, probe, sweep, serve),
+        estimate,
+    )
+    for verb in in_order:
+        verb.add_to(verbs)
     return root

@@ -11,6 +11,9 @@ from bedrock_rft_sim.contract.limits import (
     LAMBDA_TIMEOUT_S_DEFAULT,
     LAMBDA_TIMEOUT_S_MAX,
 )
+from bedrock_rft_sim.contract.payload_profiles import PROFILES
+
+EXIT_FAILED = 1
 
 
 def add_common(verb: argparse.ArgumentParser) -> None:
@@ -35,6 +38,12 @@ def add_reporting(verb: argparse.ArgumentParser, *, result: str = "the result") 
     """Add --json and --debug."""
     verb.add_argument("--json", action="store_true", help=f"print {result} as JSON")
     verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def add_profile(verb: argparse.ArgumentParser, *, default: str | None = None) -> None:
+    """Add --profile."""
+    words = "where the event holds the reference"
+    verb.add_argument("--profile", choices=PROFILES, default=default, help=words)
 
 
 def add_function(verb: argparse.ArgumentParser, *, timeout_s: int, memory_mb: int) -> None:

@@ -9,18 +9,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.arguments import add_function, add_reporting, whole_number
+from bedrock_rft_sim.cli.arguments import (
+    EXIT_FAILED,
+    add_function,
+    add_profile,
+    add_reporting,
+    whole_number,
+)
 from bedrock_rft_sim.contract.limits import (
     LAMBDA_MEMORY_MB_MIN,
     LAMBDA_TIMEOUT_S_DEFAULT,
     SAMPLES_PER_EVENT,
 )
-from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PROFILES
+from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.grader.audit import RewardFile
-
-EXIT_FAILED = 1
+    from bedrock_rft_sim.grader.reward import RewardFile
 
 
 def add_to(verbs: Any) -> None:
@@ -34,12 +38,7 @@ def add_to(verbs: Any) -> None:
         "reward", metavar="REWARD", help="a shipped name, a .py file, a folder or a .zip"
     )
     verb.add_argument("--data", type=Path, required=True, metavar="FILE", help="RFT rows, JSONL")
-    verb.add_argument(
-        "--profile",
-        choices=PROFILES,
-        default=DEFAULT_PROFILE,
-        help="where the event holds the reference",
-    )
+    add_profile(verb, default=DEFAULT_PROFILE)
     verb.add_argument(
         "--wrap", action="store_true", help='send a plain string as {"text": ...} (open weights)'
     )
@@ -87,28 +86,25 @@ def add_audit_options(verb: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit the reward and print the report."""
-    from bedrock_rft_sim.cli.audit_text import print_report
+    from bedrock_rft_sim.cli.audit_text import report_lines
     from bedrock_rft_sim.data import read_rows
     from bedrock_rft_sim.grader.audit import AuditSettings, audit
-    from bedrock_rft_sim.grader.audit.saved import read_answers, read_replies
+    from bedrock_rft_sim.grader.audit.saved_answers import read_answers, read_replies
 
-    reward = _reward(arguments)
     report = audit(
-        reward,
+        _reward(arguments),
         list(read_rows(arguments.data)),
-        profile=arguments.profile,
-        wrap=arguments.wrap,
         settings=AuditSettings(seed=arguments.seed, rows=arguments.rows),
         replies=None if arguments.replies is None else read_replies(arguments.replies),
         waivers=dict(arguments.waive),
         saved=() if arguments.answers is None else read_answers(arguments.answers),
-        environment=reward.environment,
         progress=progress(sys.stderr.isatty()),
     )
     if arguments.json:
         print(json.dumps(report.as_json()))
     else:
-        print_report(report, reward=arguments.reward, evidence=arguments.evidence)
+        lines = report_lines(report, reward=arguments.reward, evidence=arguments.evidence)
+        print(*lines, sep="\n")
     return 0 if report.ok else EXIT_FAILED
 
 
@@ -140,17 +136,17 @@ def _add_function_options(verb: argparse.ArgumentParser) -> None:
 
 def _reward(arguments: argparse.Namespace) -> RewardFile:
     from bedrock_rft_sim.grader import LambdaLimits
-    from bedrock_rft_sim.grader.audit import RewardFile
-    from bedrock_rft_sim.grader.grade.named_reward import find
+    from bedrock_rft_sim.grader.reward import RewardFile, reward_path
 
     return RewardFile(
-        find(arguments.reward),
+        reward_path(arguments.reward),
         handler=arguments.handler,
         limits=LambdaLimits(
             timeout_s=arguments.timeout,
             memory_mb=arguments.memory,
             samples_per_event=arguments.batch,
         ),
+        profile=arguments.profile,
         wrap=arguments.wrap,
         environment=dict(arguments.env),
         pass_aws_credentials=arguments.pass_aws_credentials,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -9,61 +10,50 @@ from typing import TYPE_CHECKING
 from bedrock_rft_sim.stats.shares import percent
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.grader.audit import AuditReport, CheckResult, Cost, Finding
-    from bedrock_rft_sim.grader.gold import ProfileResult
+    from bedrock_rft_sim.grader.audit import AuditFinding, AuditReport, CheckResult, Cost
+    from bedrock_rft_sim.grader.good_replies import ProfileResult
 
 GRAVEST = ("FAIL", "warn", "not judged", "waived", "note", "ok")
+GRAVITY = ("error", "warning", "note")
 INDENT = " " * 9
 
 
-def print_report(report: AuditReport, *, reward: str, evidence: bool) -> None:
-    """Print everything: a line per check, then the findings."""
-    print(f"reward   {reward}, payload profile {report.profile}, top score {report.top_score:g}")
-    for line in profile_lines(report):
-        print(line)
-    print(f"asked    {_asked(report)}")
-    print(f"  planned: {report.plan}")
+def report_lines(report: AuditReport, *, reward: str, evidence: bool) -> Iterator[str]:
+    """Yield everything: a line per check, then the findings."""
+    yield f"reward   {reward}, payload profile {report.profile}, top score {report.top_score:g}"
+    for index, result in enumerate(report.profiles):
+        name = f"{result.variant:25}"
+        yield from result_lines(result, name, "  (in use)" if index == 0 else "")
+    yield f"asked    {_asked(report)}"
+    yield f"  planned: {report.plan}"
     for check in report.checks:
-        told = f" ({check.reason})" if check.reason else ""
+        reason = f" ({check.reason})" if check.reason else ""
         count = "" if check.asked is None else f"  [{check.asked:,} answers]"
-        print(_plain(f"  {check.status:10} {check.name:15} {check.law}{count}{told}"))
-    for line in _numbers(report):
-        print(line)
-    print_findings(report, evidence=evidence)
-    print(_verdict(report))
+        yield plain(f"  {check.status:10} {check.name:15} {check.law}{count}{reason}")
+    yield from _numbers(report)
+    yield from _findings(report, evidence=evidence)
+    yield _verdict(report)
 
 
-def print_short(report: AuditReport, *, evidence: bool) -> None:
-    """Print a line per group of checks, then the findings."""
-    print(f"audit    {_asked(report)}; top score {report.top_score:g}")
-    print(f"  planned: {report.plan}")
+def short_lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
+    """Yield a line per group of checks, then the findings."""
+    yield f"audit    {_asked(report)}; top score {report.top_score:g}"
+    yield f"  planned: {report.plan}"
     for group, found in groupby(report.checks, key=lambda check: check.group):
-        print(_group_line(group, list(found)))
-    for line in _numbers(report):
-        print(line)
-    print_findings(report, evidence=evidence)
+        yield _group_line(group, list(found))
+    yield from _numbers(report)
+    yield from _findings(report, evidence=evidence)
 
 
-def print_findings(report: AuditReport, *, evidence: bool) -> None:
-    """Print the findings, the gravest first, and what stands waived."""
-    ranks = ("error", "warning", "note")
-    for finding in sorted(report.findings, key=lambda each: ranks.index(each.severity)):
-        for line in _finding_lines(finding, evidence=evidence):
-            print(line)
+def _findings(report: AuditReport, *, evidence: bool) -> Iterator[str]:
+    """Yield the findings, the gravest first, and what stands waived."""
+    for finding in sorted(report.findings, key=lambda each: GRAVITY.index(each.severity)):
+        yield from _finding_lines(finding, evidence=evidence)
     hidden = sum(finding.evidence is not None for finding in report.findings)
     if hidden and not evidence:
-        print(f"  --evidence prints the smallest event behind a finding ({hidden} of them)")
+        yield f"  --evidence prints the smallest event behind a finding ({hidden} of them)"
     for name in report.unneeded_waivers:
-        print(f"  the waiver of {name} was not needed")
-
-
-def profile_lines(report: AuditReport) -> Iterator[str]:
-    """The table of payload profiles."""
-    from bedrock_rft_sim.grader.audit.references import variant_name
-
-    for index, result in enumerate(report.profiles):
-        name = f"{variant_name(result):25}"
-        yield from result_lines(result, name, "  (in use)" if index == 0 else "")
+        yield f"  the waiver of {name} was not needed"
 
 
 def result_lines(result: ProfileResult, name: str, used: str) -> Iterator[str]:
@@ -73,7 +63,7 @@ def result_lines(result: ProfileResult, name: str, used: str) -> Iterator[str]:
     yield f"  {mark} {name} {result.passed} of {result.graded}{skipped}{used}"
     for failure in result.failures:
         head = failure.detail.partition("\n")[0]
-        yield _plain(f"       {failure.count} x {failure.kind}, first {failure.first_id}: {head}")
+        yield plain(f"       {failure.count} x {failure.kind}, first {failure.first_id}: {head}")
 
 
 def _asked(report: AuditReport) -> str:
@@ -91,9 +81,9 @@ def _group_line(group: str, checks: list[CheckResult]) -> str:
     ]
     fine = sum(check.status == "ok" for check in checks)
     silent = [check.reason for check in checks if check.status == "not judged"]
-    told = [*shown, *([f"{fine} ok"] if fine else [])]
-    told += [f"{len(silent)} not judged ({silent[0]})"] if silent else []
-    return f"  {gravest:10} {group}: {', '.join(told)}"
+    shown += [f"{fine} ok"] if fine else []
+    shown += [f"{len(silent)} not judged ({silent[0]})"] if silent else []
+    return f"  {gravest:10} {group}: {', '.join(shown)}"
 
 
 def _numbers(report: AuditReport) -> Iterator[str]:
@@ -130,14 +120,14 @@ def _ms(seconds: float | None) -> str:
     return "unknown" if seconds is None else f"{seconds * 1000:.1f} ms"
 
 
-def _finding_lines(finding: Finding, *, evidence: bool) -> Iterator[str]:
+def _finding_lines(finding: AuditFinding, *, evidence: bool) -> Iterator[str]:
     label = "waived" if finding.waived is not None else finding.severity
     first, *more = finding.what.splitlines()
-    yield _plain(f"  {label:7} {finding.check}: {first}")
+    yield plain(f"  {label:7} {finding.check}: {first}")
     for line in more:
-        yield _plain(f"{INDENT}{line}")
+        yield plain(f"{INDENT}{line}")
     if finding.waived is not None:
-        yield _plain(f"{INDENT}waived because: {finding.waived}")
+        yield plain(f"{INDENT}waived because: {finding.waived}")
     elif finding.severity != "note":
         yield f"{INDENT}remedy: {finding.remedy}"
     if evidence and finding.evidence_json is not None:
@@ -146,15 +136,14 @@ def _finding_lines(finding: Finding, *, evidence: bool) -> Iterator[str]:
 
 
 def _verdict(report: AuditReport) -> str:
-    errors, warnings = (
-        sum(each.severity == severity and each.waived is None for each in report.findings)
-        for severity in ("error", "warning")
-    )
-    waived = sum(each.waived is not None for each in report.findings)
+    counts = Counter(each.severity if each.waived is None else "waived" for each in report.findings)
     word = "passes" if report.ok else "does not pass"
-    return f"verdict  {word}: {errors} errors, {warnings} warnings, {waived} waived"
+    return (
+        f"verdict  {word}: {counts['error']} errors, {counts['warning']} warnings, "
+        f"{counts['waived']} waived"
+    )
 
 
-def _plain(text: str) -> str:
-    """Return the text without what a terminal would act upon: parts of it came from the handler."""
+def plain(text: str) -> str:
+    """Return the line without what a terminal would act upon: parts of it came from a handler."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.arguments import add_common
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_common
 from bedrock_rft_sim.cli.audit import add_audit_options, progress
 from bedrock_rft_sim.cli.estimate import MEGABYTE, worded
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.diagnosis.check import RecipeCheck, RewardAudit
-
-EXIT_FAILED = 1
 
 
 def add_to(verbs: Any) -> None:
@@ -49,7 +47,7 @@ def add_to(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check the recipe and print what was found."""
     from bedrock_rft_sim.diagnosis.check import check
-    from bedrock_rft_sim.grader.audit.saved import read_replies
+    from bedrock_rft_sim.grader.audit.saved_answers import read_replies
     from bedrock_rft_sim.recipe import load_recipe
     from bedrock_rft_sim.runs import or_under_runs
 
@@ -80,12 +78,12 @@ def _wanted(arguments: argparse.Namespace, seed: int) -> RewardAudit:
 
 
 def _print(found: RecipeCheck, arguments: argparse.Namespace) -> None:
-    from bedrock_rft_sim.cli.audit_text import print_short
+    from bedrock_rft_sim.cli.audit_text import short_lines
 
     for lines in (_request, _data, _reward):
         print(*lines(found), sep="\n")
     if found.audit is not None:
-        print_short(found.audit, evidence=arguments.evidence)
+        print(*short_lines(found.audit, evidence=arguments.evidence), sep="\n")
     print(*_advice(found, every=arguments.advice), sep="\n")
     print(_estimate(found))
     print(*_ledger(found, whole=arguments.ledger), sep="\n")

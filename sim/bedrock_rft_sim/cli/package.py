@@ -41,10 +41,10 @@ def add_to(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Package the reward and print what goes with it."""
     from bedrock_rft_sim.cloud.packaged import package
-    from bedrock_rft_sim.grader.grade.named_reward import find
+    from bedrock_rft_sim.grader.reward import reward_path
 
     packaged = package(
-        find(arguments.reward),
+        reward_path(arguments.reward),
         arguments.out,
         handler=arguments.handler,
         name=arguments.name,

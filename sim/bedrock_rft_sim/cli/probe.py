@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.arguments import add_common
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_common
 from bedrock_rft_sim.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.probe.report import ProbeReport
     from bedrock_rft_sim.probe.run import ProbePlan
 
-EXIT_FAILED = 1
 KEY_VARIABLE = "OPENAI_API_KEY"
 FOLDER = Path("probes")
 SHOWN_FAULTED = 5

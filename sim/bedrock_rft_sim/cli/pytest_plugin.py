@@ -26,7 +26,8 @@ from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PROFILES
 if TYPE_CHECKING:
     from bedrock_rft_sim.data import Row
     from bedrock_rft_sim.grader import Grader
-    from bedrock_rft_sim.grader.audit import AuditReport, CheckResult, RewardFile
+    from bedrock_rft_sim.grader.audit import AuditReport, CheckResult
+    from bedrock_rft_sim.grader.reward import RewardFile
 
 FIXTURES = frozenset({"rft_grader", "rft_rows", "rft_report", "rft_check"})
 OPTIONS = {
@@ -125,7 +126,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def rft_grader(pytestconfig: pytest.Config) -> Iterator[Grader]:
     """Give the reward, deployed as Lambda would run it, with its default limits."""
     settings = pytestconfig.stash[STATE].settings
-    with _reward(settings)(settings.profile) as grader:
+    with _reward(settings).open_once() as grader:
         yield grader
 
 
@@ -248,11 +249,11 @@ def _usage(name: str, words: str) -> pytest.UsageError:
 
 
 def _reward(settings: _Settings) -> RewardFile:
-    from bedrock_rft_sim.grader.audit import RewardFile
+    from bedrock_rft_sim.grader.reward import RewardFile
 
     if settings.reward is None:
         pytest.fail(str(_missing(settings, {"rft_grader"})), pytrace=False)
-    return RewardFile(Path(settings.reward))
+    return RewardFile(Path(settings.reward), profile=settings.profile)
 
 
 def _read_rows(settings: _Settings) -> list[Row]:
@@ -270,18 +271,12 @@ def _read_rows(settings: _Settings) -> list[Row]:
 def _audit(settings: _Settings) -> AuditReport:
     from bedrock_rft_sim.errors import RehearsalError
     from bedrock_rft_sim.grader.audit import audit
-    from bedrock_rft_sim.grader.audit.saved import read_replies
+    from bedrock_rft_sim.grader.audit.saved_answers import read_replies
 
     reward, rows = _reward(settings), _read_rows(settings)
     try:
         replies = None if settings.replies is None else read_replies(settings.replies)
-        return audit(
-            reward,
-            rows,
-            profile=settings.profile,
-            replies=replies,
-            waivers=settings.waivers,
-        )
+        return audit(reward, rows, replies=replies, waivers=settings.waivers)
     except RehearsalError as error:  # the reward can't be loaded, or a reply has no row
         pytest.fail(str(error), pytrace=False)
 

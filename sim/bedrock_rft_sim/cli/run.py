@@ -7,12 +7,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.arguments import add_common
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_common
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.train.run import RunResult
 
-EXIT_FAILED = 1
 COMPLETED = "Completed"
 SHOWN = (
     ("validation rewards", "validation_rewards_mean"),

@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.arguments import add_reporting, whole_number
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_reporting, whole_number
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.sweep.effects import Effect
     from bedrock_rft_sim.sweep.result import SweepResult
 
-EXIT_FAILED = 1
 FOLDER = Path("sweeps")
 EXAMPLE = """
 a sweep file:

@@ -14,14 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bedrock_rft_sim.errors import HandlerError
-from bedrock_rft_sim.grader.container import Container, Fault, Function
-from bedrock_rft_sim.grader.environment import lambda_environment, link_runtime
-from bedrock_rft_sim.grader.grader import DEFAULT_ARN, HINTS
+from bedrock_rft_sim.grader.container import Container, Fault
+from bedrock_rft_sim.grader.environment import deploy
+from bedrock_rft_sim.grader.grader import HINTS, shown_trace
 from bedrock_rft_sim.grader.package import open_package
-
-INIT_TIMEOUT_S = 10.0
-"""Lambda's own limit of the init phase."""
-SHOWN_FRAMES = 3
+from bedrock_rft_sim.grader.samples import LambdaLimits
 
 
 @dataclass(frozen=True)
@@ -38,8 +35,7 @@ def cold_start(
     archive: bytes,
     *,
     handler: str,
-    timeout_s: float,
-    memory_mb: int,
+    limits: LambdaLimits,
     environment: Mapping[str, str],
 ) -> ColdStart:
     """Start the function once.
@@ -48,14 +44,10 @@ def cold_start(
         HandlerError: it can't be imported, has no such handler, or ends while it starts.
     """
     with tempfile.TemporaryDirectory(prefix="reward-") as scratch:
-        function = _function(
-            Path(scratch),
-            archive,
-            handler=handler,
-            timeout_s=timeout_s,
-            memory_mb=memory_mb,
-            own=environment,
-        )
+        zipped = Path(scratch, "reward.zip")
+        zipped.write_bytes(archive)
+        package = open_package(zipped, handler=handler, scratch=Path(scratch))
+        function = deploy(package, Path(scratch), limits=limits, environment=environment)
         container = Container(function)
         try:
             outcome = container.invoke(b"[]")
@@ -66,46 +58,10 @@ def cold_start(
     return ColdStart(outcome.init_s, platform.python_version(), function.client)
 
 
-def _function(
-    scratch: Path,
-    archive: bytes,
-    *,
-    handler: str,
-    timeout_s: float,
-    memory_mb: int,
-    own: Mapping[str, str],
-) -> Function:
-    home, runtime_dir, file = scratch / "home", scratch / "runtime", scratch / "reward.zip"
-    home.mkdir()
-    file.write_bytes(archive)
-    package = open_package(file, handler=handler, scratch=scratch)
-    client = link_runtime(runtime_dir)
-    return Function(
-        client=client,
-        runtime_dir=runtime_dir,
-        task_root=package.root,
-        handler=package.handler,
-        function_arn=DEFAULT_ARN,
-        environment=lambda_environment(
-            function_arn=DEFAULT_ARN,
-            memory_mb=memory_mb,
-            handler=package.handler,
-            task_root=package.root,
-            runtime_dir=runtime_dir,
-            home=home,
-            own=own,
-            pass_aws_credentials=False,
-        ),
-        timeout_s=timeout_s,
-        init_timeout_s=INIT_TIMEOUT_S,
-        memory_mb=memory_mb,
-    )
-
-
 def _failed(fault: Fault) -> HandlerError:
     return HandlerError(
         f"the package does not start: {fault.error_type}: {fault.message}",
         where="cold start under the bare Lambda environment",
-        found="".join(fault.stack_trace[-SHOWN_FRAMES:]).strip() or None,
+        found=shown_trace(fault),
         hint=HINTS.get(fault.error_type) or "what the module does at import must work on Lambda",
     )

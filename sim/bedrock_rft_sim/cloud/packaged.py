@@ -18,6 +18,7 @@ from bedrock_rft_sim.cloud.function import LambdaFunction, function_name, runtim
 from bedrock_rft_sim.cloud.policies import Policy, policies
 from bedrock_rft_sim.errors import PackageError
 from bedrock_rft_sim.files import write_file
+from bedrock_rft_sim.grader import LambdaLimits
 
 JUDGE_CLIENT = b"bedrock-runtime"
 
@@ -86,8 +87,7 @@ def package(
     started = cold_start(
         archive.content,
         handler=archive.handler,
-        timeout_s=timeout_s,
-        memory_mb=memory_mb,
+        limits=LambdaLimits(timeout_s=timeout_s, memory_mb=memory_mb),
         environment=environment,
     )
     write_file(out, archive.content, "write the zip", kind=PackageError, parents=True)

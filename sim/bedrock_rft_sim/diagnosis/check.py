@@ -19,9 +19,9 @@ from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.diagnosis.finding import Finding
 from bedrock_rft_sim.diagnosis.recipe import diagnose_recipe, point_as_json
 from bedrock_rft_sim.estimate import JobEstimate, estimate, read_measured
-from bedrock_rft_sim.grader.audit import AuditReport, AuditSettings, Workload, audit
-from bedrock_rft_sim.grader.gold import ProfileResult, check_reward
-from bedrock_rft_sim.grader.of_recipe import opener_of
+from bedrock_rft_sim.grader.audit import AuditReport, AuditSettings, AuditWorkload, audit
+from bedrock_rft_sim.grader.good_replies import ProfileResult, check_reward
+from bedrock_rft_sim.grader.reward import reward_of
 from bedrock_rft_sim.recipe import Recipe
 
 PAID_ROWS = 8
@@ -122,15 +122,19 @@ def check(
         data=data,
         steps=steps,
         prompt_tokens=_prompt_tokens(recipe, data),
-        profiles=check_reward(opener_of(recipe), data.train, top_score=None, replies=replies)
-        if report is None
-        else report.profiles,
+        profiles=_good_replies(recipe, data, replies) if report is None else report.profiles,
         audit=report,
         remarks=_remarks(recipe),
         guidance=diagnose_recipe(recipe, data, seen),
         estimate=estimate(recipe, data, steps, seen),
         ledger=ledger.rows_here(recipe.dialect, recipe.resolved()["settings"]),
     )
+
+
+def _good_replies(
+    recipe: Recipe, data: Data, replies: Mapping[str, str] | None
+) -> tuple[ProfileResult, ...]:
+    return check_reward(reward_of(recipe).open_once, data.train, top_score=None, replies=replies)
 
 
 def _audit(
@@ -140,22 +144,18 @@ def _audit(
     wanted: RewardAudit,
     replies: Mapping[str, str] | None,
 ) -> AuditReport:
-    local = recipe.local
     return audit(
-        opener_of(recipe),
+        reward_of(recipe),
         data.train,
-        profile=local.payloadProfile,
-        wrap=local.wrapStringAsText,
         settings=wanted.settings or _settings(recipe),
         replies=replies,
         waivers=wanted.waivers,
-        workload=Workload(
+        workload=AuditWorkload(
             rollouts_per_step=recipe.settings.rollouts_per_step,
             steps=steps.total,
             validation_answers=len(steps.validations) * len(data.validation),
             inference_max_tokens=recipe.settings.inference_max_tokens,
         ),
-        environment=local.lambda_.environment,
         progress=wanted.progress,
     )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bedrock_rft_sim.contract.payload_profiles import PROFILES
+from bedrock_rft_sim.grader.event import build_event
 from bedrock_rft_sim.grader.grader import Grader
-from bedrock_rft_sim.grader.profiles import build_event
-from bedrock_rft_sim.grader.records import (
+from bedrock_rft_sim.grader.samples import (
     Component,
     Grade,
     GradedBatch,

@@ -1,4 +1,4 @@
-"""What the handler's process can see: Lambda's variables and runtime, and nothing of this machine.
+"""What a function's process finds: Lambda's variables and runtime, and nothing of this machine.
 
 The user's own variables, home folder, credentials and installed packages stay out; credentials
 come in only on request.
@@ -20,10 +20,15 @@ from pathlib import Path
 from typing import Literal
 
 from bedrock_rft_sim.errors import HandlerError
+from bedrock_rft_sim.grader.container import Function
+from bedrock_rft_sim.grader.package import Package
+from bedrock_rft_sim.grader.samples import LambdaLimits
 
 RuntimeClient = Literal["awslambdaric", "stand-in"]
 AWS_CLIENT_MODULES = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 BOTO3_MODULES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
+DEFAULT_ARN = "arn:aws:lambda:us-east-1:123456789012:function:reward"
+GENERAL = {"LANG": "en_US.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": ":UTC"}
 CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
@@ -59,43 +64,55 @@ def link_runtime(folder: Path, *, wanted: RuntimeClient | None = None) -> Runtim
     return client
 
 
-def lambda_environment(
+def deploy(
+    package: Package,
+    scratch: Path,
     *,
-    function_arn: str,
-    memory_mb: int,
-    handler: str,
-    task_root: Path,
-    runtime_dir: Path,
-    home: Path,
-    own: Mapping[str, str],
-    pass_aws_credentials: bool,
-) -> dict[str, str]:
-    """The whole environment of the child, except for the Runtime API's address."""
+    limits: LambdaLimits,
+    function_arn: str = DEFAULT_ARN,
+    environment: Mapping[str, str],
+    pass_aws_credentials: bool = False,
+    client: RuntimeClient | None = None,
+) -> Function:
+    """Return the function that a container runs: code, runtime and environment, under `scratch`."""
+    home, runtime_dir = scratch / "home", scratch / "runtime"
+    home.mkdir()
+    chosen = link_runtime(runtime_dir, wanted=client)
+    reserved = _reserved(function_arn) | {
+        "_HANDLER": package.handler,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(limits.memory_mb),
+        "LAMBDA_RUNTIME_DIR": str(runtime_dir),
+        "LAMBDA_TASK_ROOT": str(package.root),
+    }
+    _refuse_reserved(environment, {*reserved, "AWS_LAMBDA_RUNTIME_API", "_X_AMZN_TRACE_ID"})
+    access = _aws_credentials() if pass_aws_credentials else {"AWS_EC2_METADATA_DISABLED": "true"}
+    return Function(
+        client=chosen,
+        runtime_dir=runtime_dir,
+        task_root=package.root,
+        handler=package.handler,
+        function_arn=function_arn,
+        environment={**GENERAL, "HOME": str(home), **access, **environment, **reserved},
+        timeout_s=limits.timeout_s,
+        init_timeout_s=limits.init_timeout_s,
+        memory_mb=limits.memory_mb,
+    )
+
+
+def _reserved(function_arn: str) -> dict[str, str]:
+    """Return the variables that Lambda sets for a function of that name."""
     region, name, version = _parse_arn(function_arn)
     today = datetime.now(tz=UTC)
-    reserved = {
-        "_HANDLER": handler,
+    return {
         "AWS_DEFAULT_REGION": region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python{sys.version_info[0]}.{sys.version_info[1]}",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb),
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_VERSION": version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{name}",
         "AWS_LAMBDA_LOG_STREAM_NAME": f"{today:%Y/%m/%d}/[{version}]{uuid.uuid4().hex}",
         "AWS_REGION": region,
-        "LAMBDA_RUNTIME_DIR": str(runtime_dir),
-        "LAMBDA_TASK_ROOT": str(task_root),
     }
-    _refuse_reserved(own, {*reserved, "AWS_LAMBDA_RUNTIME_API", "_X_AMZN_TRACE_ID"})
-    general = {
-        "HOME": str(home),
-        "LANG": "en_US.UTF-8",
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "TZ": ":UTC",
-    }
-    access = _aws_credentials() if pass_aws_credentials else {"AWS_EC2_METADATA_DISABLED": "true"}
-    return {**general, **access, **own, **reserved}
 
 
 def _module_path(name: str) -> Path | None:

@@ -20,27 +20,25 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 from bedrock_rft_sim.errors import HandlerError, ResponseError
-from bedrock_rft_sim.grader.answer import Reply, read_reply
 from bedrock_rft_sim.grader.container import (
     EXITED,
     TIMED_OUT,
     TOO_LARGE,
     Container,
     Fault,
-    Function,
     Outcome,
 )
-from bedrock_rft_sim.grader.environment import RuntimeClient, lambda_environment, link_runtime
+from bedrock_rft_sim.grader.environment import DEFAULT_ARN, RuntimeClient, deploy
+from bedrock_rft_sim.grader.event import build_event, encode_event, split
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.grader.package import open_package
-from bedrock_rft_sim.grader.profiles import build_event, encode_event, split
-from bedrock_rft_sim.grader.records import Grade, GradedBatch, Invocation, LambdaLimits, Sample
+from bedrock_rft_sim.grader.reply import Reply, read_reply
+from bedrock_rft_sim.grader.samples import Grade, GradedBatch, Invocation, LambdaLimits, Sample
 
-DEFAULT_ARN = "arn:aws:lambda:us-east-1:123456789012:function:reward"
 # These come out the same however often they are tried.
 PERMANENT = frozenset(
     {
@@ -109,10 +107,13 @@ class Grader:
         self._containers: list[Container | None] = [None] * self.limits.containers
         self._scratch = tempfile.TemporaryDirectory(prefix="reward-")
         try:
-            self._function = self._describe(
-                handler=handler,
+            scratch = Path(self._scratch.name)
+            self._function = deploy(
+                open_package(reward, handler=handler, scratch=scratch),
+                scratch,
+                limits=self.limits,
                 function_arn=function_arn,
-                own=environment or {},
+                environment=environment or {},
                 pass_aws_credentials=pass_aws_credentials,
                 client=client,
             )
@@ -137,6 +138,10 @@ class Grader:
             container.close()
         self._containers = [None] * self.limits.containers
         self._scratch.cleanup()
+
+    def event(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        """The event that is sent for these samples."""
+        return build_event(samples, profile=self._profile, wrap_string_as_text=self._wrap)
 
     def grade(self, samples: Sequence[Sample]) -> GradedBatch:
         """Grades in the order of the samples; raises once an event's retries are used up."""
@@ -170,8 +175,7 @@ class Grader:
         self, samples: Sequence[Sample], *, slot: int
     ) -> tuple[tuple[Grade, ...], Invocation]:
         """One event, tried until it is answered or the retries are used up."""
-        event = build_event(samples, profile=self._profile, wrap_string_as_text=self._wrap)
-        body = encode_event(event)
+        body = encode_event(self.event(samples))
         errors: list[str] = []
         while True:
             outcome = self._invoke(body, slot=slot)
@@ -222,45 +226,14 @@ class Grader:
             fault,
             attempts=len(errors),
             where=where,
-            found="".join(fault.stack_trace[-SHOWN_FRAMES:]).strip() or None,
+            found=shown_trace(fault),
             hint=HINTS.get(fault.error_type),
         )
 
-    def _describe(
-        self,
-        *,
-        handler: str,
-        function_arn: str,
-        own: Mapping[str, str],
-        pass_aws_credentials: bool,
-        client: RuntimeClient | None,
-    ) -> Function:
-        scratch = Path(self._scratch.name)
-        home, runtime_dir = scratch / "home", scratch / "runtime"
-        home.mkdir()
-        package = open_package(self.reward, handler=handler, scratch=scratch)
-        chosen = link_runtime(runtime_dir, wanted=client)
-        environment = lambda_environment(
-            function_arn=function_arn,
-            memory_mb=self.limits.memory_mb,
-            handler=package.handler,
-            task_root=package.root,
-            runtime_dir=runtime_dir,
-            home=home,
-            own=own,
-            pass_aws_credentials=pass_aws_credentials,
-        )
-        return Function(
-            client=chosen,
-            runtime_dir=runtime_dir,
-            task_root=package.root,
-            handler=package.handler,
-            function_arn=function_arn,
-            environment=environment,
-            timeout_s=self.limits.timeout_s,
-            init_timeout_s=self.limits.init_timeout_s,
-            memory_mb=self.limits.memory_mb,
-        )
+
+def shown_trace(fault: Fault) -> str | None:
+    """Return the innermost frames; None where there is no trace."""
+    return "".join(fault.stack_trace[-SHOWN_FRAMES:]).strip() or None
 
 
 def _invocation(outcome: Outcome, reply: Reply, *, errors: Sequence[str]) -> Invocation:

@@ -27,7 +27,7 @@ API = "/2018-06-01/runtime"
 Handler = Callable[[Any, "Context"], Any]
 
 
-class FaultError(Exception):
+class SetupError(Exception):
     """A fault of the function's set-up, with the type AWS gives it."""
 
     def __init__(self, error_type: str, message: str, trace: list[str] | None = None) -> None:
@@ -131,29 +131,29 @@ def load_handler(name: str) -> Handler:
     """Import `module.function`."""
     module_name, dot, function = name.rpartition(".")
     if not dot:
-        raise FaultError(
+        raise SetupError(
             "Runtime.MalformedHandlerName",
             f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)",
         )
     if module_name.split(".", 1)[0] in sys.builtin_module_names:
-        raise FaultError(
+        raise SetupError(
             "Runtime.BuiltInModuleConflict",
             f"Cannot use built-in module {module_name} as a handler module",
         )
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        raise FaultError(
+        raise SetupError(
             "Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}"
         ) from error
     except SyntaxError as error:
-        raise FaultError(
+        raise SetupError(
             "Runtime.UserCodeSyntaxError",
             f"Syntax error in module '{module_name}': {error}",
             [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}'],
         ) from error
     if not hasattr(module, function):
-        raise FaultError(
+        raise SetupError(
             "Runtime.HandlerNotFound", f"Handler '{function}' missing on module '{module_name}'"
         )
     handler: Handler = getattr(module, function)
@@ -165,7 +165,7 @@ def unmarshal(event: bytes) -> object:
     try:
         return json.loads(event)
     except ValueError as error:
-        raise FaultError("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
+        raise SetupError("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from error
 
 
 def marshal(result: object) -> tuple[bytes, str]:
@@ -175,12 +175,12 @@ def marshal(result: object) -> tuple[bytes, str]:
     try:
         return _encode(result), "application/json"
     except Exception as error:
-        raise FaultError("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
+        raise SetupError("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
 
 
 def error_report(error: Exception, *, request_id: str = "") -> dict[str, Any]:
     """An error in Lambda's own shape; the trace starts in the function's code."""
-    if isinstance(error, FaultError):
+    if isinstance(error, SetupError):
         error_type, trace = error.error_type, error.trace
     else:
         frames = traceback.extract_tb(error.__traceback__)

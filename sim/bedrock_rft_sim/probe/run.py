@@ -20,9 +20,8 @@ from bedrock_rft_sim.data.plan import Data
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.errors import EndpointError, RecipeError
 from bedrock_rft_sim.grader import Grader
-from bedrock_rft_sim.grader.fingerprint import path_hash
-from bedrock_rft_sim.grader.of_recipe import grader_of
-from bedrock_rft_sim.grader.trajectory import to_sample
+from bedrock_rft_sim.grader.reward import path_hash, reward_of
+from bedrock_rft_sim.grader.samples import to_sample
 from bedrock_rft_sim.probe.address import is_aws
 from bedrock_rft_sim.probe.endpoint import Endpoint
 from bedrock_rft_sim.probe.local_model import LocalModel
@@ -142,7 +141,7 @@ def _sample(
     def wanted(prompt: int, sample: int) -> bool:
         return not file.has(prompt, sample)
 
-    with grader_of(planned.recipe) as grader:
+    with reward_of(planned.recipe).open() as grader:
         try:
             for samples in source.samples_of(rows, wanted, last=failed_before):
                 file.append(_graded(grader, rows, samples))

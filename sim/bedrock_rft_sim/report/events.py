@@ -1,7 +1,7 @@
 """The exact entry of a Lambda event, cut open where the sample's id and answer stand.
 
 The page puts them together again, so that a group of eight carries its prompt once.
-`bedrock_rft_sim.grader.profiles` builds the event; here it is only taken apart.
+`bedrock_rft_sim.grader.event` builds the event; here it is only taken apart.
 """
 
 from __future__ import annotations

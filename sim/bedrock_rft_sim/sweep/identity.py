@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.grader.fingerprint import path_hash
+from bedrock_rft_sim.grader.reward import path_hash
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.train.provenance import package_versions
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.grader import Grader
-from bedrock_rft_sim.grader.gold import good_reply
-from bedrock_rft_sim.grader.trajectory import to_sample
+from bedrock_rft_sim.grader.good_replies import good_reply
+from bedrock_rft_sim.grader.samples import to_sample
 from bedrock_rft_sim.train.record import StepRecorder
 
 PREFLIGHT_ROWS = 8

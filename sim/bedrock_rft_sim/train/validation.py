@@ -10,7 +10,7 @@ from bedrock_rft_sim.data import Row, plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine.sampler import Answer, Sampler, SamplingParams
 from bedrock_rft_sim.grader import Grade, Grader
-from bedrock_rft_sim.grader.trajectory import to_sample
+from bedrock_rft_sim.grader.samples import to_sample
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs.rollouts import Rollout
 

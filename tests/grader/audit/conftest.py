@@ -63,13 +63,10 @@ def rows(make_rows):
 def audited(write_reward, rows):
     """Return a function that audits a sound reward with some functions replaced."""
 
-    def run(change="", *, limits=None, data=None, environment=None, **options):
+    def run(change="", *, limits=None, data=None, reward=None, **options):
         settings = {"timeout_s": 30.0, **(limits or {})}
-        reward = RewardFile(
-            write_reward(SOUND + textwrap.dedent(change)),
-            limits=LambdaLimits(**settings),
-            environment=environment or {},
-        )
-        return audit(reward, data or rows, environment=environment, **options)
+        path = write_reward(SOUND + textwrap.dedent(change))
+        file = RewardFile(path, limits=LambdaLimits(**settings), **(reward or {}))
+        return audit(file, data or rows, **options)
 
     return run

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from bedrock_rft_sim.errors import DataError, HandlerError, RecipeError
-from bedrock_rft_sim.grader.audit import AuditSettings, Workload
+from bedrock_rft_sim.grader.audit import AuditSettings, AuditWorkload
 
 
 def status_of(report, name):
@@ -159,7 +159,7 @@ def test_a_text_reference_read_from_a_plain_string_is_caught_in_the_table(audite
         ("root", True): 8,
         ("both", True): 8,
     }
-    wrapped = audited(source, data=data, wrap=True)
+    wrapped = audited(source, data=data, reward={"wrap": True})
     found = [each for each in wrapped.findings if each.check == "profiles"]
     assert [each.severity for each in found] == ["warning"] * 3
     assert "under metadata, strings wrapped: raises" in found[0].what
@@ -167,7 +167,7 @@ def test_a_text_reference_read_from_a_plain_string_is_caught_in_the_table(audite
 
 
 def test_the_cost_of_a_run_is_projected_by_multiplication(audited, rows):
-    workload = Workload(
+    workload = AuditWorkload(
         rollouts_per_step=96, steps=10, validation_answers=100, inference_max_tokens=1000
     )
     report = audited(workload=workload, limits={"memory_mb": 512, "samples_per_event": 4})
@@ -202,7 +202,7 @@ def test_credentials_that_a_handler_shouts_do_not_reach_the_report(
         def score(s):
             raise ValueError("{SECRET} fromTheFile12345 AKIAIOSFODNN7EXAMPLE " + os.environ["KEY"])
         """
-    report = audited(source, environment={"KEY": "the-function-s-own-key"})
+    report = audited(source, reward={"environment": {"KEY": "the-function-s-own-key"}})
     written = json.dumps(report.as_json())
     assert "[redacted] [redacted] [redacted] [redacted]" in written
     for secret in (SECRET, "fromTheFile12345", "AKIAIOSFODNN7EXAMPLE", "the-function-s-own-key"):

@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.data import Row, row_from_record
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.grader.grade.answers import BATCH_ANSWERS, Answer, UniqueNames, file_batches
+from bedrock_rft_sim.grader.grade.answers import (
+    BATCH_ANSWERS,
+    SavedAnswer,
+    UniqueNames,
+    file_batches,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
 USER = {"role": "user", "content": "How many?"}
 
 
-def read(path: Path, rows: dict[str, Row] | None = None) -> list[Answer]:
+def read(path: Path, rows: dict[str, Row] | None = None) -> list[SavedAnswer]:
     return [answer for batch in file_batches(path, rows or {}) for answer in batch.answers]
 
 

@@ -4,8 +4,8 @@ import statistics
 
 import pytest
 from bedrock_rft_sim.grader import Component, Grade
+from bedrock_rft_sim.grader.fault_search import Broken
 from bedrock_rft_sim.grader.grade.summary import Scores, histogram
-from bedrock_rft_sim.grader.halving import Broken
 from hypothesis import given
 from hypothesis import strategies as st
 

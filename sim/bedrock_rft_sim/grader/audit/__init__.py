@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from bedrock_rft_sim.grader.audit.checks import CHECKS, Check
-from bedrock_rft_sim.grader.audit.cost import Cost, Workload
-from bedrock_rft_sim.grader.audit.findings import Finding
-from bedrock_rft_sim.grader.audit.opener import OpenGrader, RewardFile
-from bedrock_rft_sim.grader.audit.plan import AuditSettings, Plan
+from bedrock_rft_sim.grader.audit.checks import CHECKS, AuditFinding, Check
+from bedrock_rft_sim.grader.audit.cost import AuditWorkload, Cost
+from bedrock_rft_sim.grader.audit.plan import AuditPlan, AuditSettings
 from bedrock_rft_sim.grader.audit.report import AuditReport, CheckResult
 from bedrock_rft_sim.grader.audit.run import audit
+from bedrock_rft_sim.grader.reward import RewardFile
 
 __all__ = [
     "CHECKS",
+    "AuditFinding",
+    "AuditPlan",
     "AuditReport",
     "AuditSettings",
+    "AuditWorkload",
     "Check",
     "CheckResult",
     "Cost",
-    "Finding",
-    "OpenGrader",
-    "Plan",
     "RewardFile",
-    "Workload",
     "audit",
 ]

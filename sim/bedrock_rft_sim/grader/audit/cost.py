@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
-from bedrock_rft_sim.grader.audit.bench import Bench
-from bedrock_rft_sim.grader.audit.findings import Finding
-from bedrock_rft_sim.grader.profiles import build_event, encode_event
-from bedrock_rft_sim.grader.records import Invocation, Sample
+from bedrock_rft_sim.grader.audit.audited_grader import AuditedGrader
+from bedrock_rft_sim.grader.audit.checks import AuditFinding
+from bedrock_rft_sim.grader.event import encode_event
+from bedrock_rft_sim.grader.samples import Invocation, Sample
 from bedrock_rft_sim.stats.shares import percentile
 
 ONE_PROCESSOR_MB = 1769
@@ -27,7 +27,7 @@ ROOM = 0.5  # of the timeout, that the slowest event should leave
 
 
 @dataclass(frozen=True)
-class Workload:
+class AuditWorkload:
     """What a recipe would ask of the function in one run."""
 
     rollouts_per_step: int
@@ -73,18 +73,18 @@ class Cost:
 class Alone:
     """Events of one sample each: their scores, and how long the slowest sample takes."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, audited: AuditedGrader) -> None:
         self.slowest_s: float | None = None
-        self._bench = bench
+        self._audited = audited
 
     def scores(self, samples: Sequence[Sample]) -> dict[str, float]:
         """Grade each alone; the slowest is asked again, because one pause is not its speed."""
         scores: dict[str, float] = {}
         times: list[tuple[float, int]] = []
         for index, sample in enumerate(samples):
-            scores |= self._bench.scores([sample])
+            scores |= self._audited.scores([sample])
             if sample.id in scores:
-                times.append((self._bench.invocations[-1].duration_s, index))
+                times.append((self._audited.invocations[-1].duration_s, index))
         if times:
             slowest_s, index = max(times)
             again = [self._time(samples[index]) for _ in range(ALONE_AGAIN)]
@@ -92,20 +92,20 @@ class Alone:
         return scores
 
     def _time(self, sample: Sample) -> float | None:
-        graded = self._bench.scores([sample])
-        return self._bench.invocations[-1].duration_s if graded else None
+        graded = self._audited.scores([sample])
+        return self._audited.invocations[-1].duration_s if graded else None
 
 
 def measure(
-    bench: Bench,
+    audited: AuditedGrader,
     samples: Sequence[Sample],
     *,
     calls: Sequence[Invocation],
     slowest_alone_s: float | None,
-    workload: Workload | None,
+    workload: AuditWorkload | None,
 ) -> Cost:
     """`calls` graded these samples in events of the usual size, the last one perhaps smaller."""
-    limits = bench.grader.limits
+    limits = audited.grader.limits
     size = limits.samples_per_event
     full = [call for call in calls if call.samples == size] or list(calls)
     times = [call.duration_s for call in full]
@@ -127,7 +127,7 @@ def measure(
         max_memory_mb=max(
             (call.max_memory_mb for call in calls if call.max_memory_mb), default=None
         ),
-        largest_event_bytes=_largest_event(bench, samples, size=size, workload=workload),
+        largest_event_bytes=_largest_event(audited, samples, size=size, workload=workload),
         timeout_s=limits.timeout_s,
         memory_mb=limits.memory_mb,
         processors=min(1.0, limits.memory_mb / ONE_PROCESSOR_MB),
@@ -139,19 +139,19 @@ def measure(
     )
 
 
-def check_cost(bench: Bench, cost: Cost, samples: Sequence[Sample]) -> list[Finding]:
+def check_cost(audited: AuditedGrader, cost: Cost, samples: Sequence[Sample]) -> list[AuditFinding]:
     """Findings for `timeout` and `payload`."""
     findings = []
     shown = list(samples[:1]) or None
     if (what := _too_slow(cost)) is not None:
-        findings.append(bench.finding("timeout", "warning", what, shown))
+        findings.append(audited.finding("timeout", "warning", what, shown))
     if cost.largest_event_bytes > LAMBDA_PAYLOAD_BYTES:
         what = (
             f"an event of {cost.samples_per_event} samples like the largest one would hold "
             f"{cost.largest_event_bytes / 2**20:.1f} MB, answers of the greatest length included"
         )
-        largest = max(samples, key=lambda sample: _bytes(bench, sample))
-        findings.append(bench.finding("payload", "warning", what, [largest]))
+        largest = max(samples, key=lambda sample: _bytes(audited, sample))
+        findings.append(audited.finding("payload", "warning", what, [largest]))
     return findings
 
 
@@ -176,13 +176,12 @@ def _too_slow(cost: Cost) -> str | None:
 
 
 def _largest_event(
-    bench: Bench, samples: Sequence[Sample], *, size: int, workload: Workload | None
+    audited: AuditedGrader, samples: Sequence[Sample], *, size: int, workload: AuditWorkload | None
 ) -> int:
     """Bytes of an event that holds only samples like the largest one."""
     answer = workload.inference_max_tokens * BYTES_PER_TOKEN if workload else 0
-    return size * (max((_bytes(bench, sample) for sample in samples), default=0) + answer)
+    return size * (max((_bytes(audited, sample) for sample in samples), default=0) + answer)
 
 
-def _bytes(bench: Bench, sample: Sample) -> int:
-    event = build_event([sample], profile=bench.profile, wrap_string_as_text=bench.wrap)
-    return len(encode_event(event))
+def _bytes(audited: AuditedGrader, sample: Sample) -> int:
+    return len(encode_event(audited.grader.event([sample])))

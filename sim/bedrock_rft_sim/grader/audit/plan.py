@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from bedrock_rft_sim.grader.audit.containers import CONTAINERS
 from bedrock_rft_sim.grader.audit.cost import ALONE_AGAIN
-from bedrock_rft_sim.grader.audit.determinism import PARTS, bag_size
-from bedrock_rft_sim.grader.audit.hacks import HACKS
-from bedrock_rft_sim.grader.audit.wrong import WRONG
+from bedrock_rft_sim.grader.audit.determinism import CONTAINERS, PARTS, bag_size
+from bedrock_rft_sim.grader.audit.wrong_answers import WRONG_ANSWERS
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class AuditSettings:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AuditPlan:
     """What will be graded, and in how many events."""
 
     seed: int
@@ -54,7 +52,7 @@ class Plan:
             f"at most {self.answers:,} answers in {self.invocations:,} invocations, "
             "more only to find the samples on which the reward fails: "
             f"{self.rows:,} of {self.rows_phrased:,} good replies under {self.variants} payload "
-            f"variants, {len(WRONG) + len(HACKS)} kinds of bad answers on {self.subjects} rows "
+            f"variants, {len(WRONG_ANSWERS)} kinds of bad answers on {self.subjects} rows "
             f"(seed {self.seed})"
         )
 
@@ -67,16 +65,16 @@ def make_plan(
     variants: int,
     saved: int,
     samples_per_event: int,
-) -> Plan:
+) -> AuditPlan:
     """Count before asking."""
     rows = rows_phrased if settings.rows is None else min(settings.rows, rows_phrased)
     subjects = min(settings.samples, rows)
-    kinds = len(WRONG) + len(HACKS)
+    kinds = len(WRONG_ANSWERS)
     bag, whole = bag_size(settings.rows), 3
     determinism = (bag * (whole + 2) + ALONE_AGAIN, whole + PARTS + bag + ALONE_AGAIN)
     containers = (bag * (1 + CONTAINERS), 1 + CONTAINERS * PARTS)
     several = [(rows, variants), (subjects, kinds), (saved, 1)]
-    return Plan(
+    return AuditPlan(
         seed=settings.seed,
         rows_in_file=rows_in_file,
         rows_phrased=rows_phrased,

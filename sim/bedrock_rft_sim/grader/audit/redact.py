@@ -10,10 +10,13 @@ import configparser
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bedrock_rft_sim.grader.audit.checks import AuditFinding
 from bedrock_rft_sim.grader.environment import CREDENTIAL_FILES, CREDENTIALS
+from bedrock_rft_sim.grader.good_replies import ProfileResult
 
 HIDDEN = "[redacted]"
 ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
@@ -40,6 +43,15 @@ class Redactor:
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return ACCESS_KEY.sub(HIDDEN, text)
+
+    def finding(self, finding: AuditFinding) -> AuditFinding:
+        """The finding without secrets."""
+        return replace(finding, what=self.text(finding.what), evidence=self.data(finding.evidence))
+
+    def profile_result(self, result: ProfileResult) -> ProfileResult:
+        """The failures without secrets."""
+        failures = (replace(each, detail=self.text(each.detail)) for each in result.failures)
+        return replace(result, failures=tuple(failures))
 
     def data(self, value: Any) -> Any:
         """JSON-ready data without secrets."""

@@ -6,26 +6,24 @@ A variant is a payload profile with plain strings sent as they are or wrapped as
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from bedrock_rft_sim.contract.payload_profiles import PROFILES
-from bedrock_rft_sim.grader.audit.bench import event_of
-from bedrock_rft_sim.grader.audit.checks import BY_NAME
-from bedrock_rft_sim.grader.audit.findings import Finding, Severity
-from bedrock_rft_sim.grader.audit.opener import OpenGrader
-from bedrock_rft_sim.grader.audit.redact import Redactor
-from bedrock_rft_sim.grader.gold import (
+from bedrock_rft_sim.data import Row
+from bedrock_rft_sim.grader.audit.checks import BY_NAME, AuditFinding, Severity
+from bedrock_rft_sim.grader.event import build_event
+from bedrock_rft_sim.grader.fault_search import Broken
+from bedrock_rft_sim.grader.good_replies import (
     ROUNDING,
     Failure,
     ProfileGrades,
     ProfileResult,
-    Record,
     grade_profile,
     highest,
 )
-from bedrock_rft_sim.grader.halving import Broken
-from bedrock_rft_sim.grader.records import Grade, Sample
+from bedrock_rft_sim.grader.reward import RewardFile
+from bedrock_rft_sim.grader.samples import Grade, Sample
 
 SHOWN_IDS = 3
 
@@ -56,22 +54,21 @@ class References:
         return sum(graded.calls for graded in (self.own, *self.others))
 
 
-def variants(rows: Sequence[Record], *, profile: str, wrap: bool) -> list[tuple[str, bool]]:
+def variants(rows: Sequence[Row], reward: RewardFile) -> list[tuple[str, bool]]:
     """The variant in use first, then the other profiles, then the other way to send strings."""
-    wraps = [wrap]
+    wraps = [reward.wrap]
     if any(isinstance(row.reference_answer, str) for row in rows):
-        wraps.append(not wrap)
+        wraps.append(not reward.wrap)
     found = [(name, each) for each in wraps for name in PROFILES]
-    return sorted(found, key=lambda variant: variant != (profile, wrap))
+    return sorted(found, key=lambda variant: variant != (reward.profile, reward.wrap))
 
 
 def grade_references(
-    open_grader: OpenGrader,
+    reward: RewardFile,
     samples: Sequence[Sample],
     found: Sequence[tuple[str, bool]],
     *,
     skipped: int,
-    redactor: Redactor,
 ) -> References:
     """Grade every good reply under every variant; a handler that can't be loaded raises.
 
@@ -79,57 +76,49 @@ def grade_references(
     """
     graded: list[ProfileGrades] = []
     for profile, wrap in found:
-        opener = partial(open_grader, wrap=wrap)
+        opener = partial(reward.open_once, wrap=wrap)
         graded.append(grade_profile(opener, samples, profile=profile, wrapped=wrap))
         if samples and all(_timed_out(outcome) for outcome in graded[0].outcomes):
             break
     top = highest(graded)
-    results = [each.result(top_score=top, skipped=skipped) for each in graded]
-    shown = tuple(_redacted(result, redactor) for result in results)
-    return References(tuple(samples), graded[0], tuple(graded[1:]), shown, top)
+    results = tuple(each.result(top_score=top, skipped=skipped) for each in graded)
+    return References(tuple(samples), graded[0], tuple(graded[1:]), results, top)
 
 
-def check_references(
-    references: References, *, unphrased: Sequence[str], redactor: Redactor
-) -> list[Finding]:
+def check_references(references: References, *, unphrased: Sequence[str]) -> list[AuditFinding]:
     """Findings for `reference` and `profiles`."""
     own, *others = references.results
     by_id = {sample.id: sample for sample in references.samples}
     findings = [*_unphrased(own, unphrased)]
-    told: set[tuple[str | None, str, int]]
-    elsewhere = [variant_name(other) for other in others if other.ok]
+    elsewhere = [other.variant for other in others if other.ok]
     hint = f"; every good reply passes under {' and under '.join(elsewhere)}" if elsewhere else ""
     findings += [
-        _failed("reference", "error", own, failure, by_id, redactor, hint=hint)
-        for failure in own.failures
+        _failed("reference", "error", own, failure, by_id, hint=hint) for failure in own.failures
     ]
-    told = {(None, failure.kind, failure.count) for failure in own.failures}
+    known: set[tuple[str | None, str, int]] = {
+        (None, failure.kind, failure.count) for failure in own.failures
+    }
     for other in others:
         # That Nova wraps strings is nowhere said; that open weights get them plain is documented.
         is_likely = other.wrapped == own.wrapped or own.wrapped
         severity: Severity = "warning" if is_likely else "note"
         for failure in other.failures:
             same = {(name, failure.kind, failure.count) for name in (None, other.profile)}
-            if not same & told:
-                findings.append(_failed("profiles", severity, other, failure, by_id, redactor))
-            told |= same - {(None, failure.kind, failure.count)}
+            if not same & known:
+                findings.append(_failed("profiles", severity, other, failure, by_id))
+            known |= same - {(None, failure.kind, failure.count)}
     return findings
 
 
-def variant_name(result: ProfileResult) -> str:
-    """The profile, and that strings are wrapped where they are."""
-    return f"{result.profile}, strings wrapped" if result.wrapped else result.profile
-
-
-def _unphrased(own: ProfileResult, ids: Sequence[str]) -> Iterator[Finding]:
+def _unphrased(own: ProfileResult, ids: Sequence[str]) -> Iterator[AuditFinding]:
     remedy = "give this reward's good replies with --replies FILE (JSONL of id and answer)"
     if own.graded == 0:
         what = "no row has a good reply that is known, so nothing could be graded"
-        yield Finding("reference", "error", what, remedy)
+        yield AuditFinding("reference", "error", what, remedy)
     elif ids:
         shown = ", ".join(ids[:SHOWN_IDS])
         what = f"{len(ids)} rows have no good reply that is known and were not graded: {shown}"
-        yield Finding("reference", "warning", what, remedy)
+        yield AuditFinding("reference", "warning", what, remedy)
 
 
 def _failed(
@@ -138,29 +127,19 @@ def _failed(
     result: ProfileResult,
     failure: Failure,
     by_id: Mapping[str, Sample],
-    redactor: Redactor,
     *,
     hint: str = "",
-) -> Finding:
+) -> AuditFinding:
     what = (
-        f"{failure.count} of {result.graded} good replies under {variant_name(result)}: "
+        f"{failure.count} of {result.graded} good replies under {result.variant}: "
         f"{failure.kind}, first {failure.first_id}: {failure.detail}"
     )
-    event = event_of(
+    event = build_event(
         [by_id[failure.first_id]],
         profile=result.profile,
-        wrap=bool(result.wrapped),
-        redactor=redactor,
+        wrap_string_as_text=bool(result.wrapped),
     )
-    remedy = BY_NAME[check].remedy + hint
-    return Finding(check, severity, redactor.text(what), remedy, event)
-
-
-def _redacted(result: ProfileResult, redactor: Redactor) -> ProfileResult:
-    failures = tuple(
-        replace(failure, detail=redactor.text(failure.detail)) for failure in result.failures
-    )
-    return replace(result, failures=failures)
+    return AuditFinding(check, severity, what, BY_NAME[check].remedy + hint, event)
 
 
 def _timed_out(outcome: Grade | Broken) -> bool:

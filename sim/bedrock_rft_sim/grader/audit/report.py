@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from bedrock_rft_sim.grader.audit.checks import Check
+from bedrock_rft_sim.grader.audit.checks import AuditFinding, Check, worst
 from bedrock_rft_sim.grader.audit.cost import Cost
-from bedrock_rft_sim.grader.audit.findings import Finding, worst
-from bedrock_rft_sim.grader.audit.plan import Plan
-from bedrock_rft_sim.grader.audit.spread import Spread
-from bedrock_rft_sim.grader.gold import ProfileResult
+from bedrock_rft_sim.grader.audit.plan import AuditPlan
+from bedrock_rft_sim.grader.audit.score_spread import ScoreSpread
+from bedrock_rft_sim.grader.good_replies import ProfileResult
 
 Status = Literal["ok", "FAIL", "warn", "note", "waived", "not judged"]
 STATUS_OF: Mapping[str, Status] = {"error": "FAIL", "warning": "warn", "note": "note"}
@@ -37,13 +36,13 @@ class AuditReport:
 
     profile: str
     wrapped: bool
-    plan: Plan
+    plan: AuditPlan
     top_score: float
     """The highest score that a good reply earns."""
     profiles: tuple[ProfileResult, ...]
     checks: tuple[CheckResult, ...]
-    findings: tuple[Finding, ...]
-    spreads: tuple[Spread, ...]
+    findings: tuple[AuditFinding, ...]
+    spreads: tuple[ScoreSpread, ...]
     cost: Cost | None
     unneeded_waivers: tuple[str, ...]
     answers: int
@@ -52,7 +51,7 @@ class AuditReport:
     seconds: float
 
     @property
-    def errors(self) -> tuple[Finding, ...]:
+    def errors(self) -> tuple[AuditFinding, ...]:
         """The errors that are not waived."""
         return tuple(
             finding
@@ -72,7 +71,7 @@ class AuditReport:
 
 def result_of(
     check: Check,
-    findings: Sequence[Finding],
+    findings: Sequence[AuditFinding],
     *,
     asked: int | None,
     not_judged: str | None,

@@ -20,7 +20,7 @@ from bedrock_rft_sim.data import Row, read_records, row_from_record
 from bedrock_rft_sim.data.plan import Split
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.files import named_errors
-from bedrock_rft_sim.grader import Sample
+from bedrock_rft_sim.grader.samples import Sample, answered
 from bedrock_rft_sim.runs.rollouts import Rollout
 
 BATCH_ANSWERS = 256
@@ -32,7 +32,7 @@ Rows = Mapping[str, Row]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SavedAnswer:
     """One answer; its sample's id is unique within an event."""
 
     id: str
@@ -45,7 +45,7 @@ class Answer:
 class Batch:
     """Answers that are graded together; those of a run are one step's, with their rollouts."""
 
-    answers: tuple[Answer, ...]
+    answers: tuple[SavedAnswer, ...]
     rollouts: tuple[Rollout, ...] = ()
     """In the order of the answers; empty where there is no run."""
     split: Split = "train"
@@ -96,11 +96,10 @@ class UniqueNames:
 
 def _answer(
     record: Mapping[str, Any], *, source: str, line: int, rows: Rows, names: UniqueNames
-) -> Answer:
+) -> SavedAnswer:
     record, turn = _taken_apart(record, where=f"{source}:{line}")
     row = _row(record, source=source, line=line, rows=rows)
-    sample = Sample(names.take(row.id), [*row.messages, turn], row.reference_answer, row.extra)
-    return Answer(row.id, plain_text(turn["content"]), sample)
+    return SavedAnswer(row.id, plain_text(turn["content"]), answered(row, turn, names.take(row.id)))
 
 
 def _taken_apart(record: Mapping[str, Any], *, where: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -7,15 +7,14 @@ file. A run of a version that kept none is read with the data that its recipe na
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from bedrock_rft_sim.data import Row, plan, read_rows
 from bedrock_rft_sim.data.plan import Split
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.grader import Sample
-from bedrock_rft_sim.grader.grade.answers import Answer, Batch, Rows, UniqueNames
+from bedrock_rft_sim.grader.grade.answers import Batch, Rows, SavedAnswer, UniqueNames
+from bedrock_rft_sim.grader.samples import answered
 from bedrock_rft_sim.recipe import Recipe, parse_recipe
 from bedrock_rft_sim.runs import Run
 from bedrock_rft_sim.runs.rollouts import Rollout
@@ -130,7 +129,7 @@ def _batch(rollouts: Sequence[Rollout], rows: Rows, *, where: str, split: Split)
     return Batch(answers, tuple(rollouts), split)
 
 
-def _answer(rollout: Rollout, rows: Rows, names: UniqueNames, *, where: str) -> Answer:
+def _answer(rollout: Rollout, rows: Rows, names: UniqueNames, *, where: str) -> SavedAnswer:
     row = rows.get(rollout.prompt_id)
     if row is None:
         raise DataError(
@@ -140,7 +139,5 @@ def _answer(rollout: Rollout, rows: Rows, names: UniqueNames, *, where: str) -> 
             found=f"{len(rows):,} rows with other ids",
             hint="give the file that the run was made with, by --data",
         )
-    turn: Mapping[str, Any] = {"role": "assistant", "content": rollout.text}
     name = names.take(f"{row.id}#{rollout.sample}")  # as the trainer names it
-    sample = Sample(name, [*row.messages, turn], row.reference_answer, row.extra)
-    return Answer(row.id, rollout.text, sample)
+    return SavedAnswer(row.id, rollout.text, answered(row, rollout.text, name))

@@ -14,8 +14,8 @@ from typing import Any, Self
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.files import named_errors
 from bedrock_rft_sim.grader import Grade
+from bedrock_rft_sim.grader.fault_search import Broken
 from bedrock_rft_sim.grader.grade.answers import Batch
-from bedrock_rft_sim.grader.halving import Broken
 
 Outcome = Grade | Broken
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bedrock_rft_sim.grader import Grade
-from bedrock_rft_sim.grader.halving import Broken
+from bedrock_rft_sim.grader.fault_search import Broken
 
 DISTINCT_MAX = 12
 """Up to this many different scores are counted one by one, more in bins."""

@@ -15,14 +15,15 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bedrock_rft_sim.grader.container import Container, Fault, Function, Outcome
-from bedrock_rft_sim.grader.environment import lambda_environment, link_runtime
+from bedrock_rft_sim.grader.environment import deploy
+from bedrock_rft_sim.grader.package import Package
+from bedrock_rft_sim.grader.samples import LambdaLimits
 from bedrock_rft_sim.server.errors import AwsError, log_failure
 
 WARM_MAX = 8
-INIT_TIMEOUT_S = 10.0
 EVENTS_MAX: Final = 100
 """Of 1 MB each at most, waiting and running."""
 THREADS: Final = 4
@@ -193,21 +194,10 @@ class EventQueue:
 
 
 def _describe(deployed: Deployed, scratch: Path) -> Function:
-    home, runtime_dir = scratch / "home", scratch / "runtime"
-    home.mkdir()
-    shared: dict[str, Any] = {
-        "function_arn": deployed.arn,
-        "memory_mb": deployed.memory_mb,
-        "handler": deployed.handler,
-        "task_root": deployed.code,
-        "runtime_dir": runtime_dir,
-    }
-    return Function(
-        client=link_runtime(runtime_dir),
-        environment=lambda_environment(
-            home=home, own=deployed.environment, pass_aws_credentials=False, **shared
-        ),
-        timeout_s=deployed.timeout_s,
-        init_timeout_s=INIT_TIMEOUT_S,
-        **shared,
+    return deploy(
+        Package(deployed.code, deployed.handler),
+        scratch,
+        limits=LambdaLimits(timeout_s=deployed.timeout_s, memory_mb=deployed.memory_mb),
+        function_arn=deployed.arn,
+        environment=deployed.environment,
     )

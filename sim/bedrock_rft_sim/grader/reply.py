@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from bedrock_rft_sim.errors import ResponseError
-from bedrock_rft_sim.grader.records import Component, ComponentType, Grade
+from bedrock_rft_sim.grader.samples import Component, ComponentType, Grade
 
 SCORE_KEY = "aggregate_reward_score"
 COMPONENT_TYPES: tuple[ComponentType, ...] = get_args(ComponentType)

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bedrock_rft_sim.grader.audit.bench import Bench, Outcomes
-from bedrock_rft_sim.grader.audit.findings import Finding, Severity
-from bedrock_rft_sim.grader.audit.subjects import Subject
-from bedrock_rft_sim.grader.audit.wrong import Phrase
-from bedrock_rft_sim.grader.gold import ROUNDING
-from bedrock_rft_sim.grader.halving import Broken
-from bedrock_rft_sim.grader.records import Grade, Sample
+from bedrock_rft_sim.grader.audit.audited_grader import AuditedGrader, Outcomes
+from bedrock_rft_sim.grader.audit.audited_rows import AuditedRow
+from bedrock_rft_sim.grader.audit.checks import AuditFinding, Severity
+from bedrock_rft_sim.grader.audit.wrong_answers import WRONG_ANSWERS
+from bedrock_rft_sim.grader.fault_search import Broken
+from bedrock_rft_sim.grader.good_replies import ROUNDING
+from bedrock_rft_sim.grader.samples import Grade, Sample
 
 NO_CONTENT = frozenset({"empty", "refusal", "prompt-echo"})
 PARTIAL_WITHOUT_CONTENT = 0.1
@@ -29,13 +29,13 @@ SHOWN_CHARS = 60
 
 
 @dataclass(frozen=True)
-class Asked:
+class WrongGraded:
     """What one check's answers earned."""
 
     check: str
     samples: Sequence[Sample]
     outcomes: Outcomes
-    findings: tuple[Finding, ...]
+    findings: tuple[AuditFinding, ...]
 
     @property
     def scores(self) -> dict[str, float]:
@@ -47,24 +47,21 @@ class Asked:
         }
 
 
-def ask_bad_answers(
-    bench: Bench, subjects: Sequence[Subject], *, check: str, phrase: Phrase, top: float
-) -> Asked:
-    """Grade one kind of bad answer over all subjects."""
-    samples = [
-        subject.answer(text, kind=check)
-        for subject in subjects
-        if (text := phrase(subject)) is not None
-    ]
-    outcomes = bench.ask(samples) if samples else {}
-    findings = [*_broken(bench, check, samples, outcomes)]
-    findings += _scored(bench, check, samples, outcomes, top)
-    return Asked(check, samples, outcomes, tuple(findings))
+def grade_wrong(
+    audited: AuditedGrader, rows: Sequence[AuditedRow], *, check: str, top: float
+) -> WrongGraded:
+    """Grade one kind of wrong answer over all rows."""
+    phrased = ((row, WRONG_ANSWERS[check](row)) for row in rows)
+    samples = [row.answer(text, kind=check) for row, text in phrased if text is not None]
+    outcomes = audited.grade(samples) if samples else {}
+    findings = [*_broken(audited, check, samples, outcomes)]
+    findings += _scored(audited, check, samples, outcomes, top)
+    return WrongGraded(check, samples, outcomes, tuple(findings))
 
 
 def padding_pays(
-    bench: Bench, padded: Asked, unpadded: Mapping[str, float], *, top: float
-) -> list[Finding]:
+    audited: AuditedGrader, padded: WrongGraded, unpadded: Mapping[str, float], *, top: float
+) -> list[AuditFinding]:
     """Whether a wrong answer earns more for its length."""
     scores = padded.scores
     gains = {
@@ -79,12 +76,12 @@ def padding_pays(
         f"{len(paid)} of {len(gains)} wrong answers earn more with 10,000 characters of padding, "
         f"the first {paid[0][1]:+g}"
     )
-    return [bench.finding("padding", "warning", what, [paid[0][0]])]
+    return [audited.finding("padding", "warning", what, [paid[0][0]])]
 
 
 def _broken(
-    bench: Bench, check: str, samples: Sequence[Sample], outcomes: Outcomes
-) -> Iterator[Finding]:
+    audited: AuditedGrader, check: str, samples: Sequence[Sample], outcomes: Outcomes
+) -> Iterator[AuditFinding]:
     broken = [outcome for outcome in outcomes.values() if isinstance(outcome, Broken)]
     if not broken:
         return
@@ -94,44 +91,36 @@ def _broken(
         f"{len(broken)} of {len(samples)} answers break the reward ({shown.kind}): "
         f"{_excerpt(sample)}: {shown.message}"
     )
-    yield bench.finding(check, "error", what, [sample])
+    yield audited.finding(check, "error", what, [sample])
 
 
 def _scored(
-    bench: Bench, check: str, samples: Sequence[Sample], outcomes: Outcomes, top: float
-) -> Iterator[Finding]:
+    audited: AuditedGrader,
+    check: str,
+    samples: Sequence[Sample],
+    outcomes: Outcomes,
+    top: float,
+) -> Iterator[AuditFinding]:
     scored = [
         (sample, outcome.score)
         for sample in samples
         if isinstance(outcome := outcomes[sample.id], Grade) and outcome.score > 0
     ]
-    full = [pair for pair in scored if pair[1] >= top - ROUNDING]
-    limit = top * (PARTIAL_WITHOUT_CONTENT if check in NO_CONTENT else PARTIAL_NEAR)
-    partial = [pair for pair in scored if pair not in full]
+    full = [sample for sample, score in scored if score >= top - ROUNDING]
+    partial = [pair for pair in scored if pair[1] < top - ROUNDING]
+    severity: Severity
     if full:
-        severity: Severity = "warning" if check in FORGIVABLE else "error"
-        earned = f"earn the top score ({top:g})"
-        yield _earned(bench, check, severity, full, len(samples), earned)
+        severity = "warning" if check in FORGIVABLE else "error"
+        shown = min(full, key=lambda sample: len(_text(sample)))
+        earned = f"{len(full)} of {len(samples)} answers earn the top score ({top:g})"
+        yield audited.finding(check, severity, f"{earned}: {_excerpt(shown)}", [shown])
     if partial:
-        best = max(partial, key=lambda pair: pair[1])
-        high = [pair for pair in partial if pair[1] > limit]
-        severity = "warning" if high else "note"
-        earned = f"earn partial credit, at most {best[1]:g} of {top:g}"
-        yield _earned(bench, check, severity, [best, *partial], len(samples), earned, len(partial))
-
-
-def _earned(
-    bench: Bench,
-    check: str,
-    severity: Severity,
-    pairs: Sequence[tuple[Sample, float]],
-    asked: int,
-    earned: str,
-    count: int | None = None,
-) -> Finding:
-    sample, _ = min(pairs, key=lambda pair: len(_text(pair[0]))) if count is None else pairs[0]
-    what = f"{count or len(pairs)} of {asked} answers {earned}: {_excerpt(sample)}"
-    return bench.finding(check, severity, what, [sample])
+        shown, best = max(partial, key=lambda pair: pair[1])
+        limit = top * (PARTIAL_WITHOUT_CONTENT if check in NO_CONTENT else PARTIAL_NEAR)
+        severity = "warning" if best > limit else "note"
+        earned = f"{len(partial)} of {len(samples)} answers earn partial credit, at most "
+        what = f"{earned}{best:g} of {top:g}: {_excerpt(shown)}"
+        yield audited.finding(check, severity, what, [shown])
 
 
 def _text(sample: Sample) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PLACES
 from bedrock_rft_sim.errors import EventError
-from bedrock_rft_sim.grader.records import Sample
+from bedrock_rft_sim.grader.samples import Sample
 
 
 def build_event(

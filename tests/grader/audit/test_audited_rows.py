@@ -6,19 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.grader.audit.hacks import HACKS, PADDING_CHARS
-from bedrock_rft_sim.grader.audit.subjects import (
+from bedrock_rft_sim.grader.audit.audited_rows import (
     change_all,
     change_digit,
-    draw_subjects,
+    draw_rows,
     final_value,
-    good_replies,
 )
-from bedrock_rft_sim.grader.audit.wrong import WRONG
+from bedrock_rft_sim.grader.audit.wrong_answers import PADDING_CHARS, WRONG_ANSWERS
+from bedrock_rft_sim.grader.good_replies import known_replies
 from hypothesis import given
 from hypothesis import strategies as st
-
-PHRASES = {**WRONG, **HACKS}
 
 
 @dataclass
@@ -31,8 +28,8 @@ class Record:
 
 def subjects_of(*references, replies=None):
     rows = [Record(f"r{i}", reference) for i, reference in enumerate(references)]
-    known = good_replies(rows, replies)
-    return draw_subjects(known, len(known), others=known, seed=0)
+    known = known_replies(rows, replies)
+    return draw_rows(known, len(known), others=known, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +85,7 @@ def test_a_value_is_replaced_where_it_stands_by_itself():
 
 
 def test_a_wrong_reply_of_letters_names_another_row_s_letter():
-    one, two = sorted(subjects_of("B", "D"), key=lambda subject: subject.row.id)
+    one, two = sorted(subjects_of("B", "D"), key=lambda subject: subject.data_row.id)
     assert (one.wrong, two.wrong) == ("D", "B")
     assert one.other == "D"
 
@@ -103,7 +100,7 @@ def test_another_row_with_the_same_answer_is_no_other_answer(references):
 @given(st.lists(numbers, min_size=2, max_size=6))
 def test_no_bad_answer_is_the_good_reply(values):
     for subject in subjects_of(*values):
-        for name, phrase in PHRASES.items():
+        for name, phrase in WRONG_ANSWERS.items():
             text = phrase(subject)
             assert text is None or text.strip() != subject.good.strip(), name
 
@@ -118,14 +115,14 @@ def test_no_bad_answer_is_the_good_reply(values):
 )
 def test_any_reference_at_all_can_be_phrased_or_left_out(references):
     for subject in subjects_of(*references):
-        for phrase in PHRASES.values():
+        for phrase in WRONG_ANSWERS.values():
             assert isinstance(phrase(subject), str | None)
 
 
 def test_the_bad_answers_of_a_sum_read_as_meant():
     subjects = subjects_of("24 + 48 = 72\n#### 72", "#### 5")
     subject = next(each for each in subjects if each.value == "72")
-    told = {name: phrase(subject) for name, phrase in PHRASES.items()}
+    told = {name: phrase(subject) for name, phrase in WRONG_ANSWERS.items()}
     assert told["truncated"] == "24 + 48 = "
     assert told["wrong-value"] == "24 + 48 = 983\n#### 983"
     assert told["changed-digit"] in ("24 + 48 = 82\n#### 82", "24 + 48 = 73\n#### 73")

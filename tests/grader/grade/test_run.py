@@ -9,15 +9,15 @@ import pytest
 from bedrock_rft_sim.data import read_rows
 from bedrock_rft_sim.errors import DataError, HandlerError, RecipeError
 from bedrock_rft_sim.grader.grade.answers import file_batches
-from bedrock_rft_sim.grader.grade.regrade import Regraded, Source, open_source, regrade
+from bedrock_rft_sim.grader.grade.run import GradedAgain, Source, grade_again, open_source
 from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.rollouts import Rollout
 
 
-def grade(path: Path, *rewards: str, out: Path | None = None, **options: Any) -> Regraded:
+def grade(path: Path, *rewards: str, out: Path | None = None, **options: Any) -> GradedAgain:
     settings: dict[str, Any] = {"data": None, "recipe": None, "validation": False, **options}
-    return regrade(open_source(path, **settings), rewards, out=out)
+    return grade_again(open_source(path, **settings), rewards, out=out)
 
 
 def test_the_run_s_own_reward_changes_nothing(
@@ -122,7 +122,7 @@ def test_a_reward_that_hangs_is_not_asked_about_each_answer(
     recipe = load_recipe("quickstart", sets=knobs)
     source = write_answers(*({"prompt": "?", "answer": str(number)} for number in range(64)))
     batches = file_batches(source, {})
-    found = regrade(Source("answers", batches, recipe, is_run=False), [str(reward)])
+    found = grade_again(Source("answers", batches, recipe, is_run=False), [str(reward)])
     [error] = found.as_json()["rewards"][0]["errors"]
     assert (error["kind"], error["count"]) == ("times out", 64)
     assert not found.as_json()["rewards"][0]["exact"]
@@ -240,10 +240,12 @@ def test_a_file_is_graded_with_the_recipe_s_lambda_and_profile(
         " int(context.memory_limit_in_mb) + ('metadata' in s) / 2} for s in event]\n"
     )
     source = write_answers({"prompt": "?", "answer": "7"})
-    alone = regrade(open_source(source, data=None, recipe=None, validation=False), [str(reward)])
+    alone = grade_again(
+        open_source(source, data=None, recipe=None, validation=False), [str(reward)]
+    )
     assert alone.scores[0].values == [128.5]
     of_recipe = open_source(source, data=None, recipe="quickstart", validation=False)
-    assert regrade(of_recipe, [str(reward)], profile="root").scores[0].values == [512.0]
+    assert grade_again(of_recipe, [str(reward)], profile="root").scores[0].values == [512.0]
 
 
 def test_numbers_too_large_for_json_are_unknown_and_not_infinite(

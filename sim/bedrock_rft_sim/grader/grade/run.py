@@ -10,26 +10,26 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.grader import Grader, LambdaLimits
+from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.grader.fault_search import FaultSearch
 from bedrock_rft_sim.grader.grade.agreement import Pair
 from bedrock_rft_sim.grader.grade.answers import Batch, file_batches
-from bedrock_rft_sim.grader.grade.named_reward import find
 from bedrock_rft_sim.grader.grade.replay import Replay, step_change, validation_change
 from bedrock_rft_sim.grader.grade.saved_run import recipe_of, rows_of, run_batches
 from bedrock_rft_sim.grader.grade.score_file import ScoreFile
 from bedrock_rft_sim.grader.grade.summary import Scores
-from bedrock_rft_sim.grader.halving import Halving
+from bedrock_rft_sim.grader.reward import RewardFile, reward_of, reward_path
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 from bedrock_rft_sim.runs import Run
 
 CALLS_PER_ANSWER = 2
-"""Failed calls that a batch may take per answer; halving an event needs no more."""
+"""Failed calls that a batch may take per answer; search an event needs no more."""
 
 RECORDED = "recorded"
 """The name under which a run's own grades are compared with a reward's."""
@@ -46,7 +46,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Regraded:
+class GradedAgain:
     """Everything that came out."""
 
     source: Source
@@ -107,14 +107,14 @@ def open_source(path: Path, *, data: Path | None, recipe: str | None, validation
     return Source(str(path), file_batches(path, rows), stated, is_run=False)
 
 
-def regrade(
+def grade_again(
     source: Source,
     rewards: Sequence[str],
     *,
     profile: str | None = None,
     out: Path | None = None,
     on_batch: Callable[[int], None] = lambda _answers: None,
-) -> Regraded:
+) -> GradedAgain:
     """Grade every answer with every reward; `on_batch` is told how many are done.
 
     Raises:
@@ -130,9 +130,9 @@ def regrade(
         for batch in source.batches:
             # Enough to ask every answer alone, unless the reward hangs.
             budget = CALLS_PER_ANSWER * len(batch.answers)
-            book.add(batch, [Halving(grader, budget=budget) for grader in graders], file)
+            book.add(batch, [FaultSearch(grader, budget=budget) for grader in graders], file)
             on_batch(book.answers)
-    return Regraded(
+    return GradedAgain(
         source=source,
         profile=_profile(source.recipe, profile),
         scores=tuple(book.scores),
@@ -155,14 +155,14 @@ class _Book:
         self.inexact: set[str] = set()
         self.warnings: dict[str, None] = {}
 
-    def add(self, batch: Batch, halvings: Sequence[Halving], file: ScoreFile | None) -> None:
-        """Grade one batch and take in what came out; `halvings` has one entry per reward."""
+    def add(self, batch: Batch, searches: Sequence[FaultSearch], file: ScoreFile | None) -> None:
+        """Grade one batch and take in what came out; `searches` has one entry per reward."""
         samples = [answer.sample for answer in batch.answers]
-        outcomes = [halving.grade(samples) for halving in halvings]
-        for scores, halving in zip(self.scores, halvings, strict=True):
-            if not halving.exact:
+        outcomes = [search.grade(samples) for search in searches]
+        for scores, search in zip(self.scores, searches, strict=True):
+            if not search.exact:
                 self.inexact.add(scores.reward)
-            warnings = (each for call in halving.invocations for each in call.warnings)
+            warnings = (each for call in search.invocations for each in call.warnings)
             self.warnings |= dict.fromkeys(warnings)
         self.answers += len(batch.answers)
         columns: dict[str, list[float | None]] = {RECORDED: batch.recorded}
@@ -211,29 +211,13 @@ def _grader(reward: str, recipe: Recipe | None, profile: str | None) -> Grader:
 
     Without retries: a batch that fails is cut in halves until the answer at fault is found.
     """
-    path, chosen = find(reward), _profile(recipe, profile)
-    if recipe is None:
-        return Grader(path, limits=LambdaLimits(retries=0), profile=chosen)
-    settings = recipe.local.lambda_
-    return Grader(
-        path,
-        handler=_handler(recipe, path),
-        limits=LambdaLimits(
-            timeout_s=settings.timeout,
-            memory_mb=settings.memorySize,
-            containers=settings.containers,
-            samples_per_event=settings.batchSize,
-            retries=0,
-        ),
-        profile=chosen,
-        wrap_string_as_text=recipe.local.wrapStringAsText,
-        function_arn=recipe.grader_arn,
-        environment=settings.environment,
-        pass_aws_credentials=settings.passAwsCredentials,
-    )
+    path = reward_path(reward)
+    file = RewardFile(path) if recipe is None else _in_place_of(reward_of(recipe), path)
+    return file.open_once(_profile(recipe, profile))
 
 
-def _handler(recipe: Recipe, reward: Path) -> str:
-    """Return the recipe's handler; of another reward, the function of that name."""
-    stated = recipe.local.handler
-    return stated if reward.resolve() == recipe.reward_path.resolve() else stated.split(".")[-1]
+def _in_place_of(own: RewardFile, path: Path) -> RewardFile:
+    """Return the recipe's settings for this reward; another one has the function of that name."""
+    if path.resolve() == own.path.resolve():
+        return replace(own, path=path)
+    return replace(own, path=path, handler=own.handler.split(".")[-1])

@@ -16,6 +16,7 @@ from bedrock_rft_sim.contract.limits import (
     LAMBDA_TIMEOUT_S_DEFAULT,
     SAMPLES_PER_EVENT,
 )
+from bedrock_rft_sim.data import Row
 
 ComponentType = Literal["Reward", "Metric"]
 
@@ -28,6 +29,17 @@ class Sample:
     messages: Sequence[Mapping[str, Any]]
     reference_answer: str | Mapping[str, Any] | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def answered(row: Row, answer: str | Mapping[str, Any], sample_id: str) -> Sample:
+    """Return the row under this id with its answer: a text, or the assistant's whole turn."""
+    turn = {"role": "assistant", "content": answer} if isinstance(answer, str) else answer
+    return Sample(sample_id, [*row.messages, turn], row.reference_answer, row.extra)
+
+
+def to_sample(row: Row, text: str, sample: int) -> Sample:
+    """Return one trajectory: its id is the row's and the sample's number in its group."""
+    return answered(row, text, f"{row.id}#{sample}")
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bedrock_rft_sim.grader.gold import REFERENCE_KEYS, Record, answered
-from bedrock_rft_sim.grader.records import Sample
+from bedrock_rft_sim.data import Row
+from bedrock_rft_sim.grader.good_replies import REFERENCE_KEYS
+from bedrock_rft_sim.grader.samples import Sample, answered
 
 VALUE_CHARS = 40
 SHOWN_OTHERS = 64  # rows looked at to find one with another answer
 
 
 @dataclass(frozen=True)
-class Subject:
+class AuditedRow:
     """One row as the audit uses it."""
 
-    row: Record
+    data_row: Row
     good: str
     value: str | None
     far: str | None
@@ -36,7 +37,7 @@ class Subject:
 
     def answer(self, text: str, *, kind: str = "") -> Sample:
         """The row answered with this text."""
-        return answer_row(self.row, text, kind=kind)
+        return answer_row(self.data_row, text, kind=kind)
 
     def with_value(self, value: str) -> str | None:
         """The good reply with another value in every place of its own."""
@@ -51,30 +52,18 @@ class Subject:
         return pattern.sub(lambda _: value, lines[-1]) if lines else None
 
 
-def answer_row(row: Record, text: str, *, kind: str = "") -> Sample:
+def answer_row(row: Row, text: str, *, kind: str = "") -> Sample:
     """The row answered with this text, under an id that says what kind of answer it is."""
-    turn = {"role": "assistant", "content": text}
-    name = f"{row.id}#{kind}" if kind else row.id
-    return Sample(name, [*row.messages, turn], row.reference_answer, row.extra)
+    return answered(row, text, f"{row.id}#{kind}" if kind else row.id)
 
 
-def good_replies(
-    rows: Sequence[Record], replies: Mapping[str, str] | None
-) -> list[tuple[Record, str]]:
-    """The rows whose good reply is known, with it."""
-    found = ((row, answered(row, replies=replies)) for row in rows)
-    return [
-        (row, str(sample.messages[-1]["content"])) for row, sample in found if sample is not None
-    ]
-
-
-def draw_subjects(
-    known: Sequence[tuple[Record, str]],
+def draw_rows(
+    known: Sequence[tuple[Row, str]],
     count: int,
     *,
-    others: Sequence[tuple[Record, str]],
+    others: Sequence[tuple[Row, str]],
     seed: int,
-) -> list[Subject]:
+) -> list[AuditedRow]:
     """At most `count` of the rows, drawn by seed; each with a wrong reply where one can be made.
 
     `others` are all rows with a good reply; another row's answer is taken from them.
@@ -82,7 +71,9 @@ def draw_subjects(
     rng = random.Random(f"audit:{seed}")  # noqa: S311 - reproducible, not secret
     drawn = list(known) if len(known) <= count else rng.sample(list(known), count)
     pool = rng.sample(list(others), len(others))
-    return [_subject(row, good, pool, turn=turn, rng=rng) for turn, (row, good) in enumerate(drawn)]
+    return [
+        _audited_row(row, good, pool, turn=turn, rng=rng) for turn, (row, good) in enumerate(drawn)
+    ]
 
 
 def final_value(reference: object) -> str | None:
@@ -118,9 +109,9 @@ def change_digit(value: str, turn: int) -> str | None:
     return value[:index] + changed + value[index + 1 :]
 
 
-def _subject(
-    row: Record, good: str, others: Sequence[tuple[Record, str]], *, turn: int, rng: random.Random
-) -> Subject:
+def _audited_row(
+    row: Row, good: str, others: Sequence[tuple[Row, str]], *, turn: int, rng: random.Random
+) -> AuditedRow:
     value = final_value(row.reference_answer)
     if value is not None and not _placed(value).search(good):
         value = None
@@ -130,17 +121,17 @@ def _subject(
     far = None if value is None else _far(value, other)
     reply = other[1] if other else None
     placed = None if value is None or far is None else _placed(value).sub(lambda _: far, good)
-    return Subject(row, good, value, far, placed or reply, reply, turn)
+    return AuditedRow(row, good, value, far, placed or reply, reply, turn)
 
 
-def _far(value: str, other: tuple[Record, str] | None) -> str | None:
+def _far(value: str, other: tuple[Row, str] | None) -> str | None:
     changed = change_all(value)
     if changed is not None or other is None:
         return changed
     return final_value(other[0].reference_answer)
 
 
-def _differs(other: tuple[Record, str], row: Record, good: str) -> bool:
+def _differs(other: tuple[Row, str], row: Row, good: str) -> bool:
     mine, theirs = final_value(row.reference_answer), final_value(other[0].reference_answer)
     if mine is not None and theirs is not None:
         one, two = f" {_plain(mine)} ", f" {_plain(theirs)} "

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bedrock_rft_sim.errors import EventError, HandlerError, ResponseError
-from bedrock_rft_sim.grader.answer import ResultIdError
 from bedrock_rft_sim.grader.container import EXITED, TIMED_OUT
+from bedrock_rft_sim.grader.event import split
 from bedrock_rft_sim.grader.grader import FaultError, Grader
-from bedrock_rft_sim.grader.profiles import split
-from bedrock_rft_sim.grader.records import Grade, Invocation, Sample
+from bedrock_rft_sim.grader.reply import ResultIdError
+from bedrock_rft_sim.grader.samples import Grade, Invocation, Sample
 
 BrokenKind = Literal["raises", "times out", "wrong id", "bad response", "bad event"]
 # Failed invocations that one search may spend; a timeout spends them all, and a process that ends
@@ -35,7 +35,7 @@ class Broken:
     """Whether it also breaks an event that holds nothing else."""
 
 
-class Halving:
+class FaultSearch:
     """Grades with one grader and counts what that took."""
 
     def __init__(self, grader: Grader, *, budget: int = SEARCH_BUDGET) -> None:

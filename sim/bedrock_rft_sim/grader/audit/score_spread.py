@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bedrock_rft_sim.grader.audit.bench import Bench
-from bedrock_rft_sim.grader.audit.findings import Finding, Severity
-from bedrock_rft_sim.grader.gold import ROUNDING
-from bedrock_rft_sim.grader.records import Sample
+from bedrock_rft_sim.grader.audit.audited_grader import AuditedGrader
+from bedrock_rft_sim.grader.audit.checks import AuditFinding, Severity
+from bedrock_rft_sim.grader.good_replies import ROUNDING
+from bedrock_rft_sim.grader.samples import Sample
 from bedrock_rft_sim.stats.shares import percent
 
 BINARY_SHARE = 0.95
@@ -26,7 +26,7 @@ ABSURD = 10.0  # no source that we know of scores beyond 5
 
 
 @dataclass(frozen=True)
-class Spread:
+class ScoreSpread:
     """What the scores look like."""
 
     source: str
@@ -39,17 +39,19 @@ class Spread:
     """Share of the scores at the top score."""
 
 
-def spread_of(scores: Sequence[float], *, top: float, source: str) -> Spread:
+def spread_of(scores: Sequence[float], *, top: float, source: str) -> ScoreSpread:
     """Summarise scores; nothing is 0 that is not known."""
     if not scores:
-        return Spread(source, 0, None, None, None, 0, None)
+        return ScoreSpread(source, 0, None, None, None, 0, None)
     at_top = sum(score >= top - ROUNDING for score in scores) / len(scores)
     distinct = len({round(score, DIGITS) for score in scores})
     mean = sum(scores) / len(scores)
-    return Spread(source, len(scores), min(scores), mean, max(scores), distinct, at_top)
+    return ScoreSpread(source, len(scores), min(scores), mean, max(scores), distinct, at_top)
 
 
-def check_range(bench: Bench, graded: Sequence[tuple[Sample, float]]) -> list[Finding]:
+def check_range(
+    audited: AuditedGrader, graded: Sequence[tuple[Sample, float]]
+) -> list[AuditFinding]:
     """Findings for `range`."""
     beyond = [pair for pair in graded if abs(pair[1]) > USUAL + ROUNDING]
     if not beyond:
@@ -57,25 +59,30 @@ def check_range(bench: Bench, graded: Sequence[tuple[Sample, float]]) -> list[Fi
     sample, score = max(beyond, key=lambda pair: abs(pair[1]))
     severity: Severity = "error" if abs(score) > ABSURD else "warning"
     what = f"{len(beyond)} of {len(graded)} answers score beyond -1 to 1: {sample.id} {score:g}"
-    return [bench.finding("range", severity, what, [sample])]
+    return [audited.finding("range", severity, what, [sample])]
 
 
 def check_spread(
-    bench: Bench, scores: Sequence[float], spread: Spread, *, top: float, pair: Sequence[Sample]
-) -> list[Finding]:
+    audited: AuditedGrader,
+    scores: Sequence[float],
+    spread: ScoreSpread,
+    *,
+    top: float,
+    pair: Sequence[Sample],
+) -> list[AuditFinding]:
     """Findings for `constant`, `binary` and `saturated`; `pair` is a right and a wrong answer."""
     if spread.count < SCORES_MIN or spread.at_top is None:
         return []
     if spread.distinct == 1:
         what = f"all {spread.count} {spread.source} score {scores[0]:g}"
-        return [bench.finding("constant", "error", what, pair)]
+        return [audited.finding("constant", "error", what, pair)]
     findings = []
     counts = Counter(round(score, DIGITS) for score in scores).most_common(2)
     if sum(count for _, count in counts) >= BINARY_SHARE * spread.count:
         values = " and ".join(f"{value:g}" for value, _ in sorted(counts))
         what = f"{spread.count} {spread.source} score nearly always {values}"
-        findings.append(bench.finding("binary", "note", what))
+        findings.append(audited.finding("binary", "note", what))
     if top > 0 and spread.at_top > SATURATED_SHARE:
         what = f"{percent(spread.at_top)} of {spread.count} {spread.source} score the top ({top:g})"
-        findings.append(bench.finding("saturated", "warning", what, pair))
+        findings.append(audited.finding("saturated", "warning", what, pair))
     return findings

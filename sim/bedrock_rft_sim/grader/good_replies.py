@@ -16,36 +16,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from bedrock_rft_sim.contract.payload_profiles import PROFILES
+from bedrock_rft_sim.data import Row
+from bedrock_rft_sim.grader.fault_search import Broken, BrokenKind, FaultSearch
 from bedrock_rft_sim.grader.grader import Grader
-from bedrock_rft_sim.grader.halving import Broken, BrokenKind, Halving
-from bedrock_rft_sim.grader.records import Grade, Invocation, Sample
+from bedrock_rft_sim.grader.samples import Grade, Invocation, Sample, answered
 
 Kind = Literal["silent zero", "below the top score"] | BrokenKind
 REFERENCE_KEYS = ("final_answer", "text", "answer", "ground_truth")
 ROUNDING = 1e-9  # scores this near the top are the top
-
-
-class Record(Protocol):
-    """What is needed of a data row."""
-
-    @property
-    def id(self) -> str:
-        """Its name, unique in the file."""
-
-    @property
-    def messages(self) -> Sequence[Mapping[str, Any]]:
-        """The prompt."""
-
-    @property
-    def reference_answer(self) -> str | Mapping[str, Any] | None:
-        """What the reward compares with."""
-
-    @property
-    def extra(self) -> Mapping[str, Any]:
-        """Every other key of the record."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +63,11 @@ class ProfileResult:
         """Whether every good reply that was graded earned the top score."""
         return self.graded == self.passed and self.graded > 0
 
+    @property
+    def variant(self) -> str:
+        """The profile, and that strings are wrapped where they are."""
+        return f"{self.profile}, strings wrapped" if self.wrapped else self.profile
+
 
 def good_reply(reference: str | Mapping[str, Any] | None) -> str | None:
     """A reference phrased as a right answer; None where its shape is not known."""
@@ -103,7 +89,7 @@ def good_reply(reference: str | Mapping[str, Any] | None) -> str | None:
 
 def check_reward(
     open_grader: Callable[[str], Grader],
-    rows: Iterable[Record],
+    rows: Iterable[Row],
     *,
     profiles: Sequence[str] = PROFILES,
     top_score: float | None = 1.0,
@@ -116,20 +102,22 @@ def check_reward(
     `replies` are good replies by row id, in place of the references' own phrasing.
     """
     rows = list(rows)
-    samples = [sample for row in rows if (sample := answered(row, replies=replies)) is not None]
+    samples = [answered(row, reply, row.id) for row, reply in known_replies(rows, replies)]
     graded = [grade_profile(open_grader, samples, profile=profile) for profile in profiles]
     top = highest(graded) if top_score is None else top_score
     skipped = len(rows) - len(samples)
     return tuple(found.result(top_score=top, skipped=skipped) for found in graded)
 
 
-def answered(row: Record, *, replies: Mapping[str, str] | None = None) -> Sample | None:
-    """The row with its good reply as the assistant's turn; None where no good reply is known."""
-    reply = good_reply(row.reference_answer) if replies is None else replies.get(row.id)
-    if reply is None:
-        return None
-    turn = {"role": "assistant", "content": reply}
-    return Sample(row.id, [*row.messages, turn], row.reference_answer, row.extra)
+def known_replies(
+    rows: Iterable[Row], replies: Mapping[str, str] | None = None
+) -> list[tuple[Row, str]]:
+    """The rows whose good reply is known, with it."""
+    found = (
+        (row, good_reply(row.reference_answer) if replies is None else replies.get(row.id))
+        for row in rows
+    )
+    return [(row, reply) for row, reply in found if reply is not None]
 
 
 @dataclass(frozen=True)
@@ -172,7 +160,7 @@ def grade_profile(
     """Grade good replies under one profile, in containers of its own."""
     started = time.perf_counter()
     with open_grader(profile) as grader:
-        search = Halving(grader)
+        search = FaultSearch(grader)
         outcomes = tuple(search.grade(samples))
     seconds = time.perf_counter() - started
     return ProfileGrades(
