@@ -12,30 +12,23 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 
 from bedrock_rft_sim import __version__
-from bedrock_rft_sim.cli import (
-    audit,
-    check,
-    compare,
-    data,
-    estimate,
-    grade,
-    package,
-    probe,
-    report,
-    run,
-    serve,
-    sweep,
-)
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED
 from bedrock_rft_sim.errors import DataError, RecipeError, RehearsalError
 
+VERBS = (
+    "check", "audit", "run", "report", "compare", "grade", "package", "data", "probe", "sweep",
+    "serve", "estimate",
+)  # fmt: skip
+"""One module each, imported with the parser: the API and the pytest plugin need none of them."""
 EXIT_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    from bedrock_rft_sim.cli.arguments import EXIT_FAILED
+
     parsed = parser().parse_args(arguments)
     try:
         code = int(parsed.command(parsed))
@@ -68,10 +61,6 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"rft {__version__}")
     verbs = root.add_subparsers(title="verbs", required=True, metavar="VERB")
-    in_order = (
-        *(check, audit, run, report, compare, grade, package, data, probe, sweep, serve),
-        estimate,
-    )
-    for verb in in_order:
-        verb.add_to(verbs)
+    for name in VERBS:
+        import_module(f"bedrock_rft_sim.cli.{name}").add_to(verbs)
     return root

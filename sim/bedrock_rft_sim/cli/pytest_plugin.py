@@ -5,7 +5,7 @@
 
 It needs a reward and a data file, by --rft-reward and --rft-data or by rft_reward and rft_data in
 the ini file, where relative paths count from the ini file's folder.
-It loads nothing of this project until a test asks for one of its fixtures.
+It loads only names and messages of this project until a test asks for one of its fixtures.
 Under pytest-xdist each process that gets a check audits once; `--dist loadgroup` keeps all checks,
 and so the audit, in one process.
 """

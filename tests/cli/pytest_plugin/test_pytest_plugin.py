@@ -215,7 +215,11 @@ def test_a_suite_that_does_not_use_it_loads_nothing_of_it(tmp_path: Path) -> Non
     modules = loaded(tmp_path, source="def test_other(): pass\n")
     assert {name for name in modules if name.split(".")[0] in ("bedrock_rft_sim", "rewards")} == {
         "bedrock_rft_sim",
+        "bedrock_rft_sim.cli",
         "bedrock_rft_sim.cli.pytest_plugin",
+        "bedrock_rft_sim.contract",
+        "bedrock_rft_sim.contract.payload_profiles",
+        "bedrock_rft_sim.errors",
     }
 
 
