@@ -39,11 +39,6 @@ def kind_of(lines: Iterable[str]) -> Kind | None:
     return None
 
 
-def lines_of_text(text: str, source: str) -> list[Line]:
-    """Return the lines of a log file in its order."""
-    return [(n, f"{source}:{n}", line) for n, line in enumerate(text.splitlines(), start=1)]
-
-
 def lines_of_cloudwatch(placed: list[Placed], source: str) -> list[Line] | None:
     """Return the messages of `aws logs get-log-events` or filter-log-events, or None."""
     value: Any = placed[0][1] if len(placed) == 1 else [inside for _, inside in placed]

@@ -14,7 +14,7 @@ from bedrock_rft_sim.compare.series import logs, tables
 from bedrock_rft_sim.compare.series.curve import KINDS, Curves, Gathering, Kind
 from bedrock_rft_sim.compare.series.events import looks_like_events, read_events
 from bedrock_rft_sim.compare.series.jsontext import values
-from bedrock_rft_sim.compare.series.source import is_archive, member, read_bytes, text_of
+from bedrock_rft_sim.compare.series.source import GZIP, member, read_bytes, text_of
 from bedrock_rft_sim.compare.series.steplines import (
     looks_like_step_lines,
     looks_like_trainer_state,
@@ -96,7 +96,7 @@ def _tensorboard(files: list[Path]) -> list[Curves]:
 def _file(path: Path, kind: Kind | None) -> list[Curves]:
     content = read_bytes(path)
     source = str(path)
-    if is_archive(content):
+    if content.startswith(GZIP):  # the archives of SageMaker jobs
         inside, content = member(content, NOVA_CSV, where=source)
         source = f"{source}!{inside}"
     text = text_of(content, where=source)
@@ -135,7 +135,7 @@ def _plain(text: str, source: str, wanted: Kind | None) -> list[Curves] | None:
         return [tables.read_tensorboard(text, source).curves(source)]
     if table == "wandb-csv":
         return tables.read_wandb(text, source)
-    lines = logs.lines_of_text(text, source)
+    lines = [(n, f"{source}:{n}", line) for n, line in enumerate(text.splitlines(), start=1)]
     log = wanted if wanted in ("verl-log", "hyperpod-log") else None
     log = log or logs.kind_of(line for _, _, line in lines)
     return [logs.read_log(lines, source, log)] if log else None

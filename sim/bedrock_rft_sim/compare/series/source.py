@@ -65,11 +65,6 @@ def text_of(content: bytes, *, where: str) -> str:
     return text
 
 
-def is_archive(content: bytes) -> bool:
-    """Whether the bytes are a gzip stream, which the archives of SageMaker jobs are."""
-    return content.startswith(GZIP)
-
-
 def member(content: bytes, name: str, *, where: str) -> tuple[str, bytes]:
     """Return the path and the bytes of the archive's regular file of this name.
 
