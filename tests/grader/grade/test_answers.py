@@ -174,5 +174,5 @@ def test_a_file_that_is_not_there_or_no_utf8_is_one_error(tmp_path: Path) -> Non
         with pytest.raises(DataError, match="can't read"):
             read(tmp_path / name)
     (tmp_path / "latin.csv").write_bytes(b"id,prompt,answer\na,\xe9,7\n")
-    with pytest.raises(DataError, match="no CSV in UTF-8"):
+    with pytest.raises(DataError, match="not UTF-8"):
         read(tmp_path / "latin.csv")
