@@ -302,7 +302,8 @@ def test_a_pruner_looks_at_the_metrics_only_when_there_are_new_ones(
 ):
     monkeypatch.setattr("bedrock_rft_sim.sweep.points.time.sleep", lambda _seconds: None)
     runner = PointRunner(tmp_path / "out", METRIC, STUB)
-    folder = runner.folder(plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0))
+    point = plan(f"axes: {{{RATE}: [1e-5]}}").point({}, 0)
+    folder = runner.folder(point)
     folder.mkdir(parents=True)
     record = {"schema_version": 1, "name": folder.name, "status": "In Progress"}
     polls: list[int] = []
@@ -318,5 +319,5 @@ def test_a_pruner_looks_at_the_metrics_only_when_there_are_new_ones(
 
     seen: list[int] = []
     child: Any = SimpleNamespace(is_alive=is_alive)
-    runner._follow(child, folder, lambda lines: bool(seen.append(len(lines))))
+    runner._follow(child, point, lambda lines: bool(seen.append(len(lines))))
     assert seen == [1, 2]

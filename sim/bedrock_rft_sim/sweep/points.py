@@ -21,7 +21,7 @@ from typing import Any, Final
 from bedrock_rft_sim import files
 from bedrock_rft_sim.jobs.children import LADDER, Child, Ladder
 from bedrock_rft_sim.jobs.progress import can_resume, outcome_of
-from bedrock_rft_sim.runs import RunFolder, is_locked, is_run
+from bedrock_rft_sim.runs import RunFolder, is_locked
 from bedrock_rft_sim.sweep.file import Metric
 from bedrock_rft_sim.sweep.outcome import PointOutcome, read_outcome, without_value
 from bedrock_rft_sim.sweep.plan import RECIPES, Point
@@ -67,7 +67,7 @@ class PointRunner:
 
     def lines(self, point: Point) -> list[dict[str, Any]]:
         """Return the metric lines of a point so far."""
-        return _lines(self.folder(point))
+        return RunFolder.open(self.folder(point)).read_metrics()
 
     def read(self, point: Point) -> PointOutcome:
         """Return what came of a finished point.
@@ -91,7 +91,7 @@ class PointRunner:
             return self.read(point)
         self._children.add(child)
         try:
-            self._follow(child, self.folder(point), watch)
+            self._follow(child, point, watch)
         finally:
             self._children.discard(child)
             child.release()
@@ -147,14 +147,14 @@ class PointRunner:
         how = "resume" if can_resume(folder) else "new"
         return [*self.command, str(recipe), str(folder.parent), folder.name, how]
 
-    def _follow(self, child: Child, folder: Path, watch: Watch | None) -> None:
+    def _follow(self, child: Child, point: Point, watch: Watch | None) -> None:
         is_given_up = False
         seen: tuple[int, int] | None = None
         while child.is_alive():
-            stamp = _stamp(folder) if watch is not None else None
+            stamp = _stamp(self.folder(point)) if watch is not None else None
             if watch is not None and stamp != seen:
                 seen = stamp
-                is_given_up = watch(_lines(folder))
+                is_given_up = watch(self.lines(point))
             if is_given_up or self._stopping.is_set():
                 child.stop(LADDER if is_given_up else AFTER_THE_STEP)
             time.sleep(POLL_S)
@@ -195,12 +195,6 @@ class PointRunner:
         folder = self.out / CLAIMS
         files.make_folder(folder)
         return folder / f"{name}.lock"
-
-
-def _lines(folder: Path) -> list[dict[str, Any]]:
-    if not is_run(folder):
-        return []
-    return RunFolder.open(folder).read_metrics()
 
 
 def _stamp(folder: Path) -> tuple[int, int] | None:

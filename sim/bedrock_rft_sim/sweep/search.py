@@ -71,7 +71,7 @@ def search(plan: SweepPlan, runner: PointRunner, *, pace: Pace) -> list[PointOut
     name = _study_name(plan)
     with runner.alone(TAKING):  # two processes must not both make the tables
         storage = _storage(runner.out)
-        _study(plan, storage, name)
+        _study(plan, storage, name, create=True)
     reading = threading.Lock()
 
     def work() -> None:
@@ -281,17 +281,18 @@ def _storage(out: Path) -> Any:
     )
 
 
-def _study(plan: SweepPlan, storage: Any, name: str) -> optuna.Study:
+def _study(plan: SweepPlan, storage: Any, name: str, *, create: bool = False) -> optuna.Study:
     import optuna
 
-    return optuna.create_study(
-        study_name=name,
-        storage=storage,
-        sampler=_sampler_class()(plan.sweep.search_seed, plan.sweep.trials),
-        pruner=_pruner(plan),
-        direction="maximize",
-        load_if_exists=True,
-    )
+    options: dict[str, Any] = {
+        "study_name": name,
+        "storage": storage,
+        "sampler": _sampler_class()(plan.sweep.search_seed, plan.sweep.trials),
+        "pruner": _pruner(plan),
+    }
+    if create:
+        return optuna.create_study(**options, direction="maximize", load_if_exists=True)
+    return optuna.load_study(**options)
 
 
 def _pruner(plan: SweepPlan) -> Any:
