@@ -11,7 +11,7 @@ from bedrock_rft_sim.cloud.function import LambdaFunction, function_name, runtim
 from bedrock_rft_sim.cloud.packaged import Packaged, package
 from bedrock_rft_sim.cloud.policies import policies
 from bedrock_rft_sim.errors import HandlerError
-from bedrock_rft_sim.grader import Grader, Sample
+from bedrock_rft_sim.grader import Grader, RewardFile, Sample
 from bedrock_rft_sim.recipe import find_reward
 
 FUNCTION = LambdaFunction("reward", "lambda_function.lambda_handler", "python3.11")
@@ -31,7 +31,8 @@ def test_the_zip_grades_as_the_file_does(tmp_path: Path) -> None:
         Sample(f"s{n}", [prompt, {"role": "assistant", "content": text}], "#### 7")
         for n, text in enumerate(answers)
     ]
-    with Grader(reward) as loose, Grader(made.path, handler=made.function.handler) as zipped:
+    package = RewardFile(made.path, handler=made.function.handler)
+    with Grader(RewardFile(reward)) as loose, Grader(package) as zipped:
         assert zipped.grade(samples).grades == loose.grade(samples).grades
         assert {grade.score for grade in zipped.grade(samples).grades} == {0.0, 1.0}
 

@@ -4,7 +4,7 @@ import importlib.util
 import textwrap
 
 import pytest
-from bedrock_rft_sim.grader import Grader, LambdaLimits, Sample
+from bedrock_rft_sim.grader import Grader, LambdaLimits, RewardFile, Sample
 
 HAS_AWS_CLIENT = importlib.util.find_spec("awslambdaric") is not None
 
@@ -43,10 +43,11 @@ def deploy(write_reward):
     """Return a function that opens a grader for a handler's source, closed after the test."""
     opened = []
 
-    def open_grader(source, *, limits=None, **options):
-        reward = write_reward(source) if isinstance(source, str) else source
+    def open_grader(source, *, limits=None, log=None, client=None, **options):
+        path = write_reward(source) if isinstance(source, str) else source
         settings = {"timeout_s": 30.0, "retries": 0, "backoff_s": 0.001, **(limits or {})}
-        grader = Grader(reward, limits=LambdaLimits(**settings), **options)
+        reward = RewardFile(path, limits=LambdaLimits(**settings), **options)
+        grader = Grader(reward, log=log, client=client)
         opened.append(grader)
         return grader
 

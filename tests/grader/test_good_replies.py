@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.errors import HandlerError
-from bedrock_rft_sim.grader import Grader, LambdaLimits
+from bedrock_rft_sim.grader import LambdaLimits, RewardFile
 from bedrock_rft_sim.grader.good_replies import check_reward, good_reply
 
 SOLUTION = "24 + 48 = 72\n#### 72"
@@ -35,7 +35,7 @@ class Record:
 def check(reward, rows, *, wrap=False, timeout_s=30.0, **options):
     limits = LambdaLimits(timeout_s=timeout_s, retries=0, samples_per_event=16)
     results = check_reward(
-        lambda profile: Grader(reward, limits=limits, profile=profile, wrap_string_as_text=wrap),
+        RewardFile(reward, limits=limits, wrap=wrap),
         rows,
         **options,
     )

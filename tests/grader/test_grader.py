@@ -11,7 +11,7 @@ from bedrock_rft_sim.errors import (
     ResponseError,
     RunFolderError,
 )
-from bedrock_rft_sim.grader import Grader, LambdaLimits, Sample
+from bedrock_rft_sim.grader import Grader, RewardFile, Sample
 
 FAILS_TWICE = """
 import pathlib
@@ -127,7 +127,7 @@ def test_the_profile_and_the_wrapping_reach_the_handler(deploy, samples):
         assert "metadata" not in event[0]
         return [{"id": s["id"], "aggregate_reward_score": 1} for s in event]
     """
-    deploy(source, profile="root", wrap_string_as_text=True).grade(samples(1))
+    deploy(source, profile="root", wrap=True).grade(samples(1))
 
 
 def test_the_log_has_lambda_s_lines_around_what_was_printed(deploy, samples, tmp_path):
@@ -202,7 +202,7 @@ def test_after_an_interrupt_the_next_grade_starts_afresh(deploy, samples):
 
 
 def test_closing_twice_is_harmless_and_leaves_nothing_behind(write_reward, samples):
-    grader = Grader(write_reward(COUNTS), limits=LambdaLimits())
+    grader = Grader(RewardFile(write_reward(COUNTS)))
     with grader:
         grader.grade(samples(1))
         scratch = grader._scratch.name

@@ -11,6 +11,7 @@ from bedrock_rft_sim.data.tokens import load_tokenizer, plain_messages
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import choose_device
 from bedrock_rft_sim.engine.sampler import Sampler, SamplingParams
+from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.reward import reward_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
@@ -38,7 +39,7 @@ def test_the_same_random_numbers_give_the_answers_that_the_trainer_would_sample(
     data = plan.read_data(recipe, load_tokenizer(recipe.model))
     steps = plan.steps(len(data.train), recipe.settings, validates=False)
     rows = data.train[:4]
-    with RunFolder.create(tmp_path, "r") as folder, reward_of(recipe).open() as grader:
+    with RunFolder.create(tmp_path, "r") as folder, Grader(reward_of(recipe)) as grader:
         rehearsal = Rehearsal(recipe, data, steps, folder, device)
         trainer = build_trainer(rehearsal, grader, lambda: False)
         messages = [plain_messages(row.messages) for row in rows]

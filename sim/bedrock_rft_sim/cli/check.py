@@ -132,11 +132,10 @@ def _reward(found: RecipeCheck) -> Iterator[str]:
     own = (local.payloadProfile, local.wrapStringAsText)
     yield "reward   reference answers, phrased as good replies, that earn the top score:"
     for result in found.profiles:
-        wrapped = own[1] if result.wrapped is None else result.wrapped
-        name = f"{result.profile}, strings {'wrapped' if wrapped else 'plain'}"
-        if wrapped == own[1]:
+        name = f"{result.profile}, strings {'wrapped' if result.wrapped else 'plain'}"
+        if result.wrapped == own[1]:
             name = f"{result.profile:9}"
-        used = "  (this run's profile)" if (result.profile, wrapped) == own else ""
+        used = "  (this run's profile)" if (result.profile, result.wrapped) == own else ""
         yield from result_lines(result, name, used)
 
 

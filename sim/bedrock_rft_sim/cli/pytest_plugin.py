@@ -125,8 +125,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def rft_grader(pytestconfig: pytest.Config) -> Iterator[Grader]:
     """Give the reward, deployed as Lambda would run it, with its default limits."""
-    settings = pytestconfig.stash[STATE].settings
-    with _reward(settings).open_once() as grader:
+    from bedrock_rft_sim.grader import Grader
+
+    with Grader(_reward(pytestconfig.stash[STATE].settings).once()) as grader:
         yield grader
 
 

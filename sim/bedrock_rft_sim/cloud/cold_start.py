@@ -18,6 +18,7 @@ from bedrock_rft_sim.grader.container import Container, Fault
 from bedrock_rft_sim.grader.environment import deploy
 from bedrock_rft_sim.grader.grader import HINTS, shown_trace
 from bedrock_rft_sim.grader.package import open_package
+from bedrock_rft_sim.grader.reward import RewardFile
 from bedrock_rft_sim.grader.samples import LambdaLimits
 
 
@@ -47,7 +48,8 @@ def cold_start(
         zipped = Path(scratch, "reward.zip")
         zipped.write_bytes(archive)
         package = open_package(zipped, handler=handler, scratch=Path(scratch))
-        function = deploy(package, Path(scratch), limits=limits, environment=environment)
+        reward = RewardFile(zipped, handler=handler, limits=limits, environment=environment)
+        function = deploy(reward, package, Path(scratch))
         container = Container(function)
         try:
             outcome = container.invoke(b"[]")

@@ -134,7 +134,7 @@ def check(
 def _good_replies(
     recipe: Recipe, data: Data, replies: Mapping[str, str] | None
 ) -> tuple[ProfileResult, ...]:
-    return check_reward(reward_of(recipe).open_once, data.train, top_score=None, replies=replies)
+    return check_reward(reward_of(recipe), data.train, top_score=None, replies=replies)
 
 
 def _audit(

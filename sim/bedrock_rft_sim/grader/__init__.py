@@ -5,6 +5,7 @@ from __future__ import annotations
 from bedrock_rft_sim.contract.payload_profiles import PROFILES
 from bedrock_rft_sim.grader.event import build_event
 from bedrock_rft_sim.grader.grader import Grader
+from bedrock_rft_sim.grader.reward import RewardFile
 from bedrock_rft_sim.grader.samples import (
     Component,
     Grade,
@@ -22,6 +23,7 @@ __all__ = [
     "Grader",
     "Invocation",
     "LambdaLimits",
+    "RewardFile",
     "Sample",
     "build_event",
 ]

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
 from bedrock_rft_sim.grader.runtime_api import Connection, Request, RuntimeApi
+from bedrock_rft_sim.grader.samples import LambdaLimits
 
 TICK_S = 0.02  # how often a silent child is looked at
 PIPE_BYTES = 64 * 1024
@@ -69,9 +70,7 @@ class Function:
     handler: str
     function_arn: str
     environment: Mapping[str, str]
-    timeout_s: float
-    init_timeout_s: float
-    memory_mb: int
+    limits: LambdaLimits
 
 
 @dataclass
@@ -167,7 +166,7 @@ class Container:
         flags = ("-I", "-S", "-B", "-u", "-X", "utf8")
         launcher = str(Path(__file__).with_name("launcher.py"))
         arguments = (function.client, str(function.runtime_dir), str(function.task_root))
-        limits = (str(function.memory_mb), str(lifeline_end), function.handler)
+        limits = (str(function.limits.memory_mb), str(lifeline_end), function.handler)
         process = subprocess.Popen(
             [sys.executable, *flags, launcher, *arguments, *limits],
             stdin=subprocess.DEVNULL,
@@ -186,7 +185,8 @@ class Container:
 
     def _initialize(self) -> Fault | None:
         """Wait for the first request for an event; a slow import goes on at the timeout's cost."""
-        limit_s = self._function.init_timeout_s + self._function.timeout_s
+        limits = self._function.limits
+        limit_s = limits.init_timeout_s + limits.timeout_s
         fault = self._wait(lambda: self._waiting or self._init_error, limit_s)
         self._init_s = time.perf_counter() - self._started
         if self._init_error is not None:
@@ -195,14 +195,14 @@ class Container:
 
     def _run(self, event: bytes) -> bytes | Fault:
         started = time.perf_counter()
-        fault = self._wait(lambda: self._waiting, self._function.timeout_s)
+        fault = self._wait(lambda: self._waiting, self._function.limits.timeout_s)
         if fault is not None:
             return fault
         assert self._waiting is not None
         connection, self._waiting = self._waiting, None
-        deadline_ms = int((time.time() + self._function.timeout_s) * 1000)
+        deadline_ms = int((time.time() + self._function.limits.timeout_s) * 1000)
         connection.reply(200, body=event, headers=self._event_headers(deadline_ms))
-        left_s = self._function.timeout_s - (time.perf_counter() - started)
+        left_s = self._function.limits.timeout_s - (time.perf_counter() - started)
         fault = self._wait(lambda: self._answer is not None, left_s)
         if self._answer is None:
             assert fault is not None
@@ -253,7 +253,7 @@ class Container:
 
     def _timed_out(self) -> Fault:
         self.dead = True
-        seconds = f"{self._function.timeout_s:.2f}"
+        seconds = f"{self._function.limits.timeout_s:.2f}"
         return Fault(TIMED_OUT, self._named(f"Task timed out after {seconds} seconds"))
 
     def _exited(self) -> Fault:

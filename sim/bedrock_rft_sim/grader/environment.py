@@ -22,12 +22,11 @@ from typing import Literal
 from bedrock_rft_sim.errors import HandlerError
 from bedrock_rft_sim.grader.container import Function
 from bedrock_rft_sim.grader.package import Package
-from bedrock_rft_sim.grader.samples import LambdaLimits
+from bedrock_rft_sim.grader.reward import RewardFile
 
 RuntimeClient = Literal["awslambdaric", "stand-in"]
 AWS_CLIENT_MODULES = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 BOTO3_MODULES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
-DEFAULT_ARN = "arn:aws:lambda:us-east-1:123456789012:function:reward"
 GENERAL = {"LANG": "en_US.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": ":UTC"}
 CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
@@ -65,37 +64,30 @@ def link_runtime(folder: Path, *, wanted: RuntimeClient | None = None) -> Runtim
 
 
 def deploy(
-    package: Package,
-    scratch: Path,
-    *,
-    limits: LambdaLimits,
-    function_arn: str = DEFAULT_ARN,
-    environment: Mapping[str, str],
-    pass_aws_credentials: bool = False,
-    client: RuntimeClient | None = None,
+    reward: RewardFile, package: Package, scratch: Path, *, client: RuntimeClient | None = None
 ) -> Function:
     """Return the function that a container runs: code, runtime and environment, under `scratch`."""
     home, runtime_dir = scratch / "home", scratch / "runtime"
     home.mkdir()
     chosen = link_runtime(runtime_dir, wanted=client)
-    reserved = _reserved(function_arn) | {
+    reserved = _reserved(reward.function_arn) | {
         "_HANDLER": package.handler,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(limits.memory_mb),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(reward.limits.memory_mb),
         "LAMBDA_RUNTIME_DIR": str(runtime_dir),
         "LAMBDA_TASK_ROOT": str(package.root),
     }
-    _refuse_reserved(environment, {*reserved, "AWS_LAMBDA_RUNTIME_API", "_X_AMZN_TRACE_ID"})
-    access = _aws_credentials() if pass_aws_credentials else {"AWS_EC2_METADATA_DISABLED": "true"}
+    _refuse_reserved(reward.environment, {*reserved, "AWS_LAMBDA_RUNTIME_API", "_X_AMZN_TRACE_ID"})
+    access = (
+        _aws_credentials() if reward.pass_aws_credentials else {"AWS_EC2_METADATA_DISABLED": "true"}
+    )
     return Function(
         client=chosen,
         runtime_dir=runtime_dir,
         task_root=package.root,
         handler=package.handler,
-        function_arn=function_arn,
-        environment={**GENERAL, "HOME": str(home), **access, **environment, **reserved},
-        timeout_s=limits.timeout_s,
-        init_timeout_s=limits.init_timeout_s,
-        memory_mb=limits.memory_mb,
+        function_arn=reward.function_arn,
+        environment={**GENERAL, "HOME": str(home), **access, **reward.environment, **reserved},
+        limits=reward.limits,
     )
 
 

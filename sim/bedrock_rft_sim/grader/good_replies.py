@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,7 +22,8 @@ from bedrock_rft_sim.contract.payload_profiles import PROFILES
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.grader.fault_search import Broken, BrokenKind, FaultSearch
 from bedrock_rft_sim.grader.grader import Grader
-from bedrock_rft_sim.grader.samples import Grade, Invocation, Sample, answered
+from bedrock_rft_sim.grader.reward import RewardFile
+from bedrock_rft_sim.grader.samples import Grade, Sample, answered
 
 Kind = Literal["silent zero", "below the top score"] | BrokenKind
 REFERENCE_KEYS = ("final_answer", "text", "answer", "ground_truth")
@@ -54,9 +55,9 @@ class ProfileResult:
     skipped: int
     failures: tuple[Failure, ...]
     seconds: float
-    exact: bool = True
-    wrapped: bool | None = None
-    """Whether plain strings travelled as {"text": ...}; None where that was the grader's affair."""
+    exact: bool
+    wrapped: bool
+    """Whether plain strings travelled as {"text": ...}."""
 
     @property
     def ok(self) -> bool:
@@ -88,7 +89,7 @@ def good_reply(reference: str | Mapping[str, Any] | None) -> str | None:
 
 
 def check_reward(
-    open_grader: Callable[[str], Grader],
+    reward: RewardFile,
     rows: Iterable[Row],
     *,
     profiles: Sequence[str] = PROFILES,
@@ -97,13 +98,12 @@ def check_reward(
 ) -> tuple[ProfileResult, ...]:
     """One result per payload profile; a handler that can't be loaded raises.
 
-    `open_grader` makes a grader for a profile, best without retries.
     `top_score` None takes the highest score that any good reply earns under any profile.
     `replies` are good replies by row id, in place of the references' own phrasing.
     """
     rows = list(rows)
     samples = [answered(row, reply, row.id) for row, reply in known_replies(rows, replies)]
-    graded = [grade_profile(open_grader, samples, profile=profile) for profile in profiles]
+    graded = [grade_profile(reward.once(profile), samples) for profile in profiles]
     top = highest(graded) if top_score is None else top_score
     skipped = len(rows) - len(samples)
     return tuple(found.result(top_score=top, skipped=skipped) for found in graded)
@@ -124,54 +124,35 @@ def known_replies(
 class ProfileGrades:
     """What the good replies earned under one profile."""
 
-    profile: str
-    outcomes: tuple[Grade | Broken, ...]
+    reward: RewardFile
+    outcomes: Sequence[Grade | Broken]
+    search: FaultSearch
+    """What it took to grade them."""
     seconds: float
-    exact: bool
-    wrapped: bool | None = None
-    invocations: tuple[Invocation, ...] = ()
-    """Those that were answered."""
-    calls: int = 0
-    """Events asked, answered or not."""
 
     def result(self, *, top_score: float, skipped: int) -> ProfileResult:
         """Judge them by a top score."""
         judged = (_failure(outcome, top_score) for outcome in self.outcomes)
         failures = [failure for failure in judged if failure is not None]
         return ProfileResult(
-            profile=self.profile,
+            profile=self.reward.profile,
             graded=len(self.outcomes),
             passed=len(self.outcomes) - len(failures),
             skipped=skipped,
             failures=_by_kind(failures),
             seconds=self.seconds,
-            exact=self.exact,
-            wrapped=self.wrapped,
+            exact=self.search.exact,
+            wrapped=self.reward.wrap,
         )
 
 
-def grade_profile(
-    open_grader: Callable[[str], Grader],
-    samples: Sequence[Sample],
-    *,
-    profile: str,
-    wrapped: bool | None = None,
-) -> ProfileGrades:
-    """Grade good replies under one profile, in containers of its own."""
+def grade_profile(reward: RewardFile, samples: Sequence[Sample]) -> ProfileGrades:
+    """Grade good replies under the reward's profile, in containers of its own."""
     started = time.perf_counter()
-    with open_grader(profile) as grader:
+    with Grader(reward) as grader:
         search = FaultSearch(grader)
-        outcomes = tuple(search.grade(samples))
-    seconds = time.perf_counter() - started
-    return ProfileGrades(
-        profile=profile,
-        outcomes=outcomes,
-        seconds=seconds,
-        exact=search.exact,
-        wrapped=wrapped,
-        invocations=tuple(search.invocations),
-        calls=search.calls,
-    )
+        outcomes = search.grade(samples)
+    return ProfileGrades(reward, outcomes, search, time.perf_counter() - started)
 
 
 def highest(graded: Iterable[ProfileGrades]) -> float:
@@ -183,11 +164,10 @@ def highest(graded: Iterable[ProfileGrades]) -> float:
 def _failure(outcome: Grade | Broken, top_score: float) -> tuple[Kind, str, str] | None:
     if isinstance(outcome, Broken):
         return outcome.kind, outcome.id, outcome.message
-    if outcome.score <= 0:
-        return "silent zero", outcome.id, f"score {outcome.score:g}, expected {top_score:g}"
-    if outcome.score < top_score - ROUNDING:
-        return "below the top score", outcome.id, f"score {outcome.score:g}, expected {top_score:g}"
-    return None
+    if 0 < outcome.score >= top_score - ROUNDING:
+        return None
+    kind: Kind = "silent zero" if outcome.score <= 0 else "below the top score"
+    return kind, outcome.id, f"score {outcome.score:g}, expected {top_score:g}"
 
 
 def _by_kind(failures: Sequence[tuple[Kind, str, str]]) -> tuple[Failure, ...]:

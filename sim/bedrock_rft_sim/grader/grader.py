@@ -16,13 +16,12 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 from bedrock_rft_sim.errors import HandlerError, ResponseError
 from bedrock_rft_sim.grader.container import (
     EXITED,
@@ -32,12 +31,13 @@ from bedrock_rft_sim.grader.container import (
     Fault,
     Outcome,
 )
-from bedrock_rft_sim.grader.environment import DEFAULT_ARN, RuntimeClient, deploy
+from bedrock_rft_sim.grader.environment import RuntimeClient, deploy
 from bedrock_rft_sim.grader.event import build_event, encode_event, split
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.grader.package import open_package
 from bedrock_rft_sim.grader.reply import Reply, read_reply
-from bedrock_rft_sim.grader.samples import Grade, GradedBatch, Invocation, LambdaLimits, Sample
+from bedrock_rft_sim.grader.reward import RewardFile
+from bedrock_rft_sim.grader.samples import Grade, GradedBatch, Invocation, Sample
 
 # These come out the same however often they are tried.
 PERMANENT = frozenset(
@@ -83,40 +83,20 @@ class Grader:
     """A deployed reward: open it, grade with it, close it."""
 
     def __init__(
-        self,
-        reward: Path,
-        *,
-        handler: str = "lambda_handler",
-        limits: LambdaLimits | None = None,
-        profile: str = DEFAULT_PROFILE,
-        wrap_string_as_text: bool = False,
-        log: Path | None = None,
-        function_arn: str = DEFAULT_ARN,
-        environment: Mapping[str, str] | None = None,
-        pass_aws_credentials: bool = False,
-        client: RuntimeClient | None = None,
+        self, reward: RewardFile, *, log: Path | None = None, client: RuntimeClient | None = None
     ) -> None:
-        self.reward = reward
-        self.limits = limits or LambdaLimits()
-        self._profile = profile
-        self._wrap = wrap_string_as_text
+        self.limits = reward.limits
+        self._reward = reward
         self._log = GraderLog(log, memory_mb=self.limits.memory_mb)
         self._lock = threading.Lock()
         self._turn = 0
         self._sleep: Callable[[float], None] = time.sleep
         self._containers: list[Container | None] = [None] * self.limits.containers
         self._scratch = tempfile.TemporaryDirectory(prefix="reward-")
+        scratch = Path(self._scratch.name)
         try:
-            scratch = Path(self._scratch.name)
-            self._function = deploy(
-                open_package(reward, handler=handler, scratch=scratch),
-                scratch,
-                limits=self.limits,
-                function_arn=function_arn,
-                environment=environment or {},
-                pass_aws_credentials=pass_aws_credentials,
-                client=client,
-            )
+            package = open_package(reward.path, handler=reward.handler, scratch=scratch)
+            self._function = deploy(reward, package, scratch, client=client)
         except BaseException:
             self._scratch.cleanup()
             raise
@@ -141,7 +121,9 @@ class Grader:
 
     def event(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
         """The event that is sent for these samples."""
-        return build_event(samples, profile=self._profile, wrap_string_as_text=self._wrap)
+        return build_event(
+            samples, profile=self._reward.profile, wrap_string_as_text=self._reward.wrap
+        )
 
     def grade(self, samples: Sequence[Sample]) -> GradedBatch:
         """Grades in the order of the samples; raises once an event's retries are used up."""
@@ -205,7 +187,7 @@ class Grader:
         except ResponseError as error:
             raise type(error)(
                 error.what,
-                where=f"{self.reward.name}, {error.where}",
+                where=f"{self._reward.path.name}, {error.where}",
                 expected=error.expected,
                 found=error.found,
                 hint=error.hint,
@@ -215,7 +197,9 @@ class Grader:
         self, fault: Fault, *, samples: Sequence[Sample], errors: Sequence[str]
     ) -> None:
         """Raise, unless another attempt may help."""
-        where = f"{self.reward.name}, event of {len(samples)} samples, first id {samples[0].id!r}"
+        where = (
+            f"{self._reward.path.name}, event of {len(samples)} samples, first id {samples[0].id!r}"
+        )
         if fault.error_type == TOO_LARGE:
             raise ResponseError(
                 fault.message, where=where, hint="return less per sample or send fewer per event"

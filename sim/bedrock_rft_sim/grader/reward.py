@@ -9,12 +9,12 @@ from pathlib import Path
 
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.grader.environment import DEFAULT_ARN
-from bedrock_rft_sim.grader.grader import Grader
 from bedrock_rft_sim.grader.package import FORMS
 from bedrock_rft_sim.grader.samples import LambdaLimits
 from bedrock_rft_sim.recipe import Recipe, find_reward
 from bedrock_rft_sim.recipe.shipped import is_bare
+
+DEFAULT_ARN = "arn:aws:lambda:us-east-1:123456789012:function:reward"
 
 
 @dataclass(frozen=True)
@@ -31,29 +31,15 @@ class RewardFile:
     pass_aws_credentials: bool = False
     function_arn: str = DEFAULT_ARN
 
-    def open(self, *, log: Path | None = None) -> Grader:
-        """Return an open grader; the caller closes it."""
-        return Grader(
-            self.path,
-            handler=self.handler,
-            limits=self.limits,
-            profile=self.profile,
-            wrap_string_as_text=self.wrap,
-            log=log,
-            function_arn=self.function_arn,
-            environment=self.environment,
-            pass_aws_credentials=self.pass_aws_credentials,
-        )
-
-    def open_once(
+    def once(
         self,
         profile: str | None = None,
         *,
         wrap: bool | None = None,
         containers: int | None = None,
         samples_per_event: int | None = None,
-    ) -> Grader:
-        """Open it without retries, which would hide failures; None keeps its own setting."""
+    ) -> RewardFile:
+        """Return it without retries, which would hide failures; None keeps its own setting."""
         limits = replace(
             self.limits,
             retries=0,
@@ -61,7 +47,7 @@ class RewardFile:
             samples_per_event=samples_per_event or self.limits.samples_per_event,
         )
         wrapped = self.wrap if wrap is None else wrap
-        return replace(self, limits=limits, profile=profile or self.profile, wrap=wrapped).open()
+        return replace(self, limits=limits, profile=profile or self.profile, wrap=wrapped)
 
 
 def reward_of(recipe: Recipe) -> RewardFile:

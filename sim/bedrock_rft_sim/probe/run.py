@@ -141,7 +141,7 @@ def _sample(
     def wanted(prompt: int, sample: int) -> bool:
         return not file.has(prompt, sample)
 
-    with reward_of(planned.recipe).open() as grader:
+    with Grader(reward_of(planned.recipe)) as grader:
         try:
             for samples in source.samples_of(rows, wanted, last=failed_before):
                 file.append(_graded(grader, rows, samples))

@@ -24,6 +24,7 @@ from bedrock_rft_sim.diagnosis import Evidence, Finding, learning_signal, signal
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import Device, choose_device
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError, TrainingError
+from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.reward import path_hash, reward_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
@@ -215,7 +216,10 @@ def _now() -> str:
 def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str], None]) -> str:
     """Train to the end or to the user's stop; return the final status."""
     recipe, folder, total = rehearsal.recipe, rehearsal.folder, rehearsal.steps.total
-    with reward_of(recipe).open(log=folder.grader_log) as grader, interruptible(say) as interrupt:
+    with (
+        Grader(reward_of(recipe), log=folder.grader_log) as grader,
+        interruptible(say) as interrupt,
+    ):
         remark = preflight(grader, rehearsal.data.train)
         if remark is not None:
             say(f"warning: {remark}")

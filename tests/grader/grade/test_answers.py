@@ -156,7 +156,7 @@ def test_a_csv_may_hold_whole_messages(tmp_path: Path) -> None:
         ("id,messages,answer\na,{[},7\n", "the cell is not JSON"),
         ("id,prompt,answer\n", "holds no record"),
         ("", "holds no record"),
-        ('id,prompt,answer\na,"?\n', "no CSV in UTF-8"),
+        ('id,prompt,answer\na,"?\n', "the file is no CSV"),
         ("id,prompt\na,?\n", "holds no answer"),
     ],
 )

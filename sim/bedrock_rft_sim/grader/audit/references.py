@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from bedrock_rft_sim.contract.payload_profiles import PROFILES
 from bedrock_rft_sim.data import Row
@@ -51,7 +50,7 @@ class References:
     @property
     def invocations(self) -> int:
         """Over all variants, answered or not."""
-        return sum(graded.calls for graded in (self.own, *self.others))
+        return sum(graded.search.calls for graded in (self.own, *self.others))
 
 
 def variants(rows: Sequence[Row], reward: RewardFile) -> list[tuple[str, bool]]:
@@ -76,8 +75,7 @@ def grade_references(
     """
     graded: list[ProfileGrades] = []
     for profile, wrap in found:
-        opener = partial(reward.open_once, wrap=wrap)
-        graded.append(grade_profile(opener, samples, profile=profile, wrapped=wrap))
+        graded.append(grade_profile(reward.once(profile, wrap=wrap), samples))
         if samples and all(_timed_out(outcome) for outcome in graded[0].outcomes):
             break
     top = highest(graded)
@@ -137,7 +135,7 @@ def _failed(
     event = build_event(
         [by_id[failure.first_id]],
         profile=result.profile,
-        wrap_string_as_text=bool(result.wrapped),
+        wrap_string_as_text=result.wrapped,
     )
     return AuditFinding(check, severity, what, BY_NAME[check].remedy + hint, event)
 

@@ -166,7 +166,7 @@ class _Work:
         self, references: References, rows: Sequence[AuditedRow]
     ) -> list[tuple[Sample, float]]:
         """Grade what must not score; returns what was graded, these rows' right answers too."""
-        with self._reward.open_once(containers=1) as grader:
+        with Grader(self._reward.once(containers=1)) as grader:
             audited = self._audited(grader)
             if references.top_score <= 0:
                 self._skip([*WRONG_ANSWERS], NO_TOP)
@@ -204,7 +204,7 @@ class _Work:
         pool: Sequence[tuple[Sample, float]],
         rows: Sequence[AuditedRow],
     ) -> None:
-        with self._reward.open_once(containers=1) as grader:
+        with Grader(self._reward.once(containers=1)) as grader:
             audited = self._audited(grader)
             scores, source = [score for _, score in pool], "answers of the audit"
             if self._saved:
@@ -222,10 +222,10 @@ class _Work:
     ) -> Cost | None:
         self._say("determinism, order, batches, containers")
         seed, size, part = self._settings.seed, len(bag), len(bag) // PARTS
-        open_once = self._reward.open_once
+        once = self._reward.once
         with (
-            open_once(containers=1, samples_per_event=size) as one,
-            open_once(containers=CONTAINERS, samples_per_event=part) as four,
+            Grader(once(containers=1, samples_per_event=size)) as one,
+            Grader(once(containers=CONTAINERS, samples_per_event=part)) as four,
         ):
             audited, several = self._audited(one), self._audited(four)
             alone = Alone(audited)
@@ -241,7 +241,7 @@ class _Work:
         self.findings += findings
         self.asked |= {"repeat": 2 * size, "order": size, "batch": 2 * size}
         self.asked["containers"] = CONTAINERS * size
-        with self._reward.open_once() as grader:
+        with Grader(self._reward.once()) as grader:
             return self._cost(self._audited(grader), references, alone.slowest_s, workload)
 
     def _cost(
@@ -255,7 +255,7 @@ class _Work:
         if not graded:
             self._skip(["timeout", "payload"], NO_GRADE)
             return None
-        calls = references.own.invocations
+        calls = references.own.search.invocations
         cost = measure(audited, graded, calls=calls, slowest_alone_s=alone, workload=workload)
         self.findings += check_cost(audited, cost, graded)
         calls_of_all = (call for each in self._graders for call in each.invocations)

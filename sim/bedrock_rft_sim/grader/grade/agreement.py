@@ -6,10 +6,11 @@ It does not say which of the two is right.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bedrock_rft_sim.stats.ranks import spearman
+from bedrock_rft_sim.stats.shares import mean
 
 EQUAL_WITHIN = 1e-9
 SHOWN_DIFFERENCES = 10
@@ -21,9 +22,9 @@ class Difference:
 
     id: str
     step: int | None
-    text: str
     first: float
     second: float
+    text: str
 
 
 _Entry = tuple[float, int, Difference]
@@ -55,7 +56,7 @@ class Pair:
         self._scores[1].append(second)
         gap = abs(first / 2 - second / 2)  # halves, because the whole may overflow
         if gap > EQUAL_WITHIN / 2:
-            difference = Difference(answer_id, step, text, first, second)
+            difference = Difference(answer_id, step, first, second, text)
             self._keep((gap, -len(self._scores[0]), difference))
 
     def _keep(self, entry: _Entry) -> None:
@@ -72,31 +73,21 @@ class Pair:
     def as_json(self) -> dict[str, Any]:
         """Return the comparison, JSON-ready; a share of nothing is None."""
         first, second = self._scores
-        count = len(first)
+        gaps = [abs(x / 2 - y / 2) for x, y in zip(first, second, strict=True)]
         return {
             "first": self.first,
             "second": self.second,
-            "compared": count,
-            "equal_share": _share(_equal(first, second), count),
+            "compared": len(first),
+            "equal_share": mean(gap <= EQUAL_WITHIN / 2 for gap in gaps),
             "positive": _positive(first, second),
             "spearman": spearman(first, second),
             "differences": [
-                {
-                    "id": each.id,
-                    "step": each.step,
-                    "first": each.first,
-                    "second": each.second,
-                    "text": each.text,
-                }
+                asdict(each)
                 for _, _, each in sorted(
                     self._largest.values(), key=lambda entry: entry[:2], reverse=True
                 )
             ],
         }
-
-
-def _equal(first: Sequence[float], second: Sequence[float]) -> int:
-    return sum(abs(x / 2 - y / 2) <= EQUAL_WITHIN / 2 for x, y in zip(first, second, strict=True))
 
 
 def _positive(first: Sequence[float], second: Sequence[float]) -> dict[str, float | None]:
@@ -107,9 +98,5 @@ def _positive(first: Sequence[float], second: Sequence[float]) -> dict[str, floa
         "only_first": pairs.count((True, False)),
         "only_second": pairs.count((False, True)),
         "neither": pairs.count((False, False)),
-        "alike_share": _share(sum(x == y for x, y in pairs), len(pairs)),
+        "alike_share": mean(x == y for x, y in pairs),
     }
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

@@ -176,9 +176,9 @@ def _csv_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             for cells in reader:
                 found = True
                 yield reader.line_num, _csv_record(cells, where=f"{path}:{reader.line_num}")
-    except (csv.Error, UnicodeDecodeError) as error:
+    except csv.Error as error:
         raise DataError(
-            "the file is no CSV in UTF-8",
+            "the file is no CSV",
             where=str(path),
             expected="a line of column names (id, prompt or messages, answer, reference_answer)",
             found=str(error),

@@ -213,7 +213,7 @@ def _grader(reward: str, recipe: Recipe | None, profile: str | None) -> Grader:
     """
     path = reward_path(reward)
     file = RewardFile(path) if recipe is None else _in_place_of(reward_of(recipe), path)
-    return file.open_once(_profile(recipe, profile))
+    return Grader(file.once(_profile(recipe, profile)))
 
 
 def _in_place_of(own: RewardFile, path: Path) -> RewardFile:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bedrock_rft_sim.grader import Grade
@@ -24,6 +24,7 @@ FIRST_IDS = 3
 class Failures:
     """What failed in one way."""
 
+    kind: str
     message: str
     """Of the first."""
     count: int = 0
@@ -67,20 +68,14 @@ class Scores:
                 name: {"mean": total / count, "count": count}
                 for name, (count, total) in self._components.items()
             },
-            "errors": [
-                {
-                    "kind": kind,
-                    "count": failure.count,
-                    "first_ids": failure.first_ids,
-                    "message": failure.message,
-                }
-                for kind, failure in self.failures.items()
-            ],
+            "errors": [asdict(failure) for failure in self.failures.values()],
         }
 
     def _score(self, outcome: Grade | Broken) -> float | None:
         if isinstance(outcome, Broken):
-            failure = self.failures.setdefault(outcome.kind, Failures(outcome.message))
+            failure = self.failures.setdefault(
+                outcome.kind, Failures(outcome.kind, outcome.message)
+            )
             failure.count += 1
             if len(failure.first_ids) < FIRST_IDS:
                 failure.first_ids.append(outcome.id)

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bedrock_rft_sim.grader.container import Container, Fault, Function, Outcome
+from bedrock_rft_sim.grader.container import Container, Fault, Outcome
 from bedrock_rft_sim.grader.environment import deploy
 from bedrock_rft_sim.grader.package import Package
+from bedrock_rft_sim.grader.reward import RewardFile
 from bedrock_rft_sim.grader.samples import LambdaLimits
 from bedrock_rft_sim.server.errors import AwsError, log_failure
 
@@ -42,6 +43,17 @@ class Deployed:
     revision: str
     """Another one means another container."""
 
+    @property
+    def reward(self) -> RewardFile:
+        """The same, for the grader."""
+        return RewardFile(
+            self.code,
+            handler=self.handler,
+            limits=LambdaLimits(timeout_s=self.timeout_s, memory_mb=self.memory_mb),
+            environment=self.environment,
+            function_arn=self.arn,
+        )
+
 
 class ClosingError(AwsError):
     """The server ends, and no function is run any more."""
@@ -59,7 +71,8 @@ class _Warm:
         """Who runs it or waits for it; the runner's to count."""
         self._lock = threading.Lock()
         self._scratch = tempfile.TemporaryDirectory(prefix="function-")
-        self._function = _describe(deployed, Path(self._scratch.name))
+        package = Package(deployed.code, deployed.handler)
+        self._function = deploy(deployed.reward, package, Path(self._scratch.name))
         self._container: Container | None = None
         self._is_killed = False
 
@@ -191,13 +204,3 @@ class EventQueue:
         error = None if future.cancelled() else future.exception()
         if isinstance(error, Exception) and not isinstance(error, ClosingError):
             log_failure(error)
-
-
-def _describe(deployed: Deployed, scratch: Path) -> Function:
-    return deploy(
-        Package(deployed.code, deployed.handler),
-        scratch,
-        limits=LambdaLimits(timeout_s=deployed.timeout_s, memory_mb=deployed.memory_mb),
-        function_arn=deployed.arn,
-        environment=deployed.environment,
-    )

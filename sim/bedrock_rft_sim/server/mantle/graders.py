@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from bedrock_rft_sim.data import row_from_record
 from bedrock_rft_sim.errors import DataError, GraderError, HandlerError, ResponseError
-from bedrock_rft_sim.grader import Grade, Grader, LambdaLimits, Sample
+from bedrock_rft_sim.grader import Grade, Grader, Sample
+from bedrock_rft_sim.grader.samples import answered
 from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.recipe.dialects.field_table import Field, check_fields
 from bedrock_rft_sim.recipe.local import LOCAL_MODELS
@@ -91,23 +92,14 @@ def _sample(body: Mapping[str, Any]) -> Sample:
         row = row_from_record(item, source="item", line=1)
     except DataError as error:
         raise OpenAIError(str(error), param="item", code="invalid_item") from error
-    turn = {"role": "assistant", "content": answer}
-    return Sample(row.id, [*row.messages, turn], row.reference_answer, row.extra)
+    return answered(row, answer, row.id)
 
 
 def _run(function: Resolved, sample: Sample) -> dict[str, Any]:
-    began, deployed = time.perf_counter(), function.deployed
-    limits = LambdaLimits(timeout_s=deployed.timeout_s, memory_mb=deployed.memory_mb, retries=0)
+    began = time.perf_counter()
     grade, errors = None, {**dict.fromkeys(FLAGS, False), **dict.fromkeys(DETAILS)}
     try:
-        with Grader(
-            deployed.code,
-            handler=deployed.handler,
-            limits=limits,
-            wrap_string_as_text=_WRAP,
-            function_arn=deployed.arn,
-            environment=deployed.environment,
-        ) as grader:
+        with Grader(function.deployed.reward.once(wrap=_WRAP)) as grader:
             [grade] = grader.grade([sample]).grades
     except GraderError as error:
         errors |= _flags(error)
