@@ -31,8 +31,8 @@ def test_the_zip_grades_as_the_file_does(tmp_path: Path) -> None:
         Sample(f"s{n}", [prompt, {"role": "assistant", "content": text}], "#### 7")
         for n, text in enumerate(answers)
     ]
-    package = RewardFile(made.path, handler=made.function.handler)
-    with Grader(RewardFile(reward)) as loose, Grader(package) as zipped:
+    from_zip = RewardFile(made.path, handler=made.function.handler)
+    with Grader(RewardFile(reward)) as loose, Grader(from_zip) as zipped:
         assert zipped.grade(samples).grades == loose.grade(samples).grades
         assert {grade.score for grade in zipped.grade(samples).grades} == {0.0, 1.0}
 

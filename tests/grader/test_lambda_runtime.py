@@ -390,8 +390,9 @@ def test_a_child_dies_with_a_parent_that_is_killed(write_reward, tmp_path, clien
     """)
     script = f"""
 from pathlib import Path
-from bedrock_rft_sim.grader import Grader, LambdaLimits, Sample
-grader = Grader(Path({str(reward)!r}), limits=LambdaLimits(timeout_s=60), client={client!r})
+from bedrock_rft_sim.grader import Grader, LambdaLimits, RewardFile, Sample
+reward = RewardFile(Path({str(reward)!r}), limits=LambdaLimits(timeout_s=60))
+grader = Grader(reward, client={client!r})
 grader.grade([Sample("a", [])])
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

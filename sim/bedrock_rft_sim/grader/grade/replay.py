@@ -9,10 +9,12 @@ shares from `bedrock_rft_sim.runs.metrics`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bedrock_rft_sim.data.plan import Split
 from bedrock_rft_sim.runs.metrics import step_metrics
 from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages, groups
 from bedrock_rft_sim.stats.shares import mean, weighted_mean
@@ -72,6 +74,15 @@ class Replay:
         self.reward = reward
         self.steps: list[StepChange] = []
         self.validations: list[ValidationChange] = []
+
+    def add(
+        self, split: Split, rollouts: Sequence[Rollout], scores: Sequence[float | None]
+    ) -> None:
+        """Take in one step or validation; `scores` are in the order of the rollouts."""
+        if split == "train":
+            self.steps.append(step_change(rollouts, scores))
+        else:
+            self.validations.append(validation_change(rollouts, scores))
 
     def as_json(self) -> dict[str, Any]:
         """Return every step and the whole, JSON-ready."""
@@ -151,46 +162,36 @@ def _side(rollouts: Sequence[Rollout]) -> Side | None:
 def _step_json(step: StepChange) -> dict[str, Any]:
     sides = {"recorded": step.recorded, "new": step.new}
     return dataclasses.asdict(step) | {
-        name: None if side is None else _side_json(side) for name, side in sides.items()
+        name: None
+        if side is None
+        else dataclasses.asdict(side) | {"zero_variance": side.zero_variance}
+        for name, side in sides.items()
     }
-
-
-def _side_json(side: Side) -> dict[str, float]:
-    return dataclasses.asdict(side) | {"zero_variance": side.zero_variance}
 
 
 def _overall(steps: Sequence[StepChange]) -> dict[str, Any]:
     """Return the means over all steps: of rewards and advantages by rollout, of shares by group."""
-    told = [step for step in steps if step.recorded is not None]
-    by_group = _weighted(told, lambda step: step.groups)
-    by_rollout = _weighted(told, lambda step: step.rollouts)
-
-    def side(name: str) -> dict[str, float | None]:
-        return {
-            "reward_mean": by_rollout(lambda step: getattr(step, name).reward_mean),
-            **{
-                share: by_group(lambda step, share=share: getattr(getattr(step, name), share))
-                for share in (*SHARES, "zero_variance")
-            },
-        }
-
     return {
         "groups": sum(step.groups for step in steps),
         "groups_left_out": sum(step.groups_left_out for step in steps),
         "rollouts": sum(step.rollouts for step in steps),
-        "recorded": side("recorded"),
-        "new": side("new"),
-        "advantage_change": by_rollout(lambda step: step.advantage_change),
-        "flipped_share": by_rollout(lambda step: step.flipped_share),
+        "recorded": _mean_side(steps, "recorded"),
+        "new": _mean_side(steps, "new"),
+        "advantage_change": _by_weight(steps, "rollouts", "advantage_change"),
+        "flipped_share": _by_weight(steps, "rollouts", "flipped_share"),
     }
 
 
-def _weighted(
-    steps: Sequence[StepChange], weight: Callable[[StepChange], int]
-) -> Callable[[Callable[..., float | None]], float | None]:
-    def mean(value: Callable[..., float | None]) -> float | None:
-        return weighted_mean(
-            (found, weight(step)) for step in steps if (found := value(step)) is not None
-        )
+def _mean_side(steps: Sequence[StepChange], side: str) -> dict[str, float | None]:
+    shares = (*SHARES, "zero_variance")
+    return {
+        "reward_mean": _by_weight(steps, "rollouts", f"{side}.reward_mean"),
+        **{share: _by_weight(steps, "groups", f"{side}.{share}") for share in shares},
+    }
 
-    return mean
+
+def _by_weight(steps: Sequence[StepChange], weight: str, name: str) -> float | None:
+    """Return the mean of an attribute, over the steps that have it."""
+    value = operator.attrgetter(name)
+    found = ((value(step), getattr(step, weight)) for step in steps if step.recorded is not None)
+    return weighted_mean(pair for pair in found if pair[0] is not None)

@@ -20,7 +20,7 @@ from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.fault_search import FaultSearch
 from bedrock_rft_sim.grader.grade.agreement import Pair
 from bedrock_rft_sim.grader.grade.answers import Batch, file_batches
-from bedrock_rft_sim.grader.grade.replay import Replay, step_change, validation_change
+from bedrock_rft_sim.grader.grade.replay import Replay
 from bedrock_rft_sim.grader.grade.saved_run import recipe_of, rows_of, run_batches
 from bedrock_rft_sim.grader.grade.score_file import ScoreFile
 from bedrock_rft_sim.grader.grade.summary import Scores
@@ -29,7 +29,7 @@ from bedrock_rft_sim.recipe import Recipe, load_recipe
 from bedrock_rft_sim.runs import Run
 
 CALLS_PER_ANSWER = 2
-"""Failed calls that a batch may take per answer; search an event needs no more."""
+"""Failed calls that a batch may take per answer; halving an event needs no more."""
 
 RECORDED = "recorded"
 """The name under which a run's own grades are compared with a reward's."""
@@ -45,19 +45,44 @@ class Source:
     is_run: bool
 
 
-@dataclass(frozen=True)
 class GradedAgain:
-    """Everything that came out."""
+    """What each reward made of the answers, growing batch by batch."""
 
-    source: Source
-    profile: str
-    scores: tuple[Scores, ...]
-    pairs: tuple[Pair, ...]
-    replays: tuple[Replay, ...]
-    """One per reward where the source is a run; else none."""
-    inexact: frozenset[str]
-    """Rewards that failed so often that answers of one event were counted together."""
-    warnings: tuple[str, ...]
+    def __init__(self, source: Source, rewards: Sequence[str], profile: str) -> None:
+        names = _names(rewards)
+        columns = [*([RECORDED] if source.is_run else []), *names]
+        self.source = source
+        self.profile = profile
+        self.answers = 0
+        self.scores = [Scores(name) for name in names]
+        self.pairs = [Pair(*two) for two in itertools.combinations(columns, 2)]
+        self.replays = [Replay(name) for name in names] if source.is_run else []
+        self.inexact: set[str] = set()
+        """Rewards that failed so often that answers of one event were counted together."""
+        self.warnings: dict[str, None] = {}
+
+    def add(self, batch: Batch, searches: Sequence[FaultSearch], file: ScoreFile | None) -> None:
+        """Grade one batch and take in what came out; `searches` has one entry per reward."""
+        samples = [answer.sample for answer in batch.answers]
+        outcomes = [search.grade(samples) for search in searches]
+        self.answers += len(samples)
+        columns: dict[str, list[float | None]] = {RECORDED: batch.recorded}
+        for scores, search, graded in zip(self.scores, searches, outcomes, strict=True):
+            if not search.exact:
+                self.inexact.add(scores.reward)
+            warnings = (each for call in search.invocations for each in call.warnings)
+            self.warnings |= dict.fromkeys(warnings)
+            columns[scores.reward] = scores.add(graded)
+        step = batch.rollouts[0].step if batch.rollouts else None
+        for pair in self.pairs:
+            both = zip(batch.answers, columns[pair.first], columns[pair.second], strict=True)
+            for answer, first, second in both:
+                pair.add(first, second, answer_id=answer.id, step=step, text=answer.text)
+        for replay in self.replays:
+            replay.add(batch.split, batch.rollouts, columns[replay.reward])
+        if file is not None:
+            names = [scores.reward for scores in self.scores]
+            file.write(batch, dict(zip(names, outcomes, strict=True)))
 
     @property
     def ok(self) -> bool:
@@ -66,22 +91,21 @@ class GradedAgain:
 
     def as_json(self) -> dict[str, Any]:
         """Return it all, JSON-ready; a number that overflowed on the way is None."""
-        values: dict[str, Any] = _finite(self._values())
+        values: dict[str, Any] = _finite(
+            {
+                "ok": self.ok,
+                "source": self.source.name,
+                "profile": self.profile,
+                "rewards": [
+                    scores.as_json() | {"exact": scores.reward not in self.inexact}
+                    for scores in self.scores
+                ],
+                "agreement": [pair.as_json() for pair in self.pairs],
+                "replay": [replay.as_json() for replay in self.replays],
+                "warnings": list(self.warnings),
+            }
+        )
         return values
-
-    def _values(self) -> dict[str, Any]:
-        return {
-            "ok": self.ok,
-            "source": self.source.name,
-            "profile": self.profile,
-            "rewards": [
-                scores.as_json() | {"exact": scores.reward not in self.inexact}
-                for scores in self.scores
-            ],
-            "agreement": [pair.as_json() for pair in self.pairs],
-            "replay": [replay.as_json() for replay in self.replays],
-            "warnings": list(self.warnings),
-        }
 
 
 def open_source(path: Path, *, data: Path | None, recipe: str | None, validation: bool) -> Source:
@@ -115,73 +139,23 @@ def grade_again(
     out: Path | None = None,
     on_batch: Callable[[int], None] = lambda _answers: None,
 ) -> GradedAgain:
-    """Grade every answer with every reward; `on_batch` is told how many are done.
+    """Grade every answer with every reward; `on_batch` gets how many are done.
 
     Raises:
         RehearsalError: an answer can't be read, or a reward can't be loaded.
     """
-    names = _names(rewards)
-    book = _Book(names, is_run=source.is_run)
+    found = GradedAgain(source, rewards, _profile(source.recipe, profile))
     with contextlib.ExitStack() as stack:
         graders = [
             stack.enter_context(_grader(reward, source.recipe, profile)) for reward in rewards
         ]
         file = None if out is None else stack.enter_context(ScoreFile(out))
         for batch in source.batches:
-            # Enough to ask every answer alone, unless the reward hangs.
+            # Enough to grade every answer alone, unless the reward hangs.
             budget = CALLS_PER_ANSWER * len(batch.answers)
-            book.add(batch, [FaultSearch(grader, budget=budget) for grader in graders], file)
-            on_batch(book.answers)
-    return GradedAgain(
-        source=source,
-        profile=_profile(source.recipe, profile),
-        scores=tuple(book.scores),
-        pairs=tuple(book.pairs),
-        replays=tuple(book.replays),
-        inexact=frozenset(book.inexact),
-        warnings=tuple(book.warnings),
-    )
-
-
-class _Book:
-    """What is kept of each batch."""
-
-    def __init__(self, names: Sequence[str], *, is_run: bool) -> None:
-        columns = [*([RECORDED] if is_run else []), *names]
-        self.answers = 0
-        self.scores = [Scores(name) for name in names]
-        self.pairs = [Pair(*two) for two in itertools.combinations(columns, 2)]
-        self.replays = [Replay(name) for name in names] if is_run else []
-        self.inexact: set[str] = set()
-        self.warnings: dict[str, None] = {}
-
-    def add(self, batch: Batch, searches: Sequence[FaultSearch], file: ScoreFile | None) -> None:
-        """Grade one batch and take in what came out; `searches` has one entry per reward."""
-        samples = [answer.sample for answer in batch.answers]
-        outcomes = [search.grade(samples) for search in searches]
-        for scores, search in zip(self.scores, searches, strict=True):
-            if not search.exact:
-                self.inexact.add(scores.reward)
-            warnings = (each for call in search.invocations for each in call.warnings)
-            self.warnings |= dict.fromkeys(warnings)
-        self.answers += len(batch.answers)
-        columns: dict[str, list[float | None]] = {RECORDED: batch.recorded}
-        for scores, graded in zip(self.scores, outcomes, strict=True):
-            columns[scores.reward] = scores.add(graded)
-        step = batch.rollouts[0].step if batch.rollouts else None
-        for pair in self.pairs:
-            both = zip(batch.answers, columns[pair.first], columns[pair.second], strict=True)
-            for answer, first, second in both:
-                pair.add(first, second, answer_id=answer.id, step=step, text=answer.text)
-        for replay in self.replays:
-            if batch.split == "train":
-                replay.steps.append(step_change(batch.rollouts, columns[replay.reward]))
-            else:
-                change = validation_change(batch.rollouts, columns[replay.reward])
-                replay.validations.append(change)
-        if file is not None:
-            names = [scores.reward for scores in self.scores]
-            file.write(batch, dict(zip(names, outcomes, strict=True)))
+            found.add(batch, [FaultSearch(grader, budget=budget) for grader in graders], file)
+            on_batch(found.answers)
+    return found
 
 
 def _finite(value: Any) -> Any:
