@@ -14,13 +14,13 @@ example there replies in the API Gateway form).
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from bedrock_rft_sim.errors import ResponseError
 from bedrock_rft_sim.grader.samples import Component, ComponentType, Grade
+from bedrock_rft_sim.runs.metrics import is_number
 
 SCORE_KEY = "aggregate_reward_score"
 COMPONENT_TYPES: tuple[ComponentType, ...] = get_args(ComponentType)
@@ -77,11 +77,9 @@ def _parse(body: bytes | str, *, what: str = "the reply") -> object:
 
 def _results(reply: object) -> tuple[list[Any], tuple[str, ...]]:
     """The list of results, and a warning where it came in another form."""
-    if isinstance(reply, list):
-        return reply, ()
     if isinstance(reply, dict) and {"statusCode", "body"} <= reply.keys():
         return _api_gateway_body(reply), (API_GATEWAY_FORM,)
-    raise _not_a_list("the reply", reply)
+    return _list("the reply", reply), ()
 
 
 def _api_gateway_body(reply: Mapping[str, Any]) -> list[Any]:
@@ -93,14 +91,14 @@ def _api_gateway_body(reply: Mapping[str, Any]) -> list[Any]:
             found=f"statusCode {_shown(status)}, body {_shown(body)}",
             hint="raise an exception where grading fails; it is then tried again",
         )
-    results = _parse(body, what="the reply's body") if isinstance(body, str) else body
-    if not isinstance(results, list):
-        raise _not_a_list("the reply's body", results)
-    return results
+    what = "the reply's body"
+    return _list(what, _parse(body, what=what) if isinstance(body, str) else body)
 
 
-def _not_a_list(what: str, found: object) -> ResponseError:
-    return _error(
+def _list(what: str, found: object) -> list[Any]:
+    if isinstance(found, list):
+        return found
+    raise _error(
         f"{what} is not a list of results",
         expected="a JSON list with one object per sample",
         found=_shown(found),
@@ -164,8 +162,7 @@ def _grade(sample_id: str, result: Mapping[str, Any]) -> Grade:
             found=f"the keys {', '.join(map(repr, result))}",
         )
     value = result[SCORE_KEY]
-    score = _finite(value)
-    if score is None:
+    if (score := _finite(value)) is None:
         raise _error(
             f"{SCORE_KEY} is not a finite number",
             sample_id=sample_id,
@@ -179,12 +176,8 @@ def _components(value: object, *, sample_id: str) -> tuple[Component, ...]:
     if value is None:
         return ()
     if not isinstance(value, list):
-        raise _error(
-            "metrics_list is not a list",
-            sample_id=sample_id,
-            expected="a list",
-            found=_shown(value),
-        )
+        what = "metrics_list is not a list"
+        raise _error(what, sample_id=sample_id, expected="a list", found=_shown(value))
     return tuple(_component(entry, sample_id=sample_id) for entry in value)
 
 
@@ -203,10 +196,8 @@ def _component(entry: object, *, sample_id: str) -> Component:
 
 def _finite(value: object) -> float | None:
     """The value as a float if it is a finite number; a bool is none."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
     try:
-        return float(value) if math.isfinite(value) else None
+        return float(value) if is_number(value) else None
     except OverflowError:
         return None
 
@@ -215,13 +206,12 @@ def _error(
     what: str,
     *,
     sample_id: str | None = None,
-    expected: str | None = None,
-    found: str | None = None,
-    hint: str | None = None,
     kind: type[ResponseError] = ResponseError,
+    **details: str | None,
 ) -> ResponseError:
+    """Return the error; `details` are what was expected and found, and a hint."""
     where = "response" if sample_id is None else f"response, id {sample_id!r}"
-    return kind(what, where=where, expected=expected, found=found, hint=hint)
+    return kind(what, where=where, **details)
 
 
 def _shown(value: object) -> str:
