@@ -10,6 +10,7 @@ RehearsalError
 │   └── PackageError                its files, on the way into a zip for Lambda
 ├── EndpointError(ConnectionError)   a model endpoint that is probed
 ├── TrainingError(RuntimeError)     the model or the trainer
+│   └── EngineError                 the engine that answers for the model
 └── RunFolderError(OSError)         the run folder or the disk under it
 
 A message says what happened, where, what was expected, what was found and what to do next.
@@ -77,6 +78,10 @@ class EndpointError(RehearsalError, ConnectionError):
 
 class TrainingError(RehearsalError, RuntimeError):
     """The model or the trainer can't go on."""
+
+
+class EngineError(TrainingError):
+    """An engine can't answer for a model as it must; `found` says why."""
 
 
 class RunFolderError(RehearsalError, OSError):

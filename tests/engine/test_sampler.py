@@ -16,13 +16,14 @@ PROMPTS = [[5, 9, 12], [40, 41], [7] * 9, [100, 3, 100, 3]]
 MOST = 6
 
 
-@pytest.fixture(scope="module")
-def sampler(small_model: Callable[..., Path]) -> Sampler:
-    return Sampler.load(str(small_model("qwen3")), Device("cpu", "here", "float32", 0))
+@pytest.fixture(scope="module", params=["native", "transformers"])
+def sampler(request: pytest.FixtureRequest, small_model: Callable[..., Path]) -> Sampler:
+    device = Device("cpu", "here", "float32", 0)
+    return Sampler.load(str(small_model("qwen3")), device, engine=request.param)
 
 
 def test_greedy_answers_are_the_likeliest_tokens_in_the_order_of_the_prompts(
-    small_model: Callable[..., Path],
+    small_model: Callable[..., Path], sampler: Sampler
 ) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -30,7 +31,7 @@ def test_greedy_answers_are_the_likeliest_tokens_in_the_order_of_the_prompts(
     folder = small_model("qwen3")
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-    answers = Sampler(model, tokenizer).sample(PROMPTS, SamplingParams(MOST, temperature=0))
+    answers = sampler.sample(PROMPTS, SamplingParams(MOST, temperature=0))
     for prompt, answer in zip(PROMPTS, answers, strict=True):
         ids = list(prompt)
         for _ in range(MOST):
@@ -108,7 +109,7 @@ def test_a_back_end_is_a_class_and_a_line_in_the_table(
             return [[*prompt[: params.max_tokens - 1], min(ends)] for prompt in prompts]
 
     monkeypatch.setattr(sampling, "BACKENDS", {**sampling.BACKENDS, "parrot": Parrot})
-    parrot = Sampler(sampler.model, sampler._tokenizer, backend="parrot")
+    parrot = Sampler(sampler.model, sampler._tokenizer, engine="parrot")
     answers = parrot.sample(PROMPTS, SamplingParams(3, temperature=0))
     assert [answer.tokens[:-1] for answer in answers] == [prompt[:2] for prompt in PROMPTS]
     assert {answer.stop_reason for answer in answers} == {"stop"}

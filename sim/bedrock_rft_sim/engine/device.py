@@ -80,6 +80,17 @@ def _name_and_free_bytes(device: str) -> tuple[str, int]:
     return name, int(psutil.virtual_memory().available)
 
 
+def total_memory_bytes(device: str) -> int:
+    """Return the memory of the GPU, or of the machine."""
+    if _is_cuda(device):
+        import torch
+
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
 def peak_memory_bytes(device: str) -> int | None:
     """Return the most memory the process has held so far, on the GPU if it runs on one."""
     if _is_cuda(device):

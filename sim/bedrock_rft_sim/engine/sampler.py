@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 from bedrock_rft_sim.engine.device import Device
 from bedrock_rft_sim.engine.load import end_tokens, load_model, load_tokenizer, tokenizer_source
 from bedrock_rft_sim.engine.transformers_backend import TransformersBackend
+from bedrock_rft_sim.errors import EngineError
 from bedrock_rft_sim.recipe import Settings
 
 if TYPE_CHECKING:
@@ -81,9 +82,27 @@ class Backend(Protocol):
         """
 
 
+def _native(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Backend:
+    from bedrock_rft_sim.engine.native_backend import NativeBackend
+
+    return NativeBackend(model, tokenizer)
+
+
 BACKENDS: Final[Mapping[str, Callable[[PreTrainedModel, PreTrainedTokenizerBase], Backend]]] = {
+    "native": _native,
     "transformers": TransformersBackend,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Which back end answers, and why this one."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.why}"
 
 
 class Sampler:
@@ -95,17 +114,27 @@ class Sampler:
         tokenizer: PreTrainedTokenizerBase,
         *,
         dtype: str = "float32",
-        backend: str = "transformers",
+        engine: str = "transformers",
     ) -> None:
-        """Prepare; a `dtype` other than float32 computes in mixed precision."""
+        """Prepare; a `dtype` other than float32 computes in mixed precision.
+
+        Raises:
+            EngineError: `engine` is not `auto` and does not fit the model.
+        """
         self.model = model
         self._tokenizer = tokenizer
         self._ends = end_tokens(model, tokenizer)
         self._dtype = dtype
-        self._backend = BACKENDS[backend](model, tokenizer)
+        self._wanted = engine
+        name = "native" if engine == "auto" else engine
+        why = "it fits the model" if engine == "auto" else f"local.engine is {engine}"
+        try:
+            self._backend, self.engine = BACKENDS[name](model, tokenizer), Engine(name, why)
+        except EngineError as error:
+            self._fall_back(error)
 
     @classmethod
-    def load(cls, model: str, device: Device) -> Sampler:
+    def load(cls, model: str, device: Device, *, engine: str = "transformers") -> Sampler:
         """Load a model as a run would start with it, or a tuned one, ready to be sampled.
 
         Raises:
@@ -113,7 +142,8 @@ class Sampler:
             RecipeError: there is no such model.
         """
         tokenizer = load_tokenizer(tokenizer_source(model))
-        return cls(load_model(model, device), tokenizer, dtype=device.dtype)
+        loaded = load_model(model, device)
+        return cls(loaded, tokenizer, dtype=device.dtype, engine=engine)
 
     def sample(
         self,
@@ -127,9 +157,24 @@ class Sampler:
         with self._ready(params.seed):
             for batch in _batches(prompts, params):
                 seen = None if watch is None else partial(_watch_batch, watch, batch)
-                rows = self._backend.generate([prompts[i] for i in batch], params, self._ends, seen)
+                rows = self._generate([prompts[i] for i in batch], params, seen)
                 answers.update(zip(batch, map(self._answer, rows), strict=True))
         return [answers[index] for index in range(len(prompts))]
+
+    def _generate(
+        self, prompts: Sequence[Sequence[int]], params: SamplingParams, watch: Watch | None
+    ) -> list[list[int]]:
+        try:
+            return self._backend.generate(prompts, params, self._ends, watch)
+        except EngineError as error:
+            self._fall_back(error)
+            return self._backend.generate(prompts, params, self._ends, watch)
+
+    def _fall_back(self, error: EngineError) -> None:
+        if self._wanted != "auto":
+            raise error
+        self._backend = BACKENDS["transformers"](self.model, self._tokenizer)
+        self.engine = Engine("transformers", f"not native, since {error.found}")
 
     def _answer(self, tokens: list[int]) -> Answer:
         has_ended = bool(tokens) and tokens[-1] in self._ends

@@ -46,7 +46,7 @@ class TransformersBackend:
         rows = output[:, width:].tolist()
         if watched is not None:
             return [row[:end] for row, end in zip(rows, watched.ended_at, strict=True)]
-        return [_up_to_end(row, ends) for row in rows]
+        return [up_to_end(row, ends) for row in rows]
 
     def _config(self, params: SamplingParams, ends: Collection[int]) -> GenerationConfig:
         from transformers import GenerationConfig
@@ -92,7 +92,7 @@ class _Watched:
         return torch.tensor(ended, device=input_ids.device)
 
 
-def _up_to_end(tokens: list[int], ends: Collection[int]) -> list[int]:
+def up_to_end(tokens: list[int], ends: Collection[int]) -> list[int]:
     """Return the tokens up to the first end token, which is kept."""
     stop = next((i for i, token in enumerate(tokens) if token in ends), len(tokens))
     return tokens[: stop + 1]

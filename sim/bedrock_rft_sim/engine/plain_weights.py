@@ -1,0 +1,77 @@
+"""A model's linear layers as one plain weight each, for the time of sampling.
+
+LoRA's product is added to the weight instead of computed beside it at every token, and in mixed
+precision the weight is cast once instead of at every token. The parameters themselves are set aside
+and put back untouched, so that training goes on from the same bits.
+
+Sources: peft, `get_delta_weight` and `disable_adapter`; torch, `autocast`, whose casts these are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Linear, Module, Parameter
+
+
+class PlainWeights:
+    """Of one model, whose weights may change between two uses."""
+
+    def __init__(self, model: Any, *, keeps_memory: bool) -> None:
+        """Prepare; a CUDA graph reads the same memory again, so that memory is kept."""
+        self._model = model
+        self._kept: dict[tuple[Module, str], Parameter] | None = {} if keeps_memory else None
+
+    @contextmanager
+    def instead(self, dtype: torch.dtype) -> Iterator[None]:
+        """Put plain weights in the places of the model's own inside the block."""
+        merged = _merged(self._model)
+        own: list[tuple[Module, str, Parameter]] = []
+        try:
+            for layer in self._model.modules():
+                if isinstance(layer, Linear):
+                    own += self._replace(layer, merged.get(layer), dtype)
+            with self._model.disable_adapter() if merged else nullcontext():
+                yield
+        finally:
+            for layer, name, parameter in own:
+                setattr(layer, name, parameter)
+
+    def _replace(
+        self, layer: Linear, merged: Tensor | None, dtype: torch.dtype
+    ) -> Iterator[tuple[Module, str, Parameter]]:
+        """Replace what differs from the layer's own parameters; yield those."""
+        for name, parameter in list(layer.named_parameters(recurse=False)):
+            value = parameter.detach() if merged is None or name != "weight" else merged
+            if value is merged or value.dtype != dtype:
+                setattr(layer, name, self._keep(layer, name, value.to(dtype)))
+                yield layer, name, parameter
+
+    def _keep(self, layer: Linear, name: str, value: Tensor) -> Parameter:
+        fresh = Parameter(value, requires_grad=False)
+        if self._kept is None:
+            return fresh
+        kept = self._kept.setdefault((layer, name), fresh)
+        if kept is not fresh:
+            kept.copy_(value)
+        return kept
+
+
+def _merged(model: Any) -> dict[Module, Tensor]:
+    """Return the weight of each layer with LoRA adapters, their product added."""
+    if not hasattr(model, "peft_config"):
+        return {}
+    from peft.tuners.lora import LoraLayer
+
+    layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
+    return {
+        layer.get_base_layer(): sum(
+            map(layer.get_delta_weight, layer.active_adapters), layer.get_base_layer().weight
+        ).detach()
+        for layer in layers
+        if layer.active_adapters
+    }
