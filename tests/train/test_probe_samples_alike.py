@@ -40,7 +40,7 @@ def test_the_same_random_numbers_give_the_answers_that_the_trainer_would_sample(
     steps = plan.steps(len(data.train), recipe.settings, validates=False)
     rows = data.train[:4]
     with RunFolder.create(tmp_path, "r") as folder, Grader(reward_of(recipe)) as grader:
-        rehearsal = Rehearsal(recipe, data, steps, folder, device)
+        rehearsal = Rehearsal(recipe, data, steps, folder, device, print)
         trainer = build_trainer(rehearsal, grader, lambda: False)
         messages = [plain_messages(row.messages) for row in rows]
         torch.manual_seed(SEED)

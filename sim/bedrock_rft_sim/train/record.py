@@ -37,6 +37,8 @@ class Rehearsal:
     steps: Steps
     folder: RunFolder
     device: Device
+    say: Callable[[str], None]
+    """Tells the user what goes on, in words."""
     observers: Sequence[RunObserver] = ()
 
     def early_stop(self) -> EarlyStop | None:
@@ -80,6 +82,13 @@ class StepRecorder:
         self._steps = rehearsal.steps
         self._answers: Sequence[Answer] = ()
         self._pending: PendingStep | None = None
+
+    def update_decided(self, why_padded: str | None) -> None:
+        """Record how rollouts pass through the model to be trained on, and say a second-best."""
+        name = "packed" if why_padded is None else "padded"
+        self._folder.write_record(update={"name": name, "why": why_padded})
+        if why_padded is not None:
+            self._rehearsal.say(f"the update runs with padding, by TRL: {why_padded}")
 
     def sampled(self, answers: Sequence[Answer]) -> None:
         """Take one step's answers, P groups of G in a row."""

@@ -93,7 +93,7 @@ def rehearse(
     identity = _identity(recipe, data, steps, device)
     with _open_folder(Path(parent), name, identity, resume=resume) as folder:
         watching = [observe(folder) for observe in observers]
-        rehearsal = Rehearsal(recipe, data, steps, folder, device, watching)
+        rehearsal = Rehearsal(recipe, data, steps, folder, device, say, watching)
         last_checkpoint = _prepare(rehearsal, identity)
         with _final_status(rehearsal) as finish:
             finish(_train(rehearsal, last_checkpoint, say))

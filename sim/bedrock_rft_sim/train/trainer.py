@@ -1,9 +1,10 @@
 """TRL's GRPO trainer, watched.
 
-The algorithm is TRL's, untouched: every override but one calls TRL's own method and returns its
-result. The one is sampling: `bedrock_rft_sim.engine.sampler` answers the prompts, to the same
-tokens as TRL would. What is added is sight: which rollout each loss row belongs to, the entropy and
-log-probability of each rollout's tokens, and the seconds each phase took.
+The algorithm is TRL's, untouched: its loss, its advantages, its schedule. Two methods are answered
+by other means: sampling by `bedrock_rft_sim.engine.sampler`, and the log-probabilities of rollouts
+by `bedrock_rft_sim.train.packed`, which returns TRL's numbers from fewer tokens. Every other
+override calls TRL's own method. What is added is sight: which rollout each loss row belongs to, the
+entropy and log-probability of each rollout's tokens, and the seconds each phase took.
 """
 
 from __future__ import annotations
@@ -13,21 +14,34 @@ from typing import Any
 import torch
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOTrainer
+from trl.trainer.utils import split_tensor_dict
 
 from bedrock_rft_sim.engine.sampler import Sampler, SamplingParams
+from bedrock_rft_sim.train.packed import PackedScores, PaddedRows
 from bedrock_rft_sim.train.record import StepRecorder
 
 
 class RehearsalTrainer(GRPOTrainer):
     """A `GRPOTrainer` that reports what it sees to a `StepRecorder`."""
 
+    _buffered_inputs: list[dict[str, Any]]
+    """TRL's: a step's micro-batches."""
+
     def __init__(self, *, recorder: StepRecorder, sampling: SamplingParams, **kwargs: Any) -> None:
         self._recorder = recorder
         self._sampling = sampling
         self._token_scores: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._is_trained_R: torch.Tensor | None = None
+        self._in_order: list[dict[str, Any]] | None = None  # `_buffered_inputs` once unshuffled
         super().__init__(**kwargs)
         # Accelerate has put mixed precision into the model's forward pass already.
         self.sampler = Sampler(self.model, self.processing_class)
+        self._packed = PackedScores(
+            self.model,
+            autocast=self.accelerator.autocast,
+            is_mixed=self.accelerator.mixed_precision != "no",
+            decided=recorder.update_decided,
+        )
         self.add_callback(StepCalendar(recorder))
         self.remove_callback(PrinterCallback)  # it prints every log line; the recorder keeps them
 
@@ -40,19 +54,39 @@ class RehearsalTrainer(GRPOTrainer):
         self._recorder.sampled(answers)
         return [answer.tokens for answer in answers], None
 
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        inputs = super()._prepare_inputs(generation_batch)
+        if self._packed.why_padded is not None or not self.model.training:
+            return inputs
+        if self._buffered_inputs is not self._in_order:  # new, shuffled and cut
+            self._buffered_inputs = self._in_order = unshuffled(self._buffered_inputs)
+        return self._buffered_inputs[self._step % self.args.steps_per_generation]
+
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        self._packed.forget()
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         # (P*G,) Travels through TRL's shuffle and split, so that loss rows find their rollout.
         output["rollout_index"] = torch.arange(len(inputs), device=output["prompt_ids"].device)
         return output
 
-    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
-        scores = super()._get_per_token_logps_and_entropies(*args, **kwargs)
-        if kwargs.get("compute_entropy"):
+    def _get_per_token_logps_and_entropies(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        logits_to_keep: int,
+        **options: Any,
+    ) -> Any:
+        theirs = super()._get_per_token_logps_and_entropies
+        rows = PaddedRows(input_ids, attention_mask, logits_to_keep)
+        scores = self._packed.score(theirs, model, rows, is_trained_R=self._is_trained_R, **options)
+        if options.get("compute_entropy"):
             self._token_scores = (scores[0].detach(), scores[1].detach())  # each (B, T)
         return scores
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        if self.beta == 0:  # without the divergence, an advantage of 0 means a gradient of 0
+            self._is_trained_R = inputs["advantages"] != 0
         loss: torch.Tensor = super()._compute_loss(model, inputs)
         assert self._token_scores is not None
         logprobs, entropies = self._token_scores
@@ -68,7 +102,7 @@ class RehearsalTrainer(GRPOTrainer):
             inputs["rollout_index"].tolist(),
             {name: values.tolist() for name, values in scores.items()},
         )
-        self._token_scores = None
+        self._token_scores = self._is_trained_R = None
         return loss
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -91,6 +125,22 @@ class RehearsalTrainer(GRPOTrainer):
 
     def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
         """Write no model card into checkpoints: the run folder is the record."""
+
+
+def unshuffled(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the micro-batches of a step with the rollouts in the order in which they were sampled.
+
+    The gradient is their sum, so their order changes rounding only; groups that stay together share
+    their prompt, and the reference model's pass was cut in the same way.
+    """
+    order = torch.cat([batch["rollout_index"] for batch in batches]).argsort()
+    whole = {
+        name: torch.cat([batch[name] for batch in batches])[order] if value.ndim else value
+        for name, value in batches[0].items()
+        if value is not None
+    }
+    parts: list[dict[str, Any]] = split_tensor_dict(whole, len(batches))
+    return parts
 
 
 def k3(log_ratio: torch.Tensor) -> torch.Tensor:

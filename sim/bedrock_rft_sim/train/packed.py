@@ -1,0 +1,281 @@
+"""Log-probabilities and entropies of rollouts without padding, for TRL's loss.
+
+They equal what TRL's own `_get_per_token_logps_and_entropies` returns, and so do their gradients,
+up to float rounding. TRL pushes every row, prompt and padding included, through the model; here the
+model sees each real token once. Its layers are untouched and the LM head is TRL's, which gets the
+scored positions only; what is exchanged, while a packed row passes, is the attention function.
+A model that can't be packed, or whose first batch comes out otherwise, is left to TRL's method.
+
+Axes as in `packing`; H query heads, G key/value heads, D head.
+Sources: TRL 1.16, `GRPOTrainer`, `add_fused_lm_head`; transformers, `AttentionInterface`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface
+
+from bedrock_rft_sim.train.packing import Block, Plan, Rollout, pack, rollouts_of
+
+ATTENTION: Final = "bedrock_rft_sim_packed"
+CHECKED_ROWS: Final = 8
+ERROR_MAX: Final = 1e-3
+"""Nats by which any log-probability of the first batch may differ from TRL's, in float32."""
+ERROR_MEAN_MIXED: Final = 0.05
+"""The same for their mean in mixed precision, where rounding alone moves single tokens further."""
+
+Scores = tuple[Tensor, Any, Any]
+"""What TRL's method returns: log-probabilities and, if wanted, entropies, both (R, T) and zero at
+padding; a loss that balances experts, which packed passes don't have."""
+Score = Callable[..., Scores]
+
+
+class PaddedRows(NamedTuple):
+    """A batch as TRL has it, prompts padded on the left and completions on the right."""
+
+    input_ids: Tensor
+    """(R, P + T)"""
+    attention_mask: Tensor
+    """(R, P + T)"""
+    logits_to_keep: int
+    """T"""
+
+    def some(self, rows: slice) -> PaddedRows:
+        """Return a part of it."""
+        return PaddedRows(self.input_ids[rows], self.attention_mask[rows], self.logits_to_keep)
+
+    def rollouts(self) -> list[Rollout]:
+        """Return the token ids without padding."""
+        return rollouts_of(*self)
+
+
+def why_not_packed(model: Any) -> str | None:
+    """Return why a model's rollouts can't be packed; None where nothing is known against it."""
+    inner = _inner(model)
+    config = inner.config.get_text_config()
+    kinds = sorted(set(getattr(config, "layer_types", None) or ()))
+    if kinds not in ([], ["full_attention"]):
+        return f"its layers are of {' and '.join(kinds)}"
+    if not kinds and getattr(config, "sliding_window", None):
+        return "its attention has a sliding window"
+    if getattr(config, "attn_logit_softcapping", None):
+        return "its attention caps its logits"
+    if getattr(config, "attention_dropout", None):
+        return "its attention drops weights at random"
+    if any(name.endswith("sinks") for name, _ in inner.named_parameters()):
+        return "its attention has sinks"
+    if not inner._supports_attention_backend:
+        return "its attention function can't be exchanged"
+    return None
+
+
+class PackedScores:
+    """Scores rollouts packed, where that comes out as TRL's own method has it.
+
+    The plan of a batch is kept from the reference model's pass to the policy's.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        autocast: Callable[[], AbstractContextManager[Any]],
+        is_mixed: bool,
+        decided: Callable[[str | None], None],
+    ) -> None:
+        """Prepare; `decided` is called once with why rollouts stay padded, None if they don't."""
+        self.why_padded = why_not_packed(model)
+        self._autocast = autocast
+        self._is_mixed = is_mixed
+        self._decided = decided
+        self._is_decided = False
+        self._plans: dict[tuple[Rollout, ...], Plan] = {}
+
+    def score(
+        self,
+        theirs: Score,
+        model: Any,
+        rows: PaddedRows,
+        *,
+        is_trained_R: Tensor | None = None,
+        batch_size: int | None = None,
+        compute_entropy: bool = False,
+        **options: Any,
+    ) -> Scores:
+        """Return what `theirs`, TRL's own method, would return.
+
+        Where `is_trained_R` is False a gradient is not wanted. `batch_size` rows make one pass;
+        other options are those of images and of losses that balance experts.
+        """
+        if any(value is not None and value is not False for value in options.values()):
+            self._stay_padded("it takes more than tokens, or its experts are balanced by a loss")
+        if not self._is_decided:
+            self._check(theirs, model, rows)
+        if self.why_padded is not None:
+            passed = {"batch_size": batch_size, "compute_entropy": compute_entropy, **options}
+            return theirs(model, *rows, **passed)
+        size = batch_size or len(rows.input_ids)
+        parts = [
+            self._score(model, rows.some(slice(start, start + size)), compute_entropy, is_trained_R)
+            for start in range(0, len(rows.input_ids), size)
+        ]
+        logprobs, *entropies = map(torch.cat, zip(*parts, strict=True))
+        return logprobs, entropies[0] if entropies else None, None
+
+    def forget(self) -> None:
+        """Let go of the plans of rollouts that are no longer trained on."""
+        self._plans.clear()
+
+    def _check(self, theirs: Score, model: Any, rows: PaddedRows) -> None:
+        """Score a few rows both ways, once."""
+        if self.why_padded is not None:
+            self._stay_padded(self.why_padded)
+            return
+        some = rows.some(slice(None, None, -(-len(rows.input_ids) // CHECKED_ROWS)))
+        is_real = some.attention_mask[:, -some.logits_to_keep :].bool()
+        with torch.no_grad():
+            padded, *_ = theirs(model, *some)
+            packed, *_ = self._score(model, some, compute_entropy=False, is_trained_R=None)
+        self.forget()
+        errors = (padded - packed)[is_real].abs()
+        error = float(errors.mean() if self._is_mixed else errors.max())
+        if error <= (ERROR_MEAN_MIXED if self._is_mixed else ERROR_MAX):
+            self._is_decided = True
+            self._decided(None)
+        else:
+            self._stay_padded(f"its log-probabilities came out {error:.2g} nats apart")
+
+    def _stay_padded(self, why: str) -> None:
+        if not self._is_decided or self.why_padded is None:
+            self.why_padded, self._is_decided = why, True
+            self._decided(why)
+
+    def _score(
+        self, model: Any, rows: PaddedRows, compute_entropy: bool, is_trained_R: Tensor | None
+    ) -> list[Tensor]:
+        """Return log-probabilities and, if wanted, entropies of one pass's rows."""
+        rollouts = rows.rollouts()
+        shape, device = (len(rollouts), rows.logits_to_keep), rows.input_ids.device
+        if is_trained_R is None:
+            return self._run(model, self._plan(rollouts, shape, device), compute_entropy)
+        trained = _trained(rollouts, is_trained_R.tolist())
+        others = {row: each for row, each in enumerate(rollouts) if row not in trained}
+        scores = self._run(model, pack(trained, shape, device), compute_entropy)
+        if others:
+            with torch.no_grad():
+                more = self._run(model, pack(others, shape, device), compute_entropy)
+            scores = [mine + other for mine, other in zip(scores, more, strict=True)]
+        return scores
+
+    def _plan(self, rollouts: list[Rollout], shape: tuple[int, int], device: torch.device) -> Plan:
+        key = tuple(rollouts)
+        plan = self._plans.get(key) or pack(dict(enumerate(rollouts)), shape, device)
+        self._plans[key] = plan
+        return plan
+
+    def _run(self, model: Any, plan: Plan, compute_entropy: bool) -> list[Tensor]:
+        with _packing(model, plan), self._autocast():
+            output = model(
+                input_ids=plan.tokens_1N,
+                position_ids=plan.positions_1N,
+                shift_labels=plan.labels_1S,
+                fused_lm_head=True,
+                packed=plan,
+            )
+        wanted = [output.log_probs, output.entropy] if compute_entropy else [output.log_probs]
+        return [
+            scores_1S.new_zeros(math.prod(plan.shape))
+            .index_copy(0, plan.target_S, scores_1S[0])
+            .view(plan.shape)
+            for scores_1S in wanted
+        ]
+
+
+def _trained(rollouts: Sequence[Rollout], is_trained_R: Sequence[bool]) -> dict[int, Rollout]:
+    """Return the rollouts that a gradient is wanted of, by row.
+
+    Where there is none the shortest is taken: the optimizer then gets gradients of 0 as from TRL,
+    not none at all, and goes on by its momentum.
+    """
+    trained = {r: each for r, each in enumerate(rollouts) if is_trained_R[r]}
+    shortest = min(range(len(rollouts)), key=lambda r: len(rollouts[r][1]))
+    return trained or {shortest: rollouts[shortest]}
+
+
+@contextmanager
+def _packing(model: Any, plan: Plan) -> Iterator[None]:
+    """Let the model take a packed row, and hand the LM head what is scored of it."""
+    inner = _inner(model)
+    config = inner.config.get_text_config()
+    own = config._attn_implementation
+    config._attn_implementation = ATTENTION
+    hook = inner.base_model.register_forward_hook(partial(_keep_scored, plan.labels_1S.shape[1]))
+    try:
+        yield
+    finally:
+        hook.remove()
+        config._attn_implementation = own
+
+
+def _keep_scored(count: int, _module: Any, _inputs: Any, output: Any) -> Any:
+    output.last_hidden_state = output.last_hidden_state[:, -count:]
+    return output
+
+
+def _inner(model: Any) -> Any:
+    """Return the transformers model inside a distributed or a LoRA one."""
+    inner = getattr(model, "module", model)
+    return inner.get_base_model() if hasattr(inner, "peft_config") else inner
+
+
+def _attend(
+    _module: Any,
+    query_1HND: Tensor,
+    key_1GND: Tensor,
+    value_1GND: Tensor,
+    _mask: Tensor | None,
+    *,
+    packed: Plan,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Return what each token finds, (1, N, H, D)."""
+    query_NHD, key_NGD, value_NGD = (
+        each[0].transpose(0, 1) for each in (query_1HND, key_1GND, value_1GND)
+    )
+    found = [_attend_in(block, query_NHD, key_NGD, value_NGD, scaling) for block in packed.blocks]
+    return torch.cat(found).index_select(0, packed.answer_N)[None], None
+
+
+def _attend_in(
+    block: Block, query_NHD: Tensor, key_NGD: Tensor, value_NGD: Tensor, scaling: float | None
+) -> Tensor:
+    """Return what a block's queries find, (B * Q, H, D)."""
+    query_BHQD = _gathered(query_NHD, block.queries_BQ)
+    key_BGKD, value_BGKD = (_gathered(each, block.keys_BK) for each in (key_NGD, value_NGD))
+    found_BHQD = scaled_dot_product_attention(
+        query_BHQD,
+        key_BGKD,
+        value_BGKD,
+        attn_mask=block.mask_B1QK,
+        is_causal=block.mask_B1QK is None,
+        scale=scaling,
+        enable_gqa=query_BHQD.shape[1] != key_BGKD.shape[1],
+    )
+    return found_BHQD.transpose(1, 2).flatten(0, 1)
+
+
+def _gathered(values_NHD: Tensor, places_BQ: Tensor) -> Tensor:
+    gathered = values_NHD.index_select(0, places_BQ.flatten())
+    return gathered.unflatten(0, places_BQ.shape).transpose(1, 2)
+
+
+AttentionInterface.register(ATTENTION, _attend)
