@@ -15,7 +15,8 @@ from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import Device
 from bedrock_rft_sim.engine.sampler import Answer
-from bedrock_rft_sim.grader.of_recipe import grader_of
+from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.grader.reward import reward_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.train.record import Rehearsal
@@ -46,7 +47,7 @@ def trainer_of(recipe: Recipe, folder: Path, said: Callable[[str], None] = print
     data = plan.read_data(recipe, load_tokenizer(recipe.model))
     steps = plan.steps(len(data.train), recipe.settings, validates=True)
     device = Device("cpu", "", "float32", 2**33)
-    with RunFolder.create(folder, "run") as run, grader_of(recipe) as grader:
+    with RunFolder.create(folder, "run") as run, Grader(reward_of(recipe)) as grader:
         rehearsal = Rehearsal(recipe, data, steps, run, device, said)
         trainer = build_trainer(rehearsal, grader, lambda: False)
         trainer.sampler = Canned()
