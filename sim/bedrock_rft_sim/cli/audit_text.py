@@ -24,7 +24,7 @@ def report_lines(report: AuditReport, *, reward: str, evidence: bool) -> Iterato
     for index, result in enumerate(report.profiles):
         name = f"{result.variant:25}"
         yield from result_lines(result, name, "  (in use)" if index == 0 else "")
-    yield f"asked    {_asked(report)}"
+    yield f"graded   {_graded(report)}"
     yield f"  planned: {report.plan}"
     for check in report.checks:
         reason = f" ({check.reason})" if check.reason else ""
@@ -37,7 +37,7 @@ def report_lines(report: AuditReport, *, reward: str, evidence: bool) -> Iterato
 
 def short_lines(report: AuditReport, *, evidence: bool) -> Iterator[str]:
     """Yield a line per group of checks, then the findings."""
-    yield f"audit    {_asked(report)}; top score {report.top_score:g}"
+    yield f"audit    {_graded(report)}; top score {report.top_score:g}"
     yield f"  planned: {report.plan}"
     for group, found in groupby(report.checks, key=lambda check: check.group):
         yield _group_line(group, list(found))
@@ -66,7 +66,7 @@ def result_lines(result: ProfileResult, name: str, used: str) -> Iterator[str]:
         yield plain(f"       {failure.count} x {failure.kind}, first {failure.first_id}: {head}")
 
 
-def _asked(report: AuditReport) -> str:
+def _graded(report: AuditReport) -> str:
     return (
         f"{report.answers:,} answers in {report.invocations:,} invocations, {report.seconds:.1f} s"
     )

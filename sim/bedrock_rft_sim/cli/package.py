@@ -56,11 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
         from bedrock_rft_sim.cloud.policies import write_policies
 
         write_policies(packaged.policies, arguments.policies)
-    print(json.dumps(packaged.as_json()) if arguments.json else _told(packaged))
+    print(json.dumps(packaged.as_json()) if arguments.json else _text(packaged))
     return 0
 
 
-def _told(packaged: Packaged) -> str:
+def _text(packaged: Packaged) -> str:
     found = packaged.as_json()
     archive, started = packaged.archive, packaged.started
     files = "1 file" if len(archive.names) == 1 else f"{len(archive.names)} files"

@@ -49,7 +49,7 @@ class RewardWarning(UserWarning):
 
 @dataclass(frozen=True)
 class _Settings:
-    """What was asked for; a path is absolute, an unset value None."""
+    """The options; a path is absolute, an unset value None."""
 
     reward: str | None
     data: Path | None
@@ -158,17 +158,16 @@ def rft_check(request: pytest.FixtureRequest, rft_report: AuditReport) -> Callab
 
 
 def _settings(config: pytest.Config) -> _Settings:
-    reward = _value(config, "rft_reward")
     profile = _value(config, "rft_profile") or DEFAULT_PROFILE
     if profile not in PROFILES:
         raise _usage("rft_profile", f"expected {', '.join(PROFILES)}, found {profile!r}")
     return _Settings(
-        reward=None if reward is None else _named_reward(config, reward),
-        data=_file(config, "rft_data"),
+        reward=_reward_path(config),
+        data=_path(config, "rft_data", "file", Path.is_file),
         profile=profile,
-        replies=_file(config, "rft_replies"),
+        replies=_path(config, "rft_replies", "file", Path.is_file),
         waivers=_waivers([*config.getini("rft_waive"), *config.getoption("rft_waive")]),
-        json=_summary_path(config),
+        json=_path(config, "rft_json", "folder for", lambda path: path.parent.is_dir()),
     )
 
 
@@ -177,30 +176,18 @@ def _value(config: pytest.Config, name: str) -> str | None:
     return str(stated) if stated else None
 
 
-def _folder(config: pytest.Config, name: str) -> Path:
-    """Return where a relative path counts from: an option's from here, an ini key's from there."""
-    if config.getoption(name) or config.inipath is None:
-        return config.invocation_params.dir
-    return config.inipath.parent
-
-
-def _file(config: pytest.Config, name: str) -> Path | None:
-    stated = _value(config, name)
-    if stated is None:
+def _path(
+    config: pytest.Config, name: str, kind: str, is_right: Callable[[Path], bool]
+) -> Path | None:
+    """Return the path; a relative one counts from here, or of an ini key from the ini file."""
+    value = _value(config, name)
+    if value is None:
         return None
-    path = _folder(config, name) / Path(stated).expanduser()
-    if not path.is_file():
-        raise _usage(name, f"there is no file {path}")
-    return path
-
-
-def _summary_path(config: pytest.Config) -> Path | None:
-    stated = config.getoption("rft_json")
-    if stated is None:
-        return None
-    path = config.invocation_params.dir / Path(stated).expanduser()
-    if not path.parent.is_dir():
-        raise _usage("rft_json", f"there is no folder {path.parent}")
+    from_ini = not config.getoption(name) and config.inipath is not None
+    folder = config.inipath.parent if from_ini and config.inipath else config.invocation_params.dir
+    path = folder / Path(value).expanduser()
+    if not is_right(path):
+        raise _usage(name, f"there is no {kind} {path}")
     return path
 
 
@@ -218,20 +205,19 @@ def _waivers(stated: Sequence[str]) -> dict[str, str]:
     return waivers
 
 
-def _named_reward(config: pytest.Config, stated: str) -> str:
-    """Return a shipped name as it is, and a path as an absolute one."""
-    if not any(mark in stated for mark in ("/", "\\", ".")):
-        from bedrock_rft_sim.errors import RecipeError
-        from bedrock_rft_sim.recipe import find_reward
+def _reward_path(config: pytest.Config) -> str | None:
+    """Return where the reward lies: a shipped name's file, or the path."""
+    value = _value(config, "rft_reward")
+    if value is None or any(mark in value for mark in ("/", "\\", ".")):
+        path = _path(config, "rft_reward", "reward", Path.exists)
+        return None if path is None else str(path)
+    from bedrock_rft_sim.errors import RecipeError
+    from bedrock_rft_sim.recipe import find_reward
 
-        try:
-            return str(find_reward(stated))
-        except RecipeError as error:
-            raise _usage("rft_reward", str(error)) from error
-    path = _folder(config, "rft_reward") / Path(stated).expanduser()
-    if not path.exists():
-        raise _usage("rft_reward", f"there is no reward {path}")
-    return str(path)
+    try:
+        return str(find_reward(value))
+    except RecipeError as error:
+        raise _usage("rft_reward", str(error)) from error
 
 
 def _missing(settings: _Settings, used: Set[str]) -> pytest.UsageError | None:

@@ -25,7 +25,7 @@ NAME_MAX = 64
 
 @dataclass(frozen=True)
 class LambdaFunction:
-    """What `create-function` is told."""
+    """The settings of `create-function`."""
 
     name: str
     handler: str
@@ -68,7 +68,7 @@ def lambda_runtimes() -> tuple[str, ...]:
 
 
 def runtime_of_this_python() -> tuple[str, bool]:
-    """Return the runtime to ask for, and whether it is the Python that the package started on."""
+    """Return the runtime to choose, and whether it is the Python that the package started on."""
     known = lambda_runtimes()
     own = f"python{sys.version_info.major}.{sys.version_info.minor}"
     return (own, True) if own in known else (known[-1], False)

@@ -2,7 +2,7 @@
 
 The child asks the Runtime API for events; `invoke` serves it until the answer, the timeout or the
 child's end, and collects what it prints meanwhile.
-Between invocations nobody serves or reads, which stands for Lambda freezing the container.
+Between invocations nothing is served or read, which stands for Lambda freezing the container.
 
 Sources: AWS Lambda developer guide, "Lambda execution environment" and "Using the Lambda runtime
 API"; wording of errors as Lambda returns them.
@@ -140,7 +140,7 @@ class Container:
         return Outcome(self._request_id, answer, duration_s, init_s, max_memory_mb, printed)
 
     def kill(self) -> None:
-        """Kill the process with everything it started; whoever waits in another thread is told."""
+        """Kill the process and everything it started; an invocation under way ends with a fault."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
@@ -285,7 +285,7 @@ class Container:
             self._printed.add(data)
 
     def _max_memory_mb(self) -> float | None:
-        """Peak resident memory so far, where /proc tells."""
+        """Peak resident memory so far, where /proc has it."""
         try:
             status = Path(f"/proc/{self._process.pid}/status").read_bytes()
         except OSError:

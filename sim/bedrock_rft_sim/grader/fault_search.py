@@ -40,7 +40,7 @@ class FaultSearch:
 
     def __init__(self, grader: Grader, *, budget: int = SEARCH_BUDGET) -> None:
         self.exact = True
-        """Whether every broken sample was asked alone."""
+        """Whether every broken sample was graded alone."""
         self.calls = 0
         self.invocations: list[Invocation] = []
         self._grader = grader

@@ -28,7 +28,7 @@ class AuditedGrader:
 
     @property
     def hangs(self) -> bool:
-        """Whether it has timed out so often that asking on would only cost time."""
+        """Whether it has timed out so often that going on would only cost time."""
         return self.timeouts >= TIMEOUTS_MAX
 
     def grade(self, samples: Sequence[Sample]) -> Outcomes:

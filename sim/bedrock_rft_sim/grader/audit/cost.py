@@ -22,13 +22,13 @@ from bedrock_rft_sim.stats.shares import percentile
 
 ONE_PROCESSOR_MB = 1769
 BYTES_PER_TOKEN = 4  # assumed, for an answer of the greatest length
-ALONE_AGAIN = 2  # times that the slowest single sample is asked again
+ALONE_AGAIN = 2  # times that the slowest single sample is graded again
 ROOM = 0.5  # of the timeout, that the slowest event should leave
 
 
 @dataclass(frozen=True)
 class AuditWorkload:
-    """What a recipe would ask of the function in one run."""
+    """What the function would grade in one run of a recipe."""
 
     rollouts_per_step: int
     steps: int
@@ -78,7 +78,7 @@ class Alone:
         self._audited = audited
 
     def scores(self, samples: Sequence[Sample]) -> dict[str, float]:
-        """Grade each alone; the slowest is asked again, because one pause is not its speed."""
+        """Grade each alone; the slowest is graded again, because one pause is not its speed."""
         scores: dict[str, float] = {}
         times: list[tuple[float, int]] = []
         for index, sample in enumerate(samples):

@@ -28,7 +28,7 @@ Grading = Callable[[Sequence[Sample]], Scores]
 
 
 def bag_size(rows: int | None) -> int:
-    """Samples in the bag: 16, or fewer where few rows were asked for; always four equal parts."""
+    """Samples in the bag: 16, or fewer where few rows are wanted; always four equal parts."""
     return SAMPLES if rows is None else min(SAMPLES, PARTS * -(-2 * rows // PARTS))
 
 

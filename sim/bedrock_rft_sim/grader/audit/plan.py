@@ -1,4 +1,4 @@
-"""How much the audit will ask, stated before it asks: a judge behind the reward costs money.
+"""How much the audit will grade, counted before it starts: a judge behind the reward costs money.
 
 The numbers are upper bounds for a reward that does not fail; looking for the sample at fault takes
 more.
@@ -47,7 +47,7 @@ class AuditPlan:
     samples_per_event: int
 
     def __str__(self) -> str:
-        """One sentence, before the first question."""
+        """One sentence, for before the grading starts."""
         return (
             f"at most {self.answers:,} answers in {self.invocations:,} invocations, "
             "more only to find the samples on which the reward fails: "
@@ -66,7 +66,7 @@ def make_plan(
     saved: int,
     samples_per_event: int,
 ) -> AuditPlan:
-    """Count before asking."""
+    """Count before grading."""
     rows = rows_phrased if settings.rows is None else min(settings.rows, rows_phrased)
     subjects = min(settings.samples, rows)
     kinds = len(WRONG_ANSWERS)

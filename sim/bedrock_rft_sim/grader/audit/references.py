@@ -71,7 +71,7 @@ def grade_references(
 ) -> References:
     """Grade every good reply under every variant; a handler that can't be loaded raises.
 
-    A reward that times out on all of them is not asked under another variant.
+    A reward that times out on all of them is not tried under another variant.
     """
     graded: list[ProfileGrades] = []
     for profile, wrap in found:

@@ -1,4 +1,4 @@
-"""What an audit hands back: a status per check, the findings, and how much was asked to know it."""
+"""What an audit hands back: a status per check, the findings, and how much was graded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CheckResult:
     law: str
     status: Status
     asked: int | None
-    """Answers graded for this check; None where it looks at what others have asked."""
+    """Answers graded for this check; None where it uses those of other checks."""
     reason: str | None
     """Why it was not judged, or why it is waived."""
 

@@ -52,7 +52,7 @@ from bedrock_rft_sim.grader.samples import Sample
 
 NO_TOP = "no good reply earns a score, so there is no top score that others must not earn"
 NO_GRADE = "no good reply was graded"
-HANGS = "the reward timed out too often to be asked further"
+HANGS = "the reward timed out too often to go on"
 
 
 def audit(

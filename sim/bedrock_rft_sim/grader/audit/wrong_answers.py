@@ -137,7 +137,7 @@ def unicode_digits(row: AuditedRow) -> str | None:
 
 
 def nan_inf(row: AuditedRow) -> str | None:
-    """What float() reads and nobody means, in the place of the value."""
+    """What float() reads although it is no answer, in the place of the value."""
     what = NOT_FINITE[row.turn % len(NOT_FINITE)]
     return what if row.value is None else row.with_value(what)
 

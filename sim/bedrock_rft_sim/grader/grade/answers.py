@@ -1,6 +1,6 @@
 """What is to be graded again: answers in batches, from a JSONL or a CSV, in little memory.
 
-Only the ids are kept, so that two answers to one prompt can be told apart.
+Only the ids are kept, so that two answers to one prompt can be kept apart.
 A record holds `answer`, or `messages` that end in an assistant turn; its prompt is `messages` or
 `prompt`, or the row of that id in the data.
 It repairs nothing: a record without an answer is an error that names its line.

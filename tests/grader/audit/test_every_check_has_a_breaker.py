@@ -174,7 +174,7 @@ def test_the_sound_reward_breaks_none(audited):
 
 
 @pytest.mark.parametrize("check", BREAKERS)
-def test_a_reward_that_breaks_the_rule_is_caught(audited, rows, make_rows, sound, check):
+def test_a_reward_that_breaks_the_check_is_caught(audited, rows, make_rows, sound, check):
     source, also = BREAKERS[check]
     answers = sorted(row.reference_answer["final_answer"] for row in rows)
     source = f"ANSWERS = {answers}\n{textwrap.dedent(source)}"
