@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.arguments import whole_number
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, whole_number
 from bedrock_rft_sim.cli.data.arguments import add_repeatable
 from bedrock_rft_sim.stats.shares import percent
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.data.rules import RuleSeverity
     from bedrock_rft_sim.recipe import Recipe
 
-EXIT_FAILED = 1
+
 SEVERITIES: tuple[RuleSeverity, ...] = ("error", "warning", "note")
 
 

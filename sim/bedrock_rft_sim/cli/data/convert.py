@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED
 from bedrock_rft_sim.cli.data.arguments import (
     add_count,
     add_output,
@@ -19,7 +20,7 @@ from bedrock_rft_sim.cli.data.arguments import (
 if TYPE_CHECKING:
     from bedrock_rft_sim.data.prepare.metadata_filter import Filter
 
-EXIT_FAILED = 1
+
 SOURCE = "openai/gsm8k"
 
 
