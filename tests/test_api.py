@@ -47,6 +47,8 @@ def test_a_recipe_is_checked_run_read_and_compared(
         "local.overrides.batchSize=2",
         "local.overrides.inferenceMaxTokens=8",
         "local.overrides.evalInterval=50",
+        "local.trainingData=problems:16",
+        "local.validationData=problems:4",
     ]
     recipes = [load_recipe("quickstart", sets=[*small, f"local.seed={seed}"]) for seed in (0, 1)]
     said: list[str] = []

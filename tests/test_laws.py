@@ -9,6 +9,7 @@ import ast
 import json
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -209,6 +210,15 @@ def test_no_function_is_longer_than_sixty_lines() -> None:
         for node in functions(path)
         if (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES_MAX
     ] == []
+
+
+def test_no_two_types_share_a_name() -> None:
+    found = defaultdict(list)
+    for path, _ in house():
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.ClassDef):
+                found[node.name].append(place(path, node))
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
 
 
 def test_the_command_line_starts_without_a_heavy_library() -> None:

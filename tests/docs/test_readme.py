@@ -37,6 +37,7 @@ def test_its_recipe_works_when_copied(recipe: Path) -> None:
     assert main(["check", recipe.name]) == 0
 
 
+@pytest.mark.slow
 def test_its_recipe_trains_and_is_reported(recipe: Path) -> None:
     small = ["--set", "local.maxSteps=1", "--set", "local.trainingData=problems:16"]
     main(["run", recipe.name, *small])
