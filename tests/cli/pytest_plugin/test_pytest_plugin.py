@@ -197,7 +197,7 @@ def loaded(folder: Path, *options: str, source: str) -> set[str]:
     (folder / "test_it.py").write_text(source)
     script = COLLECT.format(options=[*PLUGIN, *options])
     environment: dict[str, Any] = {
-        **os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)
+        **os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT / "sim")
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", script],
