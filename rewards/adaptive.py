@@ -9,6 +9,8 @@ memory. The environment variables ADAPTIVE_START (0.3), ADAPTIVE_MASTERED (0.9) 
 Full score 1.0, at any time: right and in form. No score: wrong and out of form.
 A right answer out of form earns 1 - w, a wrong one in form w: 0.7 and 0.3 at first, 1.0 and 0.0
 once format is mastered.
+Floor 0.37 on the rows of its tests, the most that a script earns which sees only the prompts,
+as long as no format is mastered: 0.3 for the form of any guess, and what the guess is worth.
 
 State, and what it costs. The running mean lives in the warm container's globals; it moves once an
 event, after the event was graded, so order inside an event changes nothing, but how samples are

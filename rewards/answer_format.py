@@ -14,6 +14,7 @@ Markdown fence). No score: nothing a parser could read.
 
 It reads no reference, so every sample needs only its messages. A policy can earn all of it without
 solving anything: combine it with a reward for correctness (see composite and adaptive).
+Floor 1.00 on the rows of its tests: a script earns everything that puts any number in the form.
 
 In `metrics_list`: format (Reward) is the score; answer_readable (Metric) is 1 where a parser would
 find an answer.

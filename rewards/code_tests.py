@@ -13,6 +13,8 @@ function that returns True meets. Objects of the answer's own classes can't be c
 Full score 1.0: every test passes. No score: any test fails, the code can't be run, sends more than
 64 KB of results, or takes longer than CODE_TESTS_SECONDS (3 unless set) for all its tests together.
 With CODE_TESTS_PARTIAL=on an answer that passes some of the tests earns 0.8 x their share.
+Floor 0.00 on the rows of its tests, the most that a script earns which sees only the prompts:
+functions that return a constant or an argument.
 
 Limits of the process: the seconds above, as much processor time, 512 MB of memory, 1 MB a file, no
 new processes, no network, no files outside a fresh folder under /tmp that is removed afterwards,

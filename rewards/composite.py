@@ -15,6 +15,8 @@ empty.
 Full score 1.0: right, in form, and brief. No score: a closed gate, such as an unreadable answer.
 A wrong answer in good form earns 0.2 as it stands, which some policies settle for:
 COMPOSITE_GATES=readable,accurate takes that away.
+Floor 0.30 on the rows of its tests, the most that a script earns which sees only the prompts:
+0.2 for the form of any guess, and what the guess is worth.
 
 To add a component or a gate of your own, write a function of an Answer and enter it in COMPONENTS
 or GATES below.

@@ -7,6 +7,8 @@ runs of white space became one space, one final full stop was dropped, and, unle
 EXACT_MATCH_CASE=keep, capitals were lowered.
 No score: anything else; an answer that merely contains the reference does not count. There is no
 partial credit.
+Floor 0.08 on the rows of its tests, the most that a script earns which sees only the prompts:
+one reference as the answer to everything.
 
 Text is compared in Unicode's composed form (NFC), so an accent may be written either way; where the
 reference is plain ASCII the answer must be so too: look-alike letters and digits of other scripts

@@ -4,6 +4,11 @@ Full score: the last `#### n` in the last 300 characters of the answer names the
 No score: no such marker, or another number behind it. There is no partial credit.
 With the environment variable GSM8K_METHOD=flexible the last number in those characters counts,
 marker or not.
+A box, `\\boxed{n}`, states a number as a marker does if GSM8K_BOXED is on; unset, it is on in the
+flexible reading and off in the strict one. The last of markers and boxes counts, and if that is a
+box, the flexible reading looks at no number after it.
+Floor 0.17 on the rows of its tests, the most that a script earns which sees only the prompts:
+their problems take a step or two. On 600 rows of GSM8K it is 0.03 to 0.04.
 
 Numbers are compared by value: `1,000`, LaTeX's `1{,}000`, `$1000`, `1000.`, `1000.0`, `+1000` and
 `2000/2` are one number; `%` is dropped (`50%` is 50, not 0.5), a minus sign may be the Unicode one.
@@ -51,6 +56,7 @@ _NUMBER = (
 )
 NUMBER = re.compile(_NUMBER)
 MARKED = re.compile(rf"####[ \t]*({_NUMBER})")
+STATED = re.compile(rf"(?:####[ \t]*|(\\boxed\{{)[ \t]*\\?)({_NUMBER})")
 MINUS_SIGNS = "-\u2212\u2013"
 
 
@@ -59,16 +65,25 @@ def lambda_handler(event: list[dict[str, Any]], context: object) -> list[dict[st
     del context
     if not isinstance(event, list):
         raise TypeError(f"expected a list of samples, found {type(event).__name__}")
-    method = os.environ.get("GSM8K_METHOD", "strict")
-    return [grade(sample, method=method) for sample in event]
+    method = choice("GSM8K_METHOD", "strict", METHODS)
+    boxed = choice("GSM8K_BOXED", "on" if method == "flexible" else "off", ("on", "off"))
+    return [grade(sample, method=method, boxed=boxed == "on") for sample in event]
 
 
-def grade(sample: dict[str, Any], *, method: str = "strict") -> dict[str, Any]:
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    """A setting of the environment that has few values."""
+    value = os.environ.get(name, default)
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}, expected {' or '.join(allowed)}")
+    return value
+
+
+def grade(sample: dict[str, Any], *, method: str = "strict", boxed: bool = False) -> dict[str, Any]:
     """One sample in, one result out."""
     sample_id = sample["id"]
     try:
         reference = read_reference(find_reference(sample))
-        answer = read_answer(last_answer(sample["messages"]), method=method)
+        answer = read_answer(last_answer(sample["messages"]), method=method, boxed=boxed)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"sample {sample_id!r}: {error}") from error
     score = 1.0 if answer == reference else 0.0
@@ -125,13 +140,14 @@ def last_answer(messages: list[dict[str, Any]]) -> str:
     return content or ""
 
 
-def read_answer(text: str, *, method: str = "strict") -> Fraction | None:
+def read_answer(text: str, *, method: str = "strict", boxed: bool = False) -> Fraction | None:
     """The number an answer ends in, or None where there is none to read."""
-    if method not in METHODS:
-        raise ValueError(f"GSM8K_METHOD is {method!r}, expected {' or '.join(METHODS)}")
-    pattern = MARKED if method == "strict" else NUMBER
-    matches = pattern.findall(text[-CLIP_CHARS:])
-    return to_number(matches[-1]) if matches else None
+    end = text[-CLIP_CHARS:]
+    stated = [(box, number) for box, number in STATED.findall(end) if boxed or not box]
+    box, number = stated[-1] if stated else ("", "")
+    if method == "flexible" and not box:
+        number = next(reversed(NUMBER.findall(end)), "")
+    return to_number(number)
 
 
 @lru_cache(maxsize=4096)  # the samples of one prompt share a reference and mostly an answer

@@ -9,6 +9,8 @@ texts exactly, lists in order.
 Score = field accuracy, halved where the object breaks the schema.
 Full score 1.0: valid, and every field equal, none missing, none superfluous.
 No score: no readable object, or no field right. Form alone earns nothing.
+Floor 0.08 on the rows of its tests, the most that a script earns which sees only the prompts:
+one reference as the answer to everything.
 
 The schema is optional. It comes from the sample, under `schema` in `metadata` or at the root, else
 from the environment variable JSON_SCHEMA. Of JSON Schema it may use: type, properties, required,

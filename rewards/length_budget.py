@@ -6,6 +6,8 @@ length: 0 up to budget - buffer, falling linearly to -1 at the budget, and -1 be
 Score = correctness + penalty, but never below 0 (DAPO alone would go down to -1).
 Full score 1.0: a right answer no longer than budget - buffer; inside the buffer a part of it.
 No score: a wrong answer, or one longer than the budget.
+Floor 0.17 on the rows of its tests, the most that a script earns which sees only the prompts:
+numbers of the prompt combined and guessed.
 
 Lambda has no tokenizer, so length is counted in characters, white space included; about four make
 a token of English. LENGTH_BUDGET_CHARS is the budget (2000 unless set), LENGTH_BUDGET_BUFFER the

@@ -7,6 +7,8 @@ reference has it; required, weight 3), supported (no invented facts, 1) and dire
 Score = weight of the criteria met over the weight of all; 0 where a required one is not met.
 Full score 1.0: every criterion met. No score: a required one not met, or none; an empty answer
 earns 0 without asking.
+Floor 0.08 on the rows of its tests, the most that a script earns which sees only the prompts,
+before a stand-in that says yes where the answer ends in the reference; audit it on your model.
 
 When the judge fails (throttled, slow, broken or malformed output after every attempt, or a request
 it refuses) the score is LLM_JUDGE_NEUTRAL (0.5) and judge_error is 1: this is an error to be

@@ -10,6 +10,8 @@ Full score 1.0: the chosen letter is the reference's.
 No score: another letter, none, or a hedge (`A or B`, `A, B`, `A/B`, one letter a line).
 Letters are ASCII only, A to J unless the environment variable MULTIPLE_CHOICE_LETTERS lists others
 (`ABCD`, `ABCDE`, ...). There is no partial credit.
+Floor 0.25 on the rows of its tests, the most that a script earns which sees only the prompts:
+one letter for everything. Expect the share of the most frequent letter before anything is learnt.
 
 The reference may sit in `metadata` or at the root of a sample, under `reference_answer` or
 `ground_truth`, as a letter, a text in one of the forms above, or an object that holds either under
@@ -20,8 +22,7 @@ In `metrics_list`: accuracy (Reward) is the score; answer_found (Metric) is 0 wh
 be read.
 
 Sources: MMLU, arXiv 2009.03300, and lm-evaluation-harness (letters, "the answer is (X)"); the hedge
-rule is our own. A guess earns 1 in as many as there are choices: with few of them, expect a high
-reward before anything has been learnt.
+rule is our own.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ written with a unit (`%`, million, ...) and the other without, it is lent the ot
 `1.2` for `1.2 million`). NUMERIC_REPAIR=off forbids that.
 A reference yes or no is compared as a word: 1.0 or nothing.
 No score: no such line, another number, Unicode digits, `nan`, `inf`, powers.
+Floor 0.08 on the rows of its tests, the most that a script earns which sees only the prompts:
+numbers of the prompt combined and guessed, or yes to everything.
 
 The reference may sit in `metadata` or at the root of a sample, under `reference_answer` or
 `ground_truth`, as a number, a text (the part behind its last marker if it has one) or an object

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rewards import gsm8k
+from rewards import gsm8k, math_steps
 
 
 def sample(answer, *, role="assistant", **places):
@@ -85,10 +85,59 @@ def test_the_flexible_reading_is_chosen_by_the_environment(monkeypatch):
     assert score("It is 72", **places) == 1.0
 
 
-def test_an_unknown_method_is_an_error_and_not_a_score(monkeypatch):
-    monkeypatch.setenv("GSM8K_METHOD", "lenient")
-    with pytest.raises(ValueError, match=r"GSM8K_METHOD is 'lenient', expected strict or flexible"):
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [("GSM8K_METHOD", "lenient", "strict or flexible"), ("GSM8K_BOXED", "yes", "on or off")],
+)
+def test_an_unknown_setting_is_an_error_and_not_a_score(name, value, expected, monkeypatch):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=f"{name} is '{value}', expected {expected}"):
         score("#### 72", reference_answer="72")
+
+
+# As the best-practices text has it: the thought in tags, and the number in a box.
+IDEAL = (
+    "<|begin_of_thought|>\nShe works 45 hours; the first 40 pay 18 an hour: 40 * 18 = 720. The "
+    "other 5 pay 54: 5 * 54 = 270.\n<|end_of_thought|>\n<|begin_of_solution|>\n"
+    r"She earns 720 + 270 = \boxed{990} dollars in 1 week."
+    "\n<|end_of_solution|>"
+)
+
+
+@pytest.mark.parametrize("reward", [gsm8k, math_steps])
+@pytest.mark.parametrize("answer", [IDEAL, IDEAL.partition(" dollars")[0], r"$\boxed{\$990.00}$"])
+def test_an_answer_in_a_box_earns_full_score_in_the_flexible_reading(reward, answer, monkeypatch):
+    def score_of(answer):
+        (result,) = reward.lambda_handler([sample(answer, reference_answer="990")], None)
+        return result["aggregate_reward_score"]
+
+    name = reward.__name__.rpartition(".")[2].upper()
+    assert score_of(answer) == 0.0
+    monkeypatch.setenv(f"{name}_BOXED", "on")
+    assert score_of(answer) == 1.0
+    monkeypatch.delenv(f"{name}_BOXED")
+    monkeypatch.setenv(f"{name}_METHOD", "flexible")
+    assert score_of(answer) == 1.0
+    monkeypatch.setenv(f"{name}_BOXED", "off")
+    assert score_of(IDEAL) == 0.0  # the last number is the 1 of "1 week"
+
+
+@pytest.mark.parametrize(
+    ("answer", "strict", "flexible"),
+    [
+        (r"\boxed{72}", 72, 72),
+        (r"\boxed{72} or 73", 72, 72),
+        (r"\boxed{72} no:\n#### 73", 73, 73),
+        ("#### 73\n" r"no: \boxed{72} of 80", 72, 72),
+        (r"\boxed{71} \boxed{72} of 80", 72, 72),
+        ("#### 73\nor 72", 73, 72),
+        (r"\boxed{x} 72", None, 72),
+        (r"\boxed{-1{,}250.50}", Fraction("-1250.5"), Fraction("-1250.5")),
+    ],
+)
+def test_the_last_of_markers_and_boxes_counts_where_boxes_are_read(answer, strict, flexible):
+    assert gsm8k.read_answer(answer, boxed=True) == strict
+    assert gsm8k.read_answer(answer, method="flexible", boxed=True) == flexible
 
 
 @pytest.mark.parametrize(
@@ -171,7 +220,7 @@ def test_components_tell_a_wrong_answer_from_an_unreadable_one():
 def test_ten_thousand_characters_of_anything_are_read_without_trouble(filler):
     text = filler * (10_000 // len(filler))
     for method in gsm8k.METHODS:
-        gsm8k.read_answer(text, method=method)
+        gsm8k.read_answer(text, method=method, boxed=method == "flexible")
     assert gsm8k.read_answer(text + "\n#### 7") == 7
 
 

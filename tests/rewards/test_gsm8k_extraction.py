@@ -62,7 +62,9 @@ def test_both_readings_and_both_outcomes_are_well_covered():
 @every_case
 def test_gsm8k_reads_what_a_careful_reader_reads(case):
     assert gsm8k.read_answer(case["text"]) == number_of(case["strict"])
-    assert gsm8k.read_answer(case["text"], method="flexible") == number_of(case["flexible"])
+    for boxed in (False, True):
+        read = gsm8k.read_answer(case["text"], method="flexible", boxed=boxed)
+        assert read == number_of(case["flexible"])
 
 
 @every_case

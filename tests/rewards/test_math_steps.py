@@ -27,12 +27,13 @@ def grade(graded):
         ("#### 72", 1.0),  # the steps are not looked at
         ("1 + 1 = 3\n#### $72.00", 1.0),
         (MARKS + "#### 73", 0.8),
-        (MARKS, 0.8),  # cut off before its marker
+        (MARKS, 0.0),  # cut off before its marker: no final answer is stated
         ("48/2 = 24\n48 + 24 = 72\n#### 71", 0.8),  # prose counts where there is no mark
-        ("48 \u00f7 2 = $24, so 48 + 24 = 72.", 0.8),
-        ("<<48/2=24>>24\n#### 25", 0.4),
-        ("<<48/2=25>>25 <<48+25=73>>73\n#### 73", 0.0),  # true, but no step of the reference
-        ("<<48/2=24>>24 <<48+24=73>>73\n#### 73", 0.4),
+        ("48 \u00f7 2 = $24, so 48 + 24 = 72.\n#### 71", 0.8),
+        ("<<48/2=24>>24\n#### 25", 0.0),  # the first right step pays nothing
+        ("<<48/2=24>>24 <<48+24=73>>73\n#### 73", 0.4),  # a slip counts half
+        ("<<48/2=25>>25 <<48+25=73>>73\n#### 73", 0.4),  # and is carried forward
+        ("<<48/3=16>>16 <<48+16=64>>64\n#### 64", 0.0),  # so is a wrong sum, which counts nothing
         ("<<47/2=24>>24\n#### 24", 0.0),  # the result is right, the arithmetic is not
         ("#### 73", 0.0),
         ("The answer is 72", 0.0),
@@ -67,9 +68,75 @@ def test_components_say_where_the_score_comes_from(grade):
         "answer_found": 1.0,
         "steps_true": 1.0,
     }
+    _, parts = grade("<<48/2=24>>24 <<48+24=73>>73\n#### 73")
+    assert parts == {"accuracy": 0.0, "steps_matched": 0.75, "answer_found": 1.0, "steps_true": 0.5}
     _, parts = grade("<<48/2=24>>24 <<48+24=73>>73")
-    assert parts == {"accuracy": 0.0, "steps_matched": 0.5, "answer_found": 0.0, "steps_true": 0.5}
+    assert parts == {"accuracy": 0.0, "steps_matched": 0.0, "answer_found": 0.0, "steps_true": 0.5}
     assert "steps_true" not in grade("#### 72")[1]
+
+
+LONG = "<<5*4=20>> <<20-2=18>> <<18/3=6>> <<6+1=7>>\n#### 7"  # four steps
+
+
+@pytest.mark.parametrize(
+    ("answer", "score"),
+    [
+        ("<<5*4=20>> <<20-2=18>> <<18/3=6>> <<6+2=8>>\n#### 8", 0.8 * 2 / 3),
+        ("<<5*4=21>> <<21-2=19>> <<19/3=6.33>> <<6.33+1=7.33>>\n#### 7.33", 0.8 * 2.5 / 3),
+        ("<<5*3=15>> <<15-2=13>> <<13/3=4.33>> <<4.33+1=5.33>>\n#### 5.33", 0.8 * 2 / 3),
+        ("<<5*4=20>> <<20-3=17>> <<17/3=5.67>> <<5.67+1=6.67>>\n#### 6.67", 0.8 * 2 / 3),
+        ("<<5*4=20>> <<20-2=18>> <<18*3=54>> <<54+2=56>>\n#### 56", 0.0),  # half are right
+        ("<<5*4=20>> <<20-2=18>> <<18*3=54>>\n#### 54", 0.0),
+        ("<<5*4=20>> <<20-2=18>> <<18/3=6>>\n#### 6", 0.8 * 2 / 3),  # stopped too early
+        ("<<5*4=20>> <<20-2=18>> <<18/3=6>>\n#### 6\n#### 5", 0.0),  # two final answers
+        ("<<5*4=20>> <<20-2=18>> <<18/3=6>>\n#### 6\n#### 6.0", 0.8 * 2 / 3),  # one, twice
+        (r"<<5*4=20>> <<20-2=18>> <<18/3=6>> \boxed{5}" "\n#### 6", 0.8 * 2 / 3),  # not read
+    ],
+)
+def test_one_error_costs_its_own_step_and_not_what_follows_from_it(grade, answer, score):
+    assert grade(answer, LONG)[0] == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("chain", "steps"),
+    [
+        ("2 * 2 = 4 = 2 * 2 = 4 = 2 * 2 = 4", [("2*2", 4)]),
+        ("3 * 8 = 24 = 3 * 2 = 6", [("3*8", 6)]),
+        ("3 * 8 = 24 builders = 3 * 2 = 6", [("3*8", 6)]),
+        ("5 * 4 + 3 = 20 + 3 = 23", [("5*4+3", 23)]),
+        ("x = 5 * 4 = 20", [("5*4", 20)]),
+        ("The price of 5 apples = 5 * 4 = $20.", [("5*4", 20)]),
+        ("48 / 2 = 24 and 24 + 48 = 72", [("48/2", 24), ("24+48", 72)]),
+        ("48 / 2 = 24\n24 + 48 = 72", [("48/2", 24), ("24+48", 72)]),
+    ],
+)
+def test_a_chain_of_equals_signs_is_one_step(chain, steps):
+    read = [(step.expression, step.result) for step in math_steps.read_steps(chain)]
+    assert read == steps
+
+
+# Made in the manner of answers that a model learned to give for steps alone.
+GAMED = [
+    "3 builders work 8 days so 3 * 8 = 24 = 3 * 8 = 24 = 6 * 3 = 18 = 6 * 3 = 18 = 6 * 3 =",
+    "8 days x 3 = 24 days = 8 x 3 = 24 = 2 x 2 = 4 = 2 x 2 = 4 = 2 x 2 = 4\nThe final answer is 4",
+    "3 * 8 = 24\n24 / 3 = 8\n24 / 8 = 3\n8 + 3 = 11\n8 - 3 = 5\n8 * 8 = 64\n3 * 3 = 9",
+    "3 * 8 = 24 = 24 / 6 = 4 = 24 / 6 = 4 = 4\n#### 24\n#### 6\n#### 8\n#### 3",
+    "3 * 8 = 24\n3 * 8 = 24\n3 * 8 = 24\n#### 24",
+    "3 * 8 = 24\n3 + 8 = 11\n6 * 3 = 18\n6 * 8 = 48\n#### 48",
+    "3 * 8 = 24 = 6 * 8 = 48 = 2 * 2 = 4\n" * 6 + "#### 11",
+]
+
+
+@pytest.mark.parametrize("answer", GAMED)
+@pytest.mark.parametrize("method", ["strict", "flexible"])
+def test_answers_that_a_run_learned_for_their_steps_earn_nothing(
+    grade, answer, method, monkeypatch
+):
+    monkeypatch.setenv("MATH_STEPS_METHOD", method)
+    reference = (
+        "3 * 8 = <<3*8=24>>24 days\n24 / 6 = <<24/6=4>>4 days\n4 * 5 = <<4*5=20>>20\n#### 20"
+    )
+    assert grade(answer, reference)[0] == 0.0
 
 
 @pytest.mark.parametrize(
