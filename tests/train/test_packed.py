@@ -189,6 +189,15 @@ def test_a_step_without_any_signal_gives_the_optimizer_gradients_of_zero(
     assert flat(ours).count_nonzero() == 0
 
 
+def test_checkpoints_do_not_carry_the_log_of_all_steps(
+    recipe_for: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    with trainer_of(recipe_for(), tmp_path / "runs") as trainer:
+        for step in (1, 2, 3):
+            trainer.log({"loss": float(step)})
+    assert [line["loss"] for line in trainer.state.log_history] == [3.0]
+
+
 @pytest.fixture
 def sliding_model(small_model: Callable[..., Path], tmp_path: Path) -> Path:
     """A model whose second layer sees four tokens only."""

@@ -28,8 +28,8 @@ from bedrock_rft_sim.runs import Run, RunFolder
 LIVE_EVERY_MS: Final = 2000
 PAUSE_S: Final = 30.0
 """Between two pages of a run that is being written at least this long ..."""
-PAUSE_FACTOR: Final = 25
-"""... and at least this many times as long as writing one took: 4 % of the run."""
+PAUSE_FACTOR: Final = 50
+"""... and at least this many times as long as writing one took: 2 % of the run."""
 PROVENANCE: Final = ("git_revision", "recipe_hash", "reward_hash", "data_hash", "micro_batch",
                      "resumed_from_step", "ended")  # fmt: skip
 RECORD_FIELDS: Final = (*PROVENANCE, "error", "started", "versions", "device")

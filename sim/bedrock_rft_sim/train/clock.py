@@ -33,3 +33,7 @@ class Clock:
         seconds = {**self._seconds, REMAINDER: max(0.0, total - sum(self._seconds.values()))}
         self._lap_started, self._seconds = now, {}
         return {**seconds, "total": total}
+
+    def skip(self) -> None:
+        """Leave what was done since the last lap out of the next one."""
+        self._lap_started, self._seconds = time.perf_counter(), {}

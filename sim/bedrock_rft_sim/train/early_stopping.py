@@ -32,6 +32,11 @@ class EarlyStop:
     reason: str
 
 
+def watched(lines: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what `early_stop` reads of metric lines: enough to keep for a long run."""
+    return [{name: line[name] for name in ("step", WATCHED)} for line in lines if WATCHED in line]
+
+
 def early_stop(lines: Iterable[Mapping[str, Any]], rule: EarlyStopping | None) -> EarlyStop | None:
     """Return why the run should end after the last of these metric lines; None to go on."""
     if rule is None:

@@ -24,7 +24,7 @@ from bedrock_rft_sim.runs.metrics import drop_non_finite, mantle_event, nova_csv
 from bedrock_rft_sim.runs.observer import RunObserver
 from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
 from bedrock_rft_sim.train.clock import Clock
-from bedrock_rft_sim.train.early_stopping import EarlyStop, early_stop
+from bedrock_rft_sim.train.early_stopping import EarlyStop, early_stop, watched
 from bedrock_rft_sim.train.validation import Validation, as_rollout
 
 
@@ -80,6 +80,7 @@ class StepRecorder:
         self._validation = validation
         self._folder = rehearsal.folder
         self._steps = rehearsal.steps
+        self._validated = watched(self._folder.read_metrics())
         self._answers: Sequence[Answer] = ()
         self._pending: PendingStep | None = None
 
@@ -150,7 +151,8 @@ class StepRecorder:
         self._folder.append_event(mantle_event(line))
         self._append(line)
         if validated:
-            self.early_stop = self._rehearsal.early_stop()
+            rule = self._rehearsal.recipe.local.earlyStopping
+            self.early_stop = early_stop(self._validated, rule)
 
     def start(self, sampler: Sampler) -> None:
         """Validate the model before training and write the line of step 0."""
@@ -183,14 +185,17 @@ class StepRecorder:
 
     def _append(self, line: dict[str, Any]) -> None:
         self._folder.append_metrics(line)
+        self._validated += watched([line])
         for observer in self._rehearsal.observers:
             observer.step(line)
+        self.clock.skip()  # the page belongs to no step
 
     def checkpoint_saved(self, step: int) -> None:
         """Accept the checkpoint that TRL has just finished writing."""
         self._folder.accept_checkpoint(step)
         event = message_event(f"Step {step}/{self._steps.total}: checkpoint saved")
         self._folder.append_event({**event, "data": {"step": step}})
+        self.clock.skip()
 
 
 def on_policy_pg_loss(rollouts: Sequence[Rollout]) -> float | None:

@@ -108,6 +108,7 @@ class RehearsalTrainer(GRPOTrainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Let TRL log, then record the step from what it logged."""
         super().log(logs, start_time)
+        del self.state.log_history[:-1]  # trainer.jsonl keeps them all, every checkpoint would too
         self._recorder.logged(
             self.state.global_step, dict(self.state.log_history[-1]), self.sampler
         )

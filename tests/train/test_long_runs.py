@@ -1,0 +1,85 @@
+"""A long run stays linear: a late step reads, writes and keeps no more than an early one."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from bedrock_rft_sim.cli.progress import Progress
+from bedrock_rft_sim.data import plan
+from bedrock_rft_sim.data.plan import Steps
+from bedrock_rft_sim.data.tokens import load_tokenizer
+from bedrock_rft_sim.engine.device import choose_device
+from bedrock_rft_sim.engine.sampler import Answer
+from bedrock_rft_sim.grader import Grade, GradedBatch, Invocation
+from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.report import PageDuringRun
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs.rollouts import Rollout
+from bedrock_rft_sim.train.record import Rehearsal, StepRecorder
+
+STEPS, PART = 400, 100
+LOG = {"loss": 0.1, "grad_norm": 1.0}
+
+
+class StubValidation:
+    """Validates one prompt, ever better."""
+
+    def rollouts(self, step: int, _sampler: Any) -> list[Rollout]:
+        grade = step / STEPS
+        return [Rollout(step, "p", 0, "text", [1, 2], "stop", grade, components=[], advantage=None)]
+
+
+def take_step(recorder: StepRecorder, rows: Any, step: int) -> None:
+    answers = [Answer([1, 2, 3], "text", "stop")] * len(rows)
+    recorder.sampled(answers)
+    grades = [Grade(str(place), place % 2, ()) for place in range(len(rows))]
+    samples = [place % 4 for place in range(len(rows))]
+    batch = GradedBatch(tuple(grades), (Invocation(0.1, None, None, len(rows), 1),))
+    recorder.graded(rows, samples, ["text"] * len(rows), batch)
+    recorder.token_scores(range(len(rows)), {"entropy": [0.5] * len(rows)})
+    recorder.logged(step, {"step": step, **LOG}, None)
+
+
+def bytes_moved() -> list[int]:
+    """Return what this process has read and written so far."""
+    counters = psutil.Process().io_counters()
+    if not hasattr(counters, "read_chars"):
+        pytest.skip("this system does not count the bytes that a process reads")
+    return [counters.read_chars, counters.write_chars]
+
+
+def test_a_late_step_reads_writes_and_keeps_as_much_as_an_early_one(
+    recipe_for: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    recipe = recipe_for("local.earlyStopping={patience: 9, minGain: 0.0}")
+    data = plan.read_data(recipe, load_tokenizer(recipe.model))
+    steps = Steps(STEPS, STEPS, STEPS, checkpoints=(), validations=tuple(range(0, STEPS, 5)))
+    moved, kept = [bytes_moved()], []
+    with RunFolder.create(tmp_path, "long") as folder:
+        folder.write_prompts(data.train, data.validation)
+        page = PageDuringRun(folder, clock=lambda: 0.0)  # written once; then it is never time
+        watching = [page, Progress(quiet=True)]
+        device = choose_device("cpu", "float32")
+        rehearsal = Rehearsal(recipe, data, steps, folder, device, print, watching)
+        recorder = StepRecorder(rehearsal, StubValidation(), lambda: False)
+        recorder.start(None)
+        tracemalloc.start()
+        for step in range(1, STEPS + 1):
+            take_step(recorder, data.train[:4] * 4, step)
+            if step % PART == 0:
+                moved.append(bytes_moved())
+                kept.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    parts = [
+        [after - before for before, after in zip(*pair, strict=True)] for pair in pairwise(moved)
+    ]
+    (_, (read_early, written_early), *_, (read_late, written_late)) = parts
+    assert read_late - read_early < PART  # less than a byte a step
+    assert written_late - written_early < 10 * PART  # longer numbers
+    assert kept[-1] - kept[1] < 2 * PART * 200  # a validation's reward is kept for the rule
