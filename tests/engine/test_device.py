@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bedrock_rft_sim.engine.device import ModelShape, bytes_per_sequence, choose_device, micro_batch
+from bedrock_rft_sim.engine.device import ModelShape, bytes_of_pass, choose_device, micro_batch
 from bedrock_rft_sim.errors import RecipeError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 @given(rollouts=st.integers(1, 4096), each=st.integers(1, 10**9), free=st.integers(0, 10**12))
 def test_a_micro_batch_divides_the_batch(rollouts: int, each: int, free: int) -> None:
-    size = micro_batch(rollouts, bytes_each=each, free_bytes=free)
+    size = micro_batch(rollouts, bytes_of=each.__mul__, free_bytes=free)
     assert rollouts % size == 0
     assert size == 1 or size * each <= free
 
 
 def test_all_rollouts_go_at_once_where_memory_allows() -> None:
-    assert micro_batch(128, bytes_each=1, free_bytes=10**9) == 128
+    assert micro_batch(128, bytes_of=int, free_bytes=10**9) == 128
 
 
 def test_little_memory_makes_small_micro_batches() -> None:
-    each = bytes_per_sequence(ModelShape(layers=28, hidden=1024, vocabulary=151_936), 1024)
-    assert micro_batch(32, bytes_each=each, free_bytes=8 * each) == 4
+    each = bytes_of_pass(ModelShape(layers=28, hidden=1024, vocabulary=151_936), 1024)
+    assert micro_batch(32, bytes_of=each.__mul__, free_bytes=8 * each) == 4
 
 
 def test_a_device_that_is_not_here_is_an_error_that_names_it(

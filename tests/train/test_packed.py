@@ -27,6 +27,9 @@ LENGTHS = (8, 1, 3, 8, 5, 5, 2, 8, 7, 1, 1, 4, 8, 6, 2, 3)
 """Of canned answers, 4 to each of 4 prompts."""
 
 
+ALL_FULL = {"layer_types": ["full_attention"], "sliding_window": None}
+
+
 class Canned:
     """A sampler whose answers are the same for every model."""
 
@@ -216,7 +219,7 @@ def test_a_model_with_a_sliding_window_is_left_to_trl_and_the_reason_said(
     with trainer_of(recipe_for(model=sliding_model), tmp_path / "runs", said.append) as trainer:
         update(trainer, padded=True, why=trainer._packed.why_padded)
         record = trainer._recorder._folder.read_record()["update"]
-    why = "its layers are of full_attention and sliding_attention"
+    why = "it has layers with sliding_attention"
     assert record == {"name": "padded", "why": why}
     assert said == [f"the update runs with padding, by TRL: {why}"]
 
@@ -238,12 +241,11 @@ def test_a_model_that_comes_out_otherwise_on_the_first_batch_is_left_to_trl(
     [
         ("Llama", {}, None),
         ("Llama", {"attention_dropout": 0.1}, "its attention drops weights at random"),
-        ("Mistral", {"sliding_window": 64}, "its attention has a sliding window"),
+        ("Mistral", {"sliding_window": 64}, "it has a sliding window"),
         ("Mistral", {"sliding_window": None}, None),
-        ("Gemma2", {"layer_types": ["full_attention"]}, "its attention caps its logits"),
-        ("GptOss", {"layer_types": ["full_attention"]}, "its attention has sinks"),
-        ("Mamba", {}, "its layers are of linear_attention"),
-        ("Bloom", {}, "its attention function can't be exchanged"),
+        ("Gemma2", ALL_FULL, "it caps attention scores"),
+        ("GptOss", ALL_FULL, "it has attention sinks"),
+        ("Bloom", {}, "its attention can't be exchanged"),
     ],
 )
 def test_what_can_not_be_packed_says_why(
@@ -259,3 +261,29 @@ def test_what_can_not_be_packed_says_why(
     with torch.device("meta"):
         model = getattr(transformers, f"{kind}ForCausalLM")(config)
     assert why_not_packed(model) == why
+
+
+def test_memory_takes_more_rollouts_at_once_packed_than_padded(
+    recipe_for: Callable[..., Recipe], sliding_model: Path
+) -> None:
+    from bedrock_rft_sim.train.build import fitting_micro_batch
+
+    sets = ("local.overrides.maxPromptLength=120", "local.overrides.inferenceMaxTokens=8")
+    device = Device("cpu", "", "float32", 10 * 2**20)
+    sizes = [fitting_micro_batch(recipe_for(*sets, model=m), device) for m in (None, sliding_model)]
+    assert sizes == [4, 2]
+
+
+def test_a_cut_through_groups_holds_one_prompt_more() -> None:
+    from bedrock_rft_sim.train.packing import most_tokens
+
+    held = {size: most_tokens(size, 4, 100, 10) for size in (1, 2, 3, 4, 6, 8)}
+    own = 10 + 100 // 20
+    assert held == {
+        1: own + 100,
+        2: 2 * own + 100,
+        3: 3 * own + 200,
+        4: 4 * own + 100,
+        6: 6 * own + 300,
+        8: 8 * own + 200,
+    }

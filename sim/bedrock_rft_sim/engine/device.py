@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bedrock_rft_sim.errors import RecipeError
@@ -114,18 +115,19 @@ class ModelShape:
     vocabulary: int
 
 
-def bytes_per_sequence(shape: ModelShape, tokens: int) -> int:
-    """Estimate the memory of one sequence's forward and backward pass, in bytes, from above."""
+def bytes_of_pass(shape: ModelShape, tokens: int) -> int:
+    """Estimate the memory of a forward and backward pass over tokens, in bytes, from above."""
     logits = shape.vocabulary * LOGIT_COPIES
     activations = shape.layers * shape.hidden * ACTIVATIONS_PER_LAYER
     return tokens * (logits + activations) * BYTES_FLOAT32
 
 
-def micro_batch(rollouts: int, *, bytes_each: int, free_bytes: int) -> int:
-    """Return the largest divisor of `rollouts` whose sequences fit into the memory at hand.
+def micro_batch(rollouts: int, *, bytes_of: Callable[[int], int], free_bytes: int) -> int:
+    """Return the largest divisor of `rollouts` that fits into the memory at hand, at least 1.
 
-    The loss is normalised over the whole batch, so this choice changes speed, not results.
+    `bytes_of` so many rollouts is what their pass holds. The loss is normalised over the whole
+    batch, so this choice changes speed, not results.
     """
-    fitting = max(1, int(free_bytes * MEMORY_SHARE) // max(1, bytes_each))
-    sizes = range(min(fitting, rollouts), 0, -1)
-    return next(size for size in sizes if rollouts % size == 0)
+    room = int(free_bytes * MEMORY_SHARE)
+    divisors = [size for size in range(rollouts, 0, -1) if rollouts % size == 0]
+    return next((size for size in divisors if bytes_of(size) <= room), 1)

@@ -66,10 +66,10 @@ def memory(
     adapters = 0 if is_full else settings.lora_rank * sum(map(sum, size.linear))
     trained = size.parameters if is_full else adapters
     tokens = settings.max_prompt_length + settings.inference_max_tokens
-    each = machine.bytes_per_sequence(size.shape, tokens)
+    each = machine.bytes_of_pass(size.shape, tokens)
     rollouts, micro = settings.rollouts_per_step, 1
     if free.bytes is not None:
-        micro = machine.micro_batch(rollouts, bytes_each=each, free_bytes=free.bytes)
+        micro = machine.micro_batch(rollouts, bytes_of=each.__mul__, free_bytes=free.bytes)
     validated = min(validation_prompts, max(1, TOKENS_PER_BATCH // tokens))
     copies = is_full and settings.kl_coefficient > 0
     return Memory(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import torch
 from datasets import Dataset
+from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from bedrock_rft_sim.data import Row
@@ -14,6 +17,8 @@ from bedrock_rft_sim.engine.load import load_tokenizer, model_shape, model_sourc
 from bedrock_rft_sim.engine.sampler import SamplingParams
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.train.packed import why_not_packed
+from bedrock_rft_sim.train.packing import most_tokens
 from bedrock_rft_sim.train.record import Rehearsal, StepRecorder
 from bedrock_rft_sim.train.reward import LambdaReward
 from bedrock_rft_sim.train.settings import grpo_config, lora_config
@@ -64,9 +69,22 @@ def _micro_batch(rehearsal: Rehearsal) -> int:
 
 def fitting_micro_batch(recipe: Recipe, device: machine.Device) -> int:
     """Return how many rollouts one forward and backward pass takes on this device."""
-    settings = recipe.settings
-    tokens = settings.max_prompt_length + settings.inference_max_tokens
-    each = machine.bytes_per_sequence(model_shape(model_source(recipe.model)), tokens)
-    return machine.micro_batch(
-        settings.rollouts_per_step, bytes_each=each, free_bytes=device.free_bytes
-    )
+    settings, source = recipe.settings, model_source(recipe.model)
+    shape = model_shape(source)
+    prompt, answer = settings.max_prompt_length, settings.inference_max_tokens
+    is_packed = why_not_packed(_skeleton(source)) is None
+
+    def bytes_of(rollouts: int) -> int:
+        tokens = rollouts * (prompt + answer)
+        if is_packed:
+            tokens = most_tokens(rollouts, settings.samples_per_prompt, prompt, answer)
+        return machine.bytes_of_pass(shape, tokens)
+
+    rollouts = settings.rollouts_per_step
+    return machine.micro_batch(rollouts, bytes_of=bytes_of, free_bytes=device.free_bytes)
+
+
+def _skeleton(source: str) -> Any:
+    """Return the model without memory for its weights."""
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(source))

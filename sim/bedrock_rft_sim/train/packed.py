@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
+from bedrock_rft_sim.engine.native_backend import unfit
 from bedrock_rft_sim.train.packing import Block, Plan, Rollout, pack, rollouts_of
 
 ATTENTION: Final = "bedrock_rft_sim_packed"
@@ -59,22 +60,8 @@ class PaddedRows(NamedTuple):
 
 def why_not_packed(model: Any) -> str | None:
     """Return why a model's rollouts can't be packed; None where nothing is known against it."""
-    inner = _inner(model)
-    config = inner.config.get_text_config()
-    kinds = sorted(set(getattr(config, "layer_types", None) or ()))
-    if kinds not in ([], ["full_attention"]):
-        return f"its layers are of {' and '.join(kinds)}"
-    if not kinds and getattr(config, "sliding_window", None):
-        return "its attention has a sliding window"
-    if getattr(config, "attn_logit_softcapping", None):
-        return "its attention caps its logits"
-    if getattr(config, "attention_dropout", None):
-        return "its attention drops weights at random"
-    if any(name.endswith("sinks") for name, _ in inner.named_parameters()):
-        return "its attention has sinks"
-    if not inner._supports_attention_backend:
-        return "its attention function can't be exchanged"
-    return None
+    drops = getattr(_inner(model).config.get_text_config(), "attention_dropout", None)
+    return "its attention drops weights at random" if drops else unfit(model)
 
 
 class PackedScores:
