@@ -1,4 +1,4 @@
-"""One warm Lambda container: a child process with its own module globals, and its death.
+"""One warm Lambda container: a child process, its cold start, its time limits and its death.
 
 The child asks the Runtime API for events; `invoke` serves it until the answer, the timeout or the
 child's end, and collects what it prints meanwhile.

@@ -1,4 +1,4 @@
-"""What travels through the grader: samples in, grades out, and what each invocation cost.
+"""What travels through the grader: samples, grades, costs of a call, the limits of a function.
 
 Sources: Amazon Bedrock user guide, reward-functions (the reply's `metrics_list`); AWS Lambda
 developer guide (timeout, memory and initialization limits).

@@ -1,4 +1,4 @@
-"""One run's folder: create it, append to it, cut it back for a resume, read it.
+"""One run's folder: create it, append to it, accept checkpoints, cut it back to one, read it.
 
 It computes nothing and keeps no time: what is written comes from its caller. A file is appended
 line by line or replaced whole, so the folder can be read, and the run killed, at any instant.
