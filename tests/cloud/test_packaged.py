@@ -11,7 +11,9 @@ from bedrock_rft_sim.cloud.function import LambdaFunction, function_name, runtim
 from bedrock_rft_sim.cloud.packaged import Packaged, package
 from bedrock_rft_sim.cloud.policies import policies
 from bedrock_rft_sim.errors import HandlerError
-from bedrock_rft_sim.grader import Grader, RewardFile, Sample
+from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.grader.reward import RewardFile
+from bedrock_rft_sim.grader.samples import Sample
 from bedrock_rft_sim.recipe import find_reward
 
 FUNCTION = LambdaFunction("reward", "lambda_function.lambda_handler", "python3.11")

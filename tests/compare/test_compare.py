@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bedrock_rft_sim.compare import COMPARED, Comparison, compare, order
+from bedrock_rft_sim.compare import Comparison, compare, order
 from bedrock_rft_sim.compare.axis import MOST_POINTS, PlacedSeries, thin
+from bedrock_rft_sim.compare.compare import COMPARED
 from bedrock_rft_sim.compare.series import Curve, Curves
 from bedrock_rft_sim.compare.summary import CurveSummary, level_weights, summarise
 from bedrock_rft_sim.contract.metrics import METRICS

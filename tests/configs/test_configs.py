@@ -1,7 +1,8 @@
 from pathlib import Path
 
 import pytest
-from bedrock_rft_sim.recipe import load_recipe, shipped_recipes
+from bedrock_rft_sim.recipe import load_recipe
+from bedrock_rft_sim.recipe.shipped import shipped_recipes
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 FILES = sorted(CONFIGS.glob("*.yaml"))

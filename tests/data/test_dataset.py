@@ -6,14 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.data import (
-    MAX_LINE_BYTES,
-    Row,
-    drop_long,
-    read_rows,
-    row_from_record,
-    split_rows,
-)
+from bedrock_rft_sim.data import Row, read_rows, row_from_record
+from bedrock_rft_sim.data.lines import MAX_LINE_BYTES
+from bedrock_rft_sim.data.selection import drop_long, split_rows
 from bedrock_rft_sim.errors import DataError
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -8,15 +8,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from bedrock_rft_sim.data import (
-    MAX_LINE_BYTES,
-    RULES,
-    Inspection,
-    count_findings,
-    read_rows,
-    row_from_record,
-)
-from bedrock_rft_sim.data.rules import Holder, RuleSeverity
+from bedrock_rft_sim.data import Inspection, count_findings, read_rows, row_from_record
+from bedrock_rft_sim.data.lines import MAX_LINE_BYTES
+from bedrock_rft_sim.data.rules import RULES, Holder, RuleSeverity
 from bedrock_rft_sim.errors import DataError
 from hypothesis import given
 from hypothesis import strategies as st

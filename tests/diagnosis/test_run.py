@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.diagnosis import Evidence, Finding, diagnose_run, fired, headline
+from bedrock_rft_sim.diagnosis import Evidence, Finding, diagnose_run, headline
 from bedrock_rft_sim.diagnosis.answers import (
     length_explosion,
     parse_failures,
     truncated_answers,
 )
 from bedrock_rft_sim.diagnosis.bend import find_bend
+from bedrock_rft_sim.diagnosis.finding import fired
 from bedrock_rft_sim.diagnosis.grading import grader_errors, grader_latency
 from bedrock_rft_sim.diagnosis.policy import (
     entropy_collapse,

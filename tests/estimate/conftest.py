@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
-from bedrock_rft_sim.estimate import JobEstimate, Measured, estimate, price_list
+from bedrock_rft_sim.estimate import JobEstimate, Measured, estimate
+from bedrock_rft_sim.estimate.money import price_list
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 
 KNOBS = "customizationConfig.rftConfig.hyperParameters"

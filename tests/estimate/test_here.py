@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.engine.device import ModelShape
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.estimate import JobEstimate, Measured, Quantity, price_list
+from bedrock_rft_sim.estimate import JobEstimate, Measured
 from bedrock_rft_sim.estimate.free_memory import GPU_MEMORY, MAIN_MEMORY, FreeMemory
 from bedrock_rft_sim.estimate.here import memory
 from bedrock_rft_sim.estimate.measured import COMPARED
 from bedrock_rft_sim.estimate.model_size import ModelSize, model_size
+from bedrock_rft_sim.estimate.money import price_list
+from bedrock_rft_sim.estimate.quantity import Quantity
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 
 from tests.run_folders import write_run

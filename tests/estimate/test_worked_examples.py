@@ -15,8 +15,9 @@ import pytest
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data
 from bedrock_rft_sim.data.tokens import load_tokenizer
-from bedrock_rft_sim.estimate import JobEstimate, Measured, Quantity
+from bedrock_rft_sim.estimate import JobEstimate, Measured
 from bedrock_rft_sim.estimate.free_memory import MAIN_MEMORY, FreeMemory
+from bedrock_rft_sim.estimate.quantity import Quantity
 from bedrock_rft_sim.estimate.workload import job_counts, steps_of
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 

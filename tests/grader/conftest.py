@@ -4,7 +4,9 @@ import importlib.util
 import textwrap
 
 import pytest
-from bedrock_rft_sim.grader import Grader, LambdaLimits, RewardFile, Sample
+from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.grader.reward import RewardFile
+from bedrock_rft_sim.grader.samples import LambdaLimits, Sample
 
 HAS_AWS_CLIENT = importlib.util.find_spec("awslambdaric") is not None
 

@@ -7,8 +7,8 @@ import pytest
 from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
 from bedrock_rft_sim.contract.payload_profiles import PROFILES, PayloadProfile
 from bedrock_rft_sim.errors import EventError
-from bedrock_rft_sim.grader import Sample, build_event
-from bedrock_rft_sim.grader.event import encode_event, split
+from bedrock_rft_sim.grader.event import build_event, encode_event, split
+from bedrock_rft_sim.grader.samples import Sample
 
 TURNS = [{"role": "user", "content": "How many?"}, {"role": "assistant", "content": "#### 72"}]
 

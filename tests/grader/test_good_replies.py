@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from bedrock_rft_sim.errors import HandlerError
-from bedrock_rft_sim.grader import LambdaLimits, RewardFile
 from bedrock_rft_sim.grader.good_replies import check_reward, good_reply
+from bedrock_rft_sim.grader.reward import RewardFile
+from bedrock_rft_sim.grader.samples import LambdaLimits
 
 SOLUTION = "24 + 48 = 72\n#### 72"
 GSM8K = Path(find_spec("rewards.gsm8k").origin)

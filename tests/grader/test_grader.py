@@ -11,7 +11,9 @@ from bedrock_rft_sim.errors import (
     ResponseError,
     RunFolderError,
 )
-from bedrock_rft_sim.grader import Grader, RewardFile, Sample
+from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.grader.reward import RewardFile
+from bedrock_rft_sim.grader.samples import Sample
 
 FAILS_TWICE = """
 import pathlib

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from bedrock_rft_sim.errors import HandlerError
-from bedrock_rft_sim.grader import Sample
 from bedrock_rft_sim.grader.reply import API_GATEWAY_FORM
+from bedrock_rft_sim.grader.samples import Sample
 
 FOLDER = Path(__file__).with_name("handlers")
 HANDLERS = sorted(path.stem for path in FOLDER.glob("*.py"))

@@ -4,8 +4,9 @@ import json
 
 import pytest
 from bedrock_rft_sim.errors import ResponseError
-from bedrock_rft_sim.grader import Component, Grade
+from bedrock_rft_sim.grader import Grade
 from bedrock_rft_sim.grader.reply import API_GATEWAY_FORM, Reply, ResultIdError, read_reply
+from bedrock_rft_sim.grader.samples import Component
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from bedrock_rft_sim.data import read_rows
-from bedrock_rft_sim.grader import LambdaLimits
-from bedrock_rft_sim.grader.audit import AuditSettings, RewardFile, audit
+from bedrock_rft_sim.grader.audit import AuditSettings, audit
 from bedrock_rft_sim.grader.audit.saved_answers import read_replies
+from bedrock_rft_sim.grader.reward import RewardFile
+from bedrock_rft_sim.grader.samples import LambdaLimits
 from bedrock_rft_sim.recipe.shipped import shipped_rewards
 
 REWARDS = Path(__file__).parent.parent / "rewards"

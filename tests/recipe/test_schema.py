@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from bedrock_rft_sim.contract.knobs import hyperparameters
-from bedrock_rft_sim.recipe import shipped_recipes
 from bedrock_rft_sim.recipe.reader import read_document
 from bedrock_rft_sim.recipe.schema import json_schema
+from bedrock_rft_sim.recipe.shipped import shipped_recipes
 
 jsonschema = pytest.importorskip("jsonschema")
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from bedrock_rft_sim.contract.payload_profiles import PROFILES
 from bedrock_rft_sim.data import Row
-from bedrock_rft_sim.grader import PROFILES, Sample, build_event
+from bedrock_rft_sim.grader.event import build_event
+from bedrock_rft_sim.grader.samples import Sample
 from bedrock_rft_sim.report.batches import SHORTEST_TEXT, PackedStep, loops, pack, surprise
 from bedrock_rft_sim.report.events import EventForm, sample_id
 from bedrock_rft_sim.runs.rollouts import Rollout

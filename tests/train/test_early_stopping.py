@@ -10,8 +10,9 @@ import pytest
 from bedrock_rft_sim.cli.run import _summary
 from bedrock_rft_sim.data.plan import steps
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe import Recipe, find_recipe, load_recipe, parse_recipe
+from bedrock_rft_sim.recipe import Recipe, load_recipe, parse_recipe
 from bedrock_rft_sim.recipe.local import EarlyStopping
+from bedrock_rft_sim.recipe.shipped import find_recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.train.early_stopping import early_stop
 from bedrock_rft_sim.train.run import RunResult

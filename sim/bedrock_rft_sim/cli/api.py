@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bedrock_rft_sim.compare import Axis, Comparison, compare
+from bedrock_rft_sim.compare import Comparison, compare
+from bedrock_rft_sim.compare.axis import Axis
 from bedrock_rft_sim.compare.series import Curves, read_curves
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.report import PageDuringRun

@@ -135,8 +135,8 @@ def _add_function_options(verb: argparse.ArgumentParser) -> None:
 
 
 def _reward(arguments: argparse.Namespace) -> RewardFile:
-    from bedrock_rft_sim.grader import LambdaLimits
     from bedrock_rft_sim.grader.reward import RewardFile, reward_path
+    from bedrock_rft_sim.grader.samples import LambdaLimits
 
     return RewardFile(
         reward_path(arguments.reward),

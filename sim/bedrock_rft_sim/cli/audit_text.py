@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 from bedrock_rft_sim.stats.shares import percent
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.grader.audit import AuditFinding, AuditReport, CheckResult, Cost
+    from bedrock_rft_sim.grader.audit import AuditReport
+    from bedrock_rft_sim.grader.audit.checks import AuditFinding
+    from bedrock_rft_sim.grader.audit.cost import Cost
+    from bedrock_rft_sim.grader.audit.report import CheckResult
     from bedrock_rft_sim.grader.good_replies import ProfileResult
 
 GRAVEST = ("FAIL", "warn", "not judged", "waived", "note", "ok")

@@ -16,7 +16,8 @@ from bedrock_rft_sim.errors import DataError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bedrock_rft_sim.compare import MetricComparison, RecipeOrder
+    from bedrock_rft_sim.compare.order import RecipeOrder
+    from bedrock_rft_sim.compare.result import MetricComparison
     from bedrock_rft_sim.compare.series import Curves
     from bedrock_rft_sim.report.overlay import Overlay
 

@@ -14,8 +14,10 @@ from bedrock_rft_sim.contract.prices import BILLED
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bedrock_rft_sim.estimate import Bill, JobEstimate, Quantity
+    from bedrock_rft_sim.estimate import JobEstimate
     from bedrock_rft_sim.estimate.here import Memory
+    from bedrock_rft_sim.estimate.money import Bill
+    from bedrock_rft_sim.estimate.quantity import Quantity
 
 MEGABYTE = 2**20
 CENT = 0.01
@@ -79,7 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Estimate and print."""
     from bedrock_rft_sim.data import plan
     from bedrock_rft_sim.data.tokens import load_tokenizer
-    from bedrock_rft_sim.estimate import estimate, price_list, read_measured
+    from bedrock_rft_sim.estimate import estimate, read_measured
+    from bedrock_rft_sim.estimate.money import price_list
     from bedrock_rft_sim.recipe import load_recipe
     from bedrock_rft_sim.runs import or_under_runs
 

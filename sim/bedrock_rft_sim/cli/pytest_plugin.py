@@ -26,7 +26,8 @@ from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PROFILES
 if TYPE_CHECKING:
     from bedrock_rft_sim.data import Row
     from bedrock_rft_sim.grader import Grader
-    from bedrock_rft_sim.grader.audit import AuditReport, CheckResult
+    from bedrock_rft_sim.grader.audit import AuditReport
+    from bedrock_rft_sim.grader.audit.report import CheckResult
     from bedrock_rft_sim.grader.reward import RewardFile
 
 FIXTURES = frozenset({"rft_grader", "rft_rows", "rft_report", "rft_check"})

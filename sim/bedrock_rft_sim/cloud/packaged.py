@@ -18,7 +18,7 @@ from bedrock_rft_sim.cloud.function import LambdaFunction, function_name, runtim
 from bedrock_rft_sim.cloud.policies import Policy, policies
 from bedrock_rft_sim.errors import PackageError
 from bedrock_rft_sim.files import write_file
-from bedrock_rft_sim.grader import LambdaLimits
+from bedrock_rft_sim.grader.samples import LambdaLimits
 
 JUDGE_CLIENT = b"bedrock-runtime"
 

@@ -6,17 +6,8 @@ It reads curves that `bedrock_rft_sim.compare.series` made and draws nothing;
 
 from __future__ import annotations
 
-from bedrock_rft_sim.compare.axis import Axis
-from bedrock_rft_sim.compare.compare import COMPARED, compare
-from bedrock_rft_sim.compare.order import RecipeOrder, order
-from bedrock_rft_sim.compare.result import Comparison, MetricComparison
+from bedrock_rft_sim.compare.compare import compare
+from bedrock_rft_sim.compare.order import order
+from bedrock_rft_sim.compare.result import Comparison
 
-__all__ = [
-    "COMPARED",
-    "Axis",
-    "Comparison",
-    "MetricComparison",
-    "RecipeOrder",
-    "compare",
-    "order",
-]
+__all__ = ["Comparison", "compare", "order"]

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bedrock_rft_sim.data import Row, drop_long, problems, read_rows, row_from_record, split_rows
+from bedrock_rft_sim.data import Row, problems, read_rows, row_from_record
+from bedrock_rft_sim.data.selection import drop_long, split_rows
 from bedrock_rft_sim.data.tokens import ChatTokenizer
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.recipe import ProblemSource, Recipe, Settings

@@ -7,17 +7,8 @@ little to go on says so instead of keeping silent.
 from __future__ import annotations
 
 from bedrock_rft_sim.diagnosis.evidence import Evidence
-from bedrock_rft_sim.diagnosis.finding import Finding, Severity, fired
+from bedrock_rft_sim.diagnosis.finding import Finding
 from bedrock_rft_sim.diagnosis.run import diagnose_run, headline
 from bedrock_rft_sim.diagnosis.signal import learning_signal, signal_record
 
-__all__ = [
-    "Evidence",
-    "Finding",
-    "Severity",
-    "diagnose_run",
-    "fired",
-    "headline",
-    "learning_signal",
-    "signal_record",
-]
+__all__ = ["Evidence", "Finding", "diagnose_run", "headline", "learning_signal", "signal_record"]

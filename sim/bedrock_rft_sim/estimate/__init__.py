@@ -2,15 +2,5 @@
 
 from bedrock_rft_sim.estimate.estimate import JobEstimate, estimate
 from bedrock_rft_sim.estimate.measured import Measured, read_measured
-from bedrock_rft_sim.estimate.money import Bill, price_list
-from bedrock_rft_sim.estimate.quantity import Quantity
 
-__all__ = [
-    "Bill",
-    "JobEstimate",
-    "Measured",
-    "Quantity",
-    "estimate",
-    "price_list",
-    "read_measured",
-]
+__all__ = ["JobEstimate", "Measured", "estimate", "read_measured"]

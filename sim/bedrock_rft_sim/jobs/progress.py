@@ -11,7 +11,8 @@ from typing import Final
 
 from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.jobs.job import ENDED, End, Job, Phase, Phases, Status
-from bedrock_rft_sim.runs import RunFolder, is_run, remove_unbegun
+from bedrock_rft_sim.runs import RunFolder, is_run
+from bedrock_rft_sim.runs.folder import remove_unbegun
 
 FAILURE_CHARS = 2048
 _ENDS: Final[dict[str, End]] = {word: end for end, word in ENDED.items()}

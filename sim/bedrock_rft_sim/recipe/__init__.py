@@ -6,27 +6,8 @@ project's own.
 """
 
 from bedrock_rft_sim.contract.knobs import Settings
-from bedrock_rft_sim.recipe.dialects.dialect import Refusal
 from bedrock_rft_sim.recipe.load import load_recipe, parse_recipe
-from bedrock_rft_sim.recipe.local import Local
 from bedrock_rft_sim.recipe.recipe import ProblemSource, Recipe
-from bedrock_rft_sim.recipe.shipped import (
-    find_recipe,
-    find_reward,
-    shipped_recipes,
-    shipped_rewards,
-)
+from bedrock_rft_sim.recipe.shipped import find_reward
 
-__all__ = [
-    "Local",
-    "ProblemSource",
-    "Recipe",
-    "Refusal",
-    "Settings",
-    "find_recipe",
-    "find_reward",
-    "load_recipe",
-    "parse_recipe",
-    "shipped_recipes",
-    "shipped_rewards",
-]
+__all__ = ["ProblemSource", "Recipe", "Settings", "find_reward", "load_recipe", "parse_recipe"]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import EventError
-from bedrock_rft_sim.grader import Sample, build_event
+from bedrock_rft_sim.grader.event import build_event
+from bedrock_rft_sim.grader.samples import Sample
 from bedrock_rft_sim.runs import Run
 
 

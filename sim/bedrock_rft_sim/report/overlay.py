@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bedrock_rft_sim import files
-from bedrock_rft_sim.compare import Comparison, MetricComparison, RecipeOrder
+from bedrock_rft_sim.compare import Comparison
 from bedrock_rft_sim.compare.axis import LABELS, PlacedSeries, place
 from bedrock_rft_sim.compare.compare import REWARDS
 from bedrock_rft_sim.compare.decide import ALPHA, ASSUMED_SEED_SPREAD, LEAST_POINTS, LEAST_SEEDS
+from bedrock_rft_sim.compare.order import RecipeOrder
+from bedrock_rft_sim.compare.result import MetricComparison
 from bedrock_rft_sim.compare.series import Curves
 from bedrock_rft_sim.compare.summary import WINDOW, grid_over, smoother
 from bedrock_rft_sim.contract.metrics import metric

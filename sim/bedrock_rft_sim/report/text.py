@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bedrock_rft_sim.diagnosis import Finding, fired
+from bedrock_rft_sim.diagnosis import Finding
+from bedrock_rft_sim.diagnosis.finding import fired
 from bedrock_rft_sim.report.series import Graph, GraphLine, console_series, local_series
 from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs import Run

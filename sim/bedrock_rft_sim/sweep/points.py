@@ -21,7 +21,8 @@ from typing import Any, Final
 from bedrock_rft_sim import files
 from bedrock_rft_sim.jobs.children import LADDER, Child, Ladder
 from bedrock_rft_sim.jobs.progress import can_resume, outcome_of
-from bedrock_rft_sim.runs import RunFolder, is_locked
+from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs.folder import is_locked
 from bedrock_rft_sim.sweep.file import Metric
 from bedrock_rft_sim.sweep.outcome import PointOutcome, read_outcome, without_value
 from bedrock_rft_sim.sweep.plan import RECIPES, Point

@@ -17,7 +17,7 @@ from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.engine.device import Device, peak_memory_bytes
 from bedrock_rft_sim.engine.sampler import Answer, Sampler
 from bedrock_rft_sim.errors import TrainingError
-from bedrock_rft_sim.grader import GradedBatch, Invocation
+from bedrock_rft_sim.grader.samples import GradedBatch, Invocation
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.metrics import drop_non_finite, mantle_event, nova_csv_row, step_metrics

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.grader.audit import CHECKS
+from bedrock_rft_sim.grader.audit.checks import CHECKS
 
 ROOT = Path(__file__).parents[3]
 # The plugin is named on the command line, so that the tests do not depend on an installed package.

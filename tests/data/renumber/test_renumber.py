@@ -7,16 +7,15 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from bedrock_rft_sim.data.renumber import (
-    NotRenumberableError,
+from bedrock_rft_sim.data.renumber.candidates import candidates
+from bedrock_rft_sim.data.renumber.draw import (
     draw,
     rewrite_question,
     rewrite_solution,
-    scheme_of,
     written_like,
 )
-from bedrock_rft_sim.data.renumber.candidates import candidates
 from bedrock_rft_sim.data.renumber.numbers import number_words_in, numbers_in
+from bedrock_rft_sim.data.renumber.scheme import NotRenumberableError, scheme_of
 from bedrock_rft_sim.data.renumber.verify import (
     NotASumError,
     compute,

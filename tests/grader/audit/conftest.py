@@ -4,8 +4,9 @@ import textwrap
 
 import pytest
 from bedrock_rft_sim.data import problems, row_from_record
-from bedrock_rft_sim.grader import LambdaLimits
-from bedrock_rft_sim.grader.audit import RewardFile, audit
+from bedrock_rft_sim.grader.audit import audit
+from bedrock_rft_sim.grader.reward import RewardFile
+from bedrock_rft_sim.grader.samples import LambdaLimits
 
 # A sound reward: the last "#### n" is the reference's number. Breakers put other functions in.
 SOUND = """

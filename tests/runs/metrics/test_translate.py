@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from bedrock_rft_sim.contract.metrics import MANTLE_EVENT_KEYS, NOVA_CSV_COLUMNS
-from bedrock_rft_sim.runs.metrics import mantle_data, mantle_event, nova_csv_row
+from bedrock_rft_sim.runs.metrics import mantle_event, nova_csv_row
+from bedrock_rft_sim.runs.metrics.translate import mantle_data
 
 VALUES = {
     "step": 4,

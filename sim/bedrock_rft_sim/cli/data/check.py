@@ -107,7 +107,8 @@ def _steps(file: AuditedFile, found: Audit, recipe: Recipe | None) -> Steps | No
     """Return the calendar of a run on this file; None where no recipe or too few prompts."""
     if recipe is None or file.lengths is None or file.part != "training":
         return None
-    from bedrock_rft_sim.data import plan, split_rows
+    from bedrock_rft_sim.data import plan
+    from bedrock_rft_sim.data.selection import split_rows
     from bedrock_rft_sim.errors import DataError
 
     settings = recipe.settings
@@ -162,7 +163,7 @@ def _words(summary: LengthSummary | None) -> str:
 
 
 def _finding_lines(found: Audit) -> Iterator[str]:
-    from bedrock_rft_sim.data import RULES
+    from bedrock_rft_sim.data.rules import RULES
 
     for rule in sorted(RULES.values(), key=lambda rule: SEVERITIES.index(rule.severity)):
         findings = [finding for finding in found.findings if finding.rule == rule]

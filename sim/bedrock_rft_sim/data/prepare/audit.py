@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.data import Inspection, RuleFinding, count_findings, violation
-from bedrock_rft_sim.data.inspection import Part
+from bedrock_rft_sim.data import Inspection, count_findings
+from bedrock_rft_sim.data.inspection import Part, RuleFinding
 from bedrock_rft_sim.data.prepare.lengths import FileLengths, LengthCounter
+from bedrock_rft_sim.data.rules import violation
 
 CounterOf = Callable[..., LengthCounter]
 """From `file`, its name, and `on_long`, what to do with a prompt that is too long."""

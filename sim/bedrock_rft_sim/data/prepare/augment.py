@@ -40,17 +40,15 @@ from bedrock_rft_sim.data.prepare.worked import (
     steps_of,
     with_prompt,
 )
-from bedrock_rft_sim.data.renumber import (
-    NotRenumberableError,
+from bedrock_rft_sim.data.renumber.draw import (
     NumberMap,
-    Scheme,
     draw,
     rewrite_question,
     rewrite_solution,
-    scheme_of,
     written_like,
 )
 from bedrock_rft_sim.data.renumber.marks import answer_number, final_number, shown
+from bedrock_rft_sim.data.renumber.scheme import NotRenumberableError, Scheme, scheme_of
 from bedrock_rft_sim.data.renumber.verify import NotASumError, compute, refusal
 
 Augmentation = Literal["renumber", "rename", "paraphrase"]

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from bedrock_rft_sim.data import scan_file
+from bedrock_rft_sim.data.lines import scan_file
 from bedrock_rft_sim.data.prepare.metadata_filter import Filter, matches
 from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.rows import DataRow, nested

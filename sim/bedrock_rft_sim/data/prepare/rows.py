@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.data import read_records, text_of
+from bedrock_rft_sim.data import read_records
+from bedrock_rft_sim.data.record import text_of
 
 _PROMPT_ROLES = ("system", "user")
 

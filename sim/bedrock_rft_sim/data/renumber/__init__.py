@@ -14,25 +14,3 @@ in words, fractions, dates, ordinals and what the world fixes (7 days) do not ch
 """
 
 from __future__ import annotations
-
-from bedrock_rft_sim.data.renumber.draw import (
-    NumberMap,
-    draw,
-    rewrite_question,
-    rewrite_solution,
-    written_like,
-)
-from bedrock_rft_sim.data.renumber.scheme import NotRenumberableError, Scheme, scheme_of
-from bedrock_rft_sim.data.renumber.verify import refusal
-
-__all__ = [
-    "NotRenumberableError",
-    "NumberMap",
-    "Scheme",
-    "draw",
-    "refusal",
-    "rewrite_question",
-    "rewrite_solution",
-    "scheme_of",
-    "written_like",
-]

@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-from bedrock_rft_sim.grader.audit.checks import CHECKS, AuditFinding, Check
-from bedrock_rft_sim.grader.audit.cost import AuditWorkload, Cost
-from bedrock_rft_sim.grader.audit.plan import AuditPlan, AuditSettings
-from bedrock_rft_sim.grader.audit.report import AuditReport, CheckResult
+from bedrock_rft_sim.grader.audit.cost import AuditWorkload
+from bedrock_rft_sim.grader.audit.plan import AuditSettings
+from bedrock_rft_sim.grader.audit.report import AuditReport
 from bedrock_rft_sim.grader.audit.run import audit
-from bedrock_rft_sim.grader.reward import RewardFile
 
-__all__ = [
-    "CHECKS",
-    "AuditFinding",
-    "AuditPlan",
-    "AuditReport",
-    "AuditSettings",
-    "AuditWorkload",
-    "Check",
-    "CheckResult",
-    "Cost",
-    "RewardFile",
-    "audit",
-]
+__all__ = ["AuditReport", "AuditSettings", "AuditWorkload", "audit"]

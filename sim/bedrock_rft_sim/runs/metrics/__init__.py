@@ -7,13 +7,6 @@ from __future__ import annotations
 
 from bedrock_rft_sim.runs.metrics.finite import drop_non_finite, is_number
 from bedrock_rft_sim.runs.metrics.step import step_metrics
-from bedrock_rft_sim.runs.metrics.translate import mantle_data, mantle_event, nova_csv_row
+from bedrock_rft_sim.runs.metrics.translate import mantle_event, nova_csv_row
 
-__all__ = [
-    "drop_non_finite",
-    "is_number",
-    "mantle_data",
-    "mantle_event",
-    "nova_csv_row",
-    "step_metrics",
-]
+__all__ = ["drop_non_finite", "is_number", "mantle_event", "nova_csv_row", "step_metrics"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bedrock_rft_sim import files
-from bedrock_rft_sim.data import scan_file
+from bedrock_rft_sim.data.lines import scan_file
 from bedrock_rft_sim.server.mantle.errors import OpenAIError
 from bedrock_rft_sim.server.mantle.names import is_file_id
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from bedrock_rft_sim.data import row_from_record
 from bedrock_rft_sim.errors import DataError, GraderError, HandlerError, ResponseError
-from bedrock_rft_sim.grader import Grade, Grader, Sample
-from bedrock_rft_sim.grader.samples import answered
+from bedrock_rft_sim.grader import Grade, Grader
+from bedrock_rft_sim.grader.samples import Sample, answered
 from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.recipe.dialects.field_table import Field, check_fields
 from bedrock_rft_sim.recipe.local import LOCAL_MODELS
