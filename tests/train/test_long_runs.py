@@ -16,7 +16,8 @@ from bedrock_rft_sim.data.plan import Steps
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine.device import choose_device
 from bedrock_rft_sim.engine.sampler import Answer
-from bedrock_rft_sim.grader import Grade, GradedBatch, Invocation
+from bedrock_rft_sim.grader import Grade
+from bedrock_rft_sim.grader.samples import GradedBatch, Invocation
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.report import PageDuringRun
 from bedrock_rft_sim.runs import RunFolder
