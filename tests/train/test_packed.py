@@ -14,7 +14,7 @@ from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import Device
-from bedrock_rft_sim.engine.sampler import Answer
+from bedrock_rft_sim.engine.sampler import Answer, Engine
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.reward import reward_of
 from bedrock_rft_sim.recipe import Recipe
@@ -32,6 +32,8 @@ ALL_FULL = {"layer_types": ["full_attention"], "sliding_window": None}
 
 class Canned:
     """A sampler whose answers are the same for every model."""
+
+    engine = Engine("native", "the same rollouts whatever the model")
 
     def sample(self, prompts: list[list[int]], _params: Any) -> list[Answer]:
         return [

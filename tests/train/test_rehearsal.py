@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.train.run import RunResult
+from bedrock_rft_sim.train.run import RunResult, rehearse
 
 LEARNING_STEPS = 16
 
@@ -124,6 +124,33 @@ def test_models_of_other_architectures_are_trained(
     assert result.status == "Completed"
     assert result.last["actor_grad_norm"] > 0
     assert (result.folder / "model" / weights).is_file()
+
+
+@pytest.mark.parametrize(
+    ("asked", "tolerance", "name", "why"),
+    [
+        ("auto", 1e-3, "native", "it fits the model"),
+        ("auto", -1.0, "transformers", "a plain forward pass gives its tokens other"),
+        ("transformers", 1e-3, "transformers", "local.engine is transformers"),
+    ],
+)
+def test_a_run_says_which_engine_answers_and_why(
+    asked: str,
+    tolerance: float,
+    name: str,
+    why: str,
+    recipe_for: Callable[..., Recipe],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bedrock_rft_sim.engine.native_backend.TOLERANCE", tolerance)
+    said: list[str] = []
+    recipe = recipe_for("local.maxSteps=1", f"local.engine={asked}")
+    result = rehearse(recipe, parent=tmp_path / "runs", say=said.append)
+    engine = RunFolder.open(result.folder).read_record()["engine"]
+    assert engine["name"] == name
+    assert why in engine["why"]
+    assert any(why in line for line in said) == (tolerance < 0)
 
 
 def test_a_constant_reward_completes_and_is_told_that_it_taught_nothing(

@@ -101,9 +101,6 @@ class Engine:
     name: str
     why: str
 
-    def __str__(self) -> str:
-        return f"{self.name}: {self.why}"
-
 
 class Sampler:
     """Answers of one model, which may be in training."""
@@ -114,7 +111,7 @@ class Sampler:
         tokenizer: PreTrainedTokenizerBase,
         *,
         dtype: str = "float32",
-        engine: str = "transformers",
+        engine: str = "auto",
     ) -> None:
         """Prepare; a `dtype` other than float32 computes in mixed precision.
 
@@ -134,7 +131,7 @@ class Sampler:
             self._fall_back(error)
 
     @classmethod
-    def load(cls, model: str, device: Device, *, engine: str = "transformers") -> Sampler:
+    def load(cls, model: str, device: Device, *, engine: str = "auto") -> Sampler:
         """Load a model as a run would start with it, or a tuned one, ready to be sampled.
 
         Raises:

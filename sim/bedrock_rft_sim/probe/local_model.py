@@ -26,9 +26,8 @@ class LocalModel:
         self._recipe = recipe
         self._samples = samples
         self._chat = load_tokenizer(recipe.model)
-        self._sampler = Sampler.load(
-            recipe.model, choose_device(recipe.local.device, recipe.local.dtype)
-        )
+        device = choose_device(recipe.local.device, recipe.local.dtype)
+        self._sampler = Sampler.load(recipe.model, device, engine=recipe.local.engine)
         settings = recipe.settings
         tokens = settings.max_prompt_length + settings.inference_max_tokens
         self._batch = max(1, TOKENS_PER_BATCH // (tokens * samples))

@@ -96,6 +96,8 @@ class Local(Section):
     """Where the model lives."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = _default("auto", sources.HERE)
     """Type of the model's weights."""
+    engine: Literal["auto", "native", "transformers"] = _default("auto", sources.HERE)
+    """What samples answers; auto takes native where it fits the model, else transformers."""
     overrides: Section = Field(default_factory=Section)
     """What is different because this machine is small; never reaches the payload."""
     payloadProfile: PayloadProfile = _default(DEFAULT_PROFILE, sources.HERE)

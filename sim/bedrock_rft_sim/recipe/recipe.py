@@ -111,7 +111,10 @@ class Recipe:
     @property
     def recipe_hash(self) -> str:
         """Tell two recipes apart by what they mean, not by how they are written."""
-        meaning = json.dumps(self.resolved(), sort_keys=True, ensure_ascii=False)
+        resolved = self.resolved()
+        if self.local.engine == "auto":  # as where a run of version 0.1 goes on, which had none
+            del resolved["local"]["engine"]
+        meaning = json.dumps(resolved, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(meaning.encode()).hexdigest()
 
     def as_sent(self) -> Recipe:

@@ -42,6 +42,8 @@ def build_trainer(
     return RehearsalTrainer(
         recorder=recorder,
         sampling=SamplingParams.of_rollouts(settings),
+        engine=recipe.local.engine,
+        dtype=rehearsal.device.dtype,
         model=source,
         processing_class=load_tokenizer(source),
         reward_funcs=LambdaReward(grader, data.train, recorder),

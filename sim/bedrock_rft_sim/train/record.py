@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.engine.device import Device, peak_memory_bytes
-from bedrock_rft_sim.engine.sampler import Answer, Sampler
+from bedrock_rft_sim.engine.sampler import Answer, Engine, Sampler
 from bedrock_rft_sim.errors import TrainingError
 from bedrock_rft_sim.grader.samples import GradedBatch, Invocation
 from bedrock_rft_sim.recipe import Recipe
@@ -81,6 +81,7 @@ class StepRecorder:
         self._folder = rehearsal.folder
         self._steps = rehearsal.steps
         self._validated = watched(self._folder.read_metrics())
+        self._engine: Engine | None = None
         self._answers: Sequence[Answer] = ()
         self._pending: PendingStep | None = None
 
@@ -91,9 +92,19 @@ class StepRecorder:
         if why_padded is not None:
             self._rehearsal.say(f"the update runs with padding, by TRL: {why_padded}")
 
-    def sampled(self, answers: Sequence[Answer]) -> None:
-        """Take one step's answers, P groups of G in a row."""
+    def sampled(self, answers: Sequence[Answer], engine: Engine) -> None:
+        """Take one step's answers, P groups of G in a row, and what they come from."""
         self._answers = answers
+        self._note(engine)
+
+    def _note(self, engine: Engine) -> None:
+        """Record what answers come from, and say a second-best."""
+        if engine == self._engine:
+            return
+        self._engine = engine
+        self._folder.write_record(engine=asdict(engine))
+        if engine.name != "native" and self._rehearsal.recipe.local.engine == "auto":
+            self._rehearsal.say(f"answers come from the engine {engine.name}: {engine.why}")
 
     def graded(
         self,
@@ -163,6 +174,7 @@ class StepRecorder:
             return []
         with self.clock.phase("validate"):
             rollouts = self._validation.rollouts(step, sampler)
+            self._note(sampler.engine)
             self._folder.write_validation(step, rollouts)
         return rollouts
 

@@ -27,15 +27,22 @@ class RehearsalTrainer(GRPOTrainer):
     _buffered_inputs: list[dict[str, Any]]
     """TRL's: a step's micro-batches."""
 
-    def __init__(self, *, recorder: StepRecorder, sampling: SamplingParams, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        recorder: StepRecorder,
+        sampling: SamplingParams,
+        engine: str,
+        dtype: str,
+        **kwargs: Any,
+    ) -> None:
         self._recorder = recorder
         self._sampling = sampling
         self._token_scores: tuple[torch.Tensor, torch.Tensor] | None = None
         self._is_trained_R: torch.Tensor | None = None
         self._in_order: list[dict[str, Any]] | None = None  # `_buffered_inputs` once unshuffled
         super().__init__(**kwargs)
-        # Accelerate has put mixed precision into the model's forward pass already.
-        self.sampler = Sampler(self.model, self.processing_class)
+        self.sampler = Sampler(self.model, self.processing_class, dtype=dtype, engine=engine)
         self._packed = PackedScores(
             self.model,
             autocast=self.accelerator.autocast,
@@ -51,7 +58,7 @@ class RehearsalTrainer(GRPOTrainer):
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> Any:
         answers = self.sampler.sample(prompt_ids, self._sampling)
-        self._recorder.sampled(answers)
+        self._recorder.sampled(answers, self.sampler.engine)
         return [answer.tokens for answer in answers], None
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
