@@ -54,13 +54,14 @@ def _report(error: RehearsalError, *, debug: bool) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of every verb."""
+    from bedrock_rft_sim.cli.arguments import add_verbs
+
     root = argparse.ArgumentParser(
         prog="rft",
         description="The dress rehearsal for Amazon Bedrock reinforcement fine-tuning.",
         epilog="No telemetry, and no network unless you name something remote.",
     )
     root.add_argument("--version", action="version", version=f"rft {__version__}")
-    verbs = root.add_subparsers(title="verbs", required=True, metavar="VERB")
-    for name in VERBS:
-        import_module(f"bedrock_rft_sim.cli.{name}").add_to(verbs)
+    modules = {name: import_module(f"bedrock_rft_sim.cli.{name}") for name in VERBS}
+    add_verbs(root, modules, title="verbs", metavar="VERB")
     return root

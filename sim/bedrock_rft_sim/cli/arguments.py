@@ -1,9 +1,13 @@
-"""Arguments that several verbs share."""
+"""What several verbs share: how they are declared, their arguments, how they print a result."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from bedrock_rft_sim.contract.limits import (
     LAMBDA_MEMORY_MB_MAX,
@@ -16,28 +20,57 @@ from bedrock_rft_sim.contract.payload_profiles import PROFILES
 EXIT_FAILED = 1
 
 
-def add_common(verb: argparse.ArgumentParser) -> None:
+def add_verbs(
+    parser: argparse.ArgumentParser, modules: Mapping[str, ModuleType], **of: str
+) -> None:
+    """Add a verb per module: its HELP, its DESCRIPTION, `add_arguments`, and `run` if it has any.
+
+    Its RESULT says what --json prints; `of` is the title and the metavar of all verbs.
+    """
+    verbs = parser.add_subparsers(required=True, **of)
+    for name, module in modules.items():
+        verb = verbs.add_parser(name, help=module.HELP, description=module.DESCRIPTION)
+        module.add_arguments(verb)
+        if hasattr(module, "run"):  # else it has verbs of its own
+            verb.set_defaults(parser=verb, command=module.run)
+            result = getattr(module, "RESULT", "the result")
+            add_flag(verb, "--json", f"print {result} as JSON")
+            add_flag(verb, "--debug", "show the traceback of an error")
+
+
+def add_flag(verb: argparse.ArgumentParser, name: str, what: str) -> None:
+    """Add an option that is given or not."""
+    verb.add_argument(name, action="store_true", help=what)
+
+
+def add_path(
+    verb: argparse.ArgumentParser, name: str, what: str, *, metavar: str = "FILE", **options: Any
+) -> None:
+    """Add a file or a folder."""
+    verb.add_argument(name, type=Path, metavar=metavar, help=what, **options)
+
+
+def add_number(
+    verb: argparse.ArgumentParser, name: str, what: str, *, default: int | None = None
+) -> None:
+    """Add a whole number of at least 1."""
+    verb.add_argument(name, type=whole_number(1), metavar="N", help=what, default=default)
+
+
+def add_repeatable(
+    verb: argparse.ArgumentParser, name: str, metavar: str, what: str, **options: Any
+) -> None:
+    """Add an option that may be given several times; its value is a list, empty without it."""
+    given = {"default": []} | options
+    verb.add_argument(name, action="append", metavar=metavar, help=f"{what} (repeatable)", **given)
+
+
+def add_recipe(verb: argparse.ArgumentParser) -> None:
     """Add what every verb that reads a recipe takes."""
-    verb.add_argument(
-        "recipe",
-        metavar="RECIPE",
-        help="a YAML or JSON file, or the bare name of a shipped recipe such as quickstart",
-    )
-    verb.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="sets",
-        metavar="KEY=VALUE",
-        help="override one value by its dotted path, e.g. local.seed=1 (repeatable)",
-    )
-    add_reporting(verb)
-
-
-def add_reporting(verb: argparse.ArgumentParser, *, result: str = "the result") -> None:
-    """Add --json and --debug."""
-    verb.add_argument("--json", action="store_true", help=f"print {result} as JSON")
-    verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    recipe = "a YAML or JSON file, or the bare name of a shipped recipe such as quickstart"
+    verb.add_argument("recipe", metavar="RECIPE", help=recipe)
+    override = "override one value by its dotted path, e.g. local.seed=1"
+    add_repeatable(verb, "--set", "KEY=VALUE", override, dest="sets")
 
 
 def add_profile(verb: argparse.ArgumentParser, *, default: str | None = None) -> None:
@@ -65,14 +98,17 @@ def add_function(verb: argparse.ArgumentParser, *, timeout_s: int, memory_mb: in
         metavar="MB",
         help=f"of the function (default {memory_mb}; Lambda's own is {LAMBDA_MEMORY_MB_MIN})",
     )
-    verb.add_argument(
-        "--env",
-        action="append",
-        default=[],
-        type=key_value,
-        metavar="KEY=VALUE",
-        help="an environment variable of the function (repeatable)",
-    )
+    variable = "an environment variable of the function"
+    add_repeatable(verb, "--env", "KEY=VALUE", variable, type=key_value)
+
+
+def print_result(arguments: argparse.Namespace, found: object, lines: Iterable[str]) -> None:
+    """Print JSON where --json is given, else the lines."""
+    if arguments.json:
+        print(json.dumps(found))
+    else:
+        for line in lines:
+            print(line)
 
 
 def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:

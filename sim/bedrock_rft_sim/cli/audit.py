@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import (
     EXIT_FAILED,
+    add_flag,
     add_function,
+    add_number,
+    add_path,
     add_profile,
-    add_reporting,
-    whole_number,
+    add_repeatable,
+    print_result,
 )
 from bedrock_rft_sim.contract.limits import (
     LAMBDA_MEMORY_MB_MIN,
@@ -26,62 +27,35 @@ from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 if TYPE_CHECKING:
     from bedrock_rft_sim.grader.reward import RewardFile
 
+HELP = "audit a reward on a data file: hackability, determinism, spread, cost"
+DESCRIPTION = "Exit code 1: an error was found that is not waived."
+RESULT = "the report, with events,"
 
-def add_to(verbs: Any) -> None:
-    """Add the verb to the command line."""
-    verb = verbs.add_parser(
-        "audit",
-        help="audit a reward on a data file: hackability, determinism, spread, cost",
-        description="Exit code 1: an error was found that is not waived.",
-    )
+
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
     verb.add_argument(
         "reward", metavar="REWARD", help="a shipped name, a .py file, a folder or a .zip"
     )
-    verb.add_argument("--data", type=Path, required=True, metavar="FILE", help="RFT rows, JSONL")
+    add_path(verb, "--data", "RFT rows, JSONL", required=True)
     add_profile(verb, default=DEFAULT_PROFILE)
-    verb.add_argument(
-        "--wrap", action="store_true", help='send a plain string as {"text": ...} (open weights)'
-    )
-    verb.add_argument(
-        "--answers",
-        type=Path,
-        metavar="FILE",
-        help="JSONL of id and answer that a model wrote, to judge the spread by",
-    )
+    add_flag(verb, "--wrap", 'send a plain string as {"text": ...} (open weights)')
+    add_path(verb, "--answers", "JSONL of id and answer that a model wrote, to judge the spread by")
     verb.add_argument("--seed", type=int, default=0, help="draws rows (default 0)")
     _add_function_options(verb)
     add_audit_options(verb)
-    add_reporting(verb, result="the report, with events,")
-    verb.set_defaults(command=run)
 
 
 def add_audit_options(verb: argparse.ArgumentParser) -> None:
     """Add what `rft check` and `rft audit` share."""
-    verb.add_argument(
-        "--replies",
-        type=Path,
-        metavar="FILE",
-        help="JSONL of id and answer: good replies in the form that this reward reads",
-    )
-    verb.add_argument(
-        "--waive",
-        action="append",
-        default=[],
-        type=_waiver,
-        metavar="CHECK=REASON",
-        help="let a check's findings stand, for a reason that is printed (repeatable)",
-    )
-    verb.add_argument(
-        "--rows",
-        type=whole_number(1),
-        metavar="N",
-        help="audit with N rows at most: fewer invocations of a slow or paid reward",
-    )
-    verb.add_argument(
-        "--evidence",
-        action="store_true",
-        help="print the event of each finding, for the Lambda console's test pane",
-    )
+    good = "JSONL of id and answer: good replies in the form that this reward reads"
+    add_path(verb, "--replies", good)
+    waive = "let a check's findings stand, for a reason that is printed"
+    add_repeatable(verb, "--waive", "CHECK=REASON", waive, type=_waiver)
+    fewer = "audit with N rows at most: fewer invocations of a slow or paid reward"
+    add_number(verb, "--rows", fewer)
+    event = "print the event of each finding, for the Lambda console's test pane"
+    add_flag(verb, "--evidence", event)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -100,11 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         saved=() if arguments.answers is None else read_answers(arguments.answers),
         progress=progress(sys.stderr.isatty()),
     )
-    if arguments.json:
-        print(json.dumps(report.as_json()))
-    else:
-        lines = report_lines(report, reward=arguments.reward, evidence=arguments.evidence)
-        print(*lines, sep="\n")
+    lines = report_lines(report, reward=arguments.reward, evidence=arguments.evidence)
+    print_result(arguments, report.as_json(), lines)
     return 0 if report.ok else EXIT_FAILED
 
 
@@ -120,18 +91,10 @@ def progress(on_terminal: bool) -> Callable[[str], None]:
 
 def _add_function_options(verb: argparse.ArgumentParser) -> None:
     add_function(verb, timeout_s=LAMBDA_TIMEOUT_S_DEFAULT, memory_mb=LAMBDA_MEMORY_MB_MIN)
-    verb.add_argument(
-        "--batch",
-        type=whole_number(1),
-        default=SAMPLES_PER_EVENT,
-        metavar="N",
-        help=f"samples per event (default {SAMPLES_PER_EVENT}; Bedrock's own number is not known)",
-    )
-    verb.add_argument(
-        "--pass-aws-credentials",
-        action="store_true",
-        help="let the handler use this machine's AWS credentials (a judge needs them)",
-    )
+    size = f"samples per event (default {SAMPLES_PER_EVENT}; Bedrock's own number is not known)"
+    add_number(verb, "--batch", size, default=SAMPLES_PER_EVENT)
+    credentials = "let the handler use this machine's AWS credentials (a judge needs them)"
+    add_flag(verb, "--pass-aws-credentials", credentials)
 
 
 def _reward(arguments: argparse.Namespace) -> RewardFile:

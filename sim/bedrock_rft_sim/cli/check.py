@@ -3,45 +3,38 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_common
+from bedrock_rft_sim.cli.arguments import (
+    EXIT_FAILED,
+    add_flag,
+    add_path,
+    add_recipe,
+    print_result,
+)
 from bedrock_rft_sim.cli.audit import add_audit_options, progress
 from bedrock_rft_sim.cli.estimate import MEGABYTE, worded
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.diagnosis.check import RecipeCheck, RewardAudit
 
+HELP = "check a recipe, its data and its reward without training"
+DESCRIPTION = """Exit code 1: Bedrock would refuse the request, or the audit of the reward found an
+error that is not waived."""
 
-def add_to(verbs: Any) -> None:
-    """Add the verb to the command line."""
-    verb = verbs.add_parser(
-        "check",
-        help="check a recipe, its data and its reward without training",
-        description="Exit code 1: Bedrock would refuse the request, or the audit of the reward "
-        "found an error that is not waived.",
-    )
-    add_common(verb)
-    verb.add_argument("--ledger", action="store_true", help="print the whole ledger of deviations")
-    verb.add_argument(
-        "--no-audit", action="store_true", help="only grade the good replies, as a quick look"
-    )
-    verb.add_argument(
-        "--advice", action="store_true", help="print every published starting point, kept or not"
-    )
-    verb.add_argument(
-        "--measured",
-        type=Path,
-        metavar="PATH",
-        help="a run folder, or the .json of rft probe, for the estimate and the advice",
-    )
+
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    add_recipe(verb)
+    add_flag(verb, "--ledger", "print the whole ledger of deviations")
+    add_flag(verb, "--no-audit", "only grade the good replies, as a quick look")
+    add_flag(verb, "--advice", "print every published starting point, kept or not")
+    measured = "a run folder, or the .json of rft probe, for the estimate and the advice"
+    add_path(verb, "--measured", measured, metavar="PATH")
     add_audit_options(verb)
-    verb.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,10 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         replies=None if arguments.replies is None else read_replies(arguments.replies),
         measured=arguments.measured and or_under_runs(arguments.measured),
     )
-    if arguments.json:
-        print(json.dumps(found.as_json()))
-    else:
-        _print(found, arguments)
+    print_result(arguments, found.as_json(), _lines(found, arguments))
     return 0 if found.ok else EXIT_FAILED
 
 
@@ -77,17 +67,17 @@ def _wanted(arguments: argparse.Namespace, seed: int) -> RewardAudit:
     )
 
 
-def _print(found: RecipeCheck, arguments: argparse.Namespace) -> None:
+def _lines(found: RecipeCheck, arguments: argparse.Namespace) -> Iterator[str]:
     from bedrock_rft_sim.cli.audit_text import short_lines
 
     for lines in (_request, _data, _reward):
-        print(*lines(found), sep="\n")
+        yield from lines(found)
     if found.audit is not None:
-        print(*short_lines(found.audit, evidence=arguments.evidence), sep="\n")
-    print(*_advice(found, every=arguments.advice), sep="\n")
-    print(_estimate(found))
-    print(*_ledger(found, whole=arguments.ledger), sep="\n")
-    print(_verdict(found))
+        yield from short_lines(found.audit, evidence=arguments.evidence)
+    yield from _advice(found, every=arguments.advice)
+    yield _estimate(found)
+    yield from _ledger(found, whole=arguments.ledger)
+    yield _verdict(found)
 
 
 def _request(found: RecipeCheck) -> Iterator[str]:

@@ -8,9 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import add_reporting, whole_number
+from bedrock_rft_sim.cli.arguments import (
+    add_flag,
+    add_number,
+    add_path,
+    add_repeatable,
+)
 from bedrock_rft_sim.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,57 +49,32 @@ exit codes:
   1  different; with --strict also cannot tell
   2  wrong usage, or a file that can't be read
 """
+HELP = "same shape, different or cannot tell: runs against runs or a Bedrock job"
+DESCRIPTION = "Compare the shapes of curves, never their heights."
 
 
-def add_to(verbs: Any) -> None:
-    """Add the verb to the command line."""
-    verb = verbs.add_parser(
-        "compare",
-        help="same shape, different or cannot tell: runs against runs or a Bedrock job",
-        description="Compare the shapes of curves, never their heights.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    verb.epilog, verb.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
     verb.add_argument("runs", nargs="+", metavar="RUN", help="runs that differ in their seed only")
-    verb.add_argument(
-        "--with",
-        nargs="+",
-        action="append",
-        default=[],
-        dest="others",
-        metavar="RUN",
-        help="runs of another recipe (repeatable, one per recipe)",
-    )
-    verb.add_argument(
-        "--bedrock",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="a job's metrics (repeatable: further jobs of the one recipe, or one per recipe)",
-    )
+    others = "runs of another recipe, one --with per recipe"
+    add_repeatable(verb, "--with", "RUN", others, nargs="+", dest="others")
+    jobs = "a job's metrics; several are further jobs of the one recipe, or one per recipe"
+    add_repeatable(verb, "--bedrock", "FILE", jobs)
     verb.add_argument(
         "--axis",
         choices=("prompts", "share"),
         help="prompts seen or share of the run (default prompts where all sides know them)",
     )
-    verb.add_argument(
-        "--batch-size",
-        type=whole_number(1),
-        metavar="N",
-        help="prompts per step of every source that does not say it",
-    )
+    add_number(verb, "--batch-size", "prompts per step of every source that does not say it")
     verb.add_argument(
         "--margin", type=_share, metavar="X", help="differences below it are the same (default 0.1)"
     )
     verb.add_argument(
         "--top", type=float, metavar="X", help="greatest possible reward (default 1, or as seen)"
     )
-    verb.add_argument(
-        "--out", type=Path, metavar="DIR", help="write the overlay there: page, SVG and PNG"
-    )
-    verb.add_argument("--strict", action="store_true", help="exit with 1 on cannot tell, too")
-    add_reporting(verb)
-    verb.set_defaults(command=run)
+    add_path(verb, "--out", "write the overlay there: page, SVG and PNG", metavar="DIR")
+    add_flag(verb, "--strict", "exit with 1 on cannot tell, too")
 
 
 def _share(text: str) -> float:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import add_common
+from bedrock_rft_sim.cli.arguments import add_path, add_recipe, add_repeatable, print_result
 from bedrock_rft_sim.contract.prices import BILLED
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bedrock_rft_sim.estimate import JobEstimate
     from bedrock_rft_sim.estimate.here import Memory
     from bedrock_rft_sim.estimate.money import Bill
@@ -22,38 +19,20 @@ if TYPE_CHECKING:
 MEGABYTE = 2**20
 CENT = 0.01
 """Smaller sums get six digits after the point."""
+HELP = "count steps, tokens, Lambda calls and cost before a job is started"
+DESCRIPTION = """Without --measured, lengths and grading time are upper bounds from the declared
+limits. A price that AWS does not publish must be given. With a run as --measured, what it took
+stands beside the estimate."""
 
 
-def add_to(verbs: Any) -> None:
-    """Add the verb to the command line."""
-    verb = verbs.add_parser(
-        "estimate",
-        help="count steps, tokens, Lambda calls and cost before a job is started",
-        description="Without --measured, lengths and grading time are upper bounds from the "
-        "declared limits. A price that AWS does not publish must be given. With a run as "
-        "--measured, what it took stands beside the estimate.",
-    )
-    add_common(verb)
-    verb.add_argument(
-        "--measured",
-        type=Path,
-        metavar="PATH",
-        help="a run folder, or the .json of rft probe, to take lengths and times from",
-    )
-    verb.add_argument(
-        "--price",
-        action="append",
-        default=[],
-        dest="price",
-        metavar="NAME=USD",
-        help=f"a price in US dollars, e.g. rft-hour=40 (repeatable); names: {', '.join(BILLED)}",
-    )
-    verb.add_argument(
-        "--prices",
-        type=Path,
-        metavar="FILE",
-        help="a YAML or JSON file of NAME: USD, under the same names",
-    )
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    add_recipe(verb)
+    measured = "a run folder, or the .json of rft probe, to take lengths and times from"
+    add_path(verb, "--measured", measured, metavar="PATH")
+    price = f"a price in US dollars, e.g. rft-hour=40, by one of these names: {', '.join(BILLED)}"
+    add_repeatable(verb, "--price", "NAME=USD", price)
+    add_path(verb, "--prices", "a YAML or JSON file of NAME: USD, under the same names")
     verb.add_argument(
         "--seconds-per-step",
         type=_amount,
@@ -67,7 +46,6 @@ def add_to(verbs: Any) -> None:
         help="how often the reward calls a judge model per answer (default: once if it looks as "
         "if it did)",
     )
-    verb.set_defaults(command=run)
 
 
 def _amount(text: str) -> float:
@@ -101,31 +79,25 @@ def run(arguments: argparse.Namespace) -> int:
         step_seconds=arguments.seconds_per_step,
         judge_calls=arguments.judge_calls,
     )
-    if arguments.json:
-        print(json.dumps(found.as_json()))
-    else:
-        _print(found, recipe=arguments.recipe, total_steps=steps.total)
+    lines = _lines(found, recipe=arguments.recipe, total_steps=steps.total)
+    print_result(arguments, found.as_json(), lines)
     return 0
 
 
-def _print(found: JobEstimate, *, recipe: str, total_steps: int) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True, markup=False)
-    _print_job(console, found)
+def _lines(found: JobEstimate, *, recipe: str, total_steps: int) -> Iterator[str]:
+    yield from _job(found)
     if found.bill is not None:
-        _print_bill(console, found.bill)
-    _print_here(console, found, recipe, total_steps)
-    for remark in found.remarks:
-        console.print(f"note     {remark}")
+        yield from _bill(found.bill)
+    yield from _here(found, recipe, total_steps)
+    yield from (f"note     {remark}" for remark in found.remarks)
 
 
-def _print_job(console: Console, found: JobEstimate) -> None:
+def _job(found: JobEstimate) -> Iterator[str]:
     job = found.job
     if job is None:
-        console.print("bedrock  no job: the data makes not one step of the request's batch size")
+        yield "bedrock  no job: the data makes not one step of the request's batch size"
         return
-    console.print(f"bedrock  {job.steps.total:,} steps, {job.steps.per_epoch:,} in an epoch")
+    yield f"bedrock  {job.steps.total:,} steps, {job.steps.per_epoch:,} in an epoch"
     for name, quantity in (
         ("rollouts", job.rollouts),
         ("validation answers", job.validation_answers),
@@ -135,33 +107,33 @@ def _print_job(console: Console, found: JobEstimate) -> None:
         ("Lambda GB-seconds", job.gb_seconds),
         ("judge calls", job.judge_calls),
     ):
-        console.print(f"  {name:19} {worded(quantity)}")
+        yield f"  {name:19} {worded(quantity)}"
 
 
-def _print_bill(console: Console, bill: Bill) -> None:
-    console.print(f"cost     training hours {worded(bill.hours)}")
+def _bill(bill: Bill) -> Iterator[str]:
+    yield f"cost     training hours {worded(bill.hours)}"
     for line in bill.lines:
         if line.usd is None:
-            console.print(f"  {line.name:26} unknown: {line.missing}")
+            yield f"  {line.name:26} unknown: {line.missing}"
         else:
-            console.print(f"  {line.name:26} {worded(line.usd, dollars=True)}")
-            console.print(f"  {'':26}   {line.how}")
+            yield f"  {line.name:26} {worded(line.usd, dollars=True)}"
+            yield f"  {'':26}   {line.how}"
     name = "sum" if bill.complete and bill.on_top is None else "sum of what is known"
-    console.print(f"  {name:26} {worded(bill.known, dollars=True)}")
+    yield f"  {name:26} {worded(bill.known, dollars=True)}"
     if bill.on_top is not None:
-        console.print(f"  {'and on top of it':26} {worded(bill.on_top, dollars=True)}")
+        yield f"  {'and on top of it':26} {worded(bill.on_top, dollars=True)}"
 
 
-def _print_here(console: Console, found: JobEstimate, recipe: str, total_steps: int) -> None:
+def _here(found: JobEstimate, recipe: str, total_steps: int) -> Iterator[str]:
     if found.memory is None:
-        console.print("here     memory unknown: the model's files are not on this machine yet")
+        yield "here     memory unknown: the model's files are not on this machine yet"
     else:
-        _print_memory(console, found.memory)
+        yield from _memory(found.memory)
     if found.seconds is not None:
-        console.print(f"  seconds of {total_steps:,} steps: {worded(found.seconds)}{_lacks(found)}")
+        yield f"  seconds of {total_steps:,} steps: {worded(found.seconds)}{_lacks(found)}"
     if found.seconds is None or found.seconds.value is None:
-        console.print(f"  {_to_measure(found, recipe)}")
-    _print_truth(console, found)
+        yield f"  {_to_measure(found, recipe)}"
+    yield from _truth(found)
 
 
 def _lacks(found: JobEstimate) -> str:
@@ -174,21 +146,21 @@ def _lacks(found: JobEstimate) -> str:
     return ": the steps alone; no validation was measured"
 
 
-def _print_memory(console: Console, memory: Memory) -> None:
+def _memory(memory: Memory) -> Iterator[str]:
     names = ("weights", "gradients", "optimizer", "reference", "libraries")
     parts = [f"{name} {_megabytes(getattr(memory, name))}" for name in names]
     larger = f"{_megabytes(memory.cache)} while sampling or {_megabytes(memory.activations)} in the"
-    console.print(
+    yield (
         f"here     about {_megabytes(memory.total)} MB of {memory.place}, estimated: "
         f"{', '.join(parts)}; the larger of {larger} update (micro-batch {memory.micro_batch})"
     )
     if memory.free is None:
-        console.print(
+        yield (
             "  how much of it is free is not known (no answer from nvidia-smi), so this is for the "
             "smallest micro-batch; the run takes what fits into half of what it finds free"
         )
     elif memory.total > memory.free:
-        console.print(f"  more than the {_megabytes(memory.free)} MB that are free now")
+        yield f"  more than the {_megabytes(memory.free)} MB that are free now"
 
 
 def _megabytes(count: int) -> str:
@@ -206,19 +178,19 @@ def _to_measure(found: JobEstimate, recipe: str) -> str:
     )
 
 
-def _print_truth(console: Console, found: JobEstimate) -> None:
+def _truth(found: JobEstimate) -> Iterator[str]:
     """Put what a run measured beside what is estimated."""
     seen, truth = found.measured, found.truth
     if seen is None or truth is None:
         return
-    console.print(f"measured by {seen.source}")
-    console.print(f"  seconds of a step   {worded(seen.step_seconds)}")
+    yield f"measured by {seen.source}"
+    yield f"  seconds of a step   {worded(seen.step_seconds)}"
     if seen.total_seconds is not None:
         ratio = _ratio(truth.seconds_of_estimate)
-        console.print(f"  seconds in all      {seen.total_seconds:,.1f}{ratio}")
+        yield f"  seconds in all      {seen.total_seconds:,.1f}{ratio}"
     if seen.peak_memory_mb is not None:
         ratio = _ratio(truth.memory_of_estimate)
-        console.print(f"  peak memory         {seen.peak_memory_mb:,.0f} MB{ratio}")
+        yield f"  peak memory         {seen.peak_memory_mb:,.0f} MB{ratio}"
 
 
 def _ratio(share: float | None) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_profile, add_reporting
+from bedrock_rft_sim.cli.arguments import (
+    EXIT_FAILED,
+    add_flag,
+    add_path,
+    add_profile,
+    add_repeatable,
+    print_result,
+)
 from bedrock_rft_sim.cli.audit_text import plain
 
 if TYPE_CHECKING:
@@ -26,38 +32,21 @@ TITLES = {
     "all-wrong groups": "all_wrong",
     "zero-variance groups": "zero_variance",
 }
+HELP = "grade saved answers or a run's rollouts again, and compare rewards"
+DESCRIPTION = "Exit code 1: a reward failed on an answer, which then has no score."
 
 
-def add_to(verbs: Any) -> None:
-    """Add the verb to the command line."""
-    verb = verbs.add_parser(
-        "grade",
-        help="grade saved answers or a run's rollouts again, and compare rewards",
-        description="Exit code 1: a reward failed on an answer, which then has no score.",
-    )
-    verb.add_argument(
-        "source",
-        type=Path,
-        metavar="SOURCE",
-        help="a run folder, or a JSONL or CSV of id, prompt or messages, answer, reference_answer",
-    )
-    verb.add_argument(
-        "--reward",
-        action="append",
-        required=True,
-        dest="rewards",
-        metavar="R",
-        help="a shipped name, a .py file, folder or .zip (repeatable: rewards are compared)",
-    )
-    verb.add_argument("--data", type=Path, metavar="FILE", help="the rows that ids refer to")
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    source = "a run folder, or a JSONL or CSV of id, prompt or messages, answer, reference_answer"
+    add_path(verb, "source", source, metavar="SOURCE")
+    reward = "a shipped name, a .py file, folder or .zip; several are compared"
+    add_repeatable(verb, "--reward", "R", reward, required=True, default=None, dest="rewards")
+    add_path(verb, "--data", "the rows that ids refer to")
     add_profile(verb)
     verb.add_argument("--recipe", help="take data and the Lambda's settings from this recipe")
-    verb.add_argument(
-        "--validation", action="store_true", help="of a run, grade the validation answers too"
-    )
-    verb.add_argument("--out", type=Path, metavar="FILE", help="write every score to this JSONL")
-    add_reporting(verb)
-    verb.set_defaults(command=run)
+    add_flag(verb, "--validation", "of a run, grade the validation answers too")
+    add_path(verb, "--out", "write every score to this JSONL")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,10 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         on_batch=_progress(sys.stderr.isatty()),
     )
     _say_done(found, seconds=time.monotonic() - started)
-    if arguments.json:
-        print(json.dumps(found.as_json()))
-    else:
-        print(*map(plain, _lines(found)), sep="\n")
+    print_result(arguments, found.as_json(), map(plain, _lines(found)))
     return 0 if found.ok else EXIT_FAILED
 
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import add_function, add_reporting
-from bedrock_rft_sim.contract.limits import (
-    NOVA_RFT_MODELS,
-    OPEN_WEIGHT_RFT_MODELS,
-)
+from bedrock_rft_sim.cli.arguments import add_function, add_path, print_result
+from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.cloud.packaged import Packaged
@@ -19,23 +16,18 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60
 MEMORY_MB = 512
+HELP = "zip a reward for Lambda, the same bytes every time, and start it once"
+DESCRIPTION = """Nothing is uploaded. Exit code 1: the reward can't be packed, is too large, or does
+not start under the bare Lambda environment; then no zip is written."""
 
 
-def add_to(verbs: Any) -> None:
-    """Add the verb to the command line."""
-    verb = verbs.add_parser(
-        "package",
-        help="zip a reward for Lambda, the same bytes every time, and start it once",
-        description="Nothing is uploaded. Exit code 1: the reward can't be packed, is too large, "
-        "or does not start under the bare Lambda environment; then no zip is written.",
-    )
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
     verb.add_argument("reward", metavar="REWARD", help="a shipped name, a .py file or a folder")
     verb.add_argument("-o", "--out", type=Path, default=Path("reward.zip"), metavar="ZIP")
     add_function(verb, timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB)
     verb.add_argument("--name", help="name of the Lambda function (default the reward's own)")
-    verb.add_argument("--policies", type=Path, metavar="DIR", help="write the IAM policies here")
-    add_reporting(verb)
-    verb.set_defaults(command=run)
+    add_path(verb, "--policies", "write the IAM policies here", metavar="DIR")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,16 +48,16 @@ def run(arguments: argparse.Namespace) -> int:
         from bedrock_rft_sim.cloud.policies import write_policies
 
         write_policies(packaged.policies, arguments.policies)
-    print(json.dumps(packaged.as_json()) if arguments.json else _text(packaged))
+    print_result(arguments, packaged.as_json(), _lines(packaged))
     return 0
 
 
-def _text(packaged: Packaged) -> str:
+def _lines(packaged: Packaged) -> list[str]:
     found = packaged.as_json()
     archive, started = packaged.archive, packaged.started
     files = "1 file" if len(archive.names) == 1 else f"{len(archive.names)} files"
     init = "" if started.seconds is None else f" in {started.seconds:.2f} s"
-    lines = [
+    return [
         f"zip      {packaged.path} ({found['bytes']:,} bytes, {files})",
         f"  sha256 {found['sha256']}; Lambda will call it CodeSha256 {found['code_sha256']}",
         *[f"  left out: {name}" for name in archive.left_out],
@@ -77,8 +69,8 @@ def _text(packaged: Packaged) -> str:
         "",
         f"Capitals are placeholders; RFT is offered in {_regions()}.",
         "IAM policies that go with it:",
+        *map(_policy, packaged.policies),
     ]
-    return "\n".join([*lines, *(_policy(policy) for policy in packaged.policies)])
 
 
 def _regions() -> str:

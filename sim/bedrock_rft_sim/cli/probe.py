@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_common
+from bedrock_rft_sim.cli.arguments import (
+    EXIT_FAILED,
+    add_flag,
+    add_path,
+    add_recipe,
+    print_result,
+)
 from bedrock_rft_sim.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -25,18 +30,15 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "OPENAI_API_KEY"
 FOLDER = Path("probes")
 SHOWN_FAULTED = 5
+HELP = "sample a model a few times per prompt and say whether it can learn the task"
+DESCRIPTION = """Grade sampled answers with the recipe's reward: success rate, dead prompts, mixed
+groups, lengths, and the first point of the reward curve, with 95 % intervals. A killed probe goes
+on where it was. Exit code 1: more than 5 % of the samples failed."""
 
 
-def add_to(verbs: Any) -> None:
-    """Add the verb to the command line."""
-    verb = verbs.add_parser(
-        "probe",
-        help="sample a model a few times per prompt and say whether it can learn the task",
-        description="Grade sampled answers with the recipe's reward: success rate, dead prompts, "
-        "mixed groups, lengths, and the first point of the reward curve, with 95 % intervals. "
-        "A killed probe goes on where it was. Exit code 1: more than 5 % of the samples failed.",
-    )
-    add_common(verb)
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    add_recipe(verb)
     verb.add_argument("--prompts", type=int, metavar="N", help="prompts to draw (default 64)")
     verb.add_argument("--samples", type=int, metavar="K", help="samples of each (default 8)")
     verb.add_argument(
@@ -48,23 +50,11 @@ def add_to(verbs: Any) -> None:
         metavar="NAME",
         help=f"the environment variable that holds its key (default {KEY_VARIABLE}, if set)",
     )
-    verb.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE.json",
-        help="the result (default probes/RECIPE-ID.json; ID tells models, prompts and limits "
-        "apart)",
-    )
-    verb.add_argument(
-        "--filtered",
-        type=Path,
-        metavar="FILE.jsonl",
-        help="write the training data without the prompts whose samples were all graded alike",
-    )
-    verb.add_argument(
-        "--force", action="store_true", help="let --filtered replace a file of that name"
-    )
-    verb.set_defaults(command=run)
+    result = "default probes/RECIPE-ID.json; ID tells models, prompts and limits apart"
+    add_path(verb, "--out", f"the result ({result})", metavar="FILE.json")
+    kept = "write the training data without the prompts whose samples were all graded alike"
+    add_path(verb, "--filtered", kept, metavar="FILE.jsonl")
+    add_flag(verb, "--force", "let --filtered replace a file of that name")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -90,16 +80,14 @@ def run(arguments: argparse.Namespace) -> int:
     path, filtered = arguments.filtered, None
     if path is not None and report.ok:  # else too many failed to know which prompts are dead
         filtered = write_filtered(path, planned.recipe, report.prompts, force=arguments.force)
-    if arguments.json:
-        kept = filtered and dataclasses.asdict(filtered)
-        print(json.dumps(record if path is None else {**record, "filtered": kept}))
-        return 0 if report.ok else EXIT_FAILED
-    print(*_lines(report), sep="\n")
-    for each in advice:
-        print(f"{each['level']:8} {each['words']} ({each['source']})")
-    if path is not None:
-        print(*_filtered_lines(filtered), sep="\n")
-    print(f"written  {out}")
+    kept = {} if path is None else {"filtered": filtered and dataclasses.asdict(filtered)}
+    lines = [
+        *_lines(report),
+        *(f"{each['level']:8} {each['words']} ({each['source']})" for each in advice),
+        *(() if path is None else _filtered_lines(filtered)),
+        f"written  {out}",
+    ]
+    print_result(arguments, {**record, **kept}, lines)
     return 0 if report.ok else EXIT_FAILED
 
 

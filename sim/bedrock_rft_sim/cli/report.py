@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import add_reporting, whole_number
+from bedrock_rft_sim.cli.arguments import (
+    add_flag,
+    add_path,
+    print_result,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.report.page import Page
@@ -16,38 +20,29 @@ if TYPE_CHECKING:
 
 STYLES = {"problem": "red", "warning": "yellow", "note": "blue"}
 LAST_PORT = 65_535
+HELP = "one page about a run: verdict, curves, answers, ledger"
+DESCRIPTION = """Write the page of a run, whatever state the run is in. Exit code 1: there is no
+such run, or its folder is damaged; what the verdict says does not change the exit code."""
+RESULT = "the verdicts"
 
 
-def add_to(verbs: Any) -> None:
-    """Add the verb to the command line."""
-    verb = verbs.add_parser(
-        "report",
-        help="one page about a run: verdict, curves, answers, ledger",
-        description="Write the page of a run, whatever state the run is in. "
-        "Exit code 1: there is no such run, or its folder is damaged; what the verdict says does "
-        "not change the exit code.",
-    )
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
     verb.add_argument(
         "run", metavar="RUN", help="a run folder, the name of one under runs/, or latest"
     )
-    verb.add_argument("--text", action="store_true", help="print it on the terminal instead")
-    verb.add_argument(
-        "--out", type=Path, metavar="FILE", help="where the page goes (default RUN/report.html)"
-    )
+    add_flag(verb, "--text", "print it on the terminal instead")
+    add_path(verb, "--out", "where the page goes (default RUN/report.html)")
     verb.add_argument(
         "--export", nargs=2, metavar=("png|svg", "DIR"), help="write every graph as a picture"
     )
-    verb.add_argument(
-        "--watch", action="store_true", help="serve the page on this machine and follow the run"
-    )
+    add_flag(verb, "--watch", "serve the page on this machine and follow the run")
     verb.add_argument(
         "--port",
         type=whole_number(0, LAST_PORT),
         default=0,
         help="port of --watch (default: any that is free)",
     )
-    add_reporting(verb, result="the verdicts")
-    verb.set_defaults(command=run, verb=verb)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.runs import find_run
 
     if arguments.export and arguments.export[0] not in FORMS:
-        arguments.verb.error(f"--export: expected png or svg, found {arguments.export[0]!r}")
+        arguments.parser.error(f"--export: expected png or svg, found {arguments.export[0]!r}")
     folder = find_run(arguments.run)
     page = Page(folder)
     if arguments.watch:
@@ -72,13 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
         _print_text(page)
     elif arguments.out or not arguments.export:
         written.append(page.save(arguments.out or folder.report))
-    if arguments.json:
-        print(json.dumps({**summary.as_json(), "files": [str(path) for path in written]}))
-    elif not arguments.text:
-        print(summary.headline)
-    if not arguments.json:
-        for path in written:
-            print(path)
+    files = [str(path) for path in written]
+    lines = [*([] if arguments.text else [summary.headline]), *files]
+    print_result(arguments, {**summary.as_json(), "files": files}, lines)
     return 0
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_common
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_recipe, print_result
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.train.run import RunResult
@@ -17,24 +16,18 @@ SHOWN = (
     ("validation rewards", "validation_rewards_mean"),
     ("validation episode lengths", "validation_response_length_mean"),
 )
+HELP = "run the rehearsal: real GRPO on a small model, graded by the real handler"
+DESCRIPTION = """Run a recipe. The run folder is the record of everything that happened.
+Exit code 1: the run failed, was stopped, or had no learning signal."""
 
 
-def add_to(verbs: Any) -> None:
-    """Add the verb to the command line."""
-    verb = verbs.add_parser(
-        "run",
-        help="run the rehearsal: real GRPO on a small model, graded by the real handler",
-        description="Run a recipe. The run folder is the record of everything that happened. "
-        "Exit code 1: the run failed, was stopped, or had no learning signal.",
-    )
-    add_common(verb)
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    add_recipe(verb)
     verb.add_argument("--out", type=Path, default=Path("runs"), help="parent folder (default runs)")
     verb.add_argument("--name", help="name of the run (default the recipe's job name)")
-    verb.add_argument(
-        "--resume", action="store_true", help="go on with a run that was killed or stopped"
-    )
-    verb.add_argument("--quiet", action="store_true", help="show no progress")
-    verb.set_defaults(command=run)
+    add_flag(verb, "--resume", "go on with a run that was killed or stopped")
+    add_flag(verb, "--quiet", "show no progress")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,10 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             say=progress.say,
             observers=(lambda _folder: progress, PageDuringRun),
         )
-    if arguments.json:
-        print(json.dumps(result.as_json()))
-    else:
-        print(_summary(result))
+    print_result(arguments, result.as_json(), [_summary(result)])
     learned = result.signal.severity == "clear"
     return 0 if result.status == COMPLETED and learned else EXIT_FAILED
 

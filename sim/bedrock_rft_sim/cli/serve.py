@@ -12,9 +12,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from bedrock_rft_sim.cli.arguments import add_reporting
+from bedrock_rft_sim.cli.arguments import add_path
 from bedrock_rft_sim.errors import RecipeError, RehearsalError
 
 if TYPE_CHECKING:
@@ -24,19 +24,16 @@ PORT: Final = 4599
 TOKEN_VARIABLE: Final = "RFT_TOKEN"  # noqa: S105 - the variable's name
 BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
 NEEDED: Final = ("starlette", "uvicorn", "moto", "flask", "multipart")
+HELP = "a local endpoint for boto3 and the OpenAI SDK, with real training behind it"
+DESCRIPTION = """Serve until Ctrl-C. Jobs, models, functions and buckets are kept under --root; a
+job that is cut off goes on with the next start. Signatures are not verified."""
+RESULT = "the address"
 
 
-def add_to(verbs: Any) -> None:
-    """Add the verb to the command line."""
-    verb = verbs.add_parser(
-        "serve",
-        help="a local endpoint for boto3 and the OpenAI SDK, with real training behind it",
-        description="Serve until Ctrl-C. Jobs, models, functions and buckets are kept under "
-        "--root; a job that is cut off goes on with the next start. Signatures are not verified.",
-    )
-    verb.add_argument(
-        "--root", type=Path, default=Path(".rft"), help="where everything is kept (default .rft)"
-    )
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    kept = "where everything is kept (default .rft)"
+    add_path(verb, "--root", kept, metavar="DIR", default=Path(".rft"))
     verb.add_argument(
         "--host",
         default="127.0.0.1",
@@ -47,9 +44,7 @@ def add_to(verbs: Any) -> None:
         "--port", type=int, default=PORT, help=f"port (default {PORT}; 0 takes a free one)"
     )
     verb.add_argument("--parallel", type=int, default=1, help="training jobs at a time (default 1)")
-    verb.add_argument(
-        "--mapping", type=Path, help="YAML: which local model stands behind each model id"
-    )
+    add_path(verb, "--mapping", "YAML: which local model stands behind each model id")
     verb.add_argument("--region", default="us-east-1", help="Region of unsigned requests")
     verb.add_argument(
         "--token-env",
@@ -58,8 +53,6 @@ def add_to(verbs: Any) -> None:
         help="environment variable with the token that clients must show "
         f"(default {TOKEN_VARIABLE}); needed where --host is not loopback",
     )
-    add_reporting(verb, result="the address")
-    verb.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_reporting, whole_number
+from bedrock_rft_sim.cli.arguments import (
+    EXIT_FAILED,
+    add_number,
+    add_path,
+    print_result,
+)
+from bedrock_rft_sim.cli.audit_text import plain
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.sweep.effects import Effect
@@ -38,29 +44,21 @@ exit codes:
   1  a point failed, or the sweep was stopped
   2  wrong usage, or a file that can't be read
 """
+HELP = "which settings matter, in which direction, and how sure that is"
+DESCRIPTION = "Run a recipe with other values and say what they do."
 
 
-def add_to(verbs: Any) -> None:
-    """Add the verb to the command line."""
-    verb = verbs.add_parser(
-        "sweep",
-        help="which settings matter, in which direction, and how sure that is",
-        description="Run a recipe with other values and say what they do.",
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    verb.epilog, verb.formatter_class = EXAMPLE, argparse.RawDescriptionHelpFormatter
     verb.add_argument(
         "sweep", metavar="FILE", help="a sweep file, or the bare name of a shipped one"
     )
-    verb.add_argument("--out", type=Path, metavar="DIR", help="its folder (default sweeps/FILE)")
-    verb.add_argument(
-        "--workers", type=whole_number(1), default=1, metavar="N", help="runs at a time (default 1)"
-    )
+    add_path(verb, "--out", "its folder (default sweeps/FILE)", metavar="DIR")
+    add_number(verb, "--workers", "runs at a time (default 1)", default=1)
     verb.add_argument(
         "--seeds", type=_seeds, metavar="N,N,...", help="seeds in place of the file's, e.g. 0,1,2"
     )
-    add_reporting(verb)
-    verb.set_defaults(command=run)
 
 
 def _seeds(text: str) -> tuple[int, ...]:
@@ -79,10 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     file = read_sweep(arguments.sweep, seeds=arguments.seeds)
     out = arguments.out or FOLDER / file.path.stem
     result = sweep(file, out=out, workers=arguments.workers, say=_say)
-    if arguments.json:
-        print(json.dumps(result.as_json()))
-    else:
-        _print(result)
+    print_result(arguments, result.as_json(), _lines(result))
     return EXIT_FAILED if result.failed else 0
 
 
@@ -90,36 +85,32 @@ def _say(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def _print(result: SweepResult) -> None:
-    from rich.console import Console
-
+def _lines(result: SweepResult) -> Iterator[str]:
     from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
     from bedrock_rft_sim.sweep.effects import between, over_seeds
     from bedrock_rft_sim.sweep.page import PAGE
     from bedrock_rft_sim.sweep.plan import described_changes
     from bedrock_rft_sim.sweep.result import BEST
 
-    console = Console(highlight=False, soft_wrap=True, markup=False)
     names = [described_changes(row.changes) for row in result.rows]
     width = max(map(len, names))
-    console.print(f"{'setting':{width}}  {'mean':>6}  {'against the base':32}  behaviour")
+    yield f"{'setting':{width}}  {'mean':>6}  {'against the base':32}  behaviour"
     for name, row in zip(names, result.rows, strict=True):
         mean = over_seeds(row)
         value = "–" if mean is None else f"{mean.value:.3f}"
         effect = _effect(between(row, result.rows[0])) if row.changes else "–"
         found = diagnose_setting(row.outcomes)
-        console.print(f"{name:{width}}  {value:>6}  {effect:32}  {found.rule}")
+        yield f"{name:{width}}  {value:>6}  {effect:32}  {found.rule}"
     for axis in result.axes:
-        console.print(f"\n{axis.path}")
-        for line in axis.words:
-            console.print(f"  {line}")
-    console.print()
+        yield f"\n{axis.path}"
+        yield from (f"  {line}" for line in axis.words)
+    yield ""
     for one in result.failed:
-        console.print(f"failed   {one.name}: {one.why}")
-    for line in result.words:
-        console.print(line)
+        # What a child printed may hold what a terminal would act upon.
+        yield from map(plain, f"failed   {one.name}: {one.why}".splitlines())
+    yield from result.words
     written = [PAGE, BEST] if result.ranking else [PAGE]
-    console.print(f"written  {', '.join(str(result.out / name) for name in written)}")
+    yield f"written  {', '.join(str(result.out / name) for name in written)}"
 
 
 def _effect(found: Effect | None) -> str:

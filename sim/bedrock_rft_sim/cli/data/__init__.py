@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+import argparse
 
-from bedrock_rft_sim.cli.arguments import add_reporting
-from bedrock_rft_sim.cli.data import augment, balance, check, clean, convert, split
-
-# In the order of the help page; each adds its arguments and returns its parser.
-OPERATIONS = (
-    *(convert.add_gsm8k, convert.add_from, convert.add_logs),
-    *(check.add_to, clean.add_to, balance.add_to, augment.add_to, split.add_to),
+from bedrock_rft_sim.cli.arguments import add_verbs
+from bedrock_rft_sim.cli.data import (
+    augment,
+    balance,
+    check,
+    clean,
+    from_table,
+    gsm8k,
+    logs,
+    split,
 )
 
+HELP = "prepare a data file: convert, check, clean, balance, augment, split"
+DESCRIPTION = """Every file written has a manifest beside it (NAME.manifest.json): what it was made
+from, how, and which rows were left out, why and on which line."""
+OPERATIONS = {
+    "gsm8k": gsm8k,
+    "from": from_table,
+    "logs": logs,
+    "check": check,
+    "clean": clean,
+    "balance": balance,
+    "augment": augment,
+    "split": split,
+}
+"""In the order of the help page."""
 
-def add_to(verbs: Any) -> None:
-    """Add the verb and its sub-verbs to the command line."""
-    verb = verbs.add_parser(
-        "data",
-        help="prepare a data file: convert, check, clean, balance, augment, split",
-        description="Every file written has a manifest beside it (NAME.manifest.json): what it was "
-        "made from, how, and which rows were left out, why and on which line.",
-    )
-    below = verb.add_subparsers(title="operations", required=True, metavar="OPERATION")
-    for add in OPERATIONS:
-        operation = add(below)
-        add_reporting(operation)
-        operation.set_defaults(parser=operation)
+
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add the sub-verbs."""
+    add_verbs(verb, OPERATIONS, title="operations", metavar="OPERATION")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.arguments import whole_number
+from bedrock_rft_sim.cli.arguments import add_flag, print_result
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.data.prepare.output import DataOutput
@@ -22,7 +21,7 @@ def add_output(
 ) -> None:
     """Add -o and --force: where an operation writes."""
     verb.add_argument("-o", "--out", type=Path, required=required, metavar="PATH", help=help)
-    verb.add_argument("--force", action="store_true", help="replace a file that exists")
+    add_flag(verb, "--force", "replace a file that exists")
 
 
 def add_seed(verb: argparse.ArgumentParser) -> None:
@@ -30,19 +29,10 @@ def add_seed(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--seed", type=int, default=42, help="seed of every draw (default 42)")
 
 
-def add_count(verb: argparse.ArgumentParser) -> None:
-    """Add --count."""
-    verb.add_argument(
-        "--count", type=whole_number(1), metavar="N", help="take the first N rows only"
-    )
-
-
-def add_repeatable(
-    verb: argparse.ArgumentParser, name: str, metavar: str, what: str, **options: Any
-) -> None:
-    """Add an option that may be given several times; its value is a list, empty without it."""
-    given = {"default": []} | options
-    verb.add_argument(name, action="append", metavar=metavar, help=f"{what} (repeatable)", **given)
+def add_template(verb: argparse.ArgumentParser, *, default: str, fields: str) -> None:
+    """Add --template; `fields` are those that a text may have."""
+    words = f"samples, short, boxed, plain, or a text with {fields} (default {default})"
+    verb.add_argument("--template", default=default, metavar="NAME|TEXT", help=words)
 
 
 def values_of(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -51,15 +41,15 @@ def values_of(arguments: argparse.Namespace, *names: str) -> dict[str, Any]:
 
 
 def print_written(
-    outputs: DataOutput | Sequence[DataOutput], *, as_json: bool, before: Sequence[str] = ()
+    arguments: argparse.Namespace,
+    outputs: DataOutput | Sequence[DataOutput],
+    before: Sequence[str] = (),
 ) -> None:
     """Print the manifests as JSON, else the lines before and what was written and left out."""
     many = outputs if isinstance(outputs, Sequence) else [outputs]
-    if as_json:
-        manifests = [output.manifest() for output in many]
-        print(json.dumps(manifests if isinstance(outputs, Sequence) else manifests[0]))
-    else:
-        print("\n".join([*before, *map(_summary, many)]))
+    manifests = [output.manifest() for output in many]
+    found = manifests if isinstance(outputs, Sequence) else manifests[0]
+    print_result(arguments, found, [*before, *map(_summary, many)])
 
 
 def _summary(output: DataOutput) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.cli.arguments import whole_number
+from bedrock_rft_sim.cli.arguments import add_flag, add_number, print_result
 from bedrock_rft_sim.cli.data.arguments import add_output, add_seed, values_of
 from bedrock_rft_sim.stats.shares import percent
 
@@ -16,31 +15,21 @@ KINDS = {
     "rename": "other names and things",
     "paraphrase": "another frame",
 }
+HELP = "make more rows: new numbers with recomputed answers, other names, other frames"
+DESCRIPTION = """Every new row carries its parent's id (parent_id), so that it never crosses a
+split. New numbers need a solution with calculator marks, along which the answer is computed again;
+a row that can't be verified is not written."""
 
 
-def add_to(verbs: Any) -> argparse.ArgumentParser:
-    """Add the sub-verb to the command line."""
-    verb: argparse.ArgumentParser = verbs.add_parser(
-        "augment",
-        help="make more rows: new numbers with recomputed answers, other names, other frames",
-        description="Every new row carries its parent's id (parent_id), so that it never crosses a "
-        "split. New numbers need a solution with calculator marks, along which the answer is "
-        "computed again; a row that can't be verified is not written.",
-    )
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
     verb.add_argument("file", type=Path, metavar="FILE")
     for kind, does in KINDS.items():
-        verb.add_argument(f"--{kind}", action="store_true", help=does)
-    verb.add_argument(
-        "--copies",
-        type=whole_number(1),
-        default=1,
-        metavar="N",
-        help="new rows of each kind to make of a row, at most (default 1)",
-    )
+        add_flag(verb, f"--{kind}", does)
+    copies = "new rows of each kind to make of a row, at most (default 1)"
+    add_number(verb, "--copies", copies, default=1)
     add_output(verb)
     add_seed(verb)
-    verb.set_defaults(command=run)
-    return verb
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -57,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         **values_of(arguments, "copies", "seed", "force"),
     )
     manifest = output.manifest()
-    print(json.dumps(manifest) if arguments.json else "\n".join(_lines(manifest, output.path)))
+    print_result(arguments, manifest, _lines(manifest, output.path))
     return 0
 
 

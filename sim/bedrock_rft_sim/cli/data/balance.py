@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import whole_number
-from bedrock_rft_sim.cli.data.arguments import (
-    add_output,
+from bedrock_rft_sim.cli.arguments import (
+    add_path,
     add_repeatable,
-    add_seed,
-    print_written,
-    values_of,
+    print_result,
+    whole_number,
 )
+from bedrock_rft_sim.cli.data.arguments import add_output, add_seed, print_written, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,17 +22,14 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.data.prepare.features import Label
 
 SHOWN = 40
+HELP = "profile the rows by a key or feature; down-sample, cap or weight the classes"
+DESCRIPTION = """KEY is a dotted path in the record (metadata.domain), or a derived feature:
+operations, steps, answer_size, prompt_length. Without one of --cap, --down-sample and --target the
+profile is only shown."""
 
 
-def add_to(verbs: Any) -> argparse.ArgumentParser:
-    """Add the sub-verb to the command line."""
-    verb: argparse.ArgumentParser = verbs.add_parser(
-        "balance",
-        help="profile the rows by a key or feature; down-sample, cap or weight the classes",
-        description="KEY is a dotted path in the record (metadata.domain), or a derived feature: "
-        "operations, steps, answer_size, prompt_length. Without one of --cap, --down-sample and "
-        "--target the profile is only shown.",
-    )
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
     verb.add_argument("file", type=Path, metavar="FILE")
     classes = "what makes the classes; of several, every combination is one"
     add_repeatable(verb, "--by", "KEY", classes, required=True, default=None)
@@ -46,11 +41,9 @@ def add_to(verbs: Any) -> argparse.ArgumentParser:
         metavar="CLASS=SHARE,...",
         help="the largest file with these shares; classes that are not named are left out",
     )
-    verb.add_argument("--plot", type=Path, metavar="SVG", help="draw the profile into this file")
+    add_path(verb, "--plot", "draw the profile into this file", metavar="SVG")
     add_output(verb, required=False)
     add_seed(verb)
-    verb.set_defaults(command=run)
-    return verb
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -77,11 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.plot:
         draw_balance(balance, arguments.plot, title=f"rows by {' and '.join(arguments.by)}")
     if output is not None:
-        print_written(output, as_json=arguments.json, before=_lines(balance))
-    elif arguments.json:
-        print(json.dumps({"classes": balance.as_json()}))
+        print_written(arguments, output, before=_lines(balance))
     else:
-        print("\n".join(_lines(balance)))
+        print_result(arguments, {"classes": balance.as_json()}, _lines(balance))
     return 0
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from dataclasses import asdict
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, whole_number
-from bedrock_rft_sim.cli.data.arguments import add_repeatable
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_number, add_repeatable, print_result
 from bedrock_rft_sim.stats.shares import percent
 
 if TYPE_CHECKING:
@@ -25,32 +24,23 @@ if TYPE_CHECKING:
 
 
 SEVERITIES: tuple[RuleSeverity, ...] = ("error", "warning", "note")
+HELP = "check data files against every known rule"
+DESCRIPTION = """Check data files against every rule of the user guide, the Forge SDK and the sample
+validator, and say who requires it. With a tokenizer: how long the texts are. Exit code 1: an error
+was found; warnings and notes pass."""
 
 
-def add_to(verbs: Any) -> argparse.ArgumentParser:
-    """Add the sub-verb to the command line."""
-    verb: argparse.ArgumentParser = verbs.add_parser(
-        "check",
-        help="check data files against every known rule",
-        description="Check data files against every rule of the user guide, the Forge SDK and the "
-        "sample validator, and say who requires it. With a tokenizer: how long the texts are. "
-        "Exit code 1: an error was found; warnings and notes pass.",
-    )
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
     verb.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a training file")
     validation = "a validation file, which needs no 100 records"
     add_repeatable(verb, "--validation", "FILE", validation, type=Path)
     verb.add_argument("--model", help="count tokens as this model does: tiny, a folder, a Hub id")
-    verb.add_argument(
-        "--max-prompt-length",
-        type=whole_number(1),
-        metavar="N",
-        help="count the prompts over N tokens (default the recipe's maxPromptLength)",
-    )
+    limit = "count the prompts over N tokens (default the recipe's maxPromptLength)"
+    add_number(verb, "--max-prompt-length", limit)
     verb.add_argument(
         "--recipe", help="take model and maxPromptLength from it, and show the steps that result"
     )
-    verb.set_defaults(command=run)
-    return verb
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -60,13 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = _recipe(arguments.recipe)
     found = audit(arguments.files, arguments.validation, counter_of=_counter_of(arguments, recipe))
     steps = [_steps(file, found, recipe) for file in found.files]
-    if arguments.json:
-        report = found.as_json()
-        for file, planned in zip(report["files"], steps, strict=True):
-            file["steps"] = None if planned is None else asdict(planned)
-        print(json.dumps(report))
-    else:
-        print("\n".join([*_file_lines(found, steps), *_finding_lines(found)]))
+    report = found.as_json()
+    for file, planned in zip(report["files"], steps, strict=True):
+        file["steps"] = None if planned is None else asdict(planned)
+    print_result(arguments, report, chain(_file_lines(found, steps), _finding_lines(found)))
     return 0 if found.ok else EXIT_FAILED
 
 

@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, print_result
 from bedrock_rft_sim.cli.data.arguments import add_output, print_written
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.data.prepare.clean import Examination
 
-EXIT_FOUND = 1
 KINDS = ("exact", "near", "contradiction", "overlap", "mislabelled", "leak", "not-executable")
 SHOWN = 20
+HELP = "find duplicates, contradictions, leaks and overlaps; normalise texts"
+DESCRIPTION = """With -o the file is written in normal form, without the rows to drop. Without it
+the findings are only reported; exit code 1: there are some."""
 
 
-def add_to(verbs: Any) -> argparse.ArgumentParser:
-    """Add the sub-verb to the command line."""
-    verb: argparse.ArgumentParser = verbs.add_parser(
-        "clean",
-        help="find duplicates, contradictions, leaks and overlaps; normalise texts",
-        description="With -o the file is written in normal form, without the rows to drop. "
-        "Without it the findings are only reported; exit code 1: there are some.",
-    )
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
     verb.add_argument("file", type=Path, metavar="FILE")
     add_output(verb, required=False)
-    verb.add_argument(
-        "--against",
-        nargs="+",
-        type=Path,
-        default=[],
-        metavar="OTHER",
-        help="validation or test files whose questions must not be in FILE",
-    )
+    others = "validation or test files whose questions must not be in FILE"
+    add_path(verb, "--against", others, metavar="OTHER", nargs="+", default=[])
     verb.add_argument(
         "--drop",
         action="append",
@@ -54,14 +44,9 @@ def add_to(verbs: Any) -> argparse.ArgumentParser:
         metavar="J",
         help="Jaccard similarity of word triples from which questions are near (default 0.6)",
     )
-    verb.add_argument("--no-near", action="store_true", help="don't look for near duplicates")
-    verb.add_argument(
-        "--nfkc",
-        action="store_true",
-        help="fold compatible characters in prompts too; it turns x² into x2, which changes maths",
-    )
-    verb.set_defaults(command=run)
-    return verb
+    add_flag(verb, "--no-near", "don't look for near duplicates")
+    fold = "fold compatible characters in prompts too; it turns x² into x2, which changes maths"
+    add_flag(verb, "--nfkc", fold)
 
 
 def _share(text: str) -> float:
@@ -83,12 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
     }
     if arguments.out is None:
         found = examine_files(arguments.file, **choices)
-        print(json.dumps(_as_json(found)) if arguments.json else "\n".join(_lines(found)))
-        return EXIT_FOUND if found.remarks else 0
+        print_result(arguments, _as_json(found), _lines(found))
+        return EXIT_FAILED if found.remarks else 0
     output, found = clean_file(
         arguments.file, arguments.out, nfkc=arguments.nfkc, force=arguments.force, **choices
     )
-    print_written(output, as_json=arguments.json, before=_lines(found))
+    print_written(arguments, output, before=_lines(found))
     if not arguments.json:
         print(f"  {output.manifest()['notes']['rewritten']:,} rows rewritten in normal form")
     return 0

@@ -6,27 +6,18 @@ import argparse
 import re
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-from bedrock_rft_sim.cli.data.arguments import (
-    add_output,
-    add_repeatable,
-    add_seed,
-    print_written,
-    values_of,
-)
+from bedrock_rft_sim.cli.arguments import add_repeatable
+from bedrock_rft_sim.cli.data.arguments import add_output, add_seed, print_written, values_of
 
 DEFAULT = "train=0.8,validation=0.1,test=0.1"
+HELP = "split a file into parts: seeded, stratified, grouped by parent"
+DESCRIPTION = """Rows made from one row (parent_id) and rows that ask the same question stay in one
+part."""
 
 
-def add_to(verbs: Any) -> argparse.ArgumentParser:
-    """Add the sub-verb to the command line."""
-    verb: argparse.ArgumentParser = verbs.add_parser(
-        "split",
-        help="split a file into parts: seeded, stratified, grouped by parent",
-        description="Rows made from one row (parent_id) and rows that ask the same question stay "
-        "in one part.",
-    )
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
     verb.add_argument("file", type=Path, metavar="FILE")
     verb.add_argument(
         "--parts",
@@ -38,8 +29,6 @@ def add_to(verbs: Any) -> argparse.ArgumentParser:
     add_repeatable(verb, "--by", "KEY", "keep the proportions of this key or feature in every part")
     add_output(verb, help="the folder to write into")
     add_seed(verb)
-    verb.set_defaults(command=run)
-    return verb
 
 
 def _shares(text: str) -> dict[str, float]:
@@ -64,5 +53,5 @@ def run(arguments: argparse.Namespace) -> int:
         shares=arguments.parts,
         **values_of(arguments, "seed", "by", "force"),
     )
-    print_written(outputs, as_json=arguments.json)
+    print_written(arguments, outputs)
     return 0
