@@ -32,7 +32,7 @@ FREQUENT = 5
 GUESSES = 24
 LETTERS = "ABCDEFGHIJ"
 FIXED = ("yes", "no", "true", "false", "none", "unknown", "0", "1", "{}", "[]")
-ANSWER_KEYS = ("final_answer", "answer", "text", "ground_truth")
+ANSWER_KEYS = ("final_answer", "answer", "text", "ground_truth", "query", "calls")
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 NAME = re.compile(r"[^\W\d]\w*")
 

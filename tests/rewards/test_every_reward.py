@@ -236,7 +236,17 @@ def test_a_repeat_within_a_repeat_is_noticed():
     assert repeats_within_repeats(re._parser.parse(r"a+(?:b{1,5})*c*")) == 0
 
 
-SHARED = ("find_reference", "last_answer", "to_number", "_balanced")
+SHARED = (
+    "find_reference",
+    "last_answer",
+    "to_number",
+    "setting",
+    "choice",
+    "_balanced",
+    "_unique_keys",
+    "_refuse",
+    "_finite",
+)
 SHARED_VALUES = (
     "_NUMBER",
     "_JOINT",
@@ -247,7 +257,7 @@ SHARED_VALUES = (
     "STATED",
 )
 # A name that others use for something else.
-SHARED_BY = {"read_answer": {"gsm8k", "math_steps"}, "choice": {"gsm8k", "math_steps"}}
+SHARED_BY = {"read_answer": {"gsm8k", "math_steps"}}
 
 
 def test_code_that_several_rewards_need_is_the_same_in_each():
