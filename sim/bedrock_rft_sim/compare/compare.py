@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
+from bedrock_rft_sim.compare import decide, summary
 from bedrock_rft_sim.compare.axis import (
     LABELS,
     Axis,
@@ -25,28 +26,9 @@ from bedrock_rft_sim.compare.axis import (
     step_width,
     thin,
 )
-from bedrock_rft_sim.compare.decide import (
-    ALPHA,
-    LEAST_POINTS_AT_ALL,
-    MARGIN,
-    AcrossRuns,
-    ShapeDifference,
-    ShapeVerdict,
-    across_runs,
-    adjusted,
-    differences,
-)
 from bedrock_rft_sim.compare.resample import RESAMPLES, rank_correlation, resample
 from bedrock_rft_sim.compare.result import Comparison, MetricComparison, SideSummary
 from bedrock_rft_sim.compare.series import Curves
-from bedrock_rft_sim.compare.summary import (
-    GRID,
-    WINDOW,
-    CurveSummary,
-    grid_over,
-    mean_curve,
-    summarise,
-)
 from bedrock_rft_sim.compare.words import in_all, of_metric
 from bedrock_rft_sim.contract.metrics import Metric, metric
 from bedrock_rft_sim.errors import DataError
@@ -76,7 +58,7 @@ def compare(
     b: Sequence[Curves],
     *,
     axis: Axis | None = None,
-    margin: float = MARGIN,
+    margin: float = decide.MARGIN,
     top: float | None = None,
     resamples: int = RESAMPLES,
 ) -> Comparison:
@@ -100,7 +82,7 @@ def compare(
     placed = [_place(each, a, b, axis=chosen, top=highest) for each in COMPARED]
     if not any(one.side_a and one.side_b for one in placed):
         raise _nothing_in_common(a, b)
-    found = adjusted([one.differences(margin) for one in placed])
+    found = decide.adjusted([one.differences(margin) for one in placed])
     metrics = tuple(
         _judge(one, each, margin, resamples) for one, each in zip(placed, found, strict=True)
     )
@@ -145,15 +127,15 @@ class _Placed:
     metric: Metric
     side_a: SideSummary | None
     side_b: SideSummary | None
-    a: Sequence[CurveSummary] = ()
-    b: Sequence[CurveSummary] = ()
+    a: Sequence[summary.CurveSummary] = ()
+    b: Sequence[summary.CurveSummary] = ()
     reason: str = ""
     """Why it can't be judged."""
 
-    def differences(self, margin: float) -> tuple[ShapeDifference, ...]:
+    def differences(self, margin: float) -> tuple[decide.ShapeDifference, ...]:
         if self.reason or self.side_a is None:
             return ()
-        return differences(self.a, self.b, points=self.side_a.points, margin=margin)
+        return decide.differences(self.a, self.b, points=self.side_a.points, margin=margin)
 
 
 def _place(
@@ -170,13 +152,14 @@ def _place(
     low, high = common_range([*placed[0], *placed[1]])
     inside = [[cut(one, low, high) for one in group] for group in placed]
     points = min(len(one.x) for group in inside for one in group)
-    if points < LEAST_POINTS_AT_ALL:
+    if points < decide.LEAST_POINTS_AT_ALL:
         noun = "point" if points == 1 else "points"
-        reason = f"{points} {noun} in common; fewer than {LEAST_POINTS_AT_ALL} show no shape"
+        reason = f"{points} {noun} in common; fewer than {decide.LEAST_POINTS_AT_ALL} show no shape"
         return _unjudged(each, placed, reason)
     is_reward = each.inner in REWARDS
     summed = [
-        [summarise(thin(one), top=top if is_reward else None) for one in group] for group in inside
+        [summary.summarise(thin(one), top=top if is_reward else None) for one in group]
+        for group in inside
     ]
     known = [[one for one in group if one is not None] for group in summed]
     if any(one is None for group in summed for one in group):
@@ -203,8 +186,8 @@ def _short_side(group: Sequence[PlacedSeries]) -> SideSummary | None:
     )
 
 
-def _side(group: Sequence[CurveSummary], points: int) -> SideSummary:
-    gain = across_runs(group, "gain")
+def _side(group: Sequence[summary.CurveSummary], points: int) -> SideSummary:
+    gain = decide.across_runs(group, "gain")
     direction = _direction(gain)
     start, end = (fmean(getattr(one, name) for one in group) for name in ("start", "end"))
     return SideSummary(
@@ -219,29 +202,29 @@ def _side(group: Sequence[CurveSummary], points: int) -> SideSummary:
     )
 
 
-def _direction(gain: AcrossRuns) -> str:
-    limit = student.critical(ALPHA / 2, gain.runs - 1 or math.inf)
+def _direction(gain: decide.AcrossRuns) -> str:
+    limit = student.critical(decide.ALPHA / 2, gain.runs - 1 or math.inf)
     if abs(gain.mean) <= limit * math.sqrt(gain.variance / gain.runs):
         return "level"
     return "rising" if gain.mean > 0 else "falling"
 
 
-def _plateau(group: Sequence[CurveSummary], start: float, end: float) -> float:
+def _plateau(group: Sequence[summary.CurveSummary], start: float, end: float) -> float:
     curves = [one.series for one in group]
-    way = (mean_curve(curves, grid_over(curves)) - start) / (end - start)
+    way = (summary.mean_curve(curves, summary.grid_over(curves)) - start) / (end - start)
     # The last fifth makes up the level at the end; what happens within it is noise around it.
-    before = way[: int(GRID * (1 - WINDOW))]
+    before = way[: int(summary.GRID * (1 - summary.WINDOW))]
     short = [index for index, share in enumerate(before) if share < ARRIVED]
-    return float(((short[-1] + 1) if short else 0) / (GRID - 1))
+    return float(((short[-1] + 1) if short else 0) / (summary.GRID - 1))
 
 
 def _judge(
-    one: _Placed, found: tuple[ShapeDifference, ...], margin: float, resamples: int
+    one: _Placed, found: tuple[decide.ShapeDifference, ...], margin: float, resamples: int
 ) -> MetricComparison:
-    verdict: ShapeVerdict = "cannot tell"
+    verdict: decide.ShapeVerdict = "cannot tell"
     words, bootstrap = one.reason, None
     if found and one.side_a and one.side_b:
-        grid = grid_over([each.series for each in (*one.a, *one.b)])
+        grid = summary.grid_over([each.series for each in (*one.a, *one.b)])
         correlation = rank_correlation(one.a, one.b, grid)
         verdict, words = of_metric(
             one.side_a, one.side_b, found, correlation=correlation, margin=margin

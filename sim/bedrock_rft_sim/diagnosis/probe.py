@@ -9,14 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from bedrock_rft_sim.contract import sources
 from bedrock_rft_sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN, STUCK_REWARD
-from bedrock_rft_sim.contract.sources import (
-    BEST_PRACTICES,
-    NOVA_MONITORING,
-    NOVA_RFT,
-    SAMPLES,
-    TEACHING,
-)
 from bedrock_rft_sim.diagnosis.answers import SUSPECT_SHARE, TRUNCATED_SHARE
 from bedrock_rft_sim.diagnosis.finding import Diagnostic, Finding, Severity
 from bedrock_rft_sim.probe.intervals import Share
@@ -33,7 +27,7 @@ MORE_MIXED: Final = 1.25
 """A group size is worth naming when it raises the share of mixed groups by this factor."""
 
 UNSURE: Final = "too few prompts to tell on which side of AWS's threshold this lies; probe more"
-THRESHOLDS: Final = f"{NOVA_RFT}; {NOVA_MONITORING}; {TEACHING}"
+THRESHOLDS: Final = f"{sources.NOVA_RFT}; {sources.NOVA_MONITORING}; {sources.TEACHING}"
 SATURATED: Final = Diagnostic("saturation", "take harder prompts or a stricter reward", THRESHOLDS)
 HOPELESS: Final = Diagnostic(
     "base success", "take easier prompts, partial credit, or SFT first", THRESHOLDS
@@ -50,14 +44,16 @@ STUCK: Final = Diagnostic(
 PARSING: Final = Diagnostic(
     "parse failures",
     "let the prompt ask for the very format that the reward looks for",
-    source=BEST_PRACTICES,
+    source=sources.BEST_PRACTICES,
 )
 TRUNCATION: Final = Diagnostic(
-    "truncation", "raise it, and probe again to learn how long they are", SAMPLES
+    "truncation", "raise it, and probe again to learn how long they are", sources.SAMPLES
 )
-LENGTH: Final = Diagnostic("answer length", source=SAMPLES)
-MIXED: Final = Diagnostic("mixed groups", source=TEACHING)
-DEAD: Final = Diagnostic("dead prompts", "--filtered writes the data without them", TEACHING)
+LENGTH: Final = Diagnostic("answer length", source=sources.SAMPLES)
+MIXED: Final = Diagnostic("mixed groups", source=sources.TEACHING)
+DEAD: Final = Diagnostic(
+    "dead prompts", "--filtered writes the data without them", sources.TEACHING
+)
 
 
 def diagnose_probe(report: ProbeReport, settings: Settings) -> list[Finding]:

@@ -10,12 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bedrock_rft_sim.contract.limits import (
-    GRADER_RETRIES,
-    LAMBDA_MEMORY_MB_MIN,
-    LAMBDA_TIMEOUT_S_DEFAULT,
-    SAMPLES_PER_EVENT,
-)
+from bedrock_rft_sim.contract import limits
 from bedrock_rft_sim.data import Row
 
 ComponentType = Literal["Reward", "Metric"]
@@ -96,10 +91,10 @@ class LambdaLimits:
     doubles after each attempt. `init_timeout_s` is Lambda's own limit of the init phase.
     """
 
-    timeout_s: float = LAMBDA_TIMEOUT_S_DEFAULT
-    memory_mb: int = LAMBDA_MEMORY_MB_MIN
+    timeout_s: float = limits.LAMBDA_TIMEOUT_S_DEFAULT
+    memory_mb: int = limits.LAMBDA_MEMORY_MB_MIN
     containers: int = 1
-    samples_per_event: int = SAMPLES_PER_EVENT
-    retries: int = GRADER_RETRIES
+    samples_per_event: int = limits.SAMPLES_PER_EVENT
+    retries: int = limits.GRADER_RETRIES
     backoff_s: float = 0.5
     init_timeout_s: float = 10.0

@@ -14,14 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bedrock_rft_sim.probe.intervals import (
-    Estimate,
-    Share,
-    effective_trials,
-    mean_over_prompts,
-    mean_within,
-    share_over_prompts,
-)
+from bedrock_rft_sim.probe import intervals
 from bedrock_rft_sim.probe.sample import ProbeSample
 from bedrock_rft_sim.stats.shares import percentile, rank_at, wilson
 from bedrock_rft_sim.stats.student import TAIL
@@ -36,7 +29,7 @@ ORDERED = "order statistics over prompts"
 
 
 @dataclass(frozen=True)
-class Length(Estimate):
+class Length(intervals.Estimate):
     """A number of tokens; None as an end: not known, as where answers were cut."""
 
     at_least: bool
@@ -48,7 +41,7 @@ class Truncation:
     """What one inferenceMaxTokens would do."""
 
     max_tokens: int
-    share: Share | None
+    share: intervals.Share | None
     """Share of answers it would cut; None: unknown, because answers were cut at a lower limit."""
 
 
@@ -62,7 +55,7 @@ class ResponseLengths:
     """Of the answers as they were cut; what whole answers would have is at least that."""
     percentiles: dict[int, Length]
     """By percent."""
-    cut: Share
+    cut: intervals.Share
     """Share of answers cut at the limit."""
     truncation: tuple[Truncation, ...]
 
@@ -84,7 +77,7 @@ def lengths_of(samples_P: Sequence[Sequence[ProbeSample]], *, limit: int) -> Res
     )
 
 
-def cut_share(samples_P: Sequence[Sequence[ProbeSample]]) -> Share | None:
+def cut_share(samples_P: Sequence[Sequence[ProbeSample]]) -> intervals.Share | None:
     """Return the share of answers cut at the limit, by what the model's server said of each."""
     known_P = [[s for s in samples if s.stop_reason is not None] for samples in samples_P]
     known_P = [samples for samples in known_P if samples]
@@ -95,16 +88,18 @@ def _was_cut(sample: ProbeSample) -> bool:
     return sample.stop_reason == "length"
 
 
-def _share(samples_P: Sequence[Sequence[ProbeSample]], holds: Holds) -> Share:
-    return share_over_prompts([sum(map(holds, samples)) / len(samples) for samples in samples_P])
+def _share(samples_P: Sequence[Sequence[ProbeSample]], holds: Holds) -> intervals.Share:
+    return intervals.share_over_prompts(
+        [sum(map(holds, samples)) / len(samples) for samples in samples_P]
+    )
 
 
 def _mean(known_P: Sequence[Sequence[ProbeSample]], *, limit: int, any_cut: bool) -> Length:
     means_P = [sum(s.tokens or 0 for s in samples) / len(samples) for samples in known_P]
-    found = mean_over_prompts(means_P)
+    found = intervals.mean_over_prompts(means_P)
     assert found is not None
     if len(means_P) > 1 and found.low == found.high:  # no spread was seen; the limit bounds it
-        found = mean_within(means_P, 0.0, max(limit, *means_P))
+        found = intervals.mean_within(means_P, 0.0, max(limit, *means_P))
     return Length(found.value, found.low, found.high, found.method, any_cut)
 
 
@@ -137,7 +132,7 @@ def _shares_below(
     if len(known_P) == 1:
         return None, None
     mean = math.fsum(below_P) / len(below_P)
-    trials = effective_trials(below_P, mean) if 0 < mean < 1 else float(len(known_P))
+    trials = intervals.effective_trials(below_P, mean) if 0 < mean < 1 else float(len(known_P))
     low, high = wilson(share * trials, trials)
     return (None if (1 - share) ** trials > TAIL else low), (None if share**trials > TAIL else high)
 
@@ -159,7 +154,7 @@ def _truncation(
     )
 
 
-def _cut_share(known_P: Sequence[Sequence[ProbeSample]], limit: int) -> Share:
+def _cut_share(known_P: Sequence[Sequence[ProbeSample]], limit: int) -> intervals.Share:
     def is_cut(sample: ProbeSample) -> bool:
         tokens = sample.tokens or 0
         return tokens > limit or (tokens == limit and _was_cut(sample))

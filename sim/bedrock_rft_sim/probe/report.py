@@ -15,14 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from bedrock_rft_sim.probe import intervals
 from bedrock_rft_sim.probe.first_step import FirstStep, predict, scale_of
-from bedrock_rft_sim.probe.intervals import (
-    Estimate,
-    Share,
-    mean_over_prompts,
-    mean_within,
-    share_over_prompts,
-)
 from bedrock_rft_sim.probe.lengths import ResponseLengths, cut_share, lengths_of
 from bedrock_rft_sim.probe.mixed import MixedGroups, pass_at
 from bedrock_rft_sim.probe.sample import ProbeSample
@@ -97,29 +91,29 @@ class ProbeReport(Probed):
     """Samples without a grade, those never sampled included."""
     solved_at: float
     """The grade from which a sample counts as solved."""
-    success: Share
+    success: intervals.Share
     """Share of samples solved."""
-    positive: Share
+    positive: intervals.Share
     """Share of samples graded above 0."""
-    reward: Share
-    pass_at_k: dict[int, Share]
+    reward: intervals.Share
+    pass_at_k: dict[int, intervals.Share]
     histogram: dict[str, int]
     """Prompts without a missing sample, by the share solved."""
-    always: Share | None
+    always: intervals.Share | None
     """Share of the prompts whose samples were all solved; None where every prompt lacks some."""
-    never: Share | None
+    never: intervals.Share | None
     """Share of the prompts of which no sample was solved."""
-    dead: Share | None
+    dead: intervals.Share | None
     """Share of the prompts whose samples were all graded alike."""
-    mixed_groups: dict[int, Share | None]
+    mixed_groups: dict[int, intervals.Share | None]
     """Expected share of mixed groups by trainingSamplePerPrompt."""
     first_step: FirstStep
     lengths: ResponseLengths | None
-    cut: Share | None
+    cut: intervals.Share | None
     """Share of answers cut at the limit, also where tokens are not counted."""
     prompt_tokens_p99: int | None
-    parse_failures: Share | None
-    grader_seconds: Estimate | None
+    parse_failures: intervals.Share | None
+    grader_seconds: intervals.Estimate | None
     """Of the handler, per answer."""
     max_tokens: int
     """inferenceMaxTokens of the probe."""
@@ -159,9 +153,15 @@ def summarise(
         faulted_prompts=tuple(dict.fromkeys(s.prompt_id for s in faulted)),
         missing=probed.prompts_asked * wanted - graded,
         solved_at=solved_at,
-        success=share_over_prompts([result.solved / result.samples for result in results]),
-        positive=share_over_prompts([result.positive / result.samples for result in results]),
-        reward=mean_within([result.reward_mean for result in results], *scale_of(grades_P_K)),
+        success=intervals.share_over_prompts(
+            [result.solved / result.samples for result in results]
+        ),
+        positive=intervals.share_over_prompts(
+            [result.positive / result.samples for result in results]
+        ),
+        reward=intervals.mean_within(
+            [result.reward_mean for result in results], *scale_of(grades_P_K)
+        ),
         pass_at_k=_pass_at_k(results, wanted),
         histogram=_histogram(whole),
         always=_mean(r.solved == r.samples for r in whole),
@@ -184,10 +184,10 @@ def summarise(
     )
 
 
-def _mean(values_P: Iterable[float]) -> Share | None:
+def _mean(values_P: Iterable[float]) -> intervals.Share | None:
     """Return the mean over prompts, of a truth too; None where there is no prompt."""
     known_P = list(map(float, values_P))
-    return share_over_prompts(known_P) if known_P else None
+    return intervals.share_over_prompts(known_P) if known_P else None
 
 
 def _by_prompt(samples: Sequence[ProbeSample]) -> list[list[ProbeSample]]:
@@ -219,7 +219,7 @@ def _kind(grades: Sequence[float], wanted: int, solved_at: float) -> Kind:
     return "alike" if grades[0] > 0 else "never"
 
 
-def _pass_at_k(results: Sequence[PromptResult], samples: int) -> dict[int, Share]:
+def _pass_at_k(results: Sequence[PromptResult], samples: int) -> dict[int, intervals.Share]:
     sizes = [k for k in (1, 2, 4, 8, 16, 32, 64) if k < samples] + [samples]
     found = {
         k: _mean(pass_at(k, solved=r.solved, samples=r.samples) for r in results if r.samples >= k)
@@ -249,12 +249,12 @@ def _prompt_tokens_p99(graded_P: Sequence[Sequence[ProbeSample]]) -> int | None:
     return percentile(counts, 0.99) if counts else None
 
 
-def _grader_seconds(graded_P: Sequence[Sequence[ProbeSample]]) -> Estimate | None:
+def _grader_seconds(graded_P: Sequence[Sequence[ProbeSample]]) -> intervals.Estimate | None:
     known_P = [[s.grader_s for s in group if s.grader_s is not None] for group in graded_P]
-    return mean_over_prompts([sum(k) / len(k) for k in known_P if k])
+    return intervals.mean_over_prompts([sum(k) / len(k) for k in known_P if k])
 
 
-def _parse_failures(graded_P: Sequence[Sequence[ProbeSample]]) -> Share | None:
+def _parse_failures(graded_P: Sequence[Sequence[ProbeSample]]) -> intervals.Share | None:
     """Return the share of samples in which the reward found nothing to grade, if it says so."""
     found_P = [[v for sample in group for v in _answer_found(sample)] for group in graded_P]
     return _mean(found.count(0) / len(found) for found in found_P if found)

@@ -8,15 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bedrock_rft_sim.contract.knobs import (
-    EMBEDDED_TRAINING,
-    KINDS,
-    KNOBS,
-    OPEN_WEIGHT_VALIDATION_SPLIT,
-    Provenance,
-    Settings,
-    defaults,
-)
+from bedrock_rft_sim.contract import knobs
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
 from bedrock_rft_sim.recipe.dialects.dialect import Translated
 from bedrock_rft_sim.recipe.local import LOCAL_DEFAULTS, Local
@@ -26,7 +18,7 @@ EMBEDDED_MODEL: Final = "tiny"
 
 def resolve(
     dialect: DialectName, request: dict[str, Any], local: Local
-) -> tuple[Settings, dict[str, Provenance]]:
+) -> tuple[knobs.Settings, dict[str, knobs.Provenance]]:
     """Build the settings and say where each one, and each local value, comes from."""
     own = DIALECTS[dialect]
     overrides = local.overrides.model_dump(exclude_none=True)
@@ -34,19 +26,19 @@ def resolve(
     chosen |= own.translate(own.hyperparameters(request), overrides)
     chosen |= _stated_locally(local)
     values: dict[str, Any] = {
-        name: float(value) if KINDS[name] is float and value is not None else value
+        name: float(value) if knobs.KINDS[name] is float and value is not None else value
         for name, (value, _) in chosen.items()
     }
     provenance = {name: origin for name, (_, origin) in chosen.items()}
-    return Settings(**values), provenance | _local_provenance(local)
+    return knobs.Settings(**values), provenance | _local_provenance(local)
 
 
 def _from_defaults(dialect: DialectName, request: dict[str, Any], local: Local) -> Translated:
-    table = defaults(dialect)
+    table = knobs.defaults(dialect)
     if local.model == EMBEDDED_MODEL:
-        table["training"] = EMBEDDED_TRAINING
+        table["training"] = knobs.EMBEDDED_TRAINING
     if _splits(dialect, request, local):
-        table["validation_split"] = OPEN_WEIGHT_VALIDATION_SPLIT
+        table["validation_split"] = knobs.OPEN_WEIGHT_VALIDATION_SPLIT
     return {name: (default.value, default.provenance) for name, default in table.items()}
 
 
@@ -57,16 +49,16 @@ def _splits(dialect: DialectName, request: dict[str, Any], local: Local) -> bool
 
 def _stated_locally(local: Local) -> Translated:
     found: Translated = {}
-    for inner, knob in KNOBS.items():
+    for inner, knob in knobs.KNOBS.items():
         place, _, name = (knob.local or "").rpartition(".")
         section = local.training if place == "training" else local
         if name in section.model_fields_set and getattr(section, name) is not None:
-            found[inner] = getattr(section, name), Provenance("stated", f"local.{knob.local}")
+            found[inner] = getattr(section, name), knobs.Provenance("stated", f"local.{knob.local}")
     return found
 
 
-def _local_provenance(local: Local) -> dict[str, Provenance]:
+def _local_provenance(local: Local) -> dict[str, knobs.Provenance]:
     stated = {f"local.{name.rstrip('_')}" for name in local.model_fields_set}  # lambda_
     stated |= {f"local.lambda.{name}" for name in local.lambda_.model_fields_set}
     by_default = {f"local.{name}": known.provenance for name, known in LOCAL_DEFAULTS.items()}
-    return by_default | {name: Provenance("stated", name) for name in stated}
+    return by_default | {name: knobs.Provenance("stated", name) for name in stated}

@@ -10,18 +10,11 @@ import itertools
 from pathlib import Path
 from typing import Final
 
-from bedrock_rft_sim.compare.series import logs, tables
+from bedrock_rft_sim.compare.series import logs, steplines, tables
 from bedrock_rft_sim.compare.series.curve import KINDS, Curves, Gathering, Kind
 from bedrock_rft_sim.compare.series.events import looks_like_events, read_events
 from bedrock_rft_sim.compare.series.jsontext import values
 from bedrock_rft_sim.compare.series.source import GZIP, member, read_bytes, text_of
-from bedrock_rft_sim.compare.series.steplines import (
-    looks_like_step_lines,
-    looks_like_trainer_state,
-    read_run,
-    read_step_lines,
-    read_trainer_state,
-)
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.runs import is_run
 
@@ -53,7 +46,7 @@ def read_curves(path: str | Path, *, kind: Kind | None = None) -> list[Curves]:
 
 def _folder(path: Path) -> list[Curves]:
     if is_run(path):
-        return [read_run(path)]
+        return [steplines.read_run(path)]
     files = sorted(itertools.islice(filter(Path.is_file, path.rglob("*")), MOST_FILES))
     for name in (NOVA_CSV, ARCHIVE):
         named = [file for file in files if file.name == name]
@@ -114,16 +107,16 @@ def _is_json(text: str) -> bool:
 
 def _json(text: str, source: str) -> list[Curves] | None:
     placed = values(text, where=source)
-    if looks_like_trainer_state(placed):
-        return [read_trainer_state(placed, source)]
+    if steplines.looks_like_trainer_state(placed):
+        return [steplines.read_trainer_state(placed, source)]
     lines = logs.lines_of_cloudwatch(placed, source)
     if lines is not None:
         found = logs.kind_of(line for _, _, line in lines)
         return [logs.read_log(lines, source, found)] if found else None
     if looks_like_events(placed):
         return [read_events(placed, source)]
-    if looks_like_step_lines(placed):
-        return [read_step_lines(placed, source)]
+    if steplines.looks_like_step_lines(placed):
+        return [steplines.read_step_lines(placed, source)]
     return None
 
 

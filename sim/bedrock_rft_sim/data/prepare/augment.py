@@ -25,21 +25,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from bedrock_rft_sim.data.prepare import worked
 from bedrock_rft_sim.data.prepare.clean_reference import mark_remarks
 from bedrock_rft_sim.data.prepare.lineage import name_of, root_of
 from bedrock_rft_sim.data.prepare.output import DataOutput
 from bedrock_rft_sim.data.prepare.paraphrase import draw_frames, framed, is_framed
 from bedrock_rft_sim.data.prepare.rename import draw_renaming, rename
 from bedrock_rft_sim.data.prepare.rows import DataRow, digest, prompt_text, read
-from bedrock_rft_sim.data.prepare.worked import (
-    WorkedProblem,
-    answers_of,
-    problem_of,
-    prompt_of,
-    reworded,
-    steps_of,
-    with_prompt,
-)
 from bedrock_rft_sim.data.renumber.draw import (
     NumberMap,
     draw,
@@ -164,7 +156,7 @@ def _fingerprint(record: dict[str, Any]) -> bytes:
 def _children(
     parent: dict[str, Any], kind: Augmentation, *, copies: int, seed: int
 ) -> Iterator[dict[str, Any]]:
-    problem = problem_of(parent)
+    problem = worked.problem_of(parent)
     if problem is None:
         raise _NoneMadeError(NO_TEXT)
     rng = random.Random(f"{seed}:{kind}:{parent['id']}")  # noqa: S311 - reproducible, not secret
@@ -173,7 +165,7 @@ def _children(
 
 
 def _renumbered(
-    parent: dict[str, Any], problem: WorkedProblem, *, copies: int, rng: random.Random
+    parent: dict[str, Any], problem: worked.WorkedProblem, *, copies: int, rng: random.Random
 ) -> Iterator[dict[str, Any]]:
     if problem.solution is None:
         raise _NoneMadeError(NO_SOLUTION)
@@ -192,7 +184,7 @@ def _verified(
         numbers = draw(scheme, rng)
         if numbers is None:
             raise _NoneMadeError(NO_DRAW)
-        child = reworded(
+        child = worked.reworded(
             parent,
             question=partial(rewrite_question, numbers=numbers),
             solution=partial(rewrite_solution, numbers=numbers),
@@ -208,7 +200,7 @@ def _check_parent(record: dict[str, Any], solution: str) -> None:
     if next(mark_remarks(record), None):
         raise _NoneMadeError("the reference contradicts itself")
     final = final_number(solution)
-    for answer in answers_of(record):
+    for answer in worked.answers_of(record):
         if answer_number(answer) != final or not re.fullmatch(
             r"(?:####)?[\s$]*[\d,.]+", answer.strip()
         ):
@@ -224,11 +216,11 @@ def _new_answer(text: str, numbers: NumberMap) -> str:
 
 
 def _distrust(child: dict[str, Any], old_solution: str) -> str | None:
-    problem = problem_of(child)
+    problem = worked.problem_of(child)
     if problem is None or problem.solution is None:
         return "the new record has lost its texts"
     final = final_number(problem.solution)
-    answers = answers_of(child) or [shown(final)] if final is not None else [""]
+    answers = worked.answers_of(child) or [shown(final)] if final is not None else [""]
     reasons = (
         refusal(
             question=problem.question,
@@ -241,17 +233,18 @@ def _distrust(child: dict[str, Any], old_solution: str) -> str | None:
     return next((reason for reason in reasons if reason), None) or _distrust_steps(child, problem)
 
 
-def _distrust_steps(child: dict[str, Any], problem: WorkedProblem) -> str | None:
+def _distrust_steps(child: dict[str, Any], problem: worked.WorkedProblem) -> str | None:
     """Say whether a reference in steps differs from the solution beside it."""
     bare = [
-        re.sub(r"<<[^>]*>>|\s", "", text) for text in (problem.solution or "", *steps_of(child))
+        re.sub(r"<<[^>]*>>|\s", "", text)
+        for text in (problem.solution or "", *worked.steps_of(child))
     ]
     are_there = all(step in bare[0] for step in bare[1:])
     return None if are_there else "a step of the new reference is not in its solution"
 
 
 def _renamed(
-    parent: dict[str, Any], problem: WorkedProblem, *, copies: int, rng: random.Random
+    parent: dict[str, Any], problem: worked.WorkedProblem, *, copies: int, rng: random.Random
 ) -> Iterator[dict[str, Any]]:
     if problem.solution is None or final_number(problem.solution) is None:
         raise _NoneMadeError(NO_SOLUTION)
@@ -260,7 +253,7 @@ def _renamed(
         if renaming is None:
             raise _NoneMadeError(NO_NAMES)
         reword = partial(rename, renaming=renaming)
-        child = reworded(parent, question=reword, solution=reword)
+        child = worked.reworded(parent, question=reword, solution=reword)
         if not _same_numbers(parent, child):
             raise _NoneMadeError("not verified: a number or the answer changed with the names")
         yield child
@@ -268,7 +261,7 @@ def _renamed(
 
 def _same_numbers(parent: dict[str, Any], child: dict[str, Any]) -> bool:
     """Say whether both records ask with the same numbers and have the same answer."""
-    old, new = problem_of(parent), problem_of(child)
+    old, new = worked.problem_of(parent), worked.problem_of(child)
     if old is None or new is None or old.solution is None or new.solution is None:
         return False
     texts = ((old.question, new.question), (old.solution, new.solution))
@@ -277,19 +270,19 @@ def _same_numbers(parent: dict[str, Any], child: dict[str, Any]) -> bool:
         finals = {compute(each.solution.rpartition("####")[2]) for each in (old, new)}  # type: ignore[union-attr]
     except NotASumError:
         return False
-    return are_same and len(finals) == 1 and answers_of(parent) == answers_of(child)
+    return are_same and len(finals) == 1 and worked.answers_of(parent) == worked.answers_of(child)
 
 
 def _paraphrased(
-    parent: dict[str, Any], problem: WorkedProblem, *, copies: int, rng: random.Random
+    parent: dict[str, Any], problem: worked.WorkedProblem, *, copies: int, rng: random.Random
 ) -> Iterator[dict[str, Any]]:
     del problem
-    prompt = prompt_of(parent) or ""
+    prompt = worked.prompt_of(parent) or ""
     if is_framed(prompt):
         raise _NoneMadeError(FRAMED)
     for frame in draw_frames(copies, rng):
-        child = with_prompt(parent, partial(framed, frame=frame))
-        if prompt not in (prompt_of(child) or ""):
+        child = worked.with_prompt(parent, partial(framed, frame=frame))
+        if prompt not in (worked.prompt_of(child) or ""):
             raise _NoneMadeError("not verified: the question changed in its frame")
         yield child
 

@@ -12,13 +12,7 @@ from typing import Any
 
 from bedrock_rft_sim.data.prepare.rows import DataRow, prompt_text, reference_text
 from bedrock_rft_sim.data.prepare.worked import answers_of, problem_of
-from bedrock_rft_sim.data.renumber.marks import (
-    NotExecutableError,
-    Tree,
-    answer_number,
-    find_marks,
-    parse,
-)
+from bedrock_rft_sim.data.renumber import marks
 from bedrock_rft_sim.errors import DataError
 
 MISSING = "(missing)"
@@ -34,15 +28,15 @@ def _solution(record: dict[str, Any]) -> str:
 def operations(record: dict[str, Any]) -> str:
     """Return which of + - * / the marks of the solution use; "none" without marks."""
     used: set[str] = set()
-    for mark in find_marks(_solution(record)):
+    for mark in marks.find_marks(_solution(record)):
         try:
-            used |= _operators(parse(mark.expression))
-        except NotExecutableError:
+            used |= _operators(marks.parse(mark.expression))
+        except marks.NotExecutableError:
             used.add("?")
     return "".join(sign for sign in "+-*/?" if sign in used) or "none"
 
 
-def _operators(tree: Tree) -> set[str]:
+def _operators(tree: marks.Tree) -> set[str]:
     if not isinstance(tree, tuple):
         return set()
     return {tree[0]} | _operators(tree[1]) | _operators(tree[2])
@@ -57,7 +51,7 @@ def steps(record: dict[str, Any]) -> str:
 
 def answer_size(record: dict[str, Any]) -> str:
     """Return the size of the final number: negative, fraction, or its number of digits."""
-    numbers = [answer_number(text) for text in (_solution(record), *answers_of(record))]
+    numbers = [marks.answer_number(text) for text in (_solution(record), *answers_of(record))]
     final = next((number for number in numbers if number is not None), None)
     if final is None:
         return MISSING

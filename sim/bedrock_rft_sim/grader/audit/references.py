@@ -10,17 +10,10 @@ from dataclasses import dataclass
 
 from bedrock_rft_sim.contract.payload_profiles import PROFILES
 from bedrock_rft_sim.data import Row
+from bedrock_rft_sim.grader import good_replies
 from bedrock_rft_sim.grader.audit.checks import BY_NAME, AuditFinding, Severity
 from bedrock_rft_sim.grader.event import build_event
 from bedrock_rft_sim.grader.fault_search import Broken
-from bedrock_rft_sim.grader.good_replies import (
-    ROUNDING,
-    Failure,
-    ProfileGrades,
-    ProfileResult,
-    grade_profile,
-    highest,
-)
 from bedrock_rft_sim.grader.reward import RewardFile
 from bedrock_rft_sim.grader.samples import Grade, Sample
 
@@ -32,9 +25,9 @@ class References:
     """The good replies and what they earned, the variant in use first."""
 
     samples: tuple[Sample, ...]
-    own: ProfileGrades
-    others: tuple[ProfileGrades, ...]
-    results: tuple[ProfileResult, ...]
+    own: good_replies.ProfileGrades
+    others: tuple[good_replies.ProfileGrades, ...]
+    results: tuple[good_replies.ProfileResult, ...]
     top_score: float
 
     @property
@@ -73,12 +66,12 @@ def grade_references(
 
     A reward that times out on all of them is not tried under another variant.
     """
-    graded: list[ProfileGrades] = []
+    graded: list[good_replies.ProfileGrades] = []
     for profile, wrap in found:
-        graded.append(grade_profile(reward.once(profile, wrap=wrap), samples))
+        graded.append(good_replies.grade_profile(reward.once(profile, wrap=wrap), samples))
         if samples and all(_timed_out(outcome) for outcome in graded[0].outcomes):
             break
-    top = highest(graded)
+    top = good_replies.highest(graded)
     results = tuple(each.result(top_score=top, skipped=skipped) for each in graded)
     return References(tuple(samples), graded[0], tuple(graded[1:]), results, top)
 
@@ -108,7 +101,7 @@ def check_references(references: References, *, unphrased: Sequence[str]) -> lis
     return findings
 
 
-def _unphrased(own: ProfileResult, ids: Sequence[str]) -> Iterator[AuditFinding]:
+def _unphrased(own: good_replies.ProfileResult, ids: Sequence[str]) -> Iterator[AuditFinding]:
     remedy = "give this reward's good replies with --replies FILE (JSONL of id and answer)"
     if own.graded == 0:
         what = "no row has a good reply that is known, so nothing could be graded"
@@ -122,8 +115,8 @@ def _unphrased(own: ProfileResult, ids: Sequence[str]) -> Iterator[AuditFinding]
 def _failed(
     check: str,
     severity: Severity,
-    result: ProfileResult,
-    failure: Failure,
+    result: good_replies.ProfileResult,
+    failure: good_replies.Failure,
     by_id: Mapping[str, Sample],
     *,
     hint: str = "",
@@ -148,4 +141,8 @@ def passing(references: References) -> set[str]:
     """The ids of the rows whose good reply earned the top score under the variant in use."""
     top = references.top_score
     scores = references.scores.items()
-    return {name for name, score in scores if score >= top - ROUNDING} if top > 0 else set()
+    return (
+        {name for name, score in scores if score >= top - good_replies.ROUNDING}
+        if top > 0
+        else set()
+    )

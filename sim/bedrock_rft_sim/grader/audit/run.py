@@ -16,17 +16,11 @@ from dataclasses import replace
 
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.grader.audit import determinism, score_spread
 from bedrock_rft_sim.grader.audit.audited_grader import AuditedGrader
 from bedrock_rft_sim.grader.audit.audited_rows import AuditedRow, answer_row, draw_rows
 from bedrock_rft_sim.grader.audit.checks import CHECKS, AuditFinding, refuse_unknown_checks
 from bedrock_rft_sim.grader.audit.cost import Alone, AuditWorkload, Cost, check_cost, measure
-from bedrock_rft_sim.grader.audit.determinism import (
-    CONTAINERS,
-    PARTS,
-    check_containers,
-    check_determinism,
-    mixed_bag,
-)
 from bedrock_rft_sim.grader.audit.grade_wrong import WrongGraded, grade_wrong, padding_pays
 from bedrock_rft_sim.grader.audit.plan import AuditPlan, AuditSettings, make_plan
 from bedrock_rft_sim.grader.audit.redact import Redactor
@@ -38,12 +32,6 @@ from bedrock_rft_sim.grader.audit.references import (
     variants,
 )
 from bedrock_rft_sim.grader.audit.report import AuditReport, result_of
-from bedrock_rft_sim.grader.audit.score_spread import (
-    ScoreSpread,
-    check_range,
-    check_spread,
-    spread_of,
-)
 from bedrock_rft_sim.grader.audit.wrong_answers import WRONG_ANSWERS
 from bedrock_rft_sim.grader.good_replies import known_replies
 from bedrock_rft_sim.grader.grader import Grader
@@ -112,7 +100,7 @@ class _Work:
         self.findings: list[AuditFinding] = []
         self.asked: dict[str, int] = {}
         self.not_judged: dict[str, str] = {}
-        self.spreads: list[ScoreSpread] = []
+        self.spreads: list[score_spread.ScoreSpread] = []
         self._graders: list[AuditedGrader] = []
 
     def run(self, waivers: Mapping[str, str], workload: AuditWorkload | None) -> AuditReport:
@@ -132,7 +120,7 @@ class _Work:
         rows = self._audited_rows(references, plan)
         cost = None
         if rows and references.scores:
-            bag = mixed_bag(rows, plan.bag)
+            bag = determinism.mixed_bag(rows, plan.bag)
             pool = self._wrong_answers(references, rows)
             self._spread(references, pool, rows)
             cost = self._determinism(references, bag, workload)
@@ -211,25 +199,25 @@ class _Work:
                 self._say("saved answers")
                 scores, source = list(audited.scores(self._saved).values()), "saved answers"
             top = references.top_score
-            spread = spread_of(scores, top=top, source=source)
-            pair = mixed_bag(rows, 2)
+            spread = score_spread.spread_of(scores, top=top, source=source)
+            pair = determinism.mixed_bag(rows, 2)
             self.spreads.append(spread)
-            self.findings += check_spread(audited, scores, spread, top=top, pair=pair)
-            self.findings += check_range(audited, [*pool, *audited.graded])
+            self.findings += score_spread.check_spread(audited, scores, spread, top=top, pair=pair)
+            self.findings += score_spread.check_range(audited, [*pool, *audited.graded])
 
     def _determinism(
         self, references: References, bag: Sequence[Sample], workload: AuditWorkload | None
     ) -> Cost | None:
         self._say("determinism, order, batches, containers")
-        seed, size, part = self._settings.seed, len(bag), len(bag) // PARTS
+        seed, size, part = self._settings.seed, len(bag), len(bag) // determinism.PARTS
         once = self._reward.once
         with (
             Grader(once(containers=1, samples_per_event=size)) as one,
-            Grader(once(containers=CONTAINERS, samples_per_event=part)) as four,
+            Grader(once(containers=determinism.CONTAINERS, samples_per_event=part)) as four,
         ):
             audited, several = self._audited(one), self._audited(four)
             alone = Alone(audited)
-            findings = check_determinism(audited, bag, alone=alone.scores, seed=seed)
+            findings = determinism.check_determinism(audited, bag, alone=alone.scores, seed=seed)
             if any(finding.check == "repeat" for finding in findings):
                 self._skip(["order", "batch", "containers"], "the same event scores differently")
             elif audited.hangs or not audited.graded:
@@ -237,10 +225,10 @@ class _Work:
             elif findings:
                 self._skip(["containers"], "the scores depend on the event as a whole")
             else:
-                findings += check_containers(audited, several, bag)
+                findings += determinism.check_containers(audited, several, bag)
         self.findings += findings
         self.asked |= {"repeat": 2 * size, "order": size, "batch": 2 * size}
-        self.asked["containers"] = CONTAINERS * size
+        self.asked["containers"] = determinism.CONTAINERS * size
         with Grader(self._reward.once()) as grader:
             return self._cost(self._audited(grader), references, alone.slowest_s, workload)
 

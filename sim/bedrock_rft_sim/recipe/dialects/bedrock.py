@@ -13,12 +13,7 @@ from typing import Any, Final, Literal
 from bedrock_rft_sim.contract import sources
 from bedrock_rft_sim.contract.knobs import HYPERPARAMETERS_PATH
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS
-from bedrock_rft_sim.recipe.dialects.checks import (
-    check_floors,
-    check_lambda_region,
-    check_model,
-    prefer_overrides,
-)
+from bedrock_rft_sim.recipe.dialects import checks
 from bedrock_rft_sim.recipe.dialects.dialect import Refusal, Request, Translated
 from bedrock_rft_sim.recipe.dialects.service_model import check_shape, input_shape
 
@@ -51,7 +46,7 @@ def hyperparameters(request: Request) -> dict[str, Any]:
 
 def translate(stated: Mapping[str, Any], overrides: Mapping[str, Any]) -> Translated:
     """Turn the eight hyperparameters into inner names, overrides winning."""
-    return prefer_overrides(NAME, stated, overrides)
+    return checks.prefer_overrides(NAME, stated, overrides)
 
 
 def job_name(request: Request) -> str | None:
@@ -86,8 +81,8 @@ def _check_documented(request: Request) -> Iterator[Refusal]:
         yield _fatal("customizationType", kind, TYPE, problem=problem)
     config = request.get("customizationConfig", {}).get("rftConfig", {})
     if "graderConfig" in config:
-        yield from check_floors(NAME, config.get("hyperParameters", {}))
-        yield from check_lambda_region(
+        yield from checks.check_floors(NAME, config.get("hyperParameters", {}))
+        yield from checks.check_lambda_region(
             grader_arn(request), path=LAMBDA_PATH, regions=("us-east-1",), source=sources.UG_NOVA
         )
     else:
@@ -107,7 +102,7 @@ def _check_documented(request: Request) -> Iterator[Refusal]:
             sources.FORGE_SDK,
             "not for reinforcement fine-tuning",
         )
-    yield from check_model(
+    yield from checks.check_model(
         model_id(request),
         NOVA_RFT_MODELS,
         path="baseModelIdentifier",

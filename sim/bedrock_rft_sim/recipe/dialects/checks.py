@@ -11,13 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from bedrock_rft_sim.contract.knobs import (
-    HYPERPARAMETERS_PATH,
-    KNOBS,
-    DialectName,
-    Provenance,
-    hyperparameters,
-)
+from bedrock_rft_sim.contract import knobs
 from bedrock_rft_sim.contract.sources import HERE
 from bedrock_rft_sim.recipe.dialects.dialect import Refusal, Translated
 from bedrock_rft_sim.recipe.wording import Plain, did_you_mean
@@ -26,14 +20,14 @@ NOT_OFFERED: Final = "not offered for reinforcement fine-tuning"
 _REGION_FIELD: Final = 3
 
 
-def check_floors(dialect: DialectName, stated: Mapping[str, Any]) -> Iterator[Refusal]:
+def check_floors(dialect: knobs.DialectName, stated: Mapping[str, Any]) -> Iterator[Refusal]:
     """Yield the hyperparameters that are too small to be rehearsed at all."""
-    inner = hyperparameters(dialect)
+    inner = knobs.hyperparameters(dialect)
     for name, value in stated.items():
-        rule = _floor(KNOBS[inner[name]].bounds, value) if name in inner else None
+        rule = _floor(knobs.KNOBS[inner[name]].bounds, value) if name in inner else None
         if rule:
             path, source = (
-                f"{HYPERPARAMETERS_PATH[dialect]}.{name}",
+                f"{knobs.HYPERPARAMETERS_PATH[dialect]}.{name}",
                 f"{HERE}: less can't be trained",
             )
             yield Refusal(path, value, rule, source, "too small to rehearse", rehearsable=False)
@@ -46,16 +40,19 @@ def _floor(bounds: Mapping[str, Any], value: Plain) -> str | None:
 
 
 def prefer_overrides(
-    dialect: DialectName, stated: Mapping[str, Any], overrides: Mapping[str, Any]
+    dialect: knobs.DialectName, stated: Mapping[str, Any], overrides: Mapping[str, Any]
 ) -> Translated:
     """Give each hyperparameter its inner name; what this machine changes wins."""
     translated: Translated = {}
-    for inner, knob in KNOBS.items():
+    for inner, knob in knobs.KNOBS.items():
         own, name = knob.in_request(dialect), knob.override(dialect)
         if name and name in overrides:
-            translated[inner] = overrides[name], Provenance("override", f"local.overrides.{name}")
+            translated[inner] = (
+                overrides[name],
+                knobs.Provenance("override", f"local.overrides.{name}"),
+            )
         elif own and own.name in stated:
-            translated[inner] = stated[own.name], Provenance("stated", own.name)
+            translated[inner] = stated[own.name], knobs.Provenance("stated", own.name)
     return translated
 
 

@@ -11,19 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, get_args
 
-from bedrock_rft_sim.contract import sources
+from bedrock_rft_sim.contract import limits, sources
 from bedrock_rft_sim.contract.knobs import KINDS, KNOBS, OPEN_WEIGHT_LEARNING_RATE, Provenance
-from bedrock_rft_sim.contract.limits import (
-    LAMBDA_ARN_MAX_LENGTH,
-    LAMBDA_ARN_PATTERN,
-    OPEN_WEIGHT_RFT_MODELS,
-)
-from bedrock_rft_sim.recipe.dialects.checks import (
-    check_floors,
-    check_lambda_region,
-    check_model,
-    prefer_overrides,
-)
+from bedrock_rft_sim.recipe.dialects import checks
 from bedrock_rft_sim.recipe.dialects.dialect import Refusal, Request, Translated
 from bedrock_rft_sim.recipe.dialects.field_table import Field, Kind, check_fields
 
@@ -54,7 +44,10 @@ _HYPERPARAMETER_FIELDS: Final = {
     "compute_multiplier": Field("number", documented=False, or_auto=True),
 }
 _LAMBDA: Final = Field(
-    "string", required=True, pattern=LAMBDA_ARN_PATTERN, max_length=LAMBDA_ARN_MAX_LENGTH
+    "string",
+    required=True,
+    pattern=limits.LAMBDA_ARN_PATTERN,
+    max_length=limits.LAMBDA_ARN_MAX_LENGTH,
 )
 
 
@@ -102,7 +95,7 @@ def hyperparameters(request: Request) -> dict[str, Any]:
 
 def translate(stated: Mapping[str, Any], overrides: Mapping[str, Any]) -> Translated:
     """Turn hyperparameters into inner names; what this API lacks can only be overridden."""
-    translated = prefer_overrides(NAME, stated, overrides)
+    translated = checks.prefer_overrides(NAME, stated, overrides)
     return translated | {"learning_rate": _learning_rate(stated, overrides)}
 
 
@@ -143,11 +136,11 @@ def _learning_rate(
 
 
 def _check_documented(request: Request) -> Iterator[Refusal]:
-    yield from check_floors(NAME, hyperparameters(request))
-    yield from check_lambda_region(
+    yield from checks.check_floors(NAME, hyperparameters(request))
+    yield from checks.check_lambda_region(
         grader_arn(request), path=LAMBDA_PATH, regions=("us-west-2",), source=sources.UG_OPENAI
     )
     model = request["model"]
-    yield from check_model(
-        model, OPEN_WEIGHT_RFT_MODELS, path="model", value=model, source=sources.UG_OPENAI
+    yield from checks.check_model(
+        model, limits.OPEN_WEIGHT_RFT_MODELS, path="model", value=model, source=sources.UG_OPENAI
     )
