@@ -18,6 +18,10 @@ A message says what happened, where, what was expected, what was found and what 
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+E = TypeVar("E", bound="RehearsalError")
+
 
 class RehearsalError(Exception):
     """Root of the family; prints as one message, without a traceback."""
@@ -37,6 +41,11 @@ class RehearsalError(Exception):
         self.found = found
         self.hint = hint
         super().__init__(self._message())
+
+    def restated(self, kind: type[E], *, what: str | None = None, where: str | None = None) -> E:
+        """Return an error of this kind with the same details, in other words or elsewhere."""
+        what, where = what or self.what, where or self.where
+        return kind(what, where=where, expected=self.expected, found=self.found, hint=self.hint)
 
     def _message(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what

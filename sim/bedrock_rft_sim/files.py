@@ -15,6 +15,7 @@ import errno
 import json
 import os
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -177,6 +178,11 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _damaged(path, None, type(value).__name__)
     return value
+
+
+def table_beside(module: str, name: str) -> dict[str, Any]:
+    """Return the TOML file of this name that lies beside a module, which gives its `__file__`."""
+    return tomllib.loads(Path(module).with_name(name).read_text(encoding="utf-8"))
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:

@@ -173,15 +173,11 @@ def _within_quotas(members: list[_Member], reward: Path) -> int:
     unzipped = sum(member.size for member in members)
     if unzipped > UNZIPPED_BYTES_MAX:
         raise _too_large(reward, unzipped, UNZIPPED_BYTES_MAX, "unzipped")
-    zipped = unzipped + sum(_overhead(member.name) for member in members)
+    # Beside its content an entry costs its header, and its line in the directory.
+    zipped = unzipped + sum(30 + 46 + 2 * len(member.name.encode()) for member in members)
     if zipped > ZIPPED_BYTES_MAX:
         raise _too_large(reward, zipped, ZIPPED_BYTES_MAX, "as a zip, for a direct upload")
     return unzipped
-
-
-def _overhead(name: str) -> int:
-    """Return what an entry costs beside its content: its header, and its line in the directory."""
-    return 30 + 46 + 2 * len(name.encode())
 
 
 def _too_large(reward: Path, size: int, limit: int, state: str) -> PackageError:

@@ -33,11 +33,7 @@ class ColdStart:
 
 
 def cold_start(
-    archive: bytes,
-    *,
-    handler: str,
-    limits: LambdaLimits,
-    environment: Mapping[str, str],
+    archive: bytes, *, handler: str, limits: LambdaLimits, environment: Mapping[str, str]
 ) -> ColdStart:
     """Start the function once.
 

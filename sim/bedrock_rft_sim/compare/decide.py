@@ -171,9 +171,7 @@ def _error(a: AcrossRuns, b: AcrossRuns, shared: float, *, assumed: bool) -> tup
     return math.sqrt(spread / many.runs + alone + shared), degrees
 
 
-def adjusted(
-    found: Sequence[tuple[ShapeDifference, ...]],
-) -> list[tuple[ShapeDifference, ...]]:
+def adjusted(found: Sequence[tuple[ShapeDifference, ...]]) -> list[tuple[ShapeDifference, ...]]:
     """Return the differences of every metric, their p-values adjusted by Holm's method."""
     p_values = iter(student.holm([one.p_different for each in found for one in each]))
     return [

@@ -72,14 +72,10 @@ def _draw(
     for place, one in enumerate(group):
         x, y = one.series.x, one.series.y
         noise = moving_blocks(one.residuals, len(y), count, rng)
-        onto = _interpolation(x, grid) @ smoother(len(y))
+        interpolation = np.stack([np.interp(grid, x, row) for row in np.eye(len(x))], axis=1)
+        onto = interpolation @ smoother(len(y))
         measures[:, place] = [one.gain, one.area] + noise @ one.weights.T
         curves[:, place] = onto @ y + noise @ onto.T
     chosen = rng.integers(len(group), size=(count, len(group)))
     rows = np.arange(count)[:, None]
     return measures[rows, chosen], curves[rows, chosen].mean(axis=1)
-
-
-def _interpolation(x: Array, grid: Array) -> Array:
-    """Return the matrix, (grid, n), of linear interpolation from `x` to the grid."""
-    return np.stack([np.interp(grid, x, row) for row in np.eye(len(x))], axis=1)

@@ -9,14 +9,13 @@ Sources: named in each row.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final, get_args
 
 from bedrock_rft_sim.contract import sources
 from bedrock_rft_sim.contract.knobs import HYPERPARAMETERS_PATH, KNOBS, DialectName, Fidelity, Knob
+from bedrock_rft_sim.files import table_beside
 
 FIDELITIES: Final[tuple[Fidelity, ...]] = get_args(Fidelity)
 
@@ -40,7 +39,7 @@ class LedgerRow:
 
 
 def _rows() -> Iterator[LedgerRow]:
-    table = tomllib.loads(Path(__file__).with_name("ledger.toml").read_text(encoding="utf-8"))
+    table = table_beside(__file__, "ledger.toml")
     yield from (read_row(entry, dialect="bedrock") for entry in table["bedrock"])
     yield from _of_hyperparameters("bedrock")
     yield from (read_row(entry, dialect="openai") for entry in table["openai"])

@@ -10,15 +10,14 @@ alone asks for something, the rule says which.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from string import Template
 from typing import Any, Final, Literal
 
 from bedrock_rft_sim.contract import sources
 from bedrock_rft_sim.contract.limits import RECORDS_MAX, RECORDS_MIN
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.files import table_beside
 
 Holder = Literal["service", "SDK", "validator", "rehearsal", "nobody"]
 """service: the user guide. SDK: the Nova Forge SDK, whether or not the sample validator agrees.
@@ -117,7 +116,7 @@ def shortened(found: object) -> str:
 
 
 def _rules() -> tuple[Rule, ...]:
-    table = tomllib.loads(Path(__file__).with_name("rules.toml").read_text(encoding="utf-8"))
+    table = table_beside(__file__, "rules.toml")
     return tuple(
         Rule(**{key: _filled(value) for key, value in row.items()}) for row in table["rules"]
     )

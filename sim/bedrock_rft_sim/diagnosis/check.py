@@ -117,12 +117,17 @@ def check(
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
     seen = None if measured is None else read_measured(measured, lengths=True)
     report = None if reward_audit is None else _audit(recipe, data, steps, reward_audit, replies)
+    if report is None:
+        reward = reward_of(recipe)
+        profiles = check_reward(reward, data.train, top_score=None, replies=replies)
+    else:
+        profiles = report.profiles
     return RecipeCheck(
         recipe=recipe,
         data=data,
         steps=steps,
         prompt_tokens=_prompt_tokens(recipe, data),
-        profiles=_good_replies(recipe, data, replies) if report is None else report.profiles,
+        profiles=profiles,
         audit=report,
         remarks=_remarks(recipe),
         guidance=diagnose_recipe(recipe, data, seen),
@@ -131,18 +136,8 @@ def check(
     )
 
 
-def _good_replies(
-    recipe: Recipe, data: Data, replies: Mapping[str, str] | None
-) -> tuple[ProfileResult, ...]:
-    return check_reward(reward_of(recipe), data.train, top_score=None, replies=replies)
-
-
 def _audit(
-    recipe: Recipe,
-    data: Data,
-    steps: Steps,
-    wanted: RewardAudit,
-    replies: Mapping[str, str] | None,
+    recipe: Recipe, data: Data, steps: Steps, wanted: RewardAudit, replies: Mapping[str, str] | None
 ) -> AuditReport:
     return audit(
         reward_of(recipe),

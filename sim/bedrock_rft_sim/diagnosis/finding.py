@@ -6,7 +6,7 @@ It judges nothing; the checks of a run, a probe, a recipe and a sweep do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 STEPS_MIN: Final = 10
@@ -48,14 +48,9 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         """Return the finding as JSON-ready data."""
-        return {
-            "rule": self.rule,
-            "severity": self.severity,
-            "says": self.says,
-            "numbers": dict(self.numbers),
-            "remedy": self.remedy,
-            "source": self.source,
-        }
+        record = asdict(self)
+        del record["seen"]
+        return record
 
 
 def fired(findings: Sequence[Finding]) -> list[Finding]:

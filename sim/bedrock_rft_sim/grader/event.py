@@ -22,10 +22,7 @@ from bedrock_rft_sim.grader.samples import Sample
 
 
 def build_event(
-    samples: Sequence[Sample],
-    *,
-    profile: str = DEFAULT_PROFILE,
-    wrap_string_as_text: bool = False,
+    samples: Sequence[Sample], *, profile: str = DEFAULT_PROFILE, wrap_string_as_text: bool = False
 ) -> list[dict[str, Any]]:
     """The event for these samples, in their order."""
     if profile not in PLACES:

@@ -74,6 +74,11 @@ class FaultSearch:
         return [Broken(sample.id, _kind(error), str(error), alone) for sample in samples]
 
 
+def timed_out(outcome: Grade | Broken) -> bool:
+    """Whether the reward took longer on this sample than its timeout."""
+    return isinstance(outcome, Broken) and outcome.kind == "times out"
+
+
 def _cost(error: HandlerError | ResponseError | EventError) -> int:
     if not isinstance(error, FaultError):
         return 1

@@ -22,14 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bedrock_rft_sim.errors import HandlerError, ResponseError
-from bedrock_rft_sim.grader.container import (
-    EXITED,
-    TIMED_OUT,
-    TOO_LARGE,
-    Container,
-    Fault,
-    Outcome,
-)
+from bedrock_rft_sim.grader.container import EXITED, TIMED_OUT, TOO_LARGE, Container, Fault, Outcome
 from bedrock_rft_sim.grader.environment import RuntimeClient, deploy
 from bedrock_rft_sim.grader.event import build_event, encode_event, split
 from bedrock_rft_sim.grader.log import GraderLog
@@ -179,13 +172,8 @@ class Grader:
         try:
             return read_reply(answer, [sample.id for sample in samples])
         except ResponseError as error:
-            raise type(error)(
-                error.what,
-                where=f"{self._reward.path.name}, {error.where}",
-                expected=error.expected,
-                found=error.found,
-                hint=error.hint,
-            ) from None
+            where = f"{self._reward.path.name}, {error.where}"
+            raise error.restated(type(error), where=where) from None
 
     def _refuse_to_retry(
         self, fault: Fault, *, samples: Sequence[Sample], errors: Sequence[str]

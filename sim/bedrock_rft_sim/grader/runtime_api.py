@@ -59,7 +59,8 @@ class Connection:
         if head_end < 0:
             return None
         first, *lines = self._buffer[:head_end].decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in _parted(lines)}
+        parted = (line.partition(":") for line in lines)
+        headers = {name.lower(): value.strip() for name, _, value in parted}
         length = int(headers.get("content-length", 0))
         start = head_end + 4
         end = start + (length if length <= self._body_max else 0)
@@ -141,7 +142,3 @@ class RuntimeApi:
             self.unwatch(connection.sock)
             self._connections.discard(connection)
             connection.sock.close()
-
-
-def _parted(lines: list[str]) -> list[tuple[str, str, str]]:
-    return [line.partition(":") for line in lines]

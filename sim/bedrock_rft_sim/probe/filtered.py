@@ -92,11 +92,7 @@ def write_filtered(
     origin = recipe.training_source
     source = origin if isinstance(origin, Path) else "problems (train)"
     with DataOutput(
-        path,
-        operation=OPERATION,
-        parameters={"recipe": recipe.name},
-        sources=[source],
-        force=force,
+        path, operation=OPERATION, parameters={"recipe": recipe.name}, sources=[source], force=force
     ) as output:
         for row, name in output.counted(_records(recipe)):
             if name in dead:

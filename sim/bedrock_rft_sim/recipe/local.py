@@ -52,10 +52,7 @@ class LambdaSettings(Section):
     )
     """Seconds."""
     memorySize: int = _default(
-        512,
-        sources.LAMBDA_REWARDS,
-        ge=limits.LAMBDA_MEMORY_MB_MIN,
-        le=limits.LAMBDA_MEMORY_MB_MAX,
+        512, sources.LAMBDA_REWARDS, ge=limits.LAMBDA_MEMORY_MB_MIN, le=limits.LAMBDA_MEMORY_MB_MAX
     )
     """MB."""
     containers: int = _default(1, sources.HERE, ge=1)

@@ -43,10 +43,7 @@ def json_schema() -> Schema:
     dialects = [(model, "validation") for model in LOCAL_MODELS.values()]
     found, local = models_json_schema(dialects, by_alias=True)  # type: ignore[arg-type]
     whole = input_shape("bedrock", "CreateModelCustomizationJob")
-    requests = {
-        "bedrock": _of_shape(whole, path=""),
-        "openai": _of_fields(openai.FIELDS, path=""),
-    }
+    requests = {"bedrock": _of_shape(whole, path=""), "openai": _of_fields(openai.FIELDS, path="")}
     requests["bedrock"]["required"] += ["customizationType", "customizationConfig"]
     requests["bedrock"]["properties"]["customizationType"]["enum"] = [bedrock.TYPE]
     for request, own in zip(requests.values(), found.values(), strict=True):

@@ -37,10 +37,16 @@ def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[Keys, str]:
                 hint="for example --set local.seed=1",
             )
         value = read_scalar(value_text, where=where)
-        if isinstance(value, str) and (keys in _FILES or _is_model_path(keys, value)):
-            value = _from_here(value)
+        if isinstance(value, str) and _is_path(keys, value):
+            value = str(Path(value).expanduser().resolve())
         behind |= dict.fromkeys(place(data, keys, value, where=where), where)
     return behind
+
+
+def _is_path(keys: Keys, value: str) -> bool:
+    if keys == ("local", "model"):  # a Hub id has a slash too, so only what looks like nothing else
+        return value.startswith((".", "~")) and not is_bare(value)
+    return keys in _FILES and not is_bare(value)
 
 
 def place(data: dict[str, Any], keys: Sequence[str], value: Plain, *, where: str) -> list[Keys]:
@@ -81,12 +87,3 @@ def _step(holder: Plain, key: str, placed: Keys, *, where: str) -> str | int:
         found=described(holder),
         hint=did_you_mean(key, [str(placed[-1])]),
     )
-
-
-def _is_model_path(keys: Keys, value: str) -> bool:
-    # A Hub id has a slash too, so only a path that looks like nothing else is one.
-    return keys == ("local", "model") and value.startswith((".", "~"))
-
-
-def _from_here(value: str) -> str:
-    return value if is_bare(value) else str(Path(value).expanduser().resolve())

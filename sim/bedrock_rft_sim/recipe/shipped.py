@@ -19,21 +19,17 @@ def is_bare(name: str) -> bool:
 
 def shipped_recipes() -> dict[str, Path]:
     """List the recipes that came with the package, by bare name."""
-    return {path.stem: path for path in sorted(_recipes_folder().glob("*.yaml"))}
+    return {path.stem: path for path in sorted(_shipped("configs").glob("*.yaml"))}
 
 
 def shipped_rewards() -> dict[str, Path]:
     """List the rewards that came with the package, by bare name."""
-    return {
-        path.stem: path
-        for path in sorted(_rewards_folder().glob("*.py"))
-        if not path.stem.startswith("_")
-    }
+    return {path.stem: path for path in sorted(_shipped("rewards").glob("[!_]*.py"))}
 
 
 def shipped_sweeps() -> dict[str, Path]:
     """List the sweeps that came with the package, by bare name."""
-    return {path.stem: path for path in sorted((_recipes_folder() / "sweeps").glob("*.yaml"))}
+    return {path.stem: path for path in sorted(_shipped("configs").glob("sweeps/*.yaml"))}
 
 
 def find_recipe(name: str) -> Path:
@@ -62,14 +58,6 @@ def _find(name: str, known: dict[str, Path], *, kind: str, where: str | None = N
         found=name,
         hint=did_you_mean(name, known) or f"a file of yours needs a slash or its {suffix}",
     )
-
-
-def _recipes_folder() -> Path:
-    return _shipped("configs")
-
-
-def _rewards_folder() -> Path:
-    return _shipped("rewards")
 
 
 def _shipped(name: str) -> Path:

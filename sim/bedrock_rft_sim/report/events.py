@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import EventError
 from bedrock_rft_sim.grader.event import build_event
-from bedrock_rft_sim.grader.samples import Sample
+from bedrock_rft_sim.grader.samples import answered
 from bedrock_rft_sim.runs import Run
 
 
@@ -35,12 +35,10 @@ class EventForm:
         None where no event can be built.
         """
         answer, identity = _marks(row)
-        turn = {"role": "assistant", "content": answer}
-        sample = Sample(identity, [*row.messages, turn], row.reference_answer, row.extra)
+        samples = [answered(row, answer, identity)]
+        wrap = self.wrap_string_as_text
         try:
-            entry = build_event(
-                [sample], profile=self.profile, wrap_string_as_text=self.wrap_string_as_text
-            )[0]
+            (entry,) = build_event(samples, profile=self.profile, wrap_string_as_text=wrap)
         except EventError:
             return None
         text = json.dumps(entry, indent=2)

@@ -164,13 +164,8 @@ class SweepPlan:
         try:
             return self.recipe({path: value})
         except RecipeError as error:
-            raise RecipeError(
-                f"{path}: {shown(value)} makes no recipe: {error.what}",
-                where=where,
-                expected=error.expected,
-                found=error.found,
-                hint=error.hint,
-            ) from error
+            what = f"{path}: {shown(value)} makes no recipe: {error.what}"
+            raise error.restated(RecipeError, what=what, where=where) from error
 
     def _try(self, axis: Axis, base: Recipe) -> None:
         meanings = []

@@ -43,10 +43,7 @@ def read_run(path: Path) -> Curves:
         run = Run.open(path)
         lines = run.folder.read_metrics()  # unmended: a step that comes twice is to be counted
     except RunFolderError as error:
-        raise DataError(
-            error.what, where=error.where, expected=error.expected, found=error.found,
-            hint=error.hint,
-        ) from error  # fmt: skip
+        raise error.restated(DataError) from error
     metrics = run.folder.metrics
     placed = [(f"{metrics}:{n}", line) for n, line in enumerate(lines, start=1)]
     found = read_step_lines(placed, str(path))

@@ -108,13 +108,10 @@ def examine(
             ids[file, row.line] = id_of(row.record)
     pairs += index.verified([rows for _, rows in files], frames)
     found.not_looked_at = index.not_looked_at
-    found.remarks += [_remark(pair, names, ids) for pair in sorted(pairs, key=_order)]
+    in_order = sorted(pairs, key=lambda pair: (pair.second, pair.first))
+    found.remarks += [_remark(pair, names, ids) for pair in in_order]
     _choose(found, pairs, drop=drop, keep=keep, lengths=lengths)
     return found
-
-
-def _order(pair: RowPair) -> tuple[Place, Place]:
-    return pair.second, pair.first
 
 
 def _of_row(row: DataRow, name: str) -> Iterator[CleaningRemark]:

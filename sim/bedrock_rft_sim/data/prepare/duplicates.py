@@ -121,15 +121,6 @@ def answer_of(record: dict[str, Any]) -> str:
     return shown(final) if final is not None else plain(reference)
 
 
-def _kept(row: DataRow, file: int) -> _Row:
-    return _Row(
-        place=(file, row.line),
-        root=digest(root_of(row)),
-        has_parent=parent_of(row) is not None,
-        answer=digest(answer_of(row.record)),
-    )
-
-
 def _context(row: DataRow) -> str:
     """Return the system messages, which are part of what makes two prompts the same."""
     others = (each for each in messages_of(row.record) if each.get("role") != "user")
@@ -151,7 +142,8 @@ class Index:
 
     def add(self, row: DataRow, file: int, frame: Frame) -> Iterator[RowPair]:
         """Yield the equal rows that came before; keep what may be near for `verified`."""
-        kept = _kept(row, file)
+        root, answer = digest(root_of(row)), digest(answer_of(row.record))
+        kept = _Row((file, row.line), root, parent_of(row) is not None, answer)
         question = plain(frame.without(_question(row)))
         text = digest(f"{plain(_context(row))}\n{question}")
         earlier = self._same.setdefault(text, [])

@@ -114,10 +114,7 @@ class LengthCounter:
         try:
             prompt = self._tokenizer.render(record["messages"], **self._options)
         except DataError as error:
-            where = f"{self._file}:{line}"
-            raise DataError(
-                error.what, where=where, expected=error.expected, found=error.found, hint=error.hint
-            ) from error
+            raise error.restated(DataError, where=f"{self._file}:{line}") from error
         self._waiting.append((line, prompt, reference_text(record)))
         if len(self._waiting) == _AT_ONCE:
             self._count()

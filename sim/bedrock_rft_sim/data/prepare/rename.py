@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import random
 import re
-import tomllib
-from pathlib import Path
-from typing import Any
 
-_WORDS: dict[str, Any] = tomllib.loads(
-    Path(__file__).with_name("rename.toml").read_text(encoding="utf-8")
-)
+from bedrock_rft_sim.files import table_beside
+
+_WORDS = table_beside(__file__, "rename.toml")
 Renaming = dict[str, str]
 """Old word to new word; every whole word of a text is looked up."""
 
@@ -39,18 +36,14 @@ def rename(text: str, renaming: Renaming) -> str:
 
 def _people(text: str, rng: random.Random) -> Renaming:
     words = set(_WORD.findall(text))
+    beginnings = {word[:3] for word in words}  # of a name, a nickname or one to be mixed up with it
     renaming: Renaming = {}
     for names in (_WORDS["women"], _WORDS["men"]):
         present = [name for name in names if name in words]
-        unused = [name for name in names if not _is_near(name, words)]
+        unused = [name for name in names if name[:3] not in beginnings]
         safe = [name for name in present if _is_safe_name(name, text, words)]
         renaming |= dict(zip(safe, rng.sample(unused, len(safe)), strict=True))
     return renaming
-
-
-def _is_near(name: str, words: set[str]) -> bool:
-    """Say whether the text holds this name, a nickname of it or one it could be mixed up with."""
-    return any(word[:3] == name[:3] for word in words)
 
 
 def _is_safe_name(name: str, text: str, words: set[str]) -> bool:

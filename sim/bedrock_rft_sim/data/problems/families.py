@@ -5,14 +5,12 @@ Read from problems.toml, which also has the words to fill in.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-_TABLE: dict[str, Any] = tomllib.loads(
-    Path(__file__).with_name("problems.toml").read_text(encoding="utf-8")
-)
+from bedrock_rft_sim.files import table_beside
+
+_TABLE = table_beside(__file__, "problems.toml")
 
 NAMES: tuple[str, ...] = tuple(_TABLE["names"])
 THINGS: tuple[str, ...] = tuple(_TABLE["things"])

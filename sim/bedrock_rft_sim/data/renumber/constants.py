@@ -7,9 +7,9 @@ the question does not name them.
 from __future__ import annotations
 
 import re
-import tomllib
 from fractions import Fraction
-from pathlib import Path
+
+from bedrock_rft_sim.files import table_beside
 
 HELD = frozenset({Fraction(0), Fraction(1), Fraction(2)})
 """Never changed: too often a solution uses them for something that the question does not count."""
@@ -27,7 +27,7 @@ def _compiled(table: list[tuple[str, str]]) -> _Triggers:
     )
 
 
-_TABLES = tomllib.loads(Path(__file__).with_name("constants.toml").read_text(encoding="utf-8"))
+_TABLES = table_beside(__file__, "constants.toml")
 _FIXED = _compiled(_TABLES["fixed"])
 _ALLOWED = _compiled(_TABLES["allowed"])
 

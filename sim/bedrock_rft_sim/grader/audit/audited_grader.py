@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bedrock_rft_sim.grader.audit.checks import BY_NAME, AuditFinding, Severity
-from bedrock_rft_sim.grader.fault_search import Broken, FaultSearch
+from bedrock_rft_sim.grader.fault_search import Broken, FaultSearch, timed_out
 from bedrock_rft_sim.grader.grader import Grader
 from bedrock_rft_sim.grader.samples import Grade, Invocation, Sample
 
@@ -45,9 +45,7 @@ class AuditedGrader:
             for sample, outcome in zip(samples, outcomes, strict=True)
             if isinstance(outcome, Grade)
         ]
-        self.timeouts += any(
-            isinstance(outcome, Broken) and outcome.kind == "times out" for outcome in outcomes
-        )
+        self.timeouts += any(map(timed_out, outcomes))
         return {outcome.id: outcome for outcome in outcomes}
 
     def scores(self, samples: Sequence[Sample]) -> dict[str, float]:

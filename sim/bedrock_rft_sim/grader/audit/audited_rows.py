@@ -58,11 +58,7 @@ def answer_row(row: Row, text: str, *, kind: str = "") -> Sample:
 
 
 def draw_rows(
-    known: Sequence[tuple[Row, str]],
-    count: int,
-    *,
-    others: Sequence[tuple[Row, str]],
-    seed: int,
+    known: Sequence[tuple[Row, str]], count: int, *, others: Sequence[tuple[Row, str]], seed: int
 ) -> list[AuditedRow]:
     """At most `count` of the rows, drawn by seed; each with a wrong reply where one can be made.
 

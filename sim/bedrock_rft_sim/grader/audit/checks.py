@@ -6,13 +6,12 @@ A finding says what broke the check, shows the smallest event, and names the rem
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.files import table_beside
 from bedrock_rft_sim.recipe.wording import did_you_mean
 
 Severity = Literal["error", "warning", "note"]
@@ -31,12 +30,7 @@ class Check:
     remedy: str
 
 
-def _checks() -> tuple[Check, ...]:
-    text = Path(__file__).with_name("checks.toml").read_text(encoding="utf-8")
-    return tuple(Check(**row) for row in tomllib.loads(text)["checks"])
-
-
-CHECKS: Final = _checks()
+CHECKS: Final = tuple(Check(**row) for row in table_beside(__file__, "checks.toml")["checks"])
 BY_NAME: Final = {check.name: check for check in CHECKS}
 
 

@@ -95,11 +95,7 @@ def _broken(
 
 
 def _scored(
-    audited: AuditedGrader,
-    check: str,
-    samples: Sequence[Sample],
-    outcomes: Outcomes,
-    top: float,
+    audited: AuditedGrader, check: str, samples: Sequence[Sample], outcomes: Outcomes, top: float
 ) -> Iterator[AuditFinding]:
     scored = [
         (sample, outcome.score)

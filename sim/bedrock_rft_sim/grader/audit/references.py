@@ -13,7 +13,7 @@ from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.grader import good_replies
 from bedrock_rft_sim.grader.audit.checks import BY_NAME, AuditFinding, Severity
 from bedrock_rft_sim.grader.event import build_event
-from bedrock_rft_sim.grader.fault_search import Broken
+from bedrock_rft_sim.grader.fault_search import timed_out
 from bedrock_rft_sim.grader.reward import RewardFile
 from bedrock_rft_sim.grader.samples import Grade, Sample
 
@@ -69,7 +69,7 @@ def grade_references(
     graded: list[good_replies.ProfileGrades] = []
     for profile, wrap in found:
         graded.append(good_replies.grade_profile(reward.once(profile, wrap=wrap), samples))
-        if samples and all(_timed_out(outcome) for outcome in graded[0].outcomes):
+        if samples and all(map(timed_out, graded[0].outcomes)):
             break
     top = good_replies.highest(graded)
     results = tuple(each.result(top_score=top, skipped=skipped) for each in graded)
@@ -126,23 +126,14 @@ def _failed(
         f"{failure.kind}, first {failure.first_id}: {failure.detail}"
     )
     event = build_event(
-        [by_id[failure.first_id]],
-        profile=result.profile,
-        wrap_string_as_text=result.wrapped,
+        [by_id[failure.first_id]], profile=result.profile, wrap_string_as_text=result.wrapped
     )
     return AuditFinding(check, severity, what, BY_NAME[check].remedy + hint, event)
 
 
-def _timed_out(outcome: Grade | Broken) -> bool:
-    return isinstance(outcome, Broken) and outcome.kind == "times out"
-
-
 def passing(references: References) -> set[str]:
     """The ids of the rows whose good reply earned the top score under the variant in use."""
-    top = references.top_score
-    scores = references.scores.items()
-    return (
-        {name for name, score in scores if score >= top - good_replies.ROUNDING}
-        if top > 0
-        else set()
-    )
+    if references.top_score <= 0:
+        return set()
+    floor = references.top_score - good_replies.ROUNDING
+    return {name for name, score in references.scores.items() if score >= floor}

@@ -66,14 +66,8 @@ def audit(
         DataError: no reply or saved answer belongs to any row.
     """
     refuse_unknown_checks(waivers or {})
-    work = _Work(
-        reward,
-        rows,
-        settings=settings or AuditSettings(),
-        replies=replies,
-        saved=_saved_samples(saved, rows),
-        say=progress or (lambda _: None),
-    )
+    answers, say = _saved_samples(saved, rows), progress or (lambda _: None)
+    work = _Work(reward, rows, settings or AuditSettings(), replies, answers, say)
     return work.run(waivers or {}, workload)
 
 
@@ -84,7 +78,6 @@ class _Work:
         self,
         reward: RewardFile,
         rows: Sequence[Row],
-        *,
         settings: AuditSettings,
         replies: Mapping[str, str] | None,
         saved: Sequence[Sample],

@@ -51,22 +51,18 @@ def translate(stated: Mapping[str, Any], overrides: Mapping[str, Any]) -> Transl
 
 def job_name(request: Request) -> str | None:
     """Take `jobName`."""
-    name: str = request["jobName"]
-    return name
+    return str(request["jobName"])
 
 
 def model_id(request: Request) -> str:
     """Take the model id, without the ARN around it."""
-    identifier: str = request["baseModelIdentifier"]
-    return identifier.rpartition(_FOUNDATION_MODEL)[2]
+    return str(request["baseModelIdentifier"]).rpartition(_FOUNDATION_MODEL)[2]
 
 
 def grader_arn(request: Request) -> str:
     """Take `lambdaArn`."""
-    arn: str = request["customizationConfig"]["rftConfig"]["graderConfig"]["lambdaGrader"][
-        "lambdaArn"
-    ]
-    return arn
+    grader = request["customizationConfig"]["rftConfig"]["graderConfig"]["lambdaGrader"]
+    return str(grader["lambdaArn"])
 
 
 def names_validation(request: Request) -> bool:
@@ -95,13 +91,8 @@ def _check_documented(request: Request) -> Iterator[Refusal]:
         )
     if "hyperParameters" in request:
         rule = f"{HYPERPARAMETERS_PATH[NAME]}; these strings are for supervised fine-tuning"
-        yield Refusal(
-            "hyperParameters",
-            request["hyperParameters"],
-            rule,
-            sources.FORGE_SDK,
-            "not for reinforcement fine-tuning",
-        )
+        problem, stated = "not for reinforcement fine-tuning", request["hyperParameters"]
+        yield Refusal("hyperParameters", stated, rule, sources.FORGE_SDK, problem)
     yield from checks.check_model(
         model_id(request),
         NOVA_RFT_MODELS,

@@ -26,10 +26,8 @@ def check_floors(dialect: knobs.DialectName, stated: Mapping[str, Any]) -> Itera
     for name, value in stated.items():
         rule = _floor(knobs.KNOBS[inner[name]].bounds, value) if name in inner else None
         if rule:
-            path, source = (
-                f"{knobs.HYPERPARAMETERS_PATH[dialect]}.{name}",
-                f"{HERE}: less can't be trained",
-            )
+            path = f"{knobs.HYPERPARAMETERS_PATH[dialect]}.{name}"
+            source = f"{HERE}: less can't be trained"
             yield Refusal(path, value, rule, source, "too small to rehearse", rehearsable=False)
 
 
@@ -47,10 +45,8 @@ def prefer_overrides(
     for inner, knob in knobs.KNOBS.items():
         own, name = knob.in_request(dialect), knob.override(dialect)
         if name and name in overrides:
-            translated[inner] = (
-                overrides[name],
-                knobs.Provenance("override", f"local.overrides.{name}"),
-            )
+            origin = knobs.Provenance("override", f"local.overrides.{name}")
+            translated[inner] = overrides[name], origin
         elif own and own.name in stated:
             translated[inner] = stated[own.name], knobs.Provenance("stated", own.name)
     return translated

@@ -106,14 +106,12 @@ def job_name(request: Request) -> str | None:  # noqa: ARG001
 
 def model_id(request: Request) -> str:
     """Take `model`."""
-    model: str = request["model"]
-    return model
+    return str(request["model"])
 
 
 def grader_arn(request: Request) -> str:
     """Take the grader's `function`."""
-    arn: str = request["method"]["reinforcement"]["grader"]["lambda"]["function"]
-    return arn
+    return str(request["method"]["reinforcement"]["grader"]["lambda"]["function"])
 
 
 def names_validation(request: Request) -> bool:
