@@ -18,6 +18,8 @@ that finds nothing.
 What is run is the model's: SQLite's authorizer lets it read tables and call functions, and nothing
 else (no writing, attaching, pragmas, random numbers, or extensions); values are limited to 1 MB and
 SQLite's memory to 256 MB. The setup and the reference's query are yours, and are trusted.
+It needs Python 3.11. The dialect is that of the runtime's own SQLite, and Lambda runtimes on Amazon
+Linux 2 have a very old one: choose python3.12 or later.
 
 The reference may sit in `metadata` or at the root of a sample, under `reference_answer` or
 `ground_truth`, as an object with `query` or `rows` (a list of rows, each a list, or a value where
@@ -169,7 +171,7 @@ def find_setup(sample: dict[str, Any]) -> str:
     return ""
 
 
-@lru_cache(maxsize=256)  # the samples of one prompt share a reference
+@lru_cache(maxsize=64)  # the samples of one prompt share a reference
 def read_reference(found: str, setup: str, limits: Limits) -> Expected:
     """Work out the rows of a reference of any known shape, given as JSON."""
     reference = _as_object(json.loads(found))
