@@ -8,13 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import (
-    EXIT_FAILED,
-    add_flag,
-    add_path,
-    add_recipe,
-    print_result,
-)
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, add_recipe, print_result
 from bedrock_rft_sim.cli.audit import add_audit_options, progress
 from bedrock_rft_sim.cli.estimate import MEGABYTE, worded
 

@@ -10,12 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import (
-    add_flag,
-    add_number,
-    add_path,
-    add_repeatable,
-)
+from bedrock_rft_sim.cli.arguments import add_flag, add_number, add_path, add_repeatable
 from bedrock_rft_sim.errors import DataError
 
 if TYPE_CHECKING:

@@ -10,13 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import (
-    EXIT_FAILED,
-    add_flag,
-    add_path,
-    add_recipe,
-    print_result,
-)
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, add_recipe, print_result
 from bedrock_rft_sim.errors import RecipeError
 
 if TYPE_CHECKING:

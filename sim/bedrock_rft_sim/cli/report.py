@@ -7,12 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import (
-    add_flag,
-    add_path,
-    print_result,
-    whole_number,
-)
+from bedrock_rft_sim.cli.arguments import add_flag, add_path, print_result, whole_number
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.report.page import Page

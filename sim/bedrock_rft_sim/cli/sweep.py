@@ -8,12 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import (
-    EXIT_FAILED,
-    add_number,
-    add_path,
-    print_result,
-)
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_number, add_path, print_result
 from bedrock_rft_sim.cli.audit_text import plain
 
 if TYPE_CHECKING:

@@ -5,16 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bedrock_rft_sim.cli.arguments import add_verbs
-from bedrock_rft_sim.cli.data import (
-    augment,
-    balance,
-    check,
-    clean,
-    from_table,
-    gsm8k,
-    logs,
-    split,
-)
+from bedrock_rft_sim.cli.data import augment, balance, check, clean, from_table, gsm8k, logs, split
 
 HELP = "prepare a data file: convert, check, clean, balance, augment, split"
 DESCRIPTION = """Every file written has a manifest beside it (NAME.manifest.json): what it was made

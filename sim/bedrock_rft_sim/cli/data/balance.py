@@ -7,12 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import (
-    add_path,
-    add_repeatable,
-    print_result,
-    whole_number,
-)
+from bedrock_rft_sim.cli.arguments import add_path, add_repeatable, print_result, whole_number
 from bedrock_rft_sim.cli.data.arguments import add_output, add_seed, print_written, values_of
 
 if TYPE_CHECKING:
