@@ -51,10 +51,18 @@ def add_path(
 
 
 def add_number(
-    verb: argparse.ArgumentParser, name: str, what: str, *, default: int | None = None
+    verb: argparse.ArgumentParser,
+    name: str,
+    what: str,
+    *,
+    metavar: str = "N",
+    default: int | None = None,
+    low: int = 1,
+    high: int | None = None,
 ) -> None:
-    """Add a whole number of at least 1."""
-    verb.add_argument(name, type=whole_number(1), metavar="N", help=what, default=default)
+    """Add a whole number within bounds."""
+    kind = whole_number(low, high)
+    verb.add_argument(name, type=kind, metavar=metavar, help=what, default=default)
 
 
 def add_repeatable(
@@ -81,23 +89,14 @@ def add_profile(verb: argparse.ArgumentParser, *, default: str | None = None) ->
 
 def add_function(verb: argparse.ArgumentParser, *, timeout_s: int, memory_mb: int) -> None:
     """Add what describes a Lambda function, with these defaults."""
-    verb.add_argument(
-        "--handler", default="lambda_handler", help="the function, or module.function"
-    )
-    verb.add_argument(
-        "--timeout",
-        type=whole_number(1, LAMBDA_TIMEOUT_S_MAX),
-        default=timeout_s,
-        metavar="SECONDS",
-        help=f"of the function (default {timeout_s}; Lambda's own is {LAMBDA_TIMEOUT_S_DEFAULT})",
-    )
-    verb.add_argument(
-        "--memory",
-        type=whole_number(LAMBDA_MEMORY_MB_MIN, LAMBDA_MEMORY_MB_MAX),
-        default=memory_mb,
-        metavar="MB",
-        help=f"of the function (default {memory_mb}; Lambda's own is {LAMBDA_MEMORY_MB_MIN})",
-    )
+    handler = "the function, or module.function"
+    verb.add_argument("--handler", default="lambda_handler", help=handler)
+    seconds = f"of the function (default {timeout_s}; Lambda's own is {LAMBDA_TIMEOUT_S_DEFAULT})"
+    longest = LAMBDA_TIMEOUT_S_MAX
+    add_number(verb, "--timeout", seconds, metavar="SECONDS", default=timeout_s, high=longest)
+    low, high = LAMBDA_MEMORY_MB_MIN, LAMBDA_MEMORY_MB_MAX
+    size = f"of the function (default {memory_mb}; Lambda's own is {low})"
+    add_number(verb, "--memory", size, metavar="MB", default=memory_mb, low=low, high=high)
     variable = "an environment variable of the function"
     add_repeatable(verb, "--env", "KEY=VALUE", variable, type=key_value)
 

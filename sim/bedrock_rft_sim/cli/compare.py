@@ -56,18 +56,13 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     add_repeatable(verb, "--with", "RUN", others, nargs="+", dest="others")
     jobs = "a job's metrics; several are further jobs of the one recipe, or one per recipe"
     add_repeatable(verb, "--bedrock", "FILE", jobs)
-    verb.add_argument(
-        "--axis",
-        choices=("prompts", "share"),
-        help="prompts seen or share of the run (default prompts where all sides know them)",
-    )
+    axis = "prompts seen or share of the run (default prompts where all sides know them)"
+    verb.add_argument("--axis", choices=("prompts", "share"), help=axis)
     add_number(verb, "--batch-size", "prompts per step of every source that does not say it")
-    verb.add_argument(
-        "--margin", type=_share, metavar="X", help="differences below it are the same (default 0.1)"
-    )
-    verb.add_argument(
-        "--top", type=float, metavar="X", help="greatest possible reward (default 1, or as seen)"
-    )
+    margin = "differences below it are the same (default 0.1)"
+    verb.add_argument("--margin", type=_share, metavar="X", help=margin)
+    top = "greatest possible reward (default 1, or as seen)"
+    verb.add_argument("--top", type=float, metavar="X", help=top)
     add_path(verb, "--out", "write the overlay there: page, SVG and PNG", metavar="DIR")
     add_flag(verb, "--strict", "exit with 1 on cannot tell, too")
 

@@ -33,19 +33,11 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     price = f"a price in US dollars, e.g. rft-hour=40, by one of these names: {', '.join(BILLED)}"
     add_repeatable(verb, "--price", "NAME=USD", price)
     add_path(verb, "--prices", "a YAML or JSON file of NAME: USD, under the same names")
-    verb.add_argument(
-        "--seconds-per-step",
-        type=_amount,
-        metavar="S",
-        help="seconds that a training step takes on Bedrock, which publishes none",
-    )
-    verb.add_argument(
-        "--judge-calls",
-        type=_amount,
-        metavar="N",
-        help="how often the reward calls a judge model per answer (default: once if it looks as "
-        "if it did)",
-    )
+    seconds = "seconds that a training step takes on Bedrock, which publishes none"
+    verb.add_argument("--seconds-per-step", type=_amount, metavar="S", help=seconds)
+    once = "default: once if it looks as if it did"
+    calls = f"how often the reward calls a judge model per answer ({once})"
+    verb.add_argument("--judge-calls", type=_amount, metavar="N", help=calls)
 
 
 def _amount(text: str) -> float:

@@ -35,15 +35,11 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     add_recipe(verb)
     verb.add_argument("--prompts", type=int, metavar="N", help="prompts to draw (default 64)")
     verb.add_argument("--samples", type=int, metavar="K", help="samples of each (default 8)")
-    verb.add_argument(
-        "--endpoint", metavar="URL", help="an OpenAI-compatible endpoint, instead of local.model"
-    )
+    endpoint = "an OpenAI-compatible endpoint, instead of local.model"
+    verb.add_argument("--endpoint", metavar="URL", help=endpoint)
     verb.add_argument("--endpoint-model", metavar="NAME", help="the model's name there")
-    verb.add_argument(
-        "--endpoint-key-env",
-        metavar="NAME",
-        help=f"the environment variable that holds its key (default {KEY_VARIABLE}, if set)",
-    )
+    key = f"the environment variable that holds its key (default {KEY_VARIABLE}, if set)"
+    verb.add_argument("--endpoint-key-env", metavar="NAME", help=key)
     result = "default probes/RECIPE-ID.json; ID tells models, prompts and limits apart"
     add_path(verb, "--out", f"the result ({result})", metavar="FILE.json")
     kept = "write the training data without the prompts whose samples were all graded alike"

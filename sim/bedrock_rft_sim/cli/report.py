@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import add_flag, add_path, print_result, whole_number
+from bedrock_rft_sim.cli.arguments import add_flag, add_number, add_path, print_result
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.report.page import Page
@@ -23,21 +23,15 @@ RESULT = "the verdicts"
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
-    verb.add_argument(
-        "run", metavar="RUN", help="a run folder, the name of one under runs/, or latest"
-    )
+    folder = "a run folder, the name of one under runs/, or latest"
+    verb.add_argument("run", metavar="RUN", help=folder)
     add_flag(verb, "--text", "print it on the terminal instead")
     add_path(verb, "--out", "where the page goes (default RUN/report.html)")
-    verb.add_argument(
-        "--export", nargs=2, metavar=("png|svg", "DIR"), help="write every graph as a picture"
-    )
+    export = "write every graph as a picture"
+    verb.add_argument("--export", nargs=2, metavar=("png|svg", "DIR"), help=export)
     add_flag(verb, "--watch", "serve the page on this machine and follow the run")
-    verb.add_argument(
-        "--port",
-        type=whole_number(0, LAST_PORT),
-        default=0,
-        help="port of --watch (default: any that is free)",
-    )
+    port = "port of --watch (default: any that is free)"
+    add_number(verb, "--port", port, metavar="PORT", default=0, low=0, high=LAST_PORT)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -34,25 +34,19 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     kept = "where everything is kept (default .rft)"
     add_path(verb, "--root", kept, metavar="DIR", default=Path(".rft"))
-    verb.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen on (default loopback; with 0.0.0.0, clients may use any name and "
-        "address of this machine)",
-    )
-    verb.add_argument(
-        "--port", type=int, default=PORT, help=f"port (default {PORT}; 0 takes a free one)"
-    )
+    everywhere = "with 0.0.0.0, clients may use any name and address of this machine"
+    host = f"address to listen on (default loopback; {everywhere})"
+    verb.add_argument("--host", default="127.0.0.1", help=host)
+    port = f"port (default {PORT}; 0 takes a free one)"
+    verb.add_argument("--port", type=int, default=PORT, help=port)
     verb.add_argument("--parallel", type=int, default=1, help="training jobs at a time (default 1)")
     add_path(verb, "--mapping", "YAML: which local model stands behind each model id")
     verb.add_argument("--region", default="us-east-1", help="Region of unsigned requests")
-    verb.add_argument(
-        "--token-env",
-        default=TOKEN_VARIABLE,
-        metavar="NAME",
-        help="environment variable with the token that clients must show "
-        f"(default {TOKEN_VARIABLE}); needed where --host is not loopback",
+    token = (
+        "environment variable with the token that clients must show "
+        f"(default {TOKEN_VARIABLE}); needed where --host is not loopback"
     )
+    verb.add_argument("--token-env", default=TOKEN_VARIABLE, metavar="NAME", help=token)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,8 @@ Statuses are in words of its own; each API translates them into Bedrock's or Ope
 
 from __future__ import annotations
 
+import secrets
+import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,15 @@ ENDED: Final[Mapping[End, PhaseStatus]] = {
     "completed": "Completed",
 }
 """How a job ends, and Bedrock's word for it, which is also that of the run's record."""
+
+
+BEDROCK_ID_LENGTH: Final = 12
+
+
+def new_bedrock_id() -> str:
+    """Return lower-case letters and digits, as Bedrock names jobs and deployments."""
+    letters = string.ascii_lowercase + string.digits
+    return "".join(secrets.choice(letters) for _ in range(BEDROCK_ID_LENGTH))
 
 
 class UnknownJobError(RehearsalError, KeyError):

@@ -8,8 +8,6 @@ Not here: the training (a child runs `rft run`) and the words of either API.
 
 from __future__ import annotations
 
-import secrets
-import string
 import sys
 import time
 import uuid
@@ -20,7 +18,7 @@ from typing import Any
 
 from bedrock_rft_sim.files import Lock, dump, write_file
 from bedrock_rft_sim.jobs.children import LADDER, Ladder
-from bedrock_rft_sim.jobs.job import BedrockDetails, Job, Kind, OpenAIDetails
+from bedrock_rft_sim.jobs.job import BedrockDetails, Job, Kind, OpenAIDetails, new_bedrock_id
 from bedrock_rft_sim.jobs.paths import JobPaths
 from bedrock_rft_sim.jobs.registry import Registry, RegistryError
 from bedrock_rft_sim.jobs.transitions import end
@@ -28,8 +26,6 @@ from bedrock_rft_sim.jobs.worker import Delivery, Start, Worker
 
 STOP_WAIT_S = 8.0
 """Less than the ten seconds after which a container's engine kills what it asked to stop."""
-BEDROCK_ID_LENGTH = 12
-BEDROCK_ID_LETTERS = string.ascii_lowercase + string.digits
 
 
 def rehearsal_command(recipe: Path, job: Job, resume: bool) -> Sequence[str]:
@@ -80,9 +76,8 @@ class Jobs:
         Relative paths in the recipe start at `root/recipes`.
         """
         now = time.time()
-        job_id = str(uuid.uuid4())
-        if isinstance(details, BedrockDetails):
-            job_id = "".join(secrets.choice(BEDROCK_ID_LETTERS) for _ in range(BEDROCK_ID_LENGTH))
+        is_bedrock = isinstance(details, BedrockDetails)
+        job_id = new_bedrock_id() if is_bedrock else str(uuid.uuid4())
         job = Job(job_id, details, name, request, self._paths.runs / job_id, now, now)
         # Before the transaction, so that nobody waits for the disk; one left over does no harm.
         path = self._paths.recipe(job.id)

@@ -70,6 +70,14 @@ def bedrock_page(
     return page(items, params, key=key, is_ascending=params.get("sortOrder") == "Ascending")
 
 
+def lambda_page(
+    name: str, items: Iterable[T], params: Mapping[str, Any], *, key: Callable[[T], Key]
+) -> dict[str, Any]:
+    """Return the output of a list operation of Lambda, whose items stand under `name`."""
+    shown, following = page(items, params, paging=LAMBDA, key=key)
+    return {name: shown, "NextMarker": following}
+
+
 def is_within(created: float, params: Mapping[str, Any], *, named: str = "creationTime") -> bool:
     """Whether something was made in the time the request names, exclusive at both ends."""
     after, before = params.get(f"{named}After"), params.get(f"{named}Before")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bedrock_rft_sim.diagnosis import Finding
@@ -53,20 +53,11 @@ class AxisFinding:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON-ready data."""
-        return {
-            "path": self.path,
-            "levels": [
-                {
-                    "value": level.value,
-                    "is_base": level.is_base,
-                    "effect": level.effect and level.effect.as_json(),
-                    "behaviour": level.behaviour.rule,
-                    "says": level.behaviour.says,
-                }
-                for level in self.levels
-            ],
-            "words": list(self.words),
-        }
+        levels = [
+            {**asdict(level), "behaviour": level.behaviour.rule, "says": level.behaviour.says}
+            for level in self.levels
+        ]
+        return {"path": self.path, "levels": levels, "words": list(self.words)}
 
 
 def find_axis(axis: Axis, rows: Sequence[Setting], base: Mapping[str, Plain]) -> AxisFinding:

@@ -31,11 +31,8 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     ways = verb.add_mutually_exclusive_group()
     ways.add_argument("--cap", type=whole_number(1), metavar="N", help="at most N rows of a class")
     ways.add_argument("--down-sample", action="store_true", help="all as small as the smallest")
-    ways.add_argument(
-        "--target",
-        metavar="CLASS=SHARE,...",
-        help="the largest file with these shares; classes that are not named are left out",
-    )
+    target = "the largest file with these shares; classes that are not named are left out"
+    ways.add_argument("--target", metavar="CLASS=SHARE,...", help=target)
     add_path(verb, "--plot", "draw the profile into this file", metavar="SVG")
     add_output(verb, required=False)
     add_seed(verb)

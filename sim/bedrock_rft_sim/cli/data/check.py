@@ -38,16 +38,16 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--model", help="count tokens as this model does: tiny, a folder, a Hub id")
     limit = "count the prompts over N tokens (default the recipe's maxPromptLength)"
     add_number(verb, "--max-prompt-length", limit)
-    verb.add_argument(
-        "--recipe", help="take model and maxPromptLength from it, and show the steps that result"
-    )
+    recipe = "take model and maxPromptLength from it, and show the steps that result"
+    verb.add_argument("--recipe", help=recipe)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check the files and print what was found."""
     from bedrock_rft_sim.data.prepare.audit import audit
+    from bedrock_rft_sim.recipe import load_recipe
 
-    recipe = _recipe(arguments.recipe)
+    recipe = None if arguments.recipe is None else load_recipe(arguments.recipe)
     found = audit(arguments.files, arguments.validation, counter_of=_counter_of(arguments, recipe))
     steps = [_steps(file, found, recipe) for file in found.files]
     report = found.as_json()
@@ -55,14 +55,6 @@ def run(arguments: argparse.Namespace) -> int:
         file["steps"] = None if planned is None else asdict(planned)
     print_result(arguments, report, chain(_file_lines(found, steps), _finding_lines(found)))
     return 0 if found.ok else EXIT_FAILED
-
-
-def _recipe(name: str | None) -> Recipe | None:
-    if name is None:
-        return None
-    from bedrock_rft_sim.recipe import load_recipe
-
-    return load_recipe(name)
 
 
 def _counter_of(arguments: argparse.Namespace, recipe: Recipe | None) -> CounterOf | None:

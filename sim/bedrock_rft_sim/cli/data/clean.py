@@ -25,25 +25,12 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     add_output(verb, required=False)
     others = "validation or test files whose questions must not be in FILE"
     add_path(verb, "--against", others, metavar="OTHER", nargs="+", default=[])
-    verb.add_argument(
-        "--drop",
-        action="append",
-        choices=(*KINDS, "nothing"),
-        help="what to leave out (repeatable; default exact; the rest is only reported)",
-    )
-    verb.add_argument(
-        "--keep",
-        choices=("first", "last", "longest"),
-        default="first",
-        help="which of several duplicates stays (default first)",
-    )
-    verb.add_argument(
-        "--threshold",
-        type=_share,
-        default=0.6,
-        metavar="J",
-        help="Jaccard similarity of word triples from which questions are near (default 0.6)",
-    )
+    drop = "what to leave out (repeatable; default exact; the rest is only reported)"
+    verb.add_argument("--drop", action="append", choices=(*KINDS, "nothing"), help=drop)
+    kept = "which of several duplicates stays (default first)"
+    verb.add_argument("--keep", choices=("first", "last", "longest"), default="first", help=kept)
+    near = "Jaccard similarity of word triples from which questions are near (default 0.6)"
+    verb.add_argument("--threshold", type=_share, default=0.6, metavar="J", help=near)
     add_flag(verb, "--no-near", "don't look for near duplicates")
     fold = "fold compatible characters in prompts too; it turns x² into x2, which changes maths"
     add_flag(verb, "--nfkc", fold)

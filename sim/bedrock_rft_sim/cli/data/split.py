@@ -19,12 +19,9 @@ part."""
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     verb.add_argument("file", type=Path, metavar="FILE")
+    parts = f"the parts; shares add up to 1 (default {DEFAULT})"
     verb.add_argument(
-        "--parts",
-        type=_shares,
-        default=DEFAULT,
-        metavar="NAME=SHARE,...",
-        help=f"the parts; shares add up to 1 (default {DEFAULT})",
+        "--parts", type=_shares, default=DEFAULT, metavar="NAME=SHARE,...", help=parts
     )
     add_repeatable(verb, "--by", "KEY", "keep the proportions of this key or feature in every part")
     add_output(verb, help="the folder to write into")

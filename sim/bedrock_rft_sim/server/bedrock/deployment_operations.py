@@ -7,19 +7,16 @@ Sources: botocore service model bedrock/2023-04-20.
 
 from __future__ import annotations
 
-import secrets
-import string
 import threading
 import time
-from typing import Any, Final
+from typing import Any
 
+from bedrock_rft_sim.jobs.job import new_bedrock_id
 from bedrock_rft_sim.server.bedrock import names
 from bedrock_rft_sim.server.errors import invalid, not_found
 from bedrock_rft_sim.server.pages import bedrock_page, is_within
 from bedrock_rft_sim.server.rest import Call
 from bedrock_rft_sim.server.state import ServerState
-
-_LETTERS: Final = string.ascii_lowercase + string.digits
 
 
 class DeploymentOperations:
@@ -44,7 +41,7 @@ class DeploymentOperations:
             job = names.find_model(self._jobs, params["modelArn"])
             if job is None:
                 raise not_found(f"Could not find custom model {params['modelArn']!r}")
-            own = "".join(secrets.choice(_LETTERS) for _ in range(names.ID_LENGTH))
+            own = new_bedrock_id()
             arn = f"arn:aws:bedrock:{call.region}:{names.ACCOUNT}{names.DEPLOYMENT}{own}"
             deployment = {
                 "id": own,

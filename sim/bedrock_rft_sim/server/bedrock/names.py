@@ -10,6 +10,7 @@ import hashlib
 from typing import Final
 
 from bedrock_rft_sim.jobs import BedrockDetails, Job, Jobs, UnknownJobError
+from bedrock_rft_sim.jobs.job import BEDROCK_ID_LENGTH
 from bedrock_rft_sim.recipe.dialects import bedrock
 
 ACCOUNT: Final = "123456789012"
@@ -21,7 +22,6 @@ ECHOED: Final = (
     "customizationConfig",
 )
 """What the request for a job says, and a job and its model say again."""
-ID_LENGTH: Final = 12
 JOB: Final = ":model-customization-job/"
 MODEL: Final = ":custom-model/"
 DEPLOYMENT: Final = ":custom-model-deployment/"
@@ -30,7 +30,7 @@ FOUNDATION_MODEL: Final = ":foundation-model/"
 
 def model_id(job: Job) -> str:
     """Return the 12 letters and digits of the model that a job makes."""
-    return hashlib.sha256(job.id.encode()).hexdigest()[:ID_LENGTH]
+    return hashlib.sha256(job.id.encode()).hexdigest()[:BEDROCK_ID_LENGTH]
 
 
 def base_model_arn(job: Job) -> str:

@@ -16,7 +16,7 @@ from bedrock_rft_sim.server.aws.local_s3 import S3Error
 from bedrock_rft_sim.server.errors import AwsError, invalid_parameter
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function, new_function
 from bedrock_rft_sim.server.lambda_.store import LATEST, Resolved, now, revision
-from bedrock_rft_sim.server.pages import LAMBDA, page
+from bedrock_rft_sim.server.pages import lambda_page
 from bedrock_rft_sim.server.rest import Call
 from bedrock_rft_sim.server.state import ServerState
 
@@ -99,13 +99,12 @@ class FunctionOperations:
             versions = self._store.record(function)["versions"]
             wanted = versions if call.params.get("FunctionVersion") == "ALL" else (None,)
             found += [self._configuration(function, version) for version in wanted]
-        shown, following = page(
+        return lambda_page(
+            "Functions",
             found,
             call.params,
-            paging=LAMBDA,
             key=lambda one: (one["FunctionName"], version_number(one), one["FunctionArn"]),
         )
-        return {"Functions": shown, "NextMarker": following}
 
     def delete(self, call: Call) -> dict[str, Any]:
         """DeleteFunction, or one version of it."""

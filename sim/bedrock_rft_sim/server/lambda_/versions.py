@@ -12,7 +12,7 @@ from bedrock_rft_sim.server.errors import AwsError, invalid_parameter, not_found
 from bedrock_rft_sim.server.lambda_.functions import configuration, publish, version_number
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function
 from bedrock_rft_sim.server.lambda_.store import LATEST, revision
-from bedrock_rft_sim.server.pages import LAMBDA, page
+from bedrock_rft_sim.server.pages import lambda_page
 from bedrock_rft_sim.server.rest import Call
 from bedrock_rft_sim.server.state import ServerState
 
@@ -39,10 +39,7 @@ class VersionOperations:
             configuration(self._store.resolve(function.arn, version))
             for version in self._store.record(function)["versions"]
         ]
-        shown, following = page(
-            found, call.params, paging=LAMBDA, key=lambda one: (version_number(one),)
-        )
-        return {"Versions": shown, "NextMarker": following}
+        return lambda_page("Versions", found, call.params, key=lambda one: (version_number(one),))
 
     def create_alias(self, call: Call) -> dict[str, Any]:
         """CreateAlias."""
@@ -75,8 +72,7 @@ class VersionOperations:
             for alias in self._store.record(_function(call))["aliases"].values()
             if version in (None, alias["FunctionVersion"])
         ]
-        shown, following = page(found, call.params, paging=LAMBDA, key=lambda one: (one["Name"],))
-        return {"Aliases": shown, "NextMarker": following}
+        return lambda_page("Aliases", found, call.params, key=lambda one: (one["Name"],))
 
 
 def _function(call: Call) -> FunctionId:
