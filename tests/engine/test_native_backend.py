@@ -165,10 +165,13 @@ def test_neither_room_for_few_rows_nor_shapes_that_stay_change_an_answer(
     prompts = [prompt for prompt in questions(5) for _ in range(4)]
     expected = tokens(tiny, prompts, params)
     assert len({len(answer) for answer in expected}) > 1
-    monkeypatch.setattr(native_backend, "rows_at_once", lambda *_: 7)
+    monkeypatch.setattr(native_backend, "cells", lambda *_: 7 * 192)
     assert tokens(tiny, prompts, params) == expected
     monkeypatch.setattr(tiny._backend, "_is_cuda", True)
     assert [tokens(tiny, prompts, params) for _ in range(2)] == [expected] * 2
+    kept = list(tiny._backend._kept)
+    assert sum(shape.cells for shape in kept) <= 7 * 192
+    assert tiny._backend._decoder(kept[-1], 7 * 192, None) is tiny._backend._kept[kept[-1]]
 
 
 def test_a_captured_step_is_taken_once_per_token_and_shape(
@@ -176,7 +179,7 @@ def test_a_captured_step_is_taken_once_per_token_and_shape(
 ) -> None:
     """What the warm-up steps change is taken back; torch's graph is played by a stand-in."""
     import torch
-    from bedrock_rft_sim.engine.decoding import Decoder
+    from bedrock_rft_sim.engine.decoding import BatchShape, Decoder
 
     captured: list[Any] = []
 
@@ -202,12 +205,10 @@ def test_a_captured_step_is_taken_once_per_token_and_shape(
     answers = []
     from bedrock_rft_sim.engine.key_value_store import attention_of_stores
 
-    ends = tiny._ends
+    shape = BatchShape(6, 128, SamplingParams(24), frozenset(tiny._ends), torch.float32)
     with torch.no_grad(), attention_of_stores(tiny.model):
         for has_graph in (False, True):
-            decoder = Decoder(
-                tiny.model, SamplingParams(24), ends, rows=6, columns=128, dtype=torch.float32
-            )
+            decoder = Decoder(tiny.model, shape)
             decoder._has_graph = has_graph
             answers += [decoder.decode(prompts, numbers, is_static=True) for _ in range(2)]
     assert answers[0] == answers[1] == answers[2] == answers[3]

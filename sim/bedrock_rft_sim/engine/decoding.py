@@ -11,7 +11,8 @@ Sources: transformers' logits warpers, in the order in which its `generate` appl
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -34,30 +35,37 @@ STEPS_UNSEEN = 16
 WARM_UP_STEPS = 2  # before a capture, as torch asks for
 
 
+@dataclass(frozen=True, slots=True)
+class BatchShape:
+    """What a `Decoder` is made for."""
+
+    rows: int
+    columns: int
+    """Enough for the longest prompt with its answer."""
+    params: SamplingParams
+    ends: frozenset[int]
+    dtype: torch.dtype
+
+    @property
+    def cells(self) -> int:
+        """Tokens whose keys and values there is memory for."""
+        return self.rows * self.columns
+
+
 class Decoder:
     """A batch of one shape, and the step that gives each of its rows a token."""
 
-    def __init__(
-        self,
-        model: PreTrainedModel,
-        params: SamplingParams,
-        ends: Collection[int],
-        *,
-        rows: int,
-        columns: int,
-        dtype: torch.dtype,
-    ) -> None:
-        """Allocate; `columns` hold the longest prompt with its answer."""
-
+    def __init__(self, model: PreTrainedModel, shape: BatchShape) -> None:
         def zeros(*shape: int, dtype: torch.dtype = torch.long) -> Tensor:
             return torch.zeros(shape, dtype=dtype, device=model.device)
 
+        rows, params = shape.rows, shape.params
         self._model = model
+        self._ends = shape.ends
+        self._end_tokens = torch.tensor(sorted(shape.ends), device=model.device)
         self._is_greedy = params.temperature == 0
         self._warpers = warpers(params)
-        self._ends = frozenset(ends)
-        self._end_tokens = torch.tensor(sorted(ends), device=model.device)
-        self._store = KeyValueStore(rows, columns, dtype, model.device)
+        self._store = KeyValueStore(rows, shape.columns, shape.dtype, model.device)
         self._numbers_BT = zeros(rows, params.max_tokens, dtype=number_type(model.device))
         self._tokens_BT = zeros(rows, params.max_tokens)
         self._logprobs_BT = zeros(rows, params.max_tokens, dtype=torch.float32)
@@ -184,6 +192,7 @@ class Decoder:
                 for each, before in zip(state, saved, strict=True):
                     each.copy_(before)
         torch.cuda.current_stream().wait_stream(stream)
+        torch.clear_autocast_cache()  # casts outlive it only as a part of the graph
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self._step()
@@ -227,6 +236,6 @@ def number_type(device: torch.device) -> torch.dtype:
 def draw(scores_AV: Tensor, numbers_A1: Tensor) -> Tensor:
     """Return the token at which the cumulative probability passes a number in [0, 1), (A, 1)."""
     cumulative_AV = scores_AV.softmax(-1).cumsum(-1, dtype=numbers_A1.dtype)
-    passed_A1 = numbers_A1 * cumulative_AV[:, -1:]  # rounding leaves the last sum beside 1
-    token_A1 = torch.searchsorted(cumulative_AV, passed_A1, right=True)
-    return token_A1.clamp(max=scores_AV.shape[1] - 1)
+    # Rounding leaves the last sum beside 1; it is never reached, so that a token always passes.
+    below_A1 = cumulative_AV[:, -1:] * (1 - torch.finfo(numbers_A1.dtype).eps)
+    return torch.searchsorted(cumulative_AV, numbers_A1 * below_A1, right=True)

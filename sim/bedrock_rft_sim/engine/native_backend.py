@@ -8,15 +8,14 @@ plain forward pass scores answers of the first batch once more, which must agree
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bedrock_rft_sim.engine.decoding import Decoder
+from bedrock_rft_sim.engine.decoding import BatchShape, Decoder
 from bedrock_rft_sim.engine.device import total_memory_bytes
 from bedrock_rft_sim.engine.key_value_store import attention_of_stores
 from bedrock_rft_sim.engine.plain_weights import PlainWeights
@@ -30,8 +29,6 @@ COLUMNS = 64
 """A store has a multiple of so many columns, so that few shapes occur."""
 STORE_SHARE = 0.25
 """Of the device's memory for keys and values; of all of it, so that a run can be repeated."""
-SHAPES_KEPT = 4
-"""Batches of a GPU whose memory and graph are kept for the next call."""
 SCORED_TOKENS = 1024
 """Of the first batch, prompts included, that a plain forward pass scores once more."""
 TOKENS_BEFORE_WATCHED = 32
@@ -56,7 +53,7 @@ class NativeBackend:
         self._model = _without_adapters(model)
         self._is_cuda = model.device.type == "cuda"
         self._weights = PlainWeights(model, keeps_memory=self._is_cuda)
-        self._decoders: dict[Any, Decoder] = {}
+        self._kept: dict[BatchShape, Decoder] = {}  # the latest last
         self._is_checked = False
 
     def generate(
@@ -94,15 +91,18 @@ class NativeBackend:
     ) -> tuple[list[list[int]], list[list[float]]]:
         """Decode as many rows at once as memory has room for."""
         numbers_BT = _numbers(len(prompts), params)
+        dtype = _dtype_of_sums(self._model)
         columns = -(-(max(map(len, prompts)) + params.max_tokens) // COLUMNS) * COLUMNS
+        shape = BatchShape(0, columns, replace(params, seed=None), frozenset(ends), dtype)
+        room = cells(self._model, dtype)
+        parts = -(-len(prompts) * columns // room)
+        size = -(-len(prompts) // parts)
         rows: list[list[int]] = []
         logprobs: list[list[float]] = []
-        with self._ready() as dtype:
-            size = rows_at_once(self._model, columns, dtype)
+        with self._weights.instead(dtype), attention_of_stores(self._model):
             for start in range(0, len(prompts), size):
                 part = prompts[start : start + size]
-                decoder = self._decoder(params, ends, len(part), columns, dtype, is_kept=not watch)
-                found = decoder.decode(
+                found = self._decoder(replace(shape, rows=len(part)), room, watch).decode(
                     part,
                     numbers_BT[start : start + size],
                     is_static=self._is_cuda and watch is None,
@@ -112,39 +112,17 @@ class NativeBackend:
                 logprobs += found[1]
         return rows, logprobs
 
-    @contextmanager
-    def _ready(self) -> Iterator[torch.dtype]:
-        """Let the model's layers compute for a `Decoder`; say in which type they do."""
-        kind = self._model.device.type
-        is_mixed = torch.is_autocast_enabled(kind)
-        dtype = torch.get_autocast_dtype(kind) if is_mixed else self._model.dtype
-        # A graph would read casts from a cache that is emptied when autocast ends.
-        uncached = torch.autocast(kind, dtype=dtype, enabled=is_mixed, cache_enabled=False)
-        with self._weights.instead(dtype), attention_of_stores(self._model), uncached:
-            yield dtype
-
-    def _decoder(
-        self,
-        params: SamplingParams,
-        ends: Collection[int],
-        rows: int,
-        columns: int,
-        dtype: torch.dtype,
-        *,
-        is_kept: bool,
-    ) -> Decoder:
-        """Return a decoder for the shape; of a GPU the same one as for such a batch before."""
-        make = partial(Decoder, self._model, params, ends, rows=rows, columns=columns, dtype=dtype)
-        if not (self._is_cuda and is_kept):
-            return make()
-        shape = replace(params, seed=None), frozenset(ends), rows, columns, dtype
-        found = self._decoders.pop(shape, None)
-        while len(self._decoders) >= SHAPES_KEPT:
-            del self._decoders[next(iter(self._decoders))]
-        if found is None:
+    def _decoder(self, shape: BatchShape, room: int, watch: Watch | None) -> Decoder:
+        """Return a decoder; of a GPU the same one as for such a batch before, with its graph."""
+        if watch is not None or not self._is_cuda:
+            return Decoder(self._model, shape)
+        known = self._kept.pop(shape, None)
+        if known is None:
             self._is_checked = False  # a new graph is as good as a new decoder
-        self._decoders[shape] = found or make()
-        return self._decoders[shape]
+        while self._kept and shape.cells + sum(each.cells for each in self._kept) > room:
+            del self._kept[next(iter(self._kept))]
+        self._kept[shape] = known or Decoder(self._model, shape)
+        return self._kept[shape]
 
     def _check(
         self,
@@ -209,13 +187,18 @@ def _numbers(rows: int, params: SamplingParams) -> torch.Tensor:
     return make(shape, dtype=torch.float64)
 
 
-def rows_at_once(model: Any, columns: int, dtype: torch.dtype) -> int:
-    """Return for how many rows there is memory; their number changes rounding, nothing else."""
+def _dtype_of_sums(model: Any) -> torch.dtype:
+    kind = model.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else model.dtype
+
+
+def cells(model: Any, dtype: torch.dtype) -> int:
+    """Return for how many tokens there is memory; cutting a batch by it changes rounding alone."""
     config = model.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    each = 2 * config.num_hidden_layers * heads * size * columns * dtype.itemsize
-    return max(1, int(total_memory_bytes(model.device.type) * STORE_SHARE) // each)
+    each = 2 * config.num_hidden_layers * heads * size * dtype.itemsize
+    return int(total_memory_bytes(model.device.type) * STORE_SHARE) // each
 
 
 def unfit(model: Any) -> str | None:
@@ -224,6 +207,7 @@ def unfit(model: Any) -> str | None:
     config = plain.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ()) - {"full_attention"}
     has_window = getattr(config, "sliding_window", None) is not None
+    rotary = getattr(config, "rope_parameters", None) or {}
     reasons = {
         "its attention can't be exchanged": not plain._supports_attention_backend,
         "it is no decoder": config.is_encoder_decoder,
@@ -234,6 +218,7 @@ def unfit(model: Any) -> str | None:
         "it has experts": any(
             getattr(config, name, None) for name in ("num_experts", "num_local_experts")
         ),
+        "its positions depend on the length": rotary.get("rope_type") in ("dynamic", "longrope"),
         "it takes more than text": config is not plain.config,
     }
     return next((reason for reason, applies in reasons.items() if applies), None)

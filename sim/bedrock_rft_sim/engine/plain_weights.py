@@ -29,26 +29,29 @@ class PlainWeights:
     @contextmanager
     def instead(self, dtype: torch.dtype) -> Iterator[None]:
         """Put plain weights in the places of the model's own inside the block."""
-        merged = _merged(self._model)
+        adapters = _adapters(self._model)
         own: list[tuple[Module, str, Parameter]] = []
         try:
-            for layer in self._model.modules():
-                if isinstance(layer, Linear):
-                    own += self._replace(layer, merged.get(layer), dtype)
-            with self._model.disable_adapter() if merged else nullcontext():
+            for path, layer in self._model.named_modules():
+                if isinstance(layer, Linear) and ".lora_" not in path:
+                    own += self._replace(layer, adapters.get(layer), dtype)
+            with self._model.disable_adapter() if adapters else nullcontext():
                 yield
         finally:
             for layer, name, parameter in own:
                 setattr(layer, name, parameter)
 
     def _replace(
-        self, layer: Linear, merged: Tensor | None, dtype: torch.dtype
+        self, layer: Linear, adapter: Any, dtype: torch.dtype
     ) -> Iterator[tuple[Module, str, Parameter]]:
         """Replace what differs from the layer's own parameters; yield those."""
         for name, parameter in list(layer.named_parameters(recurse=False)):
-            value = parameter.detach() if merged is None or name != "weight" else merged
-            if value is merged or value.dtype != dtype:
-                setattr(layer, name, self._keep(layer, name, value.to(dtype)))
+            value = parameter.detach()
+            has_product = adapter is not None and name == "weight"
+            if has_product:
+                value = sum(map(adapter.get_delta_weight, adapter.active_adapters), value)
+            if has_product or value.dtype != dtype:
+                setattr(layer, name, self._keep(layer, name, value.detach().to(dtype)))
                 yield layer, name, parameter
 
     def _keep(self, layer: Linear, name: str, value: Tensor) -> Parameter:
@@ -61,17 +64,11 @@ class PlainWeights:
         return kept
 
 
-def _merged(model: Any) -> dict[Module, Tensor]:
-    """Return the weight of each layer with LoRA adapters, their product added."""
+def _adapters(model: Any) -> dict[Module, Any]:
+    """Return the LoRA layer around each layer that has one."""
     if not hasattr(model, "peft_config"):
         return {}
     from peft.tuners.lora import LoraLayer
 
     layers = [module for module in model.modules() if isinstance(module, LoraLayer)]
-    return {
-        layer.get_base_layer(): sum(
-            map(layer.get_delta_weight, layer.active_adapters), layer.get_base_layer().weight
-        ).detach()
-        for layer in layers
-        if layer.active_adapters
-    }
+    return {layer.get_base_layer(): layer for layer in layers if layer.active_adapters}
