@@ -176,11 +176,16 @@ def live(client: Callable[[str], Any], story: Story, dice: random.Random) -> Non
 def seen(client: Callable[[str], Any]) -> Story:
     """Read everything back."""
     bedrock, s3 = client("bedrock"), client("s3")
-    keys = [one["Key"] for one in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+    def every(service: Any, operation: str, key: str, **params: str) -> list[Any]:
+        pages = service.get_paginator(operation).paginate(**params)
+        return [one for page in pages for one in page.get(key, [])]
+
+    keys = [one["Key"] for one in every(s3, "list_objects_v2", "Contents", Bucket=BUCKET)]
     objects = {key: s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
-    functions = client("lambda").list_functions()["Functions"]
-    deployments = bedrock.list_custom_model_deployments()["modelDeploymentSummaries"]
-    jobs = bedrock.list_model_customization_jobs()["modelCustomizationJobSummaries"]
+    functions = every(client("lambda"), "list_functions", "Functions")
+    deployments = every(bedrock, "list_custom_model_deployments", "modelDeploymentSummaries")
+    jobs = every(bedrock, "list_model_customization_jobs", "modelCustomizationJobSummaries")
     return Story(
         objects=objects,
         functions={one["FunctionName"]: one["CodeSha256"] for one in functions},
