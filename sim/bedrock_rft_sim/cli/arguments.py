@@ -51,18 +51,11 @@ def add_path(
 
 
 def add_number(
-    verb: argparse.ArgumentParser,
-    name: str,
-    what: str,
-    *,
-    metavar: str = "N",
-    default: int | None = None,
-    low: int = 1,
-    high: int | None = None,
+    verb: argparse.ArgumentParser, name: str, what: str, *bounds: int, **options: Any
 ) -> None:
-    """Add a whole number within bounds."""
-    kind = whole_number(low, high)
-    verb.add_argument(name, type=kind, metavar=metavar, help=what, default=default)
+    """Add a whole number of at least 1, or within these bounds."""
+    kind = whole_number(*bounds or (1,))
+    verb.add_argument(name, type=kind, help=what, **{"metavar": "N"} | options)
 
 
 def add_repeatable(
@@ -92,11 +85,11 @@ def add_function(verb: argparse.ArgumentParser, *, timeout_s: int, memory_mb: in
     handler = "the function, or module.function"
     verb.add_argument("--handler", default="lambda_handler", help=handler)
     seconds = f"of the function (default {timeout_s}; Lambda's own is {LAMBDA_TIMEOUT_S_DEFAULT})"
-    longest = LAMBDA_TIMEOUT_S_MAX
-    add_number(verb, "--timeout", seconds, metavar="SECONDS", default=timeout_s, high=longest)
+    times = (1, LAMBDA_TIMEOUT_S_MAX)
+    add_number(verb, "--timeout", seconds, *times, metavar="SECONDS", default=timeout_s)
     low, high = LAMBDA_MEMORY_MB_MIN, LAMBDA_MEMORY_MB_MAX
     size = f"of the function (default {memory_mb}; Lambda's own is {low})"
-    add_number(verb, "--memory", size, metavar="MB", default=memory_mb, low=low, high=high)
+    add_number(verb, "--memory", size, low, high, metavar="MB", default=memory_mb)
     variable = "an environment variable of the function"
     add_repeatable(verb, "--env", "KEY=VALUE", variable, type=key_value)
 

@@ -31,7 +31,7 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--export", nargs=2, metavar=("png|svg", "DIR"), help=export)
     add_flag(verb, "--watch", "serve the page on this machine and follow the run")
     port = "port of --watch (default: any that is free)"
-    add_number(verb, "--port", port, metavar="PORT", default=0, low=0, high=LAST_PORT)
+    add_number(verb, "--port", port, 0, LAST_PORT, metavar="PORT", default=0)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -18,13 +18,12 @@ from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
 from bedrock_rft_sim.recipe.wording import Plain
 from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.stats.ranks import permutation_p, spearman
-from bedrock_rft_sim.sweep.effects import Effect, Setting, at_level, level_effect, p_words
+from bedrock_rft_sim.sweep.effects import ALPHA, Effect, Setting, at_level, level_effect, p_words
 from bedrock_rft_sim.sweep.file import Axis
 from bedrock_rft_sim.sweep.plan import plain
 
 LEAST_TRIALS = 5
 """Assumed: with fewer finished trials a rank correlation says nothing."""
-ALPHA = 0.05
 UNADJUSTED = "each step is judged by itself, with no allowance for several"
 ADAPTIVE = "a guide only: the search chose its points by earlier results"
 

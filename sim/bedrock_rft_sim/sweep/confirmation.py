@@ -7,7 +7,7 @@ it: they alone give the interval and the p-value, and they enter nothing else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bedrock_rft_sim.sweep.effects import Effect, Setting, between, p_words, rows_of
@@ -36,7 +36,7 @@ class Confirmation:
         """Return it as JSON-ready data."""
         return {
             "seeds": list(self.seeds),
-            "over_centre": self.over_centre and self.over_centre.as_json(),
+            "over_centre": self.over_centre and asdict(self.over_centre),
             "p_value_over_centre": self.over_centre and self.over_centre.p_value,
             "confirmed": self.is_confirmed,
             "words": list(self.words),

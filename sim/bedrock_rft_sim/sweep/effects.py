@@ -11,13 +11,14 @@ import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from bedrock_rft_sim.stats.student import TAIL, critical, upper_tail
 from bedrock_rft_sim.sweep.outcome import PointOutcome
 from bedrock_rft_sim.sweep.plan import Changes
 
+ALPHA: Final = 0.05
 LEAST_SEEDS: Final = 2
 SMALLEST_P: Final = 0.001
 """Assumed: no handful of seeds justifies a smaller number."""
@@ -52,10 +53,6 @@ class Effect:
     def is_below(self) -> bool:
         """Whether the whole interval is below 0."""
         return self.high is not None and self.high < 0
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON-ready data."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,12 @@ cost is fresh seeds: `bedrock_rft_sim.sweep.confirmation`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from bedrock_rft_sim.sweep.effects import Effect, Setting, between, p_words
+from bedrock_rft_sim.sweep.effects import ALPHA, Effect, Setting, between, p_words
 from bedrock_rft_sim.sweep.plan import described_changes
 
-ALPHA: Final = 0.05
 BASE: Final = "the base recipe"
 
 
@@ -44,15 +43,13 @@ class Ranking:
         return {
             "best": self.best.changes,
             "is_centre": self.is_centre,
-            "over_centre": self.over_centre and self.over_centre.as_json(),
+            "over_centre": self.over_centre and asdict(self.over_centre),
             "tried": self.tried,
             "p_value_over_centre_adjusted": self.p_value_over_centre,
             "runner_up": self.runner_up.changes if self.runner_up else None,
-            "over_runner_up": over_second and over_second.as_json(),
+            "over_runner_up": over_second and asdict(over_second),
             "p_value_over_runner_up_unadjusted": over_second and over_second.p_value,
-            "better_but_refused_by_bedrock": (
-                self.refused_above.changes if self.refused_above else None
-            ),
+            "better_but_refused_by_bedrock": self.refused_above and self.refused_above.changes,
             "words": list(self.words),
         }
 

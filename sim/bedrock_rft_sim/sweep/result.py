@@ -7,7 +7,7 @@ result as one that never was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,8 +90,8 @@ class SweepResult:
         return {
             "setting": described_changes(row.changes),
             "changes": row.changes,
-            "mean": mean and mean.as_json(),
-            "effect": effect and effect.as_json(),
+            "mean": mean and asdict(mean),
+            "effect": effect and asdict(effect),
             "behaviour": found.rule,
             "says": found.says,
             "runs": [one.as_json() for one in row.outcomes],

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import json
 import threading
 import time
@@ -52,9 +53,7 @@ def demand_optuna() -> None:
     Raises:
         RecipeError: it is not.
     """
-    from importlib.util import find_spec
-
-    if find_spec("optuna") is None:
+    if importlib.util.find_spec("optuna") is None:
         raise RecipeError(
             "a search needs Optuna, which is not installed",
             hint="pip install 'bedrock-rft-sim[hpo]', or sweep with mode: one-factor or grid",

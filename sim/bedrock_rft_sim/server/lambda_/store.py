@@ -143,7 +143,7 @@ class Functions:
         configuration = record["versions"].get(version)
         arn = function.arn + (f":{wanted}" if wanted else "")
         if configuration is None:
-            raise _not_found(arn)
+            raise not_found(f"Function not found: {arn}")
         deployed = Deployed(
             arn=arn,
             code=self.code.path(configuration["codeFolder"]),
@@ -158,7 +158,7 @@ class Functions:
     def _found(self, function: FunctionId) -> dict[str, Any]:
         found = self._known.get(function)
         if found is None:
-            raise _not_found(function.arn)
+            raise not_found(f"Function not found: {function.arn}")
         return found
 
     def _path(self, function: FunctionId) -> Path:
@@ -177,10 +177,6 @@ class Functions:
             name, _, region = path.parent.name.partition(_AT)
             found[FunctionId(region, name)] = read_json(path)
         return found
-
-
-def _not_found(arn: str) -> AwsError:
-    return not_found(f"Function not found: {arn}")
 
 
 def now() -> str:

@@ -17,21 +17,17 @@ from bedrock_rft_sim.server.inference import ModelAnswer, ModelRequest, TextPiec
 from bedrock_rft_sim.server.mantle.errors import missing, unsupported, wrong
 from bedrock_rft_sim.server.mantle.values import flag, mapping, number, text, texts, whole
 
-HONOURED: Final = frozenset(
-    {
-        "model",
-        "messages",
-        "max_tokens",
-        "max_completion_tokens",
-        "temperature",
-        "top_p",
-        "stop",
-        "seed",
-        "stream",
-        "stream_options",
-        "reasoning_effort",
-    }
-)
+HONOURED_BY_BOTH: Final = frozenset({"model", "temperature", "top_p", "stream"})
+"""Here and in the Responses API."""
+HONOURED: Final = HONOURED_BY_BOTH | {
+    "messages",
+    "max_tokens",
+    "max_completion_tokens",
+    "stop",
+    "seed",
+    "stream_options",
+    "reasoning_effort",
+}
 IGNORED: Final = frozenset(
     {
         "user",

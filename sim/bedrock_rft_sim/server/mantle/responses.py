@@ -25,18 +25,8 @@ from bedrock_rft_sim.server.mantle.chat import TextRequest, known_values, read_m
 from bedrock_rft_sim.server.mantle.errors import missing, unsupported, wrong
 from bedrock_rft_sim.server.mantle.values import flag, mapping, text, whole
 
-HONOURED: Final = frozenset(
-    {
-        "model",
-        "input",
-        "instructions",
-        "max_output_tokens",
-        "temperature",
-        "top_p",
-        "stream",
-        "reasoning",
-    }
-)
+_OWN: Final = {"input", "instructions", "max_output_tokens", "reasoning"}
+HONOURED: Final = chat.HONOURED_BY_BOTH | _OWN
 IGNORED: Final = chat.IGNORED | {"stream_options"}
 NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
     "tools": ([],),
