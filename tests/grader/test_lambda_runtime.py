@@ -390,9 +390,7 @@ def test_a_child_dies_with_a_parent_that_is_killed(write_reward, tmp_path, clien
     """)
     script = f"""
 from pathlib import Path
-from bedrock_rft_sim.grader.grader import Grader
-from bedrock_rft_sim.grader.reward import RewardFile
-from bedrock_rft_sim.grader.samples import LambdaLimits, Sample
+from bedrock_rft_sim.grader import Grader, LambdaLimits, RewardFile, Sample
 reward = RewardFile(Path({str(reward)!r}), limits=LambdaLimits(timeout_s=60))
 grader = Grader(reward, client={client!r})
 grader.grade([Sample("a", [])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bedrock_rft_sim.grader.grader import Grader
-from bedrock_rft_sim.grader.samples import Grade
+from bedrock_rft_sim.grader.reward import RewardFile
+from bedrock_rft_sim.grader.samples import Grade, LambdaLimits, Sample
 
-__all__ = ["Grade", "Grader"]
+__all__ = ["Grade", "Grader", "LambdaLimits", "RewardFile", "Sample"]

@@ -31,7 +31,7 @@ def lambda_handler(event, context):
     ]
 """
 FIXTURES = """
-from bedrock_rft_sim.grader.samples import Sample
+from bedrock_rft_sim.grader import Sample
 
 def test_fixtures(rft_grader, rft_rows):
     turn = {"role": "assistant", "content": "#### 3"}
