@@ -157,10 +157,8 @@ def _place(
         reason = f"{points} {noun} in common; fewer than {decide.LEAST_POINTS_AT_ALL} show no shape"
         return _unjudged(each, placed, reason)
     is_reward = each.inner in REWARDS
-    summed = [
-        [summary.summarise(thin(one), top=top if is_reward else None) for one in group]
-        for group in inside
-    ]
+    limit = top if is_reward else None
+    summed = [[summary.summarise(thin(one), top=limit) for one in group] for group in inside]
     known = [[one for one in group if one is not None] for group in summed]
     if any(one is None for group in summed for one in group):
         reason = "it begins at 0, so there is no relative change"

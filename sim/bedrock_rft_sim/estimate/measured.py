@@ -83,6 +83,7 @@ def _of_probe(path: Path) -> Measured:
     record = files.read_json(path)
     try:
         lengths, seconds = record["lengths"], record["grader_seconds"]
+        mixed = record["mixed_groups"].items()
         return Measured(
             source=f"probe {path.name} of {record['model']}",
             model=record["model"],
@@ -90,11 +91,7 @@ def _of_probe(path: Path) -> Measured:
             response_tokens=_mean(lengths["mean"]) if lengths else None,
             cut_share=lengths["cut"]["value"] if lengths else None,
             answer_tokens_p99=lengths["percentiles"]["99"]["value"] if lengths else None,
-            mixed_groups={
-                int(size): share["value"]
-                for size, share in record["mixed_groups"].items()
-                if share is not None
-            },
+            mixed_groups={int(size): share["value"] for size, share in mixed if share is not None},
             grader_seconds=_mean(seconds) if seconds else None,
             sampling_seconds=_sampling_seconds(record) if record["is_local"] else None,
         )

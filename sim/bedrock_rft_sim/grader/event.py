@@ -58,18 +58,15 @@ def split(samples: Sequence[Sample], samples_per_event: int) -> Iterator[Sequenc
 
 def _entry(sample: Sample, *, profile: str, wrap: bool) -> dict[str, Any]:
     keys: dict[str, Any] = dict(sample.extra)
-    if sample.reference_answer is not None:
-        keys["reference_answer"] = _reference(sample.reference_answer, wrap=wrap)
+    if (reference := sample.reference_answer) is not None:
+        wrapped = wrap and isinstance(reference, str)
+        keys["reference_answer"] = {"text": reference} if wrapped else reference
     places = PLACES[profile]
     entry: dict[str, Any] = dict(keys) if "root" in places else {}
     entry |= {"id": sample.id, "messages": [dict(message) for message in sample.messages]}
     if "metadata" in places:
         entry["metadata"] = keys
     return entry
-
-
-def _reference(reference: object, *, wrap: bool) -> object:
-    return {"text": reference} if wrap and isinstance(reference, str) else reference
 
 
 def _refuse_repeated_ids(samples: Sequence[Sample]) -> None:

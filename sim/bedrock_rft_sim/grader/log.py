@@ -57,6 +57,7 @@ class GraderLog:
     def _report(self, outcome: Outcome, name: str) -> str:
         duration_ms = outcome.duration_s * 1000
         memory, init = outcome.max_memory_mb, outcome.init_s
+        fault = outcome.answer if isinstance(outcome.answer, Fault) else None
         parts = [
             f"REPORT {name}",
             f"Duration: {duration_ms:.2f} ms",
@@ -64,10 +65,6 @@ class GraderLog:
             f"Memory Size: {self._memory_mb} MB",
             *([] if memory is None else [f"Max Memory Used: {math.ceil(memory)} MB"]),
             *([] if init is None else [f"Init Duration: {init * 1000:.2f} ms"]),
-            *(
-                [f"Error Type: {outcome.answer.error_type}"]
-                if isinstance(outcome.answer, Fault)
-                else []
-            ),
+            *([] if fault is None else [f"Error Type: {fault.error_type}"]),
         ]
         return "\t".join(parts)

@@ -21,7 +21,7 @@ from bedrock_rft_sim.probe.lengths import ResponseLengths, cut_share, lengths_of
 from bedrock_rft_sim.probe.mixed import MixedGroups, pass_at
 from bedrock_rft_sim.probe.sample import ProbeSample
 from bedrock_rft_sim.recipe import Settings
-from bedrock_rft_sim.runs.metrics.step import ANSWER_FOUND
+from bedrock_rft_sim.runs.metrics.step import answers_found
 from bedrock_rft_sim.stats.shares import percentile
 
 SCHEMA_VERSION = 2
@@ -153,15 +153,9 @@ def summarise(
         faulted_prompts=tuple(dict.fromkeys(s.prompt_id for s in faulted)),
         missing=probed.prompts_asked * wanted - graded,
         solved_at=solved_at,
-        success=intervals.share_over_prompts(
-            [result.solved / result.samples for result in results]
-        ),
-        positive=intervals.share_over_prompts(
-            [result.positive / result.samples for result in results]
-        ),
-        reward=intervals.mean_within(
-            [result.reward_mean for result in results], *scale_of(grades_P_K)
-        ),
+        success=intervals.share_over_prompts([r.solved / r.samples for r in results]),
+        positive=intervals.share_over_prompts([r.positive / r.samples for r in results]),
+        reward=intervals.mean_within([r.reward_mean for r in results], *scale_of(grades_P_K)),
         pass_at_k=_pass_at_k(results, wanted),
         histogram=_histogram(whole),
         always=_mean(r.solved == r.samples for r in whole),
@@ -256,18 +250,12 @@ def _grader_seconds(graded_P: Sequence[Sequence[ProbeSample]]) -> intervals.Esti
 
 def _parse_failures(graded_P: Sequence[Sequence[ProbeSample]]) -> intervals.Share | None:
     """Return the share of samples in which the reward found nothing to grade, if it says so."""
-    found_P = [[v for sample in group for v in _answer_found(sample)] for group in graded_P]
+    found_P = [
+        [v for sample in group for v in answers_found(sample.components)] for group in graded_P
+    ]
     return _mean(found.count(0) / len(found) for found in found_P if found)
 
 
 def _sampling(samples: Sequence[ProbeSample]) -> SamplingTime | None:
     known = [s.sampling_s for s in samples if s.sampling_s is not None]
     return SamplingTime(sum(known), len(known)) if known else None
-
-
-def _answer_found(sample: ProbeSample) -> list[float]:
-    return [
-        entry["value"]
-        for entry in sample.components
-        if entry["name"] == ANSWER_FOUND and entry["type"] == "Metric"
-    ]

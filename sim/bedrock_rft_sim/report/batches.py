@@ -31,6 +31,8 @@ LOOP_SIZES: Final = range(2, 81)
 LOOP_TIMES: Final = 5
 LOOP_MIN: Final = 40
 """Characters; what is shorter is an ellipsis or a rule rather than a loop."""
+MAY_LACK: Final = ("advantage", "entropy", "logprob", "kl")
+"""Measures that a rollout may not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +182,7 @@ def _row(rollout: Rollout, *, limit: int | None) -> dict[str, Any]:
         "tokens": len(rollout.tokens),
         "stop": rollout.stop_reason,
         "grade": rollout.grade,
-        "advantage": _number(rollout.advantage),
-        "entropy": _number(rollout.entropy),
-        "logprob": _number(rollout.logprob),
-        "kl": _number(rollout.kl),
+        **{name: _number(getattr(rollout, name)) for name in MAY_LACK},
         "components": [
             (str(c.get("name")), _number(c.get("value")), str(c.get("type")))
             for c in _entries(rollout)

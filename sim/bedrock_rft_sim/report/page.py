@@ -209,10 +209,8 @@ def _base_model(run: Run) -> str | None:
 def _took(run: Run) -> str | None:
     """Return how long the run took; None where a time is missing or foreign."""
     try:
-        started, ended = (
-            datetime.datetime.fromisoformat(str(run.record.get(key)))
-            for key in ("started", "ended")
-        )
+        read = datetime.datetime.fromisoformat
+        started, ended = (read(str(run.record.get(key))) for key in ("started", "ended"))
         seconds = round((ended - started).total_seconds())
     except (ValueError, TypeError):
         return None

@@ -55,7 +55,9 @@ class Rollout:
     """Mean k3 estimate, over its tokens, of the divergence from the reference model, nats."""
 
 
-_FIELD_NAMES = tuple(field.name for field in dataclasses.fields(Rollout))
+_FIELDS = dataclasses.fields(Rollout)
+_FIELD_NAMES = tuple(field.name for field in _FIELDS)
+_REQUIRED = tuple(field.name for field in _FIELDS if field.default is dataclasses.MISSING)
 
 
 def group_advantages(rewards_P_G: Sequence[Sequence[float]]) -> list[list[float]]:
@@ -108,12 +110,7 @@ def from_line(line: str, *, where: str = "rollouts") -> Rollout:
         raise DataError("not a JSON line", where=where, found=str(error)) from error
     if not isinstance(record, dict):
         raise DataError("not a rollout", where=where, expected="an object", found=repr(record)[:80])
-    fields = dataclasses.fields(Rollout)
-    missing = [
-        field.name
-        for field in fields
-        if field.default is dataclasses.MISSING and field.name not in record
-    ]
+    missing = [name for name in _REQUIRED if name not in record]
     if missing:
         raise DataError("a rollout lacks keys", where=where, expected=", ".join(missing))
-    return Rollout(**{field.name: record[field.name] for field in fields if field.name in record})
+    return Rollout(**{name: record[name] for name in _FIELD_NAMES if name in record})

@@ -41,6 +41,11 @@ class AuditWorkload:
         """All that would be graded."""
         return self.rollouts_per_step * self.steps + self.validation_answers
 
+    def invocations(self, size: int) -> int:
+        """Return how many events of at most `size` samples it sends; none spans two steps."""
+        of_steps = math.ceil(self.rollouts_per_step / size) * self.steps
+        return of_steps + math.ceil(self.validation_answers / size)
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -110,12 +115,9 @@ def measure(
     full = [call for call in calls if call.samples == size] or list(calls)
     times = [call.duration_s for call in full]
     per_step = math.ceil(workload.rollouts_per_step / size) if workload else None
-    invocations = None
-    if workload is not None and per_step is not None:
-        invocations = per_step * workload.steps + math.ceil(workload.validation_answers / size)
-    lambda_s = None
-    if invocations is not None and times:
-        lambda_s = invocations * sum(times) / len(times)
+    invocations = workload.invocations(size) if workload else None
+    lambda_s = invocations * sum(times) / len(times) if invocations is not None and times else None
+    memory = [call.max_memory_mb for call in calls if call.max_memory_mb]
     return Cost(
         events=len(times),
         samples_per_event=size,
@@ -124,9 +126,7 @@ def measure(
         max_s=max(times, default=None),
         cold_start_s=max((call.init_s for call in calls if call.init_s), default=None),
         slowest_alone_s=slowest_alone_s,
-        max_memory_mb=max(
-            (call.max_memory_mb for call in calls if call.max_memory_mb), default=None
-        ),
+        max_memory_mb=max(memory, default=None),
         largest_event_bytes=_largest_event(audited, samples, size=size, workload=workload),
         timeout_s=limits.timeout_s,
         memory_mb=limits.memory_mb,

@@ -53,11 +53,7 @@ class AuditReport:
     @property
     def errors(self) -> tuple[AuditFinding, ...]:
         """The errors that are not waived."""
-        return tuple(
-            finding
-            for finding in self.findings
-            if finding.severity == "error" and finding.waived is None
-        )
+        return tuple(f for f in self.findings if f.severity == "error" and f.waived is None)
 
     @property
     def ok(self) -> bool:

@@ -260,14 +260,12 @@ class _Work:
         seconds: float,
     ) -> AuditReport:
         redactor = Redactor(self._reward.environment)
-        findings = tuple(
-            redactor.finding(
-                replace(finding, waived=waivers.get(finding.check))
-                if finding.severity != "note"
-                else finding
-            )
-            for finding in self.findings
+        notes = (finding.severity == "note" for finding in self.findings)
+        waived = (
+            finding if is_note else replace(finding, waived=waivers.get(finding.check))
+            for finding, is_note in zip(self.findings, notes, strict=True)
         )
+        findings = tuple(map(redactor.finding, waived))
         checks = tuple(
             result_of(
                 check,

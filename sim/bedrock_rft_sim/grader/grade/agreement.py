@@ -73,6 +73,7 @@ class Pair:
     def as_json(self) -> dict[str, Any]:
         """Return the comparison, JSON-ready; a share of nothing is None."""
         first, second = self._scores
+        largest = sorted(self._largest.values(), key=lambda entry: entry[:2], reverse=True)
         gaps = [abs(x / 2 - y / 2) for x, y in zip(first, second, strict=True)]
         return {
             "first": self.first,
@@ -81,12 +82,7 @@ class Pair:
             "equal_share": mean(gap <= EQUAL_WITHIN / 2 for gap in gaps),
             "positive": _positive(first, second),
             "spearman": spearman(first, second),
-            "differences": [
-                asdict(each)
-                for _, _, each in sorted(
-                    self._largest.values(), key=lambda entry: entry[:2], reverse=True
-                )
-            ],
+            "differences": [asdict(difference) for _, _, difference in largest],
         }
 
 

@@ -73,9 +73,8 @@ class Scores:
 
     def _score(self, outcome: Grade | Broken) -> float | None:
         if isinstance(outcome, Broken):
-            failure = self.failures.setdefault(
-                outcome.kind, Failures(outcome.kind, outcome.message)
-            )
+            new = Failures(outcome.kind, outcome.message)
+            failure = self.failures.setdefault(outcome.kind, new)
             failure.count += 1
             if len(failure.first_ids) < FIRST_IDS:
                 failure.first_ids.append(outcome.id)

@@ -140,12 +140,12 @@ def _answers(rollouts: Sequence[Rollout]) -> dict[str, Any]:
 
 
 def _parse_failures(rollouts: Sequence[Rollout]) -> float | None:
-    return mean(
-        component["value"] == 0
-        for rollout in rollouts
-        for component in rollout.components
-        if component["name"] == ANSWER_FOUND and component["type"] == "Metric"
-    )
+    return mean(value == 0 for rollout in rollouts for value in answers_found(rollout.components))
+
+
+def answers_found(components: Iterable[Mapping[str, Any]]) -> list[float]:
+    """Return what the reward says of whether it found an answer: a Metric of that name."""
+    return [c["value"] for c in components if c["name"] == ANSWER_FOUND and c["type"] == "Metric"]
 
 
 def _component_means(rollouts: Sequence[Rollout]) -> dict[str, float]:
