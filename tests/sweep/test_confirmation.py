@@ -52,7 +52,7 @@ def test_a_gain_that_may_be_nothing_is_not_confirmed():
     found = judged([0.50, 0.55, 0.52, 0.51], [0.54, 0.51, 0.55, 0.56])
     assert found.is_confirmed is False
     assert found.words[0].startswith("Not confirmed on 4 fresh seeds: +0.020 (95 % interval -")
-    assert found.words[0].endswith("so whether it is better than the base recipe cannot be told.")
+    assert found.words[0].endswith("so whether it is better than the base recipe is not known.")
 
 
 def test_a_loss_is_told_as_one():
@@ -66,7 +66,7 @@ def test_a_fresh_seed_without_a_result_confirms_nothing_however_good_the_rest():
     assert found.is_confirmed is False
     assert found.words == (
         "Not confirmed: only 3 of 4 fresh seeds have results on both sides, so whether it is "
-        "better than the base recipe cannot be told.",
+        "better than the base recipe is not known.",
     )
     assert judged([0.5, 0.5, 0.5, 0.5], [None] * 4).over_centre is None
 

@@ -146,7 +146,7 @@ def _estimate(found: RecipeCheck) -> str:
         ]
     if memory is not None:
         parts.append(f"here about {memory.total / MEGABYTE:,.0f} MB of {memory.place}")
-    return f"estimate {', '.join(parts)}; rft estimate tells cost and time"
+    return f"estimate {', '.join(parts)}; rft estimate shows cost and time"
 
 
 def _ledger(found: RecipeCheck, *, whole: bool) -> Iterator[str]:

@@ -74,12 +74,12 @@ def _judged(over: Effect) -> str:
     head = f"Not confirmed on {over.seeds} fresh seeds"
     if over.is_below:
         return f"{head}: worse than {BASE}, {over.text}."
-    return f"{head}: {over.text}, so whether it is better than {BASE} cannot be told."
+    return f"{head}: {over.text}, so whether it is better than {BASE} is not known."
 
 
 def _incomplete(over: Effect | None, seeds: int) -> str:
     known = over.seeds if over is not None else 0
     return (
         f"Not confirmed: only {known} of {seeds} fresh seeds have results on both sides, so "
-        f"whether it is better than {BASE} cannot be told."
+        f"whether it is better than {BASE} is not known."
     )

@@ -18,7 +18,7 @@ MINUTE_S = 60
 
 @dataclass
 class Pace:
-    """Counts what is done, and tells the time left from what was made since the start."""
+    """Counts what is done, and works out the time left from what was made since the start."""
 
     total: int
     workers: int

@@ -38,7 +38,7 @@ class Rehearsal:
     folder: RunFolder
     device: Device
     say: Callable[[str], None]
-    """Tells the user what goes on, in words."""
+    """Says what goes on, in words."""
     observers: Sequence[RunObserver] = ()
 
     def early_stop(self) -> EarlyStop | None:

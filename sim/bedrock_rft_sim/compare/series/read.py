@@ -1,4 +1,4 @@
-"""Find out what a path holds and read it: the one door to every format.
+"""Find out what a path holds and read it: the one reader of every format.
 
 Where two formats look alike, `kind` decides; what is none of the formats is an error that
 names them all.
