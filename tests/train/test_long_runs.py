@@ -15,7 +15,7 @@ from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Steps
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine.device import choose_device
-from bedrock_rft_sim.engine.sampler import Answer
+from bedrock_rft_sim.engine.sampler import Answer, Engine
 from bedrock_rft_sim.grader import Grade
 from bedrock_rft_sim.grader.samples import GradedBatch, Invocation
 from bedrock_rft_sim.recipe import Recipe
@@ -26,6 +26,13 @@ from bedrock_rft_sim.train.record import Rehearsal, StepRecorder
 
 STEPS, PART = 400, 100
 LOG = {"loss": 0.1, "grad_norm": 1.0}
+NATIVE = Engine("native", "")
+
+
+class StubSampler:
+    """What the recorder sees of a sampler."""
+
+    engine = NATIVE
 
 
 class StubValidation:
@@ -38,13 +45,13 @@ class StubValidation:
 
 def take_step(recorder: StepRecorder, rows: Any, step: int) -> None:
     answers = [Answer([1, 2, 3], "text", "stop")] * len(rows)
-    recorder.sampled(answers)
+    recorder.sampled(answers, NATIVE)
     grades = [Grade(str(place), place % 2, ()) for place in range(len(rows))]
     samples = [place % 4 for place in range(len(rows))]
     batch = GradedBatch(tuple(grades), (Invocation(0.1, None, None, len(rows), 1),))
     recorder.graded(rows, samples, ["text"] * len(rows), batch)
     recorder.token_scores(range(len(rows)), {"entropy": [0.5] * len(rows)})
-    recorder.logged(step, {"step": step, **LOG}, None)
+    recorder.logged(step, {"step": step, **LOG}, StubSampler())
 
 
 def bytes_moved() -> list[int]:
@@ -69,7 +76,7 @@ def test_a_late_step_reads_writes_and_keeps_as_much_as_an_early_one(
         device = choose_device("cpu", "float32")
         rehearsal = Rehearsal(recipe, data, steps, folder, device, print, watching)
         recorder = StepRecorder(rehearsal, StubValidation(), lambda: False)
-        recorder.start(None)
+        recorder.start(StubSampler())
         tracemalloc.start()
         for step in range(1, STEPS + 1):
             take_step(recorder, data.train[:4] * 4, step)

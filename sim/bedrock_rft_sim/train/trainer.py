@@ -56,6 +56,15 @@ class RehearsalTrainer(GRPOTrainer):
         with self._recorder.clock.phase("generate"):
             return super()._generate(prompts)
 
+    def _tokenize_prompts(self, prompts: list[Any]) -> Any:
+        """Render a group's prompt once, where there is text only."""
+        firsts, size = prompts[:: self.num_generations], self.num_generations
+        if [prompt for prompt in firsts for _ in range(size)] == prompts:
+            ids, images, fields = super()._tokenize_prompts(firsts)
+            if images is None and not fields:
+                return [each for each in ids for _ in range(size)], images, fields
+        return super()._tokenize_prompts(prompts)
+
     def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> Any:
         answers = self.sampler.sample(prompt_ids, self._sampling)
         self._recorder.sampled(answers, self.sampler.engine)
