@@ -131,6 +131,17 @@ def exact(logits: Any, *, top_k: int = 0, top_p: float = 1.0, **_: Any) -> Any:
     return torch.zeros_like(logits).index_copy(0, order, logits[order].softmax(0))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_token_without_probability_is_never_drawn(dtype: str) -> None:
+    import torch
+    from bedrock_rft_sim.engine.decoding import draw
+
+    never = float("-inf")
+    scores = torch.tensor([[never, never, 0.3, never, 0.1, never]]).repeat(3, 1)
+    numbers = torch.tensor([[0.0], [0.5], [1.0]], dtype=getattr(torch, dtype))
+    assert draw(scores, numbers)[:, 0].tolist() == [2, 2, 4]
+
+
 def test_answers_are_as_long_and_as_various_as_those_of_transformers(tiny: Sampler) -> None:
     """Kolmogorov and Smirnov's test of lengths, and of each answer's likelihood under the model."""
     from scipy import stats

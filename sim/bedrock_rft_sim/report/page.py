@@ -193,6 +193,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("model", run.local("model")),
         ("stands in for", _base_model(run)),
         ("device", device),
+        ("engine", (run.record.get("engine") or {}).get("name")),
         ("seed", run.record.get("seed")),
         ("training prompts", data.get("train_prompts")),
         ("validation prompts", data.get("validation_prompts")),
