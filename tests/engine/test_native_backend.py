@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -185,45 +185,81 @@ def test_neither_room_for_few_rows_nor_shapes_that_stay_change_an_answer(
     assert tiny._backend._decoder(kept[-1], 7 * 192, None) is tiny._backend._kept[kept[-1]]
 
 
-def test_a_captured_step_is_taken_once_per_token_and_shape(
-    tiny: Sampler, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the warm-up steps change is taken back; torch's graph is played by a stand-in."""
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Let a stand-in play torch's CUDA graphs; return those that were captured."""
     import torch
-    from bedrock_rft_sim.engine.decoding import BatchShape, Decoder
+    from bedrock_rft_sim.engine.decoding import Decoder
 
     captured: list[Any] = []
+    step = Decoder._step
 
     class Graph:
+        decoder: Any = None
+
         def replay(self) -> None:
-            step(decoder)
+            step(self.decoder)
 
     @contextmanager
-    def record(graph: Any) -> Iterator[None]:
+    def record(graph: Graph) -> Iterator[None]:
         captured.append(graph)
-        with monkeypatch.context() as patch:
-            patch.setattr(Decoder, "_step", lambda _: None)  # recording runs nothing
+        with monkeypatch.context() as patch:  # recording runs nothing
+            patch.setattr(Decoder, "_step", lambda decoder: setattr(graph, "decoder", decoder))
             yield
 
     stream = SimpleNamespace(wait_stream=lambda _: None)
     monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
-    monkeypatch.setattr(torch.cuda, "stream", lambda _: contextmanager(lambda: iter([0]))())
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
     monkeypatch.setattr(torch.cuda, "graph", record)
-    step = Decoder._step
-    prompts, numbers = questions(6), torch.rand(6, 24)
-    answers = []
+    return captured
+
+
+def test_a_step_is_captured_once_and_what_warmed_it_up_is_taken_back(
+    tiny: Sampler, graphs: list[Any]
+) -> None:
+    import torch
+    from bedrock_rft_sim.engine.decoding import BatchShape, Decoder
     from bedrock_rft_sim.engine.key_value_store import attention_of_stores
 
-    shape = BatchShape(6, 128, SamplingParams(24), frozenset(tiny._ends), torch.float32)
+    shape = BatchShape(6, 192, SamplingParams(24), frozenset(tiny._ends), torch.float32)
+    prompts, numbers = questions(6), torch.rand(6, 24)
+    answers = []
     with torch.no_grad(), attention_of_stores(tiny.model):
         for has_graph in (False, True):
             decoder = Decoder(tiny.model, shape)
             decoder._has_graph = has_graph
             answers += [decoder.decode(prompts, numbers, is_static=True) for _ in range(2)]
     assert answers[0] == answers[1] == answers[2] == answers[3]
-    assert len(captured) == 1
+    assert len(graphs) == 1
+
+
+def test_a_step_that_no_graph_holds_is_left_to_another_engine(
+    graphs: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from bedrock_rft_sim.engine.decoding import Decoder
+
+    @contextmanager
+    def refuse(_graph: Any) -> Iterator[None]:
+        yield
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    made = Decoder.__init__
+
+    def make(decoder: Decoder, *arguments: Any) -> None:
+        made(decoder, *arguments)
+        decoder._has_graph = True
+
+    monkeypatch.setattr(torch.cuda, "graph", refuse)
+    monkeypatch.setattr(Decoder, "__init__", make)
+    sampler = Sampler.load("tiny", CPU, engine="auto")
+    sampler._backend._is_cuda = True
+    params = SamplingParams(8, seed=4)
+    assert tokens(sampler, questions(2), params) == tokens(plain("tiny"), questions(2), params)
+    assert "no CUDA graph holds its step: operation not permitted" in sampler.engine.why
+    assert not graphs
 
 
 def test_adapters_are_merged_for_the_time_of_sampling_and_taken_out_bit_for_bit(

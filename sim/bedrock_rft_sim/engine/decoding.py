@@ -27,6 +27,7 @@ from transformers import (
 from bedrock_rft_sim.engine.key_value_store import KeyValueStore
 from bedrock_rft_sim.engine.sampler import SamplingParams, Watch
 from bedrock_rft_sim.engine.transformers_backend import up_to_end
+from bedrock_rft_sim.errors import EngineError
 
 LEAVING_SHARE = 0.2
 """Finished rows leave once they are this share of the rows that are computed."""
@@ -175,7 +176,11 @@ class Decoder:
             self._graph.replay()
 
     def _captured_step(self) -> torch.cuda.CUDAGraph:
-        """Record a step; the steps that warm up are taken back, the recording runs none."""
+        """Record a step; the steps that warm up are taken back, the recording runs none.
+
+        Raises:
+            EngineError: the model does on the way what no graph can hold.
+        """
         state = (
             self._turn,
             self._done_A,
@@ -194,8 +199,11 @@ class Decoder:
         torch.cuda.current_stream().wait_stream(stream)
         torch.clear_autocast_cache()  # casts outlive it only as a part of the graph
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._step()
+        try:
+            with torch.cuda.graph(graph):
+                self._step()
+        except RuntimeError as error:
+            raise refusal(f"no CUDA graph holds its step: {str(error).splitlines()[0]}") from error
         return graph
 
     def _show(self, watch: Watch, turn: int, lengths: list[int]) -> None:
@@ -238,4 +246,15 @@ def draw(scores_AV: Tensor, numbers_A1: Tensor) -> Tensor:
     cumulative_AV = scores_AV.softmax(-1).cumsum(-1, dtype=numbers_A1.dtype)
     # Rounding leaves the last sum beside 1; it is never reached, so that a token always passes.
     below_A1 = cumulative_AV[:, -1:] * (1 - torch.finfo(numbers_A1.dtype).eps)
-    return torch.searchsorted(cumulative_AV, numbers_A1 * below_A1, right=True)
+    token_A1 = torch.searchsorted(cumulative_AV, numbers_A1 * below_A1, right=True)
+    return token_A1.clamp(max=scores_AV.shape[1] - 1)  # where a score is no number
+
+
+def refusal(why: str) -> EngineError:
+    """Return the error that leaves a model to another engine."""
+    return EngineError(
+        "the engine does not fit the model",
+        where="local.engine: native",
+        found=why,
+        hint="set local.engine to auto or transformers",
+    )
