@@ -24,7 +24,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface
 
 from bedrock_rft_sim.engine.native_backend import unfit
-from bedrock_rft_sim.train.packing import Block, Plan, Rollout, pack, rollouts_of
+from bedrock_rft_sim.train.packing import Plan, Rollout, pack, rollouts_of
 
 ATTENTION: Final = "bedrock_rft_sim_packed"
 CHECKED_ROWS: Final = 8
@@ -235,34 +235,35 @@ def _attend(
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Return what each token finds, (1, N, H, D)."""
-    query_NHD, key_NGD, value_NGD = (
-        each[0].transpose(0, 1) for each in (query_1HND, key_1GND, value_1GND)
-    )
-    found = [_attend_in(block, query_NHD, key_NGD, value_NGD, scaling) for block in packed.blocks]
-    return torch.cat(found).index_select(0, packed.answer_N)[None], None
+    queries = _taken(query_1HND, packed.queries, [(count, size) for count, size, _ in packed.sizes])
+    in_blocks = [(count, size) for count, _, size in packed.sizes]
+    keys, values = (_taken(each, packed.keys, in_blocks) for each in (key_1GND, value_1GND))
+    found_BHQD = [
+        scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=mask,
+            is_causal=mask is None,
+            scale=scaling,
+            enable_gqa=query_1HND.shape[1] != key_1GND.shape[1],
+        )
+        for mask, query, key, value in zip(packed.masks, queries, keys, values, strict=True)
+    ]
+    found = torch.cat([each.transpose(1, 2).flatten(0, 1) for each in found_BHQD])
+    return found.index_select(0, packed.answer_N)[None], None
 
 
-def _attend_in(
-    block: Block, query_NHD: Tensor, key_NGD: Tensor, value_NGD: Tensor, scaling: float | None
-) -> Tensor:
-    """Return what a block's queries find, (B * Q, H, D)."""
-    query_BHQD = _gathered(query_NHD, block.queries_BQ)
-    key_BGKD, value_BGKD = (_gathered(each, block.keys_BK) for each in (key_NGD, value_NGD))
-    found_BHQD = scaled_dot_product_attention(
-        query_BHQD,
-        key_BGKD,
-        value_BGKD,
-        attn_mask=block.mask_B1QK,
-        is_causal=block.mask_B1QK is None,
-        scale=scaling,
-        enable_gqa=query_BHQD.shape[1] != key_BGKD.shape[1],
-    )
-    return found_BHQD.transpose(1, 2).flatten(0, 1)
+def _taken(values_1HND: Tensor, places: Tensor, blocks: list[tuple[int, int]]) -> list[Tensor]:
+    """Return what stands at the places, cut into blocks, each (B, H, size, D).
 
-
-def _gathered(values_NHD: Tensor, places_BQ: Tensor) -> Tensor:
-    gathered = values_NHD.index_select(0, places_BQ.flatten())
-    return gathered.unflatten(0, places_BQ.shape).transpose(1, 2)
+    One gathering for all blocks makes one sum of gradients.
+    """
+    taken = values_1HND[0].transpose(0, 1).index_select(0, places)
+    parts = taken.split([count * size for count, size in blocks])
+    return [
+        part.unflatten(0, block).transpose(1, 2) for part, block in zip(parts, blocks, strict=True)
+    ]
 
 
 AttentionInterface.register(ATTENTION, _attend)

@@ -55,14 +55,11 @@ class Block:
     """Segments whose queries attend in one call, as places among the N tokens."""
 
     queries_BQ: Tensor
+    is_query_BQ: Tensor
+    """False where a shorter segment is padded."""
     keys_BK: Tensor
     mask_B1QK: Tensor | None
     """True where a query sees a key; None where all are causal, as prompts are."""
-
-    def to(self, device: torch.device) -> Block:
-        """Return it on a device."""
-        mask = None if self.mask_B1QK is None else self.mask_B1QK.to(device)
-        return Block(self.queries_BQ.to(device), self.keys_BK.to(device), mask)
 
 
 @dataclass(frozen=True)
@@ -72,9 +69,15 @@ class Plan:
     tokens_1N: Tensor
     positions_1N: Tensor
     labels_1S: Tensor
-    blocks: tuple[Block, ...]
+    queries: Tensor
+    """The places of the queries of all blocks, joined."""
+    keys: Tensor
+    """The same of their keys."""
+    sizes: tuple[tuple[int, int, int], ...]
+    """B, Q and K of each block."""
+    masks: tuple[Tensor | None, ...]
     answer_N: Tensor
-    """Where each token's output stands among those of all blocks, joined."""
+    """Where each token's output stands among the queries."""
     target_S: Tensor
     """Where each score belongs in the flattened (R, T)."""
     shape: tuple[int, int]
@@ -122,7 +125,10 @@ def pack(rollouts: Mapping[int, Rollout], shape: tuple[int, int], device: torch.
         tokens_1N=row(each.tokens for each in segments)[None],
         positions_1N=row(each.positions for each in segments)[None],
         labels_1S=row(labels)[None],
-        blocks=tuple(block.to(device) for block, _ in blocks),
+        queries=_joined(block.queries_BQ for block in blocks).to(device),
+        keys=_joined(block.keys_BK for block in blocks).to(device),
+        sizes=tuple((*block.queries_BQ.shape, block.keys_BK.shape[1]) for block in blocks),
+        masks=tuple(None if (mask := b.mask_B1QK) is None else mask.to(device) for b in blocks),
         answer_N=_answers(blocks).to(device),
         target_S=row(targets),
         shape=shape,
@@ -165,18 +171,17 @@ def _is_too_much(block: list[Segment], segment: Segment) -> bool:
     return length > max(shortest + STEP, shortest * SIMILAR) or elements > MASK_ELEMENTS
 
 
-def _block(segments: Sequence[Segment]) -> tuple[Block, Tensor]:
-    """Return a block, and which of its queries are real, (B, Q)."""
+def _block(segments: Sequence[Segment]) -> Block:
     prompts = [each.prompt or Segment(each.start, ()) for each in segments]
     queries_BQ, is_query_BQ = _places(segments)
     prompt_BP, is_prompt_BP = _places(prompts)
     if not prompt_BP.shape[1]:
-        return Block(queries_BQ, queries_BQ, None), is_query_BQ
+        return Block(queries_BQ, is_query_BQ, queries_BQ, None)
     count, size = queries_BQ.shape
     causal_QQ = torch.ones(size, size, dtype=torch.bool).tril()
     seen = (is_prompt_BP[:, None].expand(-1, size, -1), causal_QQ.expand(count, -1, -1))
     keys_BK = torch.cat([prompt_BP, queries_BQ], dim=1)
-    return Block(queries_BQ, keys_BK, torch.cat(seen, dim=2)[:, None]), is_query_BQ
+    return Block(queries_BQ, is_query_BQ, keys_BK, torch.cat(seen, dim=2)[:, None])
 
 
 def _places(segments: Sequence[Segment]) -> tuple[Tensor, Tensor]:
@@ -188,10 +193,14 @@ def _places(segments: Sequence[Segment]) -> tuple[Tensor, Tensor]:
     return starts_B1 + offsets_L * is_real_BL, is_real_BL
 
 
-def _answers(blocks: Sequence[tuple[Block, Tensor]]) -> Tensor:
+def _answers(blocks: Sequence[Block]) -> Tensor:
     """Return where each token's output stands among the queries of all blocks, joined, (N,)."""
-    places = torch.cat([block.queries_BQ.flatten() for block, _ in blocks])
-    is_real = torch.cat([is_query.flatten() for _, is_query in blocks])
+    places = _joined(block.queries_BQ for block in blocks)
+    is_real = _joined(block.is_query_BQ for block in blocks)
     answer_N = torch.empty(int(is_real.sum()), dtype=torch.long)
     answer_N[places[is_real]] = torch.arange(len(places))[is_real]
     return answer_N
+
+
+def _joined(parts: Iterable[Tensor]) -> Tensor:
+    return torch.cat([part.flatten() for part in parts])
