@@ -27,7 +27,7 @@ from bedrock_rft_sim.engine.native_backend import unfit
 from bedrock_rft_sim.train.packing import Plan, Rollout, pack, rollouts_of
 
 ATTENTION: Final = "bedrock_rft_sim_packed"
-CHECKED_ROWS: Final = 8
+CHECKED_ROWS: Final = 4
 ERROR_MAX: Final = 1e-3
 """Nats by which any log-probability of the first batch may differ from TRL's, in float32."""
 ERROR_MEAN_MIXED: Final = 0.05
@@ -84,7 +84,7 @@ class PackedScores:
         self._is_mixed = is_mixed
         self._decided = decided
         self._is_decided = False
-        self._plans: dict[tuple[Rollout, ...], Plan] = {}
+        self._plans: dict[tuple[tuple[int, int], tuple[Rollout, ...]], Plan] = {}
 
     def score(
         self,
@@ -111,8 +111,13 @@ class PackedScores:
             return theirs(model, *rows, **passed)
         size = batch_size or len(rows.input_ids)
         parts = [
-            self._score(model, rows.some(slice(start, start + size)), compute_entropy, is_trained_R)
-            for start in range(0, len(rows.input_ids), size)
+            self._score(
+                model,
+                rows.some(part),
+                compute_entropy=compute_entropy,
+                is_trained_R=None if is_trained_R is None else is_trained_R[part],
+            )
+            for part in (slice(at, at + size) for at in range(0, len(rows.input_ids), size))
         ]
         logprobs, *entropies = map(torch.cat, zip(*parts, strict=True))
         return logprobs, entropies[0] if entropies else None, None
@@ -146,7 +151,7 @@ class PackedScores:
             self._decided(why)
 
     def _score(
-        self, model: Any, rows: PaddedRows, compute_entropy: bool, is_trained_R: Tensor | None
+        self, model: Any, rows: PaddedRows, *, compute_entropy: bool, is_trained_R: Tensor | None
     ) -> list[Tensor]:
         """Return log-probabilities and, if wanted, entropies of one pass's rows."""
         rollouts = rows.rollouts()
@@ -163,7 +168,7 @@ class PackedScores:
         return scores
 
     def _plan(self, rollouts: list[Rollout], shape: tuple[int, int], device: torch.device) -> Plan:
-        key = tuple(rollouts)
+        key = shape, tuple(rollouts)
         plan = self._plans.get(key) or pack(dict(enumerate(rollouts)), shape, device)
         self._plans[key] = plan
         return plan
