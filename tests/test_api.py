@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bedrock_rft_sim
 import pytest
+
+import bedrock_rft_sim
 from bedrock_rft_sim import Run, check, compare_runs, load_recipe, rehearse
 
 DOCUMENTED = ["Run", "__version__", "check", "compare_runs", "load_recipe", "rehearse"]

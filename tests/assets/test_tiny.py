@@ -6,9 +6,10 @@ import json
 import struct
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 import bedrock_rft_sim
 from bedrock_rft_sim.data.problems import generate, to_record
-from tokenizers import Tokenizer
 
 TINY = Path(bedrock_rft_sim.__file__).parent / "assets" / "tiny"
 MEGABYTE = 1_000_000

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.contract.events import message_event, metrics_event
-
 from tests.run_folders import write_run
 
 Make = Callable[..., str]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.cli import main
 
 QUESTION = {"question": "How many are 3 and 4?", "answer": "3+4=<<3+4=7>>7\n#### 7"}

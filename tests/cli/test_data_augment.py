@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.data.problems import generate, to_record
-
 from tests.data.prepare.recomputed import mistakes, renumbered_rows
 
 OPERATIONS = {

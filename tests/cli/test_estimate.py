@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.estimate import read_measured
 from bedrock_rft_sim.recipe import load_recipe
-
 from tests.run_folders import write_run
 
 RECIPE = ["estimate", "quickstart", "--set", "local.trainingData=problems:64"]

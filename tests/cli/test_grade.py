@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.recipe import load_recipe
-
 from tests.run_folders import answer, group, write_run
 
 ANSWERS = [

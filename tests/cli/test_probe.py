@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.cli import main
 
 SMALL = ["--prompts", "6", "--samples", "4", "--set", "local.trainingData=problems:40"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 
-from bedrock_rft_sim.cli.progress import Progress
 from rich.console import Console
+
+from bedrock_rft_sim.cli.progress import Progress
 
 LINES = [
     {"step": 0, "total_steps": 2, "validation_rewards_mean": 0.25},

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.report.watch import Watch
-
 from tests.report.conftest import make_run
 
 

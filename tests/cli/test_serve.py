@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.cli.serve import exports
 from bedrock_rft_sim.server.running import is_loopback

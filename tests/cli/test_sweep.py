@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.cli import main
 
+from bedrock_rft_sim.cli import main
 from tests.sweep.conftest import BATCH, RATE, STUB
 
 

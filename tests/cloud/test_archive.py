@@ -8,10 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bedrock_rft_sim.cloud.archive import pack
-from bedrock_rft_sim.errors import HandlerError, PackageError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.cloud.archive import pack
+from bedrock_rft_sim.errors import HandlerError, PackageError
 
 HANDLER = "def lambda_handler(event, context):\n    return []\n"
 OUT = Path("reward.zip")

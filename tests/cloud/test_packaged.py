@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.cloud import function as lambda_function
 from bedrock_rft_sim.cloud.function import LambdaFunction, function_name, runtime_of_this_python
 from bedrock_rft_sim.cloud.packaged import Packaged, package

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+
 from bedrock_rft_sim.compare.axis import PlacedSeries
 from bedrock_rft_sim.compare.series import Curve, Curves
 from bedrock_rft_sim.compare.summary import summarise

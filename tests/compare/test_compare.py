@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.compare import Comparison, compare, order
 from bedrock_rft_sim.compare.axis import MOST_POINTS, PlacedSeries, thin
 from bedrock_rft_sim.compare.compare import COMPARED
@@ -15,8 +18,6 @@ from bedrock_rft_sim.compare.series import Curve, Curves
 from bedrock_rft_sim.compare.summary import CurveSummary, level_weights, summarise
 from bedrock_rft_sim.contract.metrics import METRICS
 from bedrock_rft_sim.errors import DataError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 Make = Callable[..., Any]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from bedrock_rft_sim.compare import compare
 
 PAIRS = 100

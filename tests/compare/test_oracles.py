@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
 from bedrock_rft_sim.compare.axis import PlacedSeries
 from bedrock_rft_sim.compare.decide import differences
 from bedrock_rft_sim.compare.resample import resample
 from bedrock_rft_sim.compare.summary import CurveSummary, summarise
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 
 
 def noiseless(gain: float, area: float = 0.0) -> CurveSummary:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.recipe.shipped import shipped_recipes
 

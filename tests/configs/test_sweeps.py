@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.recipe.shipped import shipped_sweeps
 from bedrock_rft_sim.sweep import read_sweep
 from bedrock_rft_sim.sweep.plan import SweepPlan

@@ -1,6 +1,7 @@
 from dataclasses import fields
 
 import pytest
+
 from bedrock_rft_sim.contract import sources
 from bedrock_rft_sim.contract.knobs import KNOBS, Default, Hyperparameter, Knob, Settings
 from bedrock_rft_sim.contract.ledger import (

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data import Row, read_rows, row_from_record
 from bedrock_rft_sim.data.lines import MAX_LINE_BYTES
 from bedrock_rft_sim.data.selection import drop_long, split_rows
 from bedrock_rft_sim.errors import DataError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 USER = {"role": "user", "content": "What is 3 + 4?"}
 SYSTEM = {"role": "system", "content": "Be brief."}

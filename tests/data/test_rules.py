@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data import Inspection, count_findings, read_rows, row_from_record
 from bedrock_rft_sim.data.lines import MAX_LINE_BYTES
 from bedrock_rft_sim.data.rules import RULES, Holder, RuleSeverity
 from bedrock_rft_sim.errors import DataError
-from hypothesis import given
-from hypothesis import strategies as st
 
 USER = {"role": "user", "content": "What is 3 + 4?"}
 SYSTEM = {"role": "system", "content": "Be brief."}

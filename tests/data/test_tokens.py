@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
 from bedrock_rft_sim.data.tokens import EMBEDDED_FOLDER, load_tokenizer, model_folder
 from bedrock_rft_sim.errors import DataError, RecipeError
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 # Written for these tests in the manner of several families: ChatML with a thinking switch, one that
 # starts with the bos token and forbids a system message, one with loop controls and marks.

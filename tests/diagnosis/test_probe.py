@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.diagnosis.probe import advice_as_json, diagnose_probe
 from bedrock_rft_sim.probe.report import ProbeReport
-
 from tests.probe.reports import SETTINGS, report_on
 
 

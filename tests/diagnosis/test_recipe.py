@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data
 from bedrock_rft_sim.data.tokens import load_tokenizer

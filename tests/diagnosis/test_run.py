@@ -9,6 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.diagnosis import Evidence, Finding, diagnose_run, headline
 from bedrock_rft_sim.diagnosis.answers import (
     length_explosion,
@@ -36,8 +39,6 @@ from bedrock_rft_sim.diagnosis.signal import (
     learning_signal,
     signal_dried_up,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 STEPS = 50
 Course = Callable[[float], Any]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.diagnosis import Evidence, learning_signal, signal_record
 
 

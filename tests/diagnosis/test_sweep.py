@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
 
 

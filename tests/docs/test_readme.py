@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.cli import main
 
 ROOT = Path(__file__).parents[2]

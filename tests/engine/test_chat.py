@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.engine.chat import ChatModel, ModelRequest, first_stop, sendable
 from bedrock_rft_sim.engine.device import Device
 from bedrock_rft_sim.engine.load import load_tokenizer, model_source
 from bedrock_rft_sim.engine.sampler import Sampler, SamplingParams
 from bedrock_rft_sim.errors import DataError, TrainingError
-from hypothesis import given
-from hypothesis import strategies as st
 
 CPU = Device("cpu", "here", "float32", 0)
 ASK = [{"role": "user", "content": "Tom has 3 apples and buys 4 more. How many apples has he?"}]

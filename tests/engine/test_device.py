@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from bedrock_rft_sim.engine.device import ModelShape, bytes_of_pass, choose_device, micro_batch
-from bedrock_rft_sim.errors import RecipeError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.engine.device import ModelShape, bytes_of_pass, choose_device, micro_batch
+from bedrock_rft_sim.errors import RecipeError
 
 
 @given(rollouts=st.integers(1, 4096), each=st.integers(1, 10**9), free=st.integers(0, 10**12))

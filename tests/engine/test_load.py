@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.engine.load import load_tokenizer, model_shape
 from bedrock_rft_sim.errors import TrainingError

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.data.problems import generate, to_record
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.engine.device import Device
@@ -134,6 +135,7 @@ def exact(logits: Any, *, top_k: int = 0, top_p: float = 1.0, **_: Any) -> Any:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_token_without_probability_is_never_drawn(dtype: str) -> None:
     import torch
+
     from bedrock_rft_sim.engine.decoding import draw
 
     never = float("-inf")
@@ -189,6 +191,7 @@ def test_neither_room_for_few_rows_nor_shapes_that_stay_change_an_answer(
 def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Let a stand-in play torch's CUDA graphs; return those that were captured."""
     import torch
+
     from bedrock_rft_sim.engine.decoding import Decoder
 
     captured: list[Any] = []
@@ -220,6 +223,7 @@ def test_a_step_is_captured_once_and_what_warmed_it_up_is_taken_back(
     tiny: Sampler, graphs: list[Any]
 ) -> None:
     import torch
+
     from bedrock_rft_sim.engine.decoding import BatchShape, Decoder
     from bedrock_rft_sim.engine.key_value_store import attention_of_stores
 
@@ -239,6 +243,7 @@ def test_a_step_that_no_graph_holds_is_left_to_another_engine(
     graphs: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
+
     from bedrock_rft_sim.engine.decoding import Decoder
 
     @contextmanager
@@ -280,6 +285,7 @@ def test_adapters_are_merged_for_the_time_of_sampling_and_taken_out_bit_for_bit(
 
 def test_memory_that_a_graph_reads_is_filled_anew_with_the_weights_of_the_day(lora: Any) -> None:
     import torch
+
     from bedrock_rft_sim.engine.plain_weights import PlainWeights
 
     layer = lora.get_base_model().model.layers[0].self_attn.q_proj

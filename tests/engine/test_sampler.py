@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.engine import sampler as sampling
 from bedrock_rft_sim.engine.device import Device
 from bedrock_rft_sim.engine.load import end_tokens

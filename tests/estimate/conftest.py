@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.estimate import JobEstimate, Measured, estimate

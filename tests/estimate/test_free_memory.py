@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.estimate.free_memory import GPU_MEMORY, MAIN_MEMORY, free_memory
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")

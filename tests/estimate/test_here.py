@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.engine.device import ModelShape
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.estimate import JobEstimate, Measured
@@ -20,7 +21,6 @@ from bedrock_rft_sim.estimate.model_size import ModelSize, model_size
 from bedrock_rft_sim.estimate.money import price_list
 from bedrock_rft_sim.estimate.quantity import Quantity
 from bedrock_rft_sim.recipe import Recipe, load_recipe
-
 from tests.run_folders import write_run
 
 SIZE = ModelSize(

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.estimate import judge
 from bedrock_rft_sim.estimate.judge import asks_a_judge
 from bedrock_rft_sim.recipe.shipped import find_reward

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy import stats
+
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.estimate import read_measured
 from bedrock_rft_sim.estimate.quantity import mean_over_units
@@ -16,8 +18,6 @@ from bedrock_rft_sim.grader.container import Fault, Outcome
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.runs.rollouts import Rollout
-from scipy import stats
-
 from tests.run_folders import write_run
 
 SETTINGS = load_recipe("quickstart").settings

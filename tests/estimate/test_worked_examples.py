@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data
 from bedrock_rft_sim.data.tokens import load_tokenizer

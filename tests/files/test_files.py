@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim import files
 from bedrock_rft_sim.errors import DataError, RecipeError, RunFolderError
 

@@ -4,6 +4,7 @@ import importlib.util
 import textwrap
 
 import pytest
+
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.reward import RewardFile
 from bedrock_rft_sim.grader.samples import LambdaLimits, Sample

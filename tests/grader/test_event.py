@@ -4,6 +4,7 @@ import json
 from typing import get_args
 
 import pytest
+
 from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
 from bedrock_rft_sim.contract.payload_profiles import PROFILES, PayloadProfile
 from bedrock_rft_sim.errors import EventError

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.errors import HandlerError
 from bedrock_rft_sim.grader.good_replies import check_reward, good_reply
 from bedrock_rft_sim.grader.reward import RewardFile

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.errors import (
     EventError,
     GraderError,

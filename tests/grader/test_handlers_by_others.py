@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.errors import HandlerError
 from bedrock_rft_sim.grader.reply import API_GATEWAY_FORM
 from bedrock_rft_sim.grader.samples import Sample

@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+
 from bedrock_rft_sim.errors import HandlerError, ResponseError
 from bedrock_rft_sim.grader.grader import FaultError
 

@@ -4,6 +4,7 @@ import stat
 import zipfile
 
 import pytest
+
 from bedrock_rft_sim.errors import HandlerError
 from bedrock_rft_sim.grader import package
 from bedrock_rft_sim.grader.package import open_package

@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.errors import ResponseError
 from bedrock_rft_sim.grader import Grade
 from bedrock_rft_sim.grader.reply import API_GATEWAY_FORM, Reply, ResultIdError, read_reply
 from bedrock_rft_sim.grader.samples import Component
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def result(sample_id, score=1.0, **more):

@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.data import read_rows
 from bedrock_rft_sim.grader.audit import AuditSettings, audit
 from bedrock_rft_sim.grader.audit.saved_answers import read_replies

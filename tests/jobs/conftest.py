@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.jobs import BedrockDetails, Job, Jobs, worker
 
 STUB = Path(__file__).with_name("stub_child.py")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs import (
     BedrockDetails,
@@ -20,7 +21,6 @@ from bedrock_rft_sim.jobs import (
     rehearsal_command,
 )
 from bedrock_rft_sim.jobs.children import child_environment
-
 from tests.jobs.conftest import BEDROCK, wait_until
 
 RECIPE = {"jobName": "a"}

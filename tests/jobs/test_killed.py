@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bedrock_rft_sim.jobs import Jobs
 
+from bedrock_rft_sim.jobs import Jobs
 from tests.jobs.conftest import BEDROCK, STUB, wait_until
 
 pytestmark = pytest.mark.slow

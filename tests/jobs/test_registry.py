@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.jobs import Job, Jobs
 from bedrock_rft_sim.jobs.registry import Registry
-
 from tests.jobs.conftest import BEDROCK, wait_until
 
 PROMPT_S = 0.5

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs import Job, Jobs, retries
 from bedrock_rft_sim.jobs.retries import TRIES_MAX, Retries
-
 from tests.jobs.conftest import BEDROCK, stub_command, wait_until
 
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.jobs import Job, Jobs
 from bedrock_rft_sim.jobs.children import LADDER
-
 from tests.jobs.conftest import BEDROCK, STUB, wait_until
 
 DEAF = """

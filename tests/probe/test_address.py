@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.probe.address import check_url, full_address, is_aws, secrets_of, shown_address
 

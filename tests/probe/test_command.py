@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.cli import main
 
 KEY = "sk-very-secret"

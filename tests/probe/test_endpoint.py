@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.data import Row, row_from_record
 from bedrock_rft_sim.errors import EndpointError
 from bedrock_rft_sim.probe.endpoint import ATTEMPTS, GIVE_UP_AFTER, Endpoint

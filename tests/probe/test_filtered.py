@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.data import plan, read_rows
 from bedrock_rft_sim.data.prepare.output import manifest_path
 from bedrock_rft_sim.data.tokens import load_tokenizer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from bedrock_rft_sim.probe.first_step import predict
 
 BATCH, GROUP, PROMPTS, SAMPLES = 16, 8, 48, 8

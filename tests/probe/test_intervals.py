@@ -7,14 +7,15 @@ import random
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.probe.intervals import (
     mean_over_prompts,
     mean_within,
     share_over_prompts,
 )
 from bedrock_rft_sim.stats.shares import wilson
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @given(st.integers(2, 100), st.data())

@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
+
 from bedrock_rft_sim.probe.lengths import cut_share, lengths_of
 from bedrock_rft_sim.probe.sample import ProbeSample
 

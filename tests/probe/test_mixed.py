@@ -7,9 +7,10 @@ import math
 import random
 
 import pytest
-from bedrock_rft_sim.probe.mixed import MixedGroups, mixed_chance, pass_at
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.probe.mixed import MixedGroups, mixed_chance, pass_at
 
 SIZES = range(2, 17)
 GRADES = st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=2, max_size=8)

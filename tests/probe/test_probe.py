@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.errors import DataError, EndpointError, RecipeError
 from bedrock_rft_sim.probe.endpoint import Endpoint
 from bedrock_rft_sim.probe.report import ProbeReport

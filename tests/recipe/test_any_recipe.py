@@ -2,12 +2,13 @@ import json
 from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe import parse_recipe
 from bedrock_rft_sim.recipe.local import LOCAL_MODELS
 from bedrock_rft_sim.recipe.reader import read_document
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 10**6) | st.floats(-1e6, 1e6) | st.text(max_size=6),

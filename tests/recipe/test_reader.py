@@ -1,9 +1,10 @@
 import json
 
 import pytest
-from bedrock_rft_sim.recipe.reader import read_document, read_scalar
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.recipe.reader import read_document, read_scalar
 
 
 def read(text):

@@ -2,6 +2,7 @@ import dataclasses
 import json
 
 import pytest
+
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe import ProblemSource, load_recipe
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.contract.knobs import hyperparameters
 from bedrock_rft_sim.recipe.reader import read_document
 from bedrock_rft_sim.recipe.schema import json_schema

@@ -1,9 +1,10 @@
 import json
 
 import pytest
-from bedrock_rft_sim.recipe import load_recipe, parse_recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.recipe import load_recipe, parse_recipe
 
 HYPER = "customizationConfig.rftConfig.hyperParameters"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.metrics import step_metrics
 from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
-
 from tests.run_folders import write_run
 
 HOSTILE = (

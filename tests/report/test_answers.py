@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.report.page import Page
 from bedrock_rft_sim.runs import RunFolder
 

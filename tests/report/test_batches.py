@@ -10,6 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.contract.payload_profiles import PROFILES
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.grader.event import build_event
@@ -18,9 +21,6 @@ from bedrock_rft_sim.report.batches import SHORTEST_TEXT, PackedStep, loops, pac
 from bedrock_rft_sim.report.events import EventForm, sample_id
 from bedrock_rft_sim.runs.rollouts import Rollout
 from bedrock_rft_sim.train.reward import to_sample
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from tests.report.conftest import answers, rows
 
 FORM = EventForm("both", wrap_string_as_text=False)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.report import Page
 from bedrock_rft_sim.report.watch import Watch
 from bedrock_rft_sim.runs import RunFolder
-
 from tests.report.conftest import GROUP, HOSTILE, STEPS, add_step, make_run
 
 ARGUMENTS = (

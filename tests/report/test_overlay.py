@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+
 from bedrock_rft_sim.compare import compare, order
 from bedrock_rft_sim.compare.series import Curve, Curves
 from bedrock_rft_sim.errors import RunFolderError

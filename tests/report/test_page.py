@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.report import Page, PageDuringRun
 from bedrock_rft_sim.report.graphs import console_graphs
 from bedrock_rft_sim.runs import RunFolder
-
 from tests.report.conftest import GROUP, HOSTILE, STEPS, make_run
 
 LINES = [

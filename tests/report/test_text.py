@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.report.graphs import export_graphs
 from bedrock_rft_sim.report.page import Page
 from bedrock_rft_sim.report.series import console_series, local_series
@@ -13,7 +14,6 @@ from bedrock_rft_sim.report.text import text_lines
 from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.metrics.spark import condensed, sparkline
-
 from tests.report.conftest import make_run
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.report.watch import Watch
 from bedrock_rft_sim.runs import RunFolder
-
 from tests.report.conftest import add_step, make_run
 
 

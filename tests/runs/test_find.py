@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.runs import RunFolder, find_run, or_under_runs
 

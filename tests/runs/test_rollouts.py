@@ -4,10 +4,11 @@ import math
 import statistics
 
 import pytest
-from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.runs.rollouts import Rollout, from_line, group_advantages, groups, to_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.runs.rollouts import Rollout, from_line, group_advantages, groups, to_line
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 rollouts = st.builds(

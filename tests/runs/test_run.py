@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.runs import Run, RunFolder
-
 from tests.run_folders import answer, group, metric_line, write_run
 
 STEPS = 4

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.data import read_rows
 from bedrock_rft_sim.errors import RunFolderError

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.estimate import read_measured
 from bedrock_rft_sim.runs import Run

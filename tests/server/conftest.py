@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.server.running import bind, server_of, url_of
 from bedrock_rft_sim.server.state import ServerState
-
 from tests.jobs.conftest import stub_command
 
 START_S = 20.0

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import openai
 import pytest
-from bedrock_rft_sim.server import dispatch, guard, running
-from bedrock_rft_sim.server.guard import Guard
 from botocore.exceptions import ClientError
 
+from bedrock_rft_sim.server import dispatch, guard, running
+from bedrock_rft_sim.server.guard import Guard
 from tests.server.aws_setup import ROLE, create_function
 from tests.server.conftest import Endpoint
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from starlette.datastructures import Headers
+
 from bedrock_rft_sim.recipe.dialects.service_model import quick, service_model
 from bedrock_rft_sim.server import dispatch, guard
 from bedrock_rft_sim.server.matrix import support_matrix
 from bedrock_rft_sim.server.session import Session
-from starlette.datastructures import Headers
-
 from tests.server.conftest import Endpoint
 
 PATIENCE_S = 60  # all of it takes a second

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from bedrock_rft_sim.server import json_body
-from bedrock_rft_sim.server.json_body import MAX_LEVELS, MAX_VALUES, parse_json
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.server import json_body
+from bedrock_rft_sim.server.json_body import MAX_LEVELS, MAX_VALUES, parse_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 PLAIN = st.recursive(

@@ -21,11 +21,11 @@ from typing import Any
 
 import boto3
 import pytest
-from bedrock_rft_sim.jobs.children import Child
 from botocore.config import Config
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.exceptions import HTTPClientError
 
+from bedrock_rft_sim.jobs.children import Child
 from tests.jobs.conftest import STUB, wait_until
 from tests.server.aws_setup import ROLE, records, rft_request, zipped
 

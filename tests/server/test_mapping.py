@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.server.mapping import Limits, ModelMapping, StandIn, read_mapping
-
 from tests.server.aws_setup import rft_request
 
 REQUEST = rft_request("a", bucket="bucket", function="f")

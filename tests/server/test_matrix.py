@@ -8,7 +8,6 @@ from pathlib import Path
 from bedrock_rft_sim.recipe.dialects.service_model import service_model
 from bedrock_rft_sim.server.matrix import support_matrix
 from bedrock_rft_sim.server.routes import runtime_routes
-
 from tests.server.conftest import Endpoint
 
 DOCS = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "docs"))

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable
 
 import pytest
+from botocore.exceptions import ClientError
+
 from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.jobs import Jobs
 from bedrock_rft_sim.recipe.dialects.service_model import service_model
 from bedrock_rft_sim.server.lambda_.functions import FunctionOperations
 from bedrock_rft_sim.server.matrix import support_matrix
-from botocore.exceptions import ClientError
-
 from tests.server.aws.test_s3 import signed
 from tests.server.conftest import Endpoint
 from tests.server.test_guard import ask

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.cli.serve import exports
 
+from bedrock_rft_sim.cli.serve import exports
 from tests.jobs.conftest import wait_until
 from tests.server.aws_setup import BASE, create_function, put, records, rft_request
 from tests.server.conftest import Endpoint

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.server.errors import AwsError
-from bedrock_rft_sim.server.pages import LAMBDA, Key, page
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.pages import LAMBDA, Key, page
 
 
 def own(item: str) -> Key:

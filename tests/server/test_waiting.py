@@ -10,13 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.responses import Response
+
 from bedrock_rft_sim.server import json_body
 from bedrock_rft_sim.server.aws.local_s3 import LocalS3
 from bedrock_rft_sim.server.aws.moto_app import MotoResponse
 from bedrock_rft_sim.server.lambda_.functions import FunctionOperations
 from bedrock_rft_sim.server.lambda_.invoke import InvokeOperation
-from starlette.responses import Response
-
 from tests.server.conftest import Endpoint
 
 MANY = 45  # more than the default pool has threads

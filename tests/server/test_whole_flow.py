@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.data.problems import Problem, generate, to_record
 from bedrock_rft_sim.jobs import rehearsal_command
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.mapping import ModelMapping, StandIn
-
 from tests.server.aws_setup import create_function, put, rft_request
 from tests.server.conftest import Endpoint
 from tests.server.shared_models import shared_models

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from bedrock_rft_sim.stats.bootstrap import (
     BootstrapInterval,
     block_length,

@@ -8,6 +8,10 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
 from bedrock_rft_sim.stats.ranks import (
     EXACT_MOST,
     SHUFFLES,
@@ -18,9 +22,6 @@ from bedrock_rft_sim.stats.ranks import (
     spearman,
     spearman_rows,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 
 SCORES = st.one_of(st.sampled_from([0.0, 0.5, 1.0]), st.floats(-1e300, 1e300))
 PAIRS = st.lists(st.tuples(SCORES, SCORES), min_size=2, max_size=30)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.stats.shares import (
     mean,
     percent,
@@ -12,8 +15,6 @@ from bedrock_rft_sim.stats.shares import (
     weighted_mean,
     wilson,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def test_nothing_has_no_mean() -> None:

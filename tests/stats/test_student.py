@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
-from bedrock_rft_sim.stats import student
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
+from bedrock_rft_sim.stats import student
 
 DEGREES = (1.0, 1.3, 2.0, 4.0, 7.7, 30.0, 500.0)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.sweep import read_sweep, sweep
 from bedrock_rft_sim.sweep.plan import SweepPlan
 from bedrock_rft_sim.sweep.result import SweepResult

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.sweep.result import SweepResult
 
+from bedrock_rft_sim.sweep.result import SweepResult
 from tests.report.test_browser import browser  # noqa: F401  a fixture
 from tests.sweep.conftest import BATCH, RATE
 

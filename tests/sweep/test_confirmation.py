@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from scipy import stats
+
 from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.sweep.confirmation import confirmation_of
 from bedrock_rft_sim.sweep.outcome import PointOutcome
 from bedrock_rft_sim.sweep.page import render
 from bedrock_rft_sim.sweep.result import SweepResult
-from scipy import stats
-
 from tests.sweep.conftest import BATCH, RATE
 
 Swept = Callable[..., SweepResult]

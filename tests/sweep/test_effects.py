@@ -8,6 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
 from bedrock_rft_sim.sweep.axes import direction, find_axis, find_search_axis
 from bedrock_rft_sim.sweep.effects import (
     Setting,
@@ -22,9 +26,6 @@ from bedrock_rft_sim.sweep.effects import (
 from bedrock_rft_sim.sweep.file import Axis
 from bedrock_rft_sim.sweep.outcome import PointOutcome, each_once
 from bedrock_rft_sim.sweep.ranking import rank
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 
 
 def outcome(

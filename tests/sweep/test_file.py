@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.shipped import shipped_sweeps
 from bedrock_rft_sim.sweep import read_sweep
 from bedrock_rft_sim.sweep.file import Pruner, Range
-
 from tests.sweep.conftest import BATCH, RATE
 
 Written = Callable[..., Path]

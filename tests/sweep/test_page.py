@@ -9,7 +9,6 @@ from typing import Any
 
 from bedrock_rft_sim.sweep.page import render
 from bedrock_rft_sim.sweep.result import SweepResult
-
 from tests.sweep.conftest import BATCH, RATE
 
 Swept = Callable[..., SweepResult]

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.errors import DataError, RecipeError
 from bedrock_rft_sim.recipe import load_recipe, parse_recipe
 from bedrock_rft_sim.recipe.reader import read_document
 from bedrock_rft_sim.sweep import read_sweep
 from bedrock_rft_sim.sweep.file import Axis, Range
 from bedrock_rft_sim.sweep.plan import SweepPlan, as_yaml, described_changes
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.sweep.conftest import BATCH, RATE, SAMPLES
 
 Planned = Callable[[str], SweepPlan]

@@ -14,13 +14,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim import files
 from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.sweep.page import render
 from bedrock_rft_sim.sweep.points import CHILD, PointRunner
 from bedrock_rft_sim.sweep.result import SweepResult
-
 from tests.jobs.conftest import wait_until
 from tests.sweep.conftest import BATCH, RATE, STUB
 

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.sweep import read_sweep, sweep
@@ -21,7 +22,6 @@ from bedrock_rft_sim.sweep.outcome import PointOutcome
 from bedrock_rft_sim.sweep.plan import SweepPlan
 from bedrock_rft_sim.sweep.result import SweepResult
 from bedrock_rft_sim.sweep.search import _study_name, _Watch
-
 from tests.sweep.conftest import BATCH, RATE, STUB
 
 Swept = Callable[..., SweepResult]

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 from bedrock_rft_sim.report import PageDuringRun
 from bedrock_rft_sim.train.run import RunResult, rehearse
-
 from tests.conftest import write_sums
 
 RANDOM_LENGTH_REWARD = '''

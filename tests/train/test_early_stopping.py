@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.cli.run import _summary
 from bedrock_rft_sim.data.plan import steps
 from bedrock_rft_sim.errors import RecipeError
@@ -16,8 +19,6 @@ from bedrock_rft_sim.recipe.shipped import find_recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.train.early_stopping import early_stop
 from bedrock_rft_sim.train.run import RunResult
-from hypothesis import given
-from hypothesis import strategies as st
 
 IMPOSSIBLE_GAIN = "local.earlyStopping={patience: 2, minGain: 1.0}"
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder

@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+
 from bedrock_rft_sim.cli.progress import Progress
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Steps

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine import quiet
@@ -20,7 +21,6 @@ from bedrock_rft_sim.grader.reward import reward_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.train.record import Rehearsal
-
 from tests.conftest import ARCHITECTURES
 
 LENGTHS = (8, 1, 3, 8, 5, 5, 2, 8, 7, 1, 1, 4, 8, 6, 2, 3)
@@ -47,6 +47,7 @@ def trainer_of(recipe: Recipe, folder: Path, said: Callable[[str], None] = print
     """Build a trainer whose policy has moved away from the reference model."""
     quiet.silence_libraries(offline=True)
     import torch
+
     from bedrock_rft_sim.train.build import build_trainer
 
     data = plan.read_data(recipe, load_tokenizer(recipe.model))
@@ -255,6 +256,7 @@ def test_what_can_not_be_packed_says_why(
 ) -> None:
     import torch
     import transformers
+
     from bedrock_rft_sim.train.packed import why_not_packed
 
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "vocab_size": 32, "intermediate_size": 16}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine import quiet

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.tokens import load_tokenizer, plain_messages
 from bedrock_rft_sim.engine import quiet
@@ -34,6 +35,7 @@ def test_the_same_random_numbers_give_the_answers_that_the_trainer_would_sample(
 ) -> None:
     quiet.silence_libraries(offline=True)
     import torch
+
     from bedrock_rft_sim.train.build import build_trainer
     from bedrock_rft_sim.train.trainer import RehearsalTrainer
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.train.run import RunResult
 

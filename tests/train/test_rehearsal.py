@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.train.run import RunResult, rehearse

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.grader.audit.checks import CHECKS
 
 ROOT = Path(__file__).parents[3]

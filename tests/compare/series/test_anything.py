@@ -7,11 +7,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.compare.series import KINDS, read_curves
 from bedrock_rft_sim.compare.series.curve import Kind
 from bedrock_rft_sim.errors import DataError
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 WORDS = (
     *("step", "data", "object", "message", "events", "timestamp", "log_history", "max_steps"),

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.compare.series import read_curves
 from bedrock_rft_sim.compare.series.events import read_events
 from bedrock_rft_sim.contract.events import message_event, metrics_event
 from bedrock_rft_sim.errors import DataError
-from hypothesis import given
-from hypothesis import strategies as st
 
 Save = Callable[..., Path]
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.compare.series import read_curves
 
 EVENT = {

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.compare.series import read_curves
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.runs import RunFolder
-
 from tests.run_folders import write_run
 
 Save = Callable[..., Path]

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.compare.series import read_curves, source, tables
 from bedrock_rft_sim.contract.metrics import NOVA_CSV_COLUMNS
 from bedrock_rft_sim.errors import DataError
-from hypothesis import given
-from hypothesis import strategies as st
 
 NOVA = (
     ",".join(NOVA_CSV_COLUMNS)

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data.prepare.augment import KINDS, Augmentation, augment, survey
 from bedrock_rft_sim.data.prepare.balance import balanced, capped, chosen, down_sampled
 from bedrock_rft_sim.data.prepare.clean import REASONS, cleaned, examine
@@ -13,9 +16,6 @@ from bedrock_rft_sim.data.prepare.features import DERIVED, profile
 from bedrock_rft_sim.data.prepare.rows import DataRow
 from bedrock_rft_sim.data.prepare.split import assign
 from bedrock_rft_sim.data.problems import generate, to_record
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from tests.data.prepare.recomputed import MARK, NUMBER, mistakes, texts, value
 
 Records = list[dict[str, Any]]

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data.prepare.audit import audit
 from bedrock_rft_sim.data.prepare.lengths import FileLengths, LengthCounter, LengthSummary, spread
 from bedrock_rft_sim.data.tokens import ChatTokenizer, load_tokenizer
 from bedrock_rft_sim.errors import DataError
-from hypothesis import given
-from hypothesis import strategies as st
 
 WIDE = "x " * 40
 

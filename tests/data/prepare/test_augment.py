@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.data import row_from_record
 from bedrock_rft_sim.data.prepare.augment import (
     KINDS,
@@ -21,7 +22,6 @@ from bedrock_rft_sim.data.prepare.augment import (
 from bedrock_rft_sim.data.prepare.paraphrase import FRAMES
 from bedrock_rft_sim.data.prepare.rows import DataRow, read
 from bedrock_rft_sim.data.problems import generate, to_record
-
 from tests.data.prepare.recomputed import mistakes
 
 SHAPES = ("nova", "open-weight")

@@ -9,6 +9,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data.prepare.balance import (
     Balance,
     balance_file,
@@ -22,8 +25,6 @@ from bedrock_rft_sim.data.prepare.features import label_of, profile
 from bedrock_rft_sim.data.prepare.output import manifest_path
 from bedrock_rft_sim.data.prepare.rows import DataRow, read
 from bedrock_rft_sim.errors import DataError
-from hypothesis import given
-from hypothesis import strategies as st
 
 COUNTS = {("a",): 60, ("b",): 30, ("c",): 10}
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data.prepare.clean import Examination, clean_file, examine
 from bedrock_rft_sim.data.prepare.clean_text import normalised, normalised_reference
 from bedrock_rft_sim.data.prepare.output import manifest_path
 from bedrock_rft_sim.data.prepare.rows import DataRow, read
 from bedrock_rft_sim.errors import DataError
-from hypothesis import given
-from hypothesis import strategies as st
 
 STORY = (
     "A farmer has forty hens and every hen lays two eggs a day which he sells at the market in the "

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data.prepare.audit import audit
 from bedrock_rft_sim.data.prepare.gsm8k import SPLITS, GSM8KSplit, convert, record
 from bedrock_rft_sim.data.prepare.output import DataOutput
@@ -13,8 +16,6 @@ from bedrock_rft_sim.data.prepare.template import Template, template
 from bedrock_rft_sim.data.shapes import SHAPES
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.recipe.dialects import RecordShape
-from hypothesis import given
-from hypothesis import strategies as st
 
 PLAIN = Template("{question}")
 ANSWER = "Tom has 3+4=<<3+4=7>>7.\nHe gets 1,000 more: <<7+1000=1007>>1007.\n#### 1,007"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.data.prepare.lineage import id_of, name_of, parent_of, question_of, root_of
 from bedrock_rft_sim.data.prepare.rows import DataRow
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.data.prepare.audit import audit
 from bedrock_rft_sim.data.prepare.logs import convert
 from bedrock_rft_sim.data.prepare.output import DataOutput

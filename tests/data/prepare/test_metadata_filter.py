@@ -3,10 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.data.prepare.metadata_filter import checked, from_words, matches
-from bedrock_rft_sim.errors import RecipeError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.data.prepare.metadata_filter import checked, from_words, matches
+from bedrock_rft_sim.errors import RecipeError
 
 MATH = {"project": "math", "stage": "prod"}
 

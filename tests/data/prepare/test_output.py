@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data.prepare import output as output_module
 from bedrock_rft_sim.data.prepare.output import LINES_KEPT, DataOutput, manifest_path
 from bedrock_rft_sim.data.prepare.rows import DataRow, read
 from bedrock_rft_sim.errors import DataError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 RECORDS = [{"id": "a"}, {"id": "b", "text": "é\u2028\x00"}, {"id": "c", "n": [1.5, None, True]}]
 

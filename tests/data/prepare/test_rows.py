@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.data.prepare.rows import content_text, prompt_text, read, reference_text
 from bedrock_rft_sim.errors import DataError
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data.prepare.output import manifest_path
 from bedrock_rft_sim.data.prepare.rows import DataRow, read
 from bedrock_rft_sim.data.prepare.split import assign, split_file
 from bedrock_rft_sim.errors import DataError
-from hypothesis import given
-from hypothesis import strategies as st
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.data.prepare.tables import read_table, source_of
-from bedrock_rft_sim.errors import DataError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.data.prepare.tables import read_table, source_of
+from bedrock_rft_sim.errors import DataError
 
 
 def rows(path: Path) -> list[tuple[int, dict[str, Any]]]:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from bedrock_rft_sim.data.prepare.template import TEMPLATES, Template, template
-from bedrock_rft_sim.errors import RecipeError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.data.prepare.template import TEMPLATES, Template, template
+from bedrock_rft_sim.errors import RecipeError
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

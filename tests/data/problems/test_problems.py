@@ -7,6 +7,7 @@ import re
 from fractions import Fraction
 
 import pytest
+
 from bedrock_rft_sim.data.problems import FAMILIES, generate, split_of, to_record
 
 MARK = re.compile(r"<<(\d+)([-+*/])(\d+)=(\d+)>>(\d+)")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data.renumber.marks import (
     NotExecutableError,
     check_mark,
@@ -15,8 +18,6 @@ from bedrock_rft_sim.data.renumber.marks import (
     parse,
     shown,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def verdict(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+
 from bedrock_rft_sim.data.renumber.candidates import candidates
 from bedrock_rft_sim.data.renumber.draw import (
     draw,

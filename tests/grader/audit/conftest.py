@@ -3,6 +3,7 @@ from __future__ import annotations
 import textwrap
 
 import pytest
+
 from bedrock_rft_sim.data import problems, row_from_record
 from bedrock_rft_sim.grader.audit import audit
 from bedrock_rft_sim.grader.reward import RewardFile

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
+
 from bedrock_rft_sim.errors import DataError, HandlerError, RecipeError
 from bedrock_rft_sim.grader.audit import AuditSettings, AuditWorkload
 

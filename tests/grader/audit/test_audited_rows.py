@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.grader.audit.audited_rows import (
     change_all,
     change_digit,
@@ -14,8 +17,6 @@ from bedrock_rft_sim.grader.audit.audited_rows import (
 )
 from bedrock_rft_sim.grader.audit.wrong_answers import PADDING_CHARS, WRONG_ANSWERS
 from bedrock_rft_sim.grader.good_replies import known_replies
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @dataclass

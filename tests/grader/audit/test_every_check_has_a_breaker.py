@@ -6,6 +6,7 @@ import json
 import textwrap
 
 import pytest
+
 from bedrock_rft_sim.grader.audit.checks import CHECKS
 
 NOT_SCORING = {check.name for check in CHECKS if check.group in ("wrong answers", "hackability")}

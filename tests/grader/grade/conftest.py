@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.runs.rollouts import Rollout
-
 from tests.run_folders import answer, group, write_run
 
 EXACT = """

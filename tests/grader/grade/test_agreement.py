@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from bedrock_rft_sim.grader.grade.agreement import SHOWN_DIFFERENCES, Pair
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.grader.grade.agreement import SHOWN_DIFFERENCES, Pair
 
 
 def pair_of(*scores: tuple[float | None, float | None]) -> Pair:

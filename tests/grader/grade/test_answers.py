@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.data import Row, row_from_record
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.grader.grade.answers import (
@@ -14,8 +17,6 @@ from bedrock_rft_sim.grader.grade.answers import (
     UniqueNames,
     file_batches,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 USER = {"role": "user", "content": "How many?"}
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from bedrock_rft_sim.grader.grade.replay import Replay, step_change, validation_change
 from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
 

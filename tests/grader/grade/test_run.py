@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.data import read_rows
 from bedrock_rft_sim.errors import DataError, HandlerError, RecipeError
 from bedrock_rft_sim.grader.grade.answers import file_batches

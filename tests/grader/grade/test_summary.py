@@ -3,12 +3,13 @@ from __future__ import annotations
 import statistics
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.grader import Grade
 from bedrock_rft_sim.grader.fault_search import Broken
 from bedrock_rft_sim.grader.grade.summary import Scores, histogram
 from bedrock_rft_sim.grader.samples import Component
-from hypothesis import given
-from hypothesis import strategies as st
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

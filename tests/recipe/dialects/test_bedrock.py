@@ -1,10 +1,11 @@
 import pytest
-from bedrock_rft_sim.contract.knobs import hyperparameters
-from bedrock_rft_sim.recipe.dialects import bedrock
-from bedrock_rft_sim.recipe.dialects.service_model import input_shape
 from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.contract.knobs import hyperparameters
+from bedrock_rft_sim.recipe.dialects import bedrock
+from bedrock_rft_sim.recipe.dialects.service_model import input_shape
 
 HYPER = "customizationConfig.rftConfig.hyperParameters"
 RANGES = {

@@ -1,4 +1,5 @@
 import pytest
+
 from bedrock_rft_sim.contract.limits import OPEN_WEIGHT_RFT_MODELS
 from bedrock_rft_sim.recipe.dialects import openai
 

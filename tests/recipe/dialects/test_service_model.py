@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from bedrock_rft_sim.recipe.dialects.service_model import input_shape, quick
 from hypothesis import example, given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.recipe.dialects.service_model import input_shape, quick
 
 IDENTIFIER = input_shape("bedrock", "GetModelCustomizationJob").members["jobIdentifier"]
 NAME = input_shape("bedrock", "CreateModelCustomizationJob").members["jobName"]

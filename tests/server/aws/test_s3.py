@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import pytest
-from bedrock_rft_sim.errors import RunFolderError
-from bedrock_rft_sim.server.aws.local_s3 import S3Error, parse_uri
 from botocore.exceptions import ClientError
 
+from bedrock_rft_sim.errors import RunFolderError
+from bedrock_rft_sim.server.aws.local_s3 import S3Error, parse_uri
 from tests.server.aws_setup import put
 from tests.server.conftest import Endpoint, serve
 

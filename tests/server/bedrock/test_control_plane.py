@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.server.mapping import ModelMapping, StandIn
-from bedrock_rft_sim.server.runtime.callable_model import callable_model
 from botocore.exceptions import ClientError
 
+from bedrock_rft_sim.server.mapping import ModelMapping, StandIn
+from bedrock_rft_sim.server.runtime.callable_model import callable_model
 from tests.jobs.conftest import stub_command, wait_until
 from tests.server.aws_setup import (
     REWARD,

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.jobs import BedrockDetails, Job, OpenAIDetails
 from bedrock_rft_sim.report import Page
 from bedrock_rft_sim.server.inference import ModelAnswer, ModelError, ModelRequest, TextPiece
 from bedrock_rft_sim.server.mantle.jobs import remark_events
-
 from tests.jobs.conftest import stub_command, wait_until
 from tests.report.conftest import STEPS, make_run
 from tests.report.test_browser import browser  # noqa: F401 - a fixture

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.jobs import Job
 
+from bedrock_rft_sim.jobs import Job
 from tests.report.test_browser import Reader
 from tests.server.conftest import Endpoint
 from tests.server.console.conftest import BROKEN, HOSTILE_NAME

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
 from bedrock_rft_sim.jobs import BedrockDetails, Job, OpenAIDetails
 from bedrock_rft_sim.report import html
 from bedrock_rft_sim.server.bedrock.names import has_model
 from bedrock_rft_sim.server.console import replies
-
 from tests.server.conftest import Endpoint
 from tests.server.console.conftest import HOSTILE_NAME, REMARKS
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.server.console import endpoints
 
+from bedrock_rft_sim.server.console import endpoints
 from tests.report.test_browser import Reader
 from tests.report.test_browser import browser as browser  # a fixture
 from tests.server.conftest import Endpoint

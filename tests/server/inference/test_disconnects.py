@@ -10,10 +10,10 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.server.inference import Models, models
 from botocore.exceptions import ClientError, EventStreamError
 from openai import APIError, OpenAI, RateLimitError
 
+from bedrock_rft_sim.server.inference import Models, models
 from tests.jobs.conftest import wait_until
 from tests.server.conftest import Endpoint
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+
 from bedrock_rft_sim.server.inference import (
     ModelAnswer,
     ModelError,
@@ -20,7 +21,6 @@ from bedrock_rft_sim.server.inference import (
     TextPiece,
 )
 from bedrock_rft_sim.server.inference.models import COMMAND
-
 from tests.server.shared_models import shared_models
 
 T = TypeVar("T")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.server.lambda_.references import FunctionId
 from bedrock_rft_sim.server.lambda_.runner import Deployed
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.grader.package import open_package
 from botocore.exceptions import ClientError
 
+from bedrock_rft_sim.grader.package import open_package
 from tests.jobs.conftest import wait_until
 from tests.server.aws_setup import ROLE, create_function, zipped
 from tests.server.conftest import Endpoint

@@ -5,10 +5,11 @@ from __future__ import annotations
 import string
 
 import pytest
-from bedrock_rft_sim.server.errors import AwsError
-from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function, new_function
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.server.errors import AwsError
+from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function, new_function
 
 LETTERS = string.ascii_letters + string.digits + "_-"
 NAMES = st.text(LETTERS, min_size=1, max_size=64).filter(lambda one: one != "function")

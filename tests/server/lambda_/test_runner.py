@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from bedrock_rft_sim.server.lambda_ import runner
 from bedrock_rft_sim.server.lambda_.runner import ClosingError, Deployed, EventQueue, FunctionRunner
-
 from tests.jobs.conftest import wait_until
 
 Make = Callable[[str], Deployed]

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bedrock_rft_sim.server.errors import AwsError
 from bedrock_rft_sim.server.lambda_.code import CodeStore
 from bedrock_rft_sim.server.lambda_.references import FunctionId
 from bedrock_rft_sim.server.lambda_.store import LATEST, Functions
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.server.aws_setup import zipped
 
 EAST, WEST = FunctionId("us-east-1", "echo"), FunctionId("us-west-2", "echo")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.jobs import Job
-from bedrock_rft_sim.server.state import ServerState
 from openai import OpenAI
 
+from bedrock_rft_sim.jobs import Job
+from bedrock_rft_sim.server.state import ServerState
 from tests.server.aws_setup import zipped
 from tests.server.conftest import Endpoint, serve
 from tests.server.shared_models import shared_models

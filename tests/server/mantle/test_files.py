@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from bedrock_rft_sim.server.state import ServerState
 from openai import APIStatusError, BadRequestError, NotFoundError, OpenAI
+
+from bedrock_rft_sim.server.state import ServerState
 
 LINES = b'{"a": 1}\n{"a": 2}\n'
 

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.server.mantle.errors import OpenAIError
 from openai import BadRequestError, OpenAI
 
+from bedrock_rft_sim.server.mantle.errors import OpenAIError
 from tests.server.aws_setup import zipped
 from tests.server.conftest import Endpoint
 from tests.server.mantle.conftest import ARN

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.server.state import ServerState
 from openai import BadRequestError, InternalServerError, NotFoundError, OpenAI
+
+from bedrock_rft_sim.server.state import ServerState
 
 BASE = "openai.gpt-oss-20b"
 TEXT = "Tom has 3 apples and buys 4 more. How many apples has he?"

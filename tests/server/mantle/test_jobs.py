@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from openai import BadRequestError, ConflictError, NotFoundError, OpenAI
+
 from bedrock_rft_sim.contract.metrics import MANTLE_EVENT_KEYS
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.state import ServerState
-from openai import BadRequestError, ConflictError, NotFoundError, OpenAI
 
 
 def test_a_job_is_created_polled_and_listed(client: OpenAI, finished: Any) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.data.problems import generate, to_record
-from bedrock_rft_sim.jobs import rehearsal_command
-from bedrock_rft_sim.server.mapping import Limits, ModelMapping, StandIn
 from matplotlib.figure import Figure
 from openai import OpenAI
 
+from bedrock_rft_sim.data.problems import generate, to_record
+from bedrock_rft_sim.jobs import rehearsal_command
+from bedrock_rft_sim.server.mapping import Limits, ModelMapping, StandIn
 from tests.server.conftest import Endpoint
 from tests.server.mantle.conftest import create_function, method
 from tests.server.shared_models import shared_models

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.jobs import Job
 
+from bedrock_rft_sim.jobs import Job
 from tests.server.aws_setup import create_function, put, records, rft_request, wait_for_job
 from tests.server.conftest import Endpoint, serve
 from tests.server.shared_models import shared_models

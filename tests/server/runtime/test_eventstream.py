@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-from bedrock_rft_sim.server.runtime.eventstream import event, exception, frame
 from botocore.eventstream import EventStreamBuffer
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bedrock_rft_sim.server.runtime.eventstream import event, exception, frame
 
 NAMES = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=60)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bedrock_rft_sim.server.inference import Models
 from botocore.exceptions import ClientError, ParamValidationError
 
+from bedrock_rft_sim.server.inference import Models
 from tests.server.conftest import Endpoint
 from tests.server.shared_models import shared_models
 
