@@ -12,15 +12,19 @@ import sys
 import time
 from pathlib import Path
 
-from bedrock_rft_sim.contract.events import message_event, metrics_event
-from bedrock_rft_sim.runs import RunFolder
-
 stopped = False
 
 
 def stop(*_: object) -> None:
     global stopped
     stopped = True
+
+
+# Before the imports, which can swallow a KeyboardInterrupt that comes while they run.
+signal.signal(signal.SIGINT, stop)
+
+from bedrock_rft_sim.contract.events import message_event, metrics_event  # noqa: E402
+from bedrock_rft_sim.runs import RunFolder  # noqa: E402
 
 
 def line(step: int, total: int) -> dict[str, object]:
@@ -42,7 +46,6 @@ def main() -> None:
     resume = sys.argv[5:] == ["--resume"]
     with (Path(parent) / f"starts-{name}").open("a") as file:
         file.write(f"{os.getpid()} {'resume' if resume else 'new'}\n")
-    signal.signal(signal.SIGINT, stop)
     path = Path(parent) / name
     with RunFolder.open(path, write=True) if resume else RunFolder.create(parent, name) as folder:
         folder.write_record(status="InProgress", error=None)
