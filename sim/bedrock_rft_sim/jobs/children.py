@@ -133,6 +133,8 @@ class Child:
         now = time.monotonic()
         if self._stop_requested is None:
             self._stop_requested = now
+        if not self._rung and self.process is not None and not self.lock.stat().st_size:
+            return  # its launcher has not written its id yet, and would lose the signal
         if self._rung < len(ladder) and now - self._stop_requested >= ladder[self._rung][0]:
             self.signal(ladder[self._rung][1])
             self._rung += 1

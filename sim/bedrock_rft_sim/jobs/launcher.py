@@ -18,9 +18,9 @@ import sys
 def main() -> None:
     """Write the process id, then exec."""
     lock, command = int(sys.argv[1]), sys.argv[2:]
-    os.write(lock, str(os.getpid()).encode())
     # A parent started in the background of a shell ignores SIGINT, and so would its children.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.write(lock, str(os.getpid()).encode())  # from here on no signal is lost
     os.execv(command[0], command)  # noqa: S606 - the command is the parent's own
 
 
