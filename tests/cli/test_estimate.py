@@ -17,6 +17,12 @@ from tests.run_folders import write_run
 RECIPE = ["estimate", "quickstart", "--set", "local.trainingData=problems:64"]
 
 
+@pytest.fixture(autouse=True)
+def _no_runs_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start where nothing was run yet, since a finished run is named as a measure."""
+    monkeypatch.chdir(tmp_path)
+
+
 def test_an_estimate_says_what_is_bounded_and_what_is_asked_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

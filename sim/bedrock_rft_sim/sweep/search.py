@@ -104,7 +104,8 @@ class _TrialWorker:
                     self._make(taken)
                     continue
             self._read_finished()
-            if all(trial.state.is_finished() for trial in self._trials()):
+            # Not "is finished": one that ends just now has not been read yet.
+            if all(trial.number in self.found for trial in self._trials()):
                 break
             self.runner.pause(WAIT_S)
 
