@@ -18,9 +18,19 @@ A message says what happened, where, what was expected, what was found and what 
 
 from __future__ import annotations
 
-from typing import TypeVar
+import os
+import re
+from typing import Final, TypeVar
 
 E = TypeVar("E", bound="RehearsalError")
+
+PART_MAX: Final = 4000
+"""Characters of one part of a message; a row of data may be megabytes long."""
+MASK: Final = "***"
+SECRET_NAME: Final = re.compile(r"TOKEN$|SECRET|PASSWORD|CREDENTIAL|_KEY$|_KEY_ID$", re.IGNORECASE)
+"""Names of environment variables whose values are secrets."""
+SECRET_LENGTH_MIN: Final = 8
+"""Shorter values, such as `local`, are no secret when they turn up in another text."""
 
 
 class RehearsalError(Exception):
@@ -48,9 +58,33 @@ class RehearsalError(Exception):
         return kind(what, where=where, expected=self.expected, found=self.found, hint=self.hint)
 
     def _message(self) -> str:
-        head = f"{self.where}: {self.what}" if self.where else self.what
+        head = f"{_cut(self.where)}: {_cut(self.what)}" if self.where else _cut(self.what)
         parts = [("expected", self.expected), ("found", self.found), ("next", self.hint)]
-        return "\n".join([head, *(f"  {label}: {text}" for label, text in parts if text)])
+        return "\n".join([head, *(f"  {label}: {_cut(text)}" for label, text in parts if text)])
+
+
+def _cut(text: str) -> str:
+    left_out = len(text) - PART_MAX
+    return text if left_out <= 0 else f"{text[:PART_MAX]} … ({left_out:,} more characters)"
+
+
+def own_mistake(error: Exception) -> str:
+    """Return the message on what nobody foresaw, so that a user sees no traceback unasked."""
+    lines = str(error).strip().splitlines()
+    message = RehearsalError(
+        "a mistake of ours, not yours; what was written before it is kept",
+        found=": ".join([type(error).__name__, *lines[:1]]),
+        hint="the same command with --debug shows the traceback; please report it",
+    )
+    return str(message)
+
+
+def masked(text: str) -> str:
+    """Return the text without the values of environment variables that are secrets."""
+    for name, value in os.environ.items():
+        if len(value) >= SECRET_LENGTH_MIN and SECRET_NAME.search(name):
+            text = text.replace(value, MASK).replace(repr(value)[1:-1], MASK)
+    return text
 
 
 class RecipeError(RehearsalError, ValueError):

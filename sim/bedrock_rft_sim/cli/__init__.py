@@ -1,6 +1,7 @@
 """The ways in: the command line, the Python API, the pytest plugin; thin over the library.
 
 Exit code 0: fine.  1: the check or the run failed.  2: wrong usage, or a recipe that can't be read.
+An error is one message, a mistake of ours too; `--debug` shows its traceback.
 Machine-readable results go to standard output, progress and messages to standard error.
 Each verb imports what it needs when it runs, so that `rft --help` answers at once.
 """
@@ -15,7 +16,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from bedrock_rft_sim import __version__
-from bedrock_rft_sim.errors import DataError, RecipeError, RehearsalError
+from bedrock_rft_sim.cli.terminal import guarded
+from bedrock_rft_sim.errors import DataError, RecipeError, RehearsalError, own_mistake
 
 VERBS = (
     "check", "audit", "run", "report", "compare", "grade", "package", "data", "probe", "sweep",
@@ -27,14 +29,21 @@ EXIT_USAGE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    from bedrock_rft_sim.cli.arguments import EXIT_FAILED
+    with guarded():
+        return _run(sys.argv[1:] if arguments is None else arguments)
 
-    parsed = parser().parse_args(arguments)
+
+def _run(arguments: Sequence[str]) -> int:
+    from bedrock_rft_sim.cli.arguments import EXIT_FAILED, check_text
+
+    debug = "--debug" in arguments
     try:
+        check_text(arguments)
+        parsed = parser().parse_args(arguments)
         code = int(parsed.command(parsed))
         sys.stdout.flush()
     except RehearsalError as error:
-        _report(error, debug=parsed.debug)
+        _report(error, str(error), debug=debug)
         return EXIT_USAGE if isinstance(error, RecipeError | DataError) else EXIT_FAILED
     except KeyboardInterrupt:
         print("rft: stopped", file=sys.stderr)
@@ -42,14 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
+    except Exception as error:  # noqa: BLE001 - the last border: one message, whatever it was
+        _report(error, own_mistake(error), debug=debug)
+        return EXIT_FAILED
     return code
 
 
-def _report(error: RehearsalError, *, debug: bool) -> None:
+def _report(error: Exception, words: str, *, debug: bool) -> None:
     if debug:
         traceback.print_exception(error)
     else:
-        print(f"rft: {error}", file=sys.stderr)
+        print(f"rft: {words}", file=sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,8 +16,21 @@ from bedrock_rft_sim.contract.limits import (
     LAMBDA_TIMEOUT_S_MAX,
 )
 from bedrock_rft_sim.contract.payload_profiles import PROFILES
+from bedrock_rft_sim.errors import RecipeError
 
 EXIT_FAILED = 1
+
+
+def check_text(arguments: Sequence[str]) -> None:
+    """Refuse arguments that are no text, because no recipe, page or message could hold them.
+
+    Raises:
+        RecipeError: one holds bytes that are no UTF-8.
+    """
+    for argument in arguments:
+        if any("\ud800" <= each <= "\udfff" for each in argument):
+            found = repr(argument.encode("utf-8", "surrogatepass"))
+            raise RecipeError("an argument is not UTF-8", expected="UTF-8", found=found)
 
 
 def add_verbs(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import add_flag, add_number, add_path, add_repeatable
+from bedrock_rft_sim.cli.terminal import console
 from bedrock_rft_sim.errors import DataError
 
 if TYPE_CHECKING:
@@ -142,22 +143,18 @@ def _pair(a: Group, b: Group, arguments: argparse.Namespace) -> Overlay:
 
 
 def _print(pairs: Sequence[Overlay], order: RecipeOrder | None, files: Sequence[Path]) -> None:
-    from rich.console import Console
-
-    from bedrock_rft_sim.report.visible import visible
-
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    terminal = console(soft_wrap=True, markup=False)
     for pair in pairs:
-        console.print(f"A  {visible(pair.label_a)}")
-        console.print(f"B  {visible(pair.label_b)}")
-        _print_table(console, pair.comparison.known)
+        terminal.print(f"A  {pair.label_a}")
+        terminal.print(f"B  {pair.label_b}")
+        _print_table(terminal, pair.comparison.known)
         for note in pair.comparison.notes:
-            console.print(f"  note: {visible(note)}")
-        console.print(pair.comparison.words, style=_style(pair.comparison.verdict))
+            terminal.print(f"  note: {note}")
+        terminal.print(pair.comparison.words, style=_style(pair.comparison.verdict))
     if order is not None:
-        console.print(f"order  by {order.by}: {order.words}", style=_style(order.verdict))
+        terminal.print(f"order  by {order.by}: {order.words}", style=_style(order.verdict))
     for path in files:
-        console.print(f"  {path}")
+        terminal.print(f"  {path}")
 
 
 def _style(verdict: str) -> str:
@@ -167,15 +164,15 @@ def _style(verdict: str) -> str:
 HEADERS = ("", "A", "B", "gain A", "gain B", "gain B - A", "verdict")
 
 
-def _print_table(console: Console, metrics: Sequence[MetricComparison]) -> None:
+def _print_table(terminal: Console, metrics: Sequence[MetricComparison]) -> None:
     rows = [HEADERS, *map(_row, metrics)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     styles = ["dim", *(_style(one.verdict) for one in metrics)]
     for row, style in zip(rows, styles, strict=True):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        console.print("  ".join(cells).rstrip(), style=style)
+        terminal.print("  ".join(cells).rstrip(), style=style)
     for one in metrics:
-        console.print(f"  {one.title}: {one.words}")
+        terminal.print(f"  {one.title}: {one.words}")
 
 
 def _row(one: MetricComparison) -> tuple[str, ...]:

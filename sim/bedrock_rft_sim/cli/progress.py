@@ -10,10 +10,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from bedrock_rft_sim.cli.terminal import console
 from bedrock_rft_sim.runs.metrics.spark import sparkline
 
 
@@ -21,7 +21,7 @@ class Progress:
     """Shows each step's reward, entropy, length, speed and the time left."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+        self._console = console(stderr=True, quiet=quiet)
         self._live: Live | None = None
         self._rewards: list[float] = []
         self._validations: list[float] = []

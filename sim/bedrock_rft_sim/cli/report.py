@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import add_flag, add_number, add_path, print_result
+from bedrock_rft_sim.cli.terminal import console
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.report.page import Page
@@ -63,15 +64,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_text(page: Page) -> None:
-    from rich.console import Console
     from rich.text import Text
 
     from bedrock_rft_sim.report.text import text_lines
 
-    console = Console(highlight=False, soft_wrap=True)
+    terminal = console(soft_wrap=True)
     summary = page.summary()
     for style, line in text_lines(summary.run, summary.headline, summary.verdicts, summary.remarks):
-        console.print(Text(line, style=STYLES.get(style, "")))
+        terminal.print(Text(line, style=STYLES.get(style, "")))
 
 
 def _watch(folder: RunFolder, port: int) -> int:

@@ -21,6 +21,7 @@ from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGTERM, Signals
 from typing import Final
 
+from bedrock_rft_sim.errors import SECRET_NAME
 from bedrock_rft_sim.files import BUSY, Lock, is_held
 
 LAUNCHER: Final = Path(__file__).with_name("launcher.py")
@@ -38,7 +39,6 @@ _KEPT = re.compile(
     r"|TRANSFORMERS_.*|TOKENIZERS_.*|OMP_.*|MKL_.*|CUDA_.*|NVIDIA_.*|PYTORCH_.*|PYTHON(HASHSEED|UTF8)"
     r"|(?i:HTTPS?_PROXY|NO_PROXY)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
 )
-_SECRET = re.compile(r"TOKEN$|SECRET|PASSWORD|CREDENTIAL|_KEY$|_KEY_ID$", re.IGNORECASE)
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -49,7 +49,7 @@ def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in environment.items()
-        if _KEPT.fullmatch(name) and not _SECRET.search(name)
+        if _KEPT.fullmatch(name) and not SECRET_NAME.search(name)
     }
     return {**kept, "PYTHONPATH": str(Path(__file__).resolve().parent.parent.parent)}
 

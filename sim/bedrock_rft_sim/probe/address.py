@@ -11,12 +11,9 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
-from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.errors import MASK, SECRET_LENGTH_MIN, RecipeError
 
 PATH = "/chat/completions"
-MASK = "***"
-SECRET_LENGTH_MIN = 8
-"""Shorter query values, such as a version, are no secret when they turn up in another text."""
 AWS_HOSTS = (".amazonaws.com", ".api.aws")
 
 

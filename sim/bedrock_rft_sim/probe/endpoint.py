@@ -27,8 +27,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bedrock_rft_sim.data import Row
-from bedrock_rft_sim.errors import EndpointError
-from bedrock_rft_sim.probe.address import MASK, full_address, secrets_of, shown_address
+from bedrock_rft_sim.errors import MASK, EndpointError
+from bedrock_rft_sim.probe.address import full_address, secrets_of, shown_address
 from bedrock_rft_sim.probe.sample import GivenUpError, ProbeSample, Wanted
 
 ATTEMPTS = 5

@@ -1,0 +1,144 @@
+"""What reaches a terminal: no control character of the data, no secret, one message per mistake."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.text import Text
+
+from bedrock_rft_sim import cli
+from bedrock_rft_sim.cli import main, terminal
+
+ESCAPE = "\x1b]0;owned\x07\x1b[2J"
+KEY = "sk-live-0123456789abcdef"
+
+
+class Utf8(io.TextIOWrapper):
+    """A stream into memory, as strict as a terminal's."""
+
+    def __init__(self, encoding: str = "utf-8") -> None:
+        super().__init__(io.BytesIO(), encoding=encoding)
+
+    def text(self) -> str:
+        self.flush()
+        assert isinstance(self.buffer, io.BytesIO)
+        return self.buffer.getvalue().decode(self.encoding)
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, *texts: str, encoding: str = "utf-8") -> str:
+    stream = Utf8(encoding)
+    monkeypatch.setattr(sys, "stdout", stream)
+    with terminal.guarded():
+        print(*texts, sep="\n")
+    return stream.text()
+
+
+def test_control_characters_are_printed_as_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert printed(monkeypatch, f"a{ESCAPE}b\tc") == "a␛]0;owned␇␛[2Jb\tc\n"
+
+
+@pytest.mark.parametrize("hidden", ["\x9b31m", "\u202e", "a\rb", "\x7f", "\x08"])
+def test_nothing_that_moves_or_turns_text_is_printed(
+    monkeypatch: pytest.MonkeyPatch, hidden: str
+) -> None:
+    assert set(printed(monkeypatch, hidden)).isdisjoint("\x9b\u202e\r\x7f\x08")
+
+
+def test_half_a_character_is_printed_as_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert printed(monkeypatch, "a\udcffb") == "a[U+DCFF]b\n"
+
+
+def test_what_the_terminal_has_no_letter_for_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert printed(monkeypatch, "é→", encoding="ascii") == "\\xe9\\u2192\n"
+
+
+def test_progress_may_go_back_to_the_beginning_of_its_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert printed(monkeypatch, "\rgraded 3") == "\rgraded 3\n"
+
+
+def test_rich_shows_colours_and_nothing_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Utf8()
+    monkeypatch.setattr(sys, "stdout", stream)
+    with terminal.guarded():
+        shown = terminal.console(force_terminal=True, color_system="standard")
+        shown.print(Text(f"a{ESCAPE}", style="red"))
+    assert stream.text() == "\x1b[31ma␛]0;owned␛[2J\x1b[0m\n"  # rich drops the bell
+
+
+def test_json_stays_json_whatever_its_texts_hide(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"text": f"{ESCAPE}\x7f\ud800\u202e"}
+    assert json.loads(printed(monkeypatch, json.dumps(found))) == found
+
+
+def broken(error: Exception) -> Any:
+    """Return a parser whose command raises."""
+
+    def command(_arguments: Namespace) -> int:
+        raise error
+
+    return lambda: Namespace(parse_args=lambda given: Namespace(command=command))
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x"), RecursionError(), MemoryError(), OSError(36, "File name too long")]
+)
+def test_a_mistake_of_ours_is_one_message(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "parser", broken(error))
+    assert main(["check"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("rft: a mistake of ours")
+    assert type(error).__name__ in said
+    assert "--debug" in said
+    assert "Traceback" not in said
+
+
+def test_debug_shows_the_traceback_without_the_secrets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", KEY)
+    monkeypatch.setattr(cli, "parser", broken(ValueError(f"bad header {KEY!r}")))
+    assert main(["check", "--debug"]) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert "bad header '***'" in said
+
+
+def test_a_message_and_what_an_argument_repeats_hold_no_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY)
+    assert main(["check", f"{KEY}/recipe.yaml"]) == 2
+    assert KEY not in capsys.readouterr().err
+
+
+def test_an_argument_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bedrock_rft_sim", "check", "quickstart", "--set"]
+    ended = subprocess.run(
+        [*map(os.fsencode, command), b"jobName=\xff"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(b"rft: an argument is not UTF-8")
+
+
+def test_a_message_is_cut_where_a_value_is_a_book(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"jobName: x\n{'k' * 200_000}: 1\n")
+    assert main(["check", str(recipe)]) == 2
+    assert len(capsys.readouterr().err) < 20_000
