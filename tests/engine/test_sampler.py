@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine import sampler as sampling
 from bedrock_rft_sim.engine.device import Device
 from bedrock_rft_sim.engine.load import end_tokens
@@ -80,14 +83,81 @@ def test_whoever_watches_sees_each_answer_grow_and_may_end_it(sampler: Sampler) 
     assert answers[2].stop_reason == "length"
 
 
+PROPOSED: dict[str, Any] = {
+    "repetition_penalty": 1.1,
+    "encoder_repetition_penalty": 1.5,
+    "no_repeat_ngram_size": 1,
+    "temperature": 9.0,
+    "top_k": 1,
+    "min_p": 0.9,
+    "top_h": 0.1,
+    "typical_p": 0.1,
+    "epsilon_cutoff": 0.02,
+    "eta_cutoff": 0.02,
+    "suppress_tokens": list(range(5, 150)),
+    "begin_suppress_tokens": list(range(5, 150)),
+    "forced_bos_token_id": 7,
+    "forced_eos_token_id": 2,
+    "min_new_tokens": 5,
+    "exponential_decay_length_penalty": (1, 9.0),
+    "sequence_bias": [[[7], 9.0]],
+    "bad_words_ids": [[each] for each in range(5, 150)],
+    "guidance_scale": 3.0,
+    "renormalize_logits": True,
+    "num_beams": 2,
+    "num_return_sequences": 2,
+    "max_time": 1e-9,
+}
+"""What a generation_config.json may hold, each of which changes answers where it is heeded."""
+
+
+@pytest.mark.parametrize("name", PROPOSED)
 def test_what_the_model_s_own_settings_propose_is_left_aside(
-    sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+    name: str, sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params = SamplingParams(MOST, temperature=0), SamplingParams(MOST, seed=1)
     expected = [sampler.sample(PROMPTS, each) for each in params]
-    for name, value in (("repetition_penalty", 5.0), ("temperature", 9.0), ("top_k", 1)):
-        monkeypatch.setattr(sampler.model.generation_config, name, value)
+    monkeypatch.setattr(sampler.model.generation_config, name, PROPOSED[name])
+    before = sampler.model.generation_config.to_dict()
     assert [sampler.sample(PROMPTS, each) for each in params] == expected
+    assert sampler.model.generation_config.to_dict() == before  # a saved model keeps them
+
+
+@pytest.mark.parametrize("engine", ["native", "transformers"])
+def test_what_generation_config_json_proposes_reaches_no_answer_but_its_ends_do(
+    engine: str, small_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    plain = shutil.copytree(small_model("qwen3"), tmp_path / "plain")
+    own = shutil.copytree(plain, tmp_path / "own")
+    ends = {"eos_token_id": [2, *range(150, 320)], "pad_token_id": 0}
+    for folder, proposed in ((plain, {}), (own, {"repetition_penalty": 1.1, "min_p": 0.9})):
+        (folder / "generation_config.json").write_text(json.dumps({**ends, **proposed}))
+    device = Device("cpu", "here", "float32", 0)
+    params = SamplingParams(40, temperature=0), SamplingParams(40, seed=1)
+    answers = [
+        [Sampler.load(str(folder), device, engine=engine).sample(PROMPTS, each) for each in params]
+        for folder in (plain, own)
+    ]
+    assert answers[0] == answers[1]
+    assert {each.stop_reason for each in answers[1][1]} == {"stop"}
+
+
+@pytest.mark.parametrize("engine", ["native", "transformers"])
+def test_a_model_with_adapters_is_sampled_without_what_its_base_proposes(
+    engine: str, small_model: Callable[..., Path]
+) -> None:
+    quiet.silence_libraries(offline=True)  # a deprecation between peft and transformers
+    from peft import LoraConfig, get_peft_model
+
+    device = Device("cpu", "here", "float32", 0)
+    plain = Sampler.load(str(small_model("qwen3")), device, engine=engine)
+    params = SamplingParams(MOST, temperature=0), SamplingParams(MOST, seed=1)
+    expected = [plain.sample(PROMPTS, each) for each in params]
+    adapted = get_peft_model(plain.model, LoraConfig(task_type="CAUSAL_LM", r=2))
+    adapted.generation_config.update(repetition_penalty=1.1, min_p=0.9)
+    sampler = Sampler(adapted, plain._tokenizer, engine=engine)
+    assert [sampler.sample(PROMPTS, each) for each in params] == expected
+    assert adapted.generation_config.min_p == 0.9
 
 
 def test_a_model_in_training_is_sampled_as_in_evaluation_and_trains_on(sampler: Sampler) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -194,3 +195,26 @@ def test_the_run_folder_holds_every_file_of_the_list(
     assert record["status"] == "Completed"
     for key in ("started", "ended", "versions", "seed", "device", "recipe_hash", "reward_hash"):
         assert record[key] is not None
+
+
+@pytest.mark.parametrize("engine", ["native", "transformers"])
+def test_what_a_model_proposes_for_generation_changes_neither_rollouts_nor_validation(
+    engine: str,
+    recipe_for: Callable[..., Recipe],
+    run: Callable[..., RunResult],
+    small_model: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    plain, own = small_model("qwen3"), tmp_path / "own"
+    shutil.copytree(plain, own)
+    proposed = json.loads((plain / "generation_config.json").read_text())
+    proposed |= {"do_sample": True, "repetition_penalty": 1.1, "min_p": 0.9, "top_k": 1}
+    (own / "generation_config.json").write_text(json.dumps(proposed))
+    folders = [
+        run(recipe_for("local.maxSteps=1", f"local.engine={engine}", model=m), name=m.name).folder
+        for m in (plain, own)
+    ]
+    for part in ("rollouts/step-000001.jsonl", "validation/step-000000.jsonl"):
+        assert (folders[0] / part).read_text() == (folders[1] / part).read_text()
+    saved = json.loads((folders[1] / "model" / "generation_config.json").read_text())
+    assert (saved["repetition_penalty"], saved["min_p"]) == (1.1, 0.9)

@@ -1,12 +1,14 @@
 """The back end `transformers`: answers by `generate` of Hugging Face transformers.
 
-Every setting is given, as TRL's `GRPOTrainer` gives it: what is left out would come from the
-model's own generation_config, as the repetition penalty of some models.
+What is given is what TRL's `GRPOTrainer` gives. What is left out would come from the model's own
+generation_config, such as the repetition penalty of some models, which is therefore out of the way
+meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,8 @@ class TransformersBackend:
     """A `bedrock_rft_sim.engine.sampler.Backend`; works with every model."""
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-        self._model = model
+        # Adapters sit in the layers of the base, whose generate heeds its own settings only.
+        self._model: Any = model.get_base_model() if hasattr(model, "peft_config") else model
         self._tokenizer = tokenizer
 
     def generate(
@@ -37,12 +40,13 @@ class TransformersBackend:
         inputs = self._tokenizer.pad({"input_ids": ids}, return_tensors="pt")
         width = inputs["input_ids"].shape[1]  # (B, P)
         watched = None if watch is None else _Watched(watch, width, ends, [None] * len(ids))
-        output = self._model.generate(  # (B, P + T)
-            input_ids=inputs["input_ids"].to(self._model.device),
-            attention_mask=inputs["attention_mask"].to(self._model.device),
-            generation_config=self._config(params, ends),
-            stopping_criteria=None if watched is None else StoppingCriteriaList([watched]),
-        )
+        with _nothing_proposed(self._model):
+            output = self._model.generate(  # (B, P + T)
+                input_ids=inputs["input_ids"].to(self._model.device),
+                attention_mask=inputs["attention_mask"].to(self._model.device),
+                generation_config=self._config(params, ends),
+                stopping_criteria=None if watched is None else StoppingCriteriaList([watched]),
+            )
         rows = output[:, width:].tolist()
         if watched is not None:
             return [row[:end] for row, end in zip(rows, watched.ended_at, strict=True)]
@@ -69,6 +73,18 @@ class TransformersBackend:
             eos_token_id=sorted(ends),
             disable_compile=True,
         )
+
+
+@contextmanager
+def _nothing_proposed(model: Any) -> Iterator[None]:
+    """Put the model's own generation_config aside."""
+    from transformers import GenerationConfig
+
+    own, model.generation_config = model.generation_config, GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = own
 
 
 @dataclass

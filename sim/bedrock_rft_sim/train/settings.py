@@ -1,8 +1,9 @@
 """A recipe's settings as TRL's `GRPOConfig`, every choice written out.
 
 TRL's own defaults change between releases (its loss, its KL coefficient, its batch arithmetic), so
-nothing here is left to them.  The values mirror AWS's verl GRPO recipes;
-`bedrock_rft_sim.contract.ledger` names each deviation.
+nothing here is left to them; a test names each field that is neither here nor known to be without
+effect.  The values mirror AWS's verl GRPO recipes; `bedrock_rft_sim.contract.ledger` names each
+deviation.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.engine.device import Device
 from bedrock_rft_sim.engine.load import model_init_kwargs
-from bedrock_rft_sim.recipe import Settings
+from bedrock_rft_sim.recipe import Recipe, Settings
 from bedrock_rft_sim.train.record import Rehearsal
 
 if TYPE_CHECKING:
@@ -24,21 +25,38 @@ def grpo_config(rehearsal: Rehearsal, *, micro_batch: int) -> GRPOConfig:
     """Return TRL's configuration for one run."""
     from trl import GRPOConfig
 
-    settings = rehearsal.recipe.settings
-    return GRPOConfig(
-        output_dir=str(rehearsal.folder.checkpoints),
-        max_steps=rehearsal.steps.total,
-        seed=settings.seed,
-        data_seed=settings.seed,
-        model_init_kwargs=model_init_kwargs(),
-        chat_template_kwargs=plan.template_options(rehearsal.recipe) or None,
+    options = grpo_options(rehearsal, micro_batch=micro_batch)
+    return GRPOConfig(**options, trust_remote_code=False)
+
+
+def grpo_options(rehearsal: Rehearsal, *, micro_batch: int) -> dict[str, Any]:
+    """Return every field of `GRPOConfig` that can move a number or write a file."""
+    recipe, settings = rehearsal.recipe, rehearsal.recipe.settings
+    return {
+        "output_dir": str(rehearsal.folder.checkpoints),
+        "max_steps": rehearsal.steps.total,
+        "chat_template_kwargs": plan.template_options(recipe) or None,
+        **_model(recipe),
         **_batch(settings, micro_batch),
         **_sampling(settings),
+        **_advantages(),
         **_loss(settings),
         **_optimizer(settings),
         **_precision(rehearsal.device),
-        **_bookkeeping(rehearsal.recipe.local.reportTo),
-    )
+        **_bookkeeping(recipe.local.reportTo),
+    }
+
+
+def _model(recipe: Recipe) -> dict[str, Any]:
+    """Its weights as loaded, and what is random about a run."""
+    return {
+        "model_init_kwargs": model_init_kwargs(),
+        "seed": recipe.settings.seed,
+        "data_seed": recipe.settings.seed,
+        "full_determinism": False,
+        "disable_dropout": True,
+        "neftune_noise_alpha": None,
+    }
 
 
 def _batch(settings: Settings, micro_batch: int) -> dict[str, Any]:
@@ -48,9 +66,13 @@ def _batch(settings: Settings, micro_batch: int) -> dict[str, Any]:
         "per_device_train_batch_size": micro_batch,
         "gradient_accumulation_steps": accumulation,
         "steps_per_generation": accumulation,
+        "generation_batch_size": None,  # follows from the two above
         "num_generations": settings.samples_per_prompt,
         "num_iterations": 1,
+        "auto_find_batch_size": False,
         "shuffle_dataset": settings.shuffle,
+        "ignore_data_skip": False,
+        "remove_unused_columns": False,
         "dataloader_drop_last": True,
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": False,
@@ -58,6 +80,7 @@ def _batch(settings: Settings, micro_batch: int) -> dict[str, Any]:
 
 
 def _sampling(settings: Settings) -> dict[str, Any]:
+    """What TRL would sample with, though `bedrock_rft_sim.engine.sampler` does it in its place."""
     return {
         "max_completion_length": settings.inference_max_tokens,
         "temperature": settings.temperature,
@@ -65,25 +88,42 @@ def _sampling(settings: Settings) -> dict[str, Any]:
         "top_k": settings.top_k,
         "min_p": None,
         "repetition_penalty": 1.0,
+        "generation_kwargs": None,
+        "cache_implementation": None,
+        "pad_to_multiple_of": None,
+        "max_tool_calling_iterations": None,
+        "use_transformers_continuous_batching": False,
+        "use_transformers_paged": False,
         "use_vllm": False,
     }
 
 
+def _advantages() -> dict[str, Any]:
+    """Grades less their group's mean, over its standard deviation."""
+    return {
+        "scale_rewards": "group",
+        "reward_weights": None,
+        "multi_objective_aggregation": "sum_then_normalize",
+    }
+
+
 def _loss(settings: Settings) -> dict[str, Any]:
-    """Group-normalised advantages, clipped token-mean loss over the whole batch, k3 KL loss."""
+    """Clipped token-mean loss over the whole batch, plain k3 KL loss, nothing else."""
     return {
         "loss_type": "dapo",  # TRL's name for the token mean over the accumulated batch
         "importance_sampling_level": "token",
-        "scale_rewards": "group",
         "beta": settings.kl_coefficient,
+        "use_bias_correction_kl": False,
         "epsilon": settings.clip_range,
         "epsilon_high": settings.clip_range,
         "delta": None,
+        "off_policy_mask_threshold": None,
         "mask_truncated_completions": False,
         "sync_ref_model": False,
         "entropy_coef": 0.0,
+        "use_adaptive_entropy": False,
         "top_entropy_quantile": 1.0,
-        "disable_dropout": True,
+        "router_aux_loss_coef": 0.0,
     }
 
 
@@ -91,8 +131,11 @@ def _optimizer(settings: Settings) -> dict[str, Any]:
     return {
         "learning_rate": settings.learning_rate,
         "lr_scheduler_type": "constant",
+        "lr_scheduler_kwargs": None,
         "warmup_steps": 0,
         "optim": "adamw_torch",
+        "optim_args": None,
+        "optim_target_modules": None,
         "weight_decay": settings.weight_decay,
         "adam_beta1": settings.adam_beta1,
         "adam_beta2": settings.adam_beta2,
@@ -106,18 +149,29 @@ def _precision(device: Device) -> dict[str, Any]:
         "use_cpu": device.type == "cpu",
         "bf16": device.dtype == "bfloat16",
         "fp16": device.dtype == "float16",
+        "tf32": None,  # torch's own: products of float32 are not rounded to it
+        "cast_lm_head_to_fp32": False,
         "gradient_checkpointing": False,
+        "activation_checkpointing": False,
+        "use_liger_kernel": False,
+        "torch_compile": False,
     }
 
 
 def _bookkeeping(report_to: list[str]) -> dict[str, Any]:
     """Log every step; checkpoints and validation are the recorder's to call."""
     return {
+        "logging_strategy": "steps",
         "logging_steps": 1,
         "logging_first_step": False,
         "logging_nan_inf_filter": False,
         "save_strategy": "no",
+        "save_total_limit": None,
+        "save_only_model": False,
+        "load_best_model_at_end": False,
         "eval_strategy": "no",
+        "eval_on_start": False,
+        "push_to_hub": False,
         "report_to": report_to or "none",
         "log_completions": False,
         "disable_tqdm": True,
