@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import time
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 from tests.jobs.conftest import wait_until
@@ -29,15 +31,24 @@ def zipped(**files: str) -> bytes:
     return out.getvalue()
 
 
+def create_role(client: Callable[[str], Any]) -> str:
+    """Create the role of jobs and functions, unless it is there; `client` makes one of boto3's."""
+    iam = client("iam")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName=ROLE.rpartition("/")[2], AssumeRolePolicyDocument=trust)
+    return ROLE
+
+
 def create_function(endpoint: Endpoint, name: str, code: str = REWARD, **options: Any) -> Any:
     """Create a function of one module."""
+    create_role(endpoint.client)
     return endpoint.client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.12",
-        Role=ROLE,
         Handler="lambda_function.lambda_handler",
         Code={"ZipFile": zipped(lambda_function=code)},
-        **{"Timeout": 10, **options},
+        **{"Timeout": 10, "Role": ROLE, **options},
     )
 
 

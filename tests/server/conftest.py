@@ -31,7 +31,8 @@ class Endpoint:
         import boto3
         from botocore.config import Config
 
-        settings = Config(retries={"total_max_attempts": 1}, **options.pop("config", {}))
+        once = {"retries": {"total_max_attempts": 1}}
+        settings = Config(**{**once, **options.pop("config", {})})
         return boto3.client(
             service,
             endpoint_url=self.url,

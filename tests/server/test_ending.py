@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.jobs.conftest import wait_until
-from tests.server.aws_setup import ROLE, records, rft_request, zipped
+from tests.server.aws_setup import create_role, records, rft_request, zipped
 from tests.server.test_killed import Server, cleaned_up
 
 PATIENCE_S = 9.0
@@ -35,7 +35,7 @@ def test_sigterm_ends_trainers_cleanly_and_handlers_at_once(tmp_path: Path) -> N
         client("lambda").create_function(
             FunctionName="slow",
             Runtime="python3.12",
-            Role=ROLE,
+            Role=create_role(client),
             Handler="lambda_function.lambda_handler",
             Code={"ZipFile": zipped(lambda_function=SLOW)},
             Timeout=60,

@@ -27,7 +27,7 @@ from botocore.exceptions import HTTPClientError
 
 from bedrock_rft_sim.jobs.children import Child
 from tests.jobs.conftest import STUB, wait_until
-from tests.server.aws_setup import ROLE, records, rft_request, zipped
+from tests.server.aws_setup import create_role, records, rft_request, zipped
 
 STEPS = 40
 PAUSE_S = 0.05
@@ -44,7 +44,8 @@ def command(recipe, job, resume):
 
 state.ServerState = functools.partial(state.ServerState, start=command)
 from bedrock_rft_sim.cli import main
-sys.exit(main(["serve", "--root", {root!r}, "--port", "0", "--parallel", "2", "--json"]))
+options = ["--port", "0", "--parallel", "2", "--pending", "0", "--json"]
+sys.exit(main(["serve", "--root", {root!r}, *options]))
 """
 
 
@@ -156,7 +157,7 @@ def make_function(client: Callable[[str], Any], name: str) -> str:
     made = client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.12",
-        Role=ROLE,
+        Role=create_role(client),
         Handler="lambda_function.lambda_handler",
         Code={"ZipFile": code},
     )

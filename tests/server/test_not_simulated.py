@@ -18,7 +18,7 @@ from tests.server.aws.test_s3 import signed
 from tests.server.conftest import Endpoint
 from tests.server.test_guard import ask
 
-SIGNED_AS = {"bedrock": "bedrock", "bedrock-runtime": "bedrock", "lambda": "lambda"}
+SIGNED_AS = {"bedrock-runtime": "bedrock"}
 
 
 def request_line(service: str, operation: str) -> tuple[str, str]:
@@ -31,7 +31,9 @@ def test_every_operation_that_is_not_simulated_says_so(endpoint: Endpoint) -> No
     for row in support_matrix(endpoint.state):
         if row.support == "not simulated":
             method, path = request_line(row.service, row.operation)
-            status, content = signed(endpoint, SIGNED_AS[row.service], method, path)
+            service = SIGNED_AS.get(row.service, row.service)
+            target = {"X-Amz-Target": f"Service.{row.operation}"}
+            status, content = signed(endpoint, service, method, path, **target)
             said = json.loads(content)
             assert (status, said["__type"]) == (400, "UnknownOperationException"), row
             assert "not simulated" in said["message"], row
@@ -49,7 +51,7 @@ def test_every_operation_that_is_not_simulated_says_so(endpoint: Endpoint) -> No
         ),
         ("bedrock-agent", "list_prompts", {}),
         ("bedrock-runtime", "list_async_invokes", {}),
-        ("lambda", "list_layers", {}),
+        ("lambda", "list_code_signing_configs", {}),
         ("sqs", "list_queues", {}),
     ],
 )

@@ -186,6 +186,7 @@ def test_the_run_folder_holds_every_file_of_the_list(
         "rollouts",
         "validation",
         "grader.log",
+        "grader.times",
         "checkpoints",
         "model",
         "report.html",

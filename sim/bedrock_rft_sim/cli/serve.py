@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import uvicorn
 
 PORT: Final = 4599
+PENDING_S: Final = 2.0
+"""On AWS, seconds for a function and minutes for a deployment."""
 TOKEN_VARIABLE: Final = "RFT_TOKEN"  # noqa: S105 - the variable's name
 BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
 NEEDED: Final = ("starlette", "uvicorn", "moto", "flask", "multipart")
@@ -41,6 +43,11 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--port", type=int, default=PORT, help=port)
     verb.add_argument("--parallel", type=int, default=1, help="training jobs at a time (default 1)")
     add_path(verb, "--mapping", "YAML: which local model stands behind each model id")
+    pending = (
+        f"seconds that functions and deployments are Pending, Creating (default {PENDING_S:g})"
+    )
+    verb.add_argument("--pending", type=float, default=PENDING_S, metavar="SECONDS", help=pending)
+    add_path(verb, "--faults", "YAML: which calls fail on purpose, and how")
     verb.add_argument("--region", default="us-east-1", help="Region of unsigned requests")
     token = (
         "environment variable with the token that clients must show "
@@ -52,6 +59,7 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serve until the process is told to stop."""
     _demand_packages()
+    from bedrock_rft_sim.server.faults import read_faults
     from bedrock_rft_sim.server.mapping import read_mapping
     from bedrock_rft_sim.server.running import bind, is_loopback, server_of, url_of
     from bedrock_rft_sim.server.state import ServerState
@@ -72,9 +80,11 @@ def run(arguments: argparse.Namespace) -> int:
             found=str(arguments.parallel),
         )
     mapping = read_mapping(arguments.mapping) if arguments.mapping else None
+    faults = read_faults(arguments.faults) if arguments.faults else None
     listener = bind(arguments.host, arguments.port)
-    options = {"parallel": arguments.parallel, "mapping": mapping, "region": arguments.region}
-    with listener, ServerState(arguments.root, token=token, **options) as state:
+    options = {"parallel": arguments.parallel, "region": arguments.region, "token": token}
+    options |= {"mapping": mapping, "faults": faults, "pending_s": arguments.pending}
+    with listener, ServerState(arguments.root, **options) as state:
         server = server_of(state)
         with _ended_by_a_signal(server):
             listener.listen()  # who connects before the loop runs is answered a moment later

@@ -33,7 +33,7 @@ class ModelRequest:
     messages: Sequence[Mapping[str, Any]]
     """`role` and `content`, text only."""
     max_tokens: int | None = None
-    """None for `DEFAULT_MAX_TOKENS`; never more than the context has left."""
+    """None for `DEFAULT_MAX_TOKENS`; never more than the context has left; 0 only counts."""
     temperature: float = 1.0
     """0 is greedy."""
     top_p: float = 1.0
@@ -87,6 +87,8 @@ class ChatModel:
             DataError: the template refuses the messages, or they fill the whole context.
         """
         prompt = self._chat.encode(self._chat.render(request.messages, **request.template))
+        if request.max_tokens == 0:
+            return ModelAnswer("", "length", None, len(prompt), 0)
         params = SamplingParams(
             max_tokens=self._limit(len(prompt), request.max_tokens),
             temperature=request.temperature,

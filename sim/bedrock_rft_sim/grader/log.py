@@ -9,11 +9,16 @@ from __future__ import annotations
 import math
 import platform
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from bedrock_rft_sim.files import append_line, named_errors
 from bedrock_rft_sim.grader.container import Fault, Outcome
+
+TIMES: Final = ".times"
+"""Of the file beside the log: request id, began, ended, in seconds since 1970, a line for each."""
 
 
 class GraderLog:
@@ -26,9 +31,12 @@ class GraderLog:
         self._warned: set[str] = set()
 
     def write(self, outcome: Outcome) -> None:
-        """One invocation, from START to REPORT, in one write."""
+        """One invocation, from START to REPORT, in one write; when it was stands beside the log."""
         if self._path is not None:
+            ended = time.time()
             self._append("\n".join(self.lines(outcome)))
+            when = f"{outcome.request_id} {ended - outcome.duration_s:.3f} {ended:.3f}"
+            self._append(when, self._path.with_suffix(TIMES))
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Our own words, each warning once per log."""
@@ -37,11 +45,12 @@ class GraderLog:
                 self._warned.add(warning)
                 self._append(f"WARNING {warning}")
 
-    def _append(self, block: str) -> None:
-        if self._path is None:
+    def _append(self, block: str, path: Path | None = None) -> None:
+        path = path or self._path
+        if path is None:
             return
-        with self._lock, named_errors(self._path, "write the grader's log"):
-            append_line(self._path, block)
+        with self._lock, named_errors(path, "write the grader's log"):
+            append_line(path, block)
 
     def lines(self, outcome: Outcome) -> list[str]:
         """Return the lines of one invocation, from START to REPORT."""

@@ -61,6 +61,8 @@ class RunFolder:
         """TRL's own log, untouched."""
         self.grader_log = path / "grader.log"
         """What the handler printed, and REPORT lines."""
+        self.grader_times = path / "grader.times"
+        """When each invocation began and ended."""
         self.checkpoints = path / "checkpoints"
         """The folder of the checkpoints."""
         self.model = path / "model"

@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from http import HTTPStatus
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -31,9 +30,12 @@ from bedrock_rft_sim.server.aws import moto_app
 from bedrock_rft_sim.server.aws.moto_app import MotoRequest, MotoResponse, xml_error
 from bedrock_rft_sim.server.console import replies
 from bedrock_rft_sim.server.dispatch import destination_of, s3_path
-from bedrock_rft_sim.server.guard import Guard, Kind
+from bedrock_rft_sim.server.failing import Failing
+from bedrock_rft_sim.server.forms import refusal
+from bedrock_rft_sim.server.guard import Guard
 from bedrock_rft_sim.server.mantle import http as mantle
 from bedrock_rft_sim.server.mantle.errors import OpenAIError
+from bedrock_rft_sim.server.request_ids import RequestIds
 from bedrock_rft_sim.server.request_line import query_of, raw_path
 from bedrock_rft_sim.server.rest import RestService
 from bedrock_rft_sim.server.runtime import endpoints as runtime
@@ -42,40 +44,22 @@ from bedrock_rft_sim.server.state import ServerState
 IN_MEMORY: Final = 8 * 1024 * 1024
 MOTO_THREADS: Final = 8
 """moto works on one request at a time; the others read and write what it answers from."""
-CODES: Final[dict[Kind, str]] = {
-    "foreign": "AccessDeniedException",
-    "unknown": "AccessDeniedException",
-    "too large": "RequestEntityTooLargeException",
-    "too slow": "RequestTimeoutException",
-}
 _NO_BODY: Final = (204, 304)
 _ACCESS_KEY = re.compile(rb"<AccessKeyId>[^<]*</AccessKeyId>")
 
 
-def build(state: ServerState) -> Starlette:
+def build(state: ServerState) -> ASGIApp:
     """Return the application."""
-    return Starlette(
-        routes=[Mount("/", app=_Services(state))],
+    services: ASGIApp = _Services(state)
+    if state.faults.faults:
+        rules, paths = state.faults.faults, routes.mantle_routes(state)
+        services = Failing(services, rules=rules, openai_routes=paths)
+    app = Starlette(
+        routes=[Mount("/", app=services)],
         middleware=[Middleware(Guard, session=state.session, refuse=refusal)],
         exception_handlers={Exception: errors.internal_error},
     )
-
-
-def refusal(service: str, kind: Kind, message: str) -> Response:
-    """Return the guard's refusal in the form that a client of this service understands."""
-    code = CODES[kind]
-    status = errors.STATUS[code]
-    if service == "bedrock-mantle" and kind == "unknown":
-        unauthorized = HTTPStatus.UNAUTHORIZED
-        return OpenAIError(message, status=unauthorized, code="invalid_api_key").response()
-    if service == "bedrock-mantle":
-        return OpenAIError(message, status=status).response()
-    if service == "console":
-        return replies.json_reply({"error": message}, status=status)
-    if service in moto_app.SERVICES:
-        answer = xml_error(service, code.removesuffix("Exception"), message, status=status)
-        return Response(answer.body, status_code=status, headers=dict(answer.headers))
-    return errors.aws_error(code, message)
+    return RequestIds(app)
 
 
 class _Services:
@@ -95,6 +79,13 @@ class _Services:
                 failed="ServiceException",
                 default_region=state.region,
             ),
+            "logs": RestService(
+                "logs",
+                routes.logs_operations(state),
+                invalid="InvalidParameterException",
+                failed="ServiceUnavailableException",
+                default_region=state.region,
+            ),
         }
         self._apps: dict[str, ASGIApp] = {
             "bedrock-runtime": _app(routes.runtime_routes(state), runtime.refused),
@@ -104,8 +95,7 @@ class _Services:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope = {**scope, "root_path": "", "app_root_path": ""}
-        request = Request(scope, receive)
-        destination = destination_of(scope)
+        request, destination = Request(scope, receive), destination_of(scope)
         service = destination.service
         if service in self._apps:
             await self._apps[service](scope, receive, send)

@@ -23,7 +23,7 @@ CODE_MAX: Final = 80 * 1024 * 1024
 JSON_MAX: Final = 8 * 1024 * 1024
 """Everything else that is read whole; the largest is a function's payload, 6 MB."""
 UPLOAD_MAX: Final = 1024 * 1024 * 1024
-_BRINGS_CODE: Final = ("CreateFunction", "UpdateFunctionCode")
+_BRINGS_CODE: Final = ("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion")
 _UPLOADS: Final = ("/v1/files", "/files")
 _SCOPE = re.compile(
     r"Credential=[^/,\s]{1,512}/\d{8}/([a-z0-9-]{1,64})/([a-z0-9-]{1,64})/aws4_request"
@@ -69,7 +69,17 @@ def destination_of(scope: Scope) -> Destination:
         return Destination(region, signed[2])
     service = _by_path(scope)
     is_other = service in ("", "bedrock-mantle")
+    if is_other and signed is None and _is_post_form(scope):
+        return Destination(None, "s3")
     return Destination(region, "bedrock" if signed and is_other else service)
+
+
+def _is_post_form(scope: Scope) -> bool:
+    """Whether this is S3's presigned POST, which is signed in its body."""
+    kind = Headers(scope=scope).get("content-type", "").lower()
+    is_form = scope["method"] == "POST" and kind.startswith("multipart/form-data")
+    path = raw_path(scope)
+    return is_form and path not in _UPLOADS and not path.startswith("/v1/")
 
 
 def _by_path(scope: Scope) -> str:

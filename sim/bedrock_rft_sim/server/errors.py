@@ -7,7 +7,6 @@ Sources: AWS rest-json protocol as botocore reads it; exception lists of botocor
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -21,6 +20,7 @@ STATUS = {
     "ValidationException": 400,
     "InvalidParameterValueException": 400,
     "InvalidRequestContentException": 400,
+    "InvalidParameterException": 400,
     "ConflictException": 400,
     "TooManyTagsException": 400,
     "UnknownOperationException": 400,
@@ -32,8 +32,10 @@ STATUS = {
     "RequestEntityTooLargeException": 413,
     "RequestTooLargeException": 413,
     "ThrottlingException": 429,
+    "ModelNotReadyException": 429,
     "InternalServerException": 500,
     "ServiceException": 500,
+    "ServiceUnavailableException": 503,
 }
 
 
@@ -55,7 +57,7 @@ def aws_error(code: str, message: str, *, status: int | None = None) -> JSONResp
     return JSONResponse(
         {"message": message, "__type": code},
         status_code=status or STATUS[code],
-        headers={"x-amzn-errortype": code, "x-amzn-requestid": str(uuid.uuid4())},
+        headers={"x-amzn-errortype": code},
     )
 
 

@@ -34,6 +34,7 @@ from bedrock_rft_sim.recipe.local import Section, overrides_model
 from bedrock_rft_sim.recipe.reader import Document, read_document
 from bedrock_rft_sim.recipe.shipped import is_bare
 from bedrock_rft_sim.recipe.wording import Keys
+from bedrock_rft_sim.server.model_ids import known_id
 
 S = TypeVar("S", bound=Section)
 BASE_MODELS: Final = (*NOVA_RFT_MODELS, *OPEN_WEIGHT_RFT_MODELS)
@@ -110,9 +111,15 @@ class ModelMapping(Section):
     default: StandIn = StandIn()
     models: dict[str, StandIn] = Field(default_factory=dict)
 
-    def has(self, model_id: str) -> bool:
-        """Whether this is a base model: one of Bedrock's, or one that the mapping adds."""
-        return model_id in BASE_MODELS or model_id in self.models
+    @property
+    def ids(self) -> list[str]:
+        """The base models: Bedrock's, and those that the mapping adds."""
+        added = [name for name in self.models if known_id(name, BASE_MODELS) is None]
+        return [*BASE_MODELS, *added]
+
+    def base(self, identifier: str) -> str | None:
+        """Return the base model that an id or ARN means, however it is spelled."""
+        return known_id(identifier, self.ids)
 
     def of_request(self, dialect: DialectName, request: Mapping[str, Any]) -> StandIn:
         """Return what stands behind the base model that a request names."""
@@ -120,7 +127,8 @@ class ModelMapping(Section):
 
     def stand_in(self, model_id: str) -> StandIn:
         """Return what stands behind a base model id."""
-        return self.models.get(model_id, self.default)
+        name = known_id(model_id, self.models)
+        return self.default if name is None else self.models[name]
 
 
 def read_mapping(path: Path) -> ModelMapping:
@@ -132,7 +140,7 @@ def read_mapping(path: Path) -> ModelMapping:
     with named_errors(path, "read the mapping", kind=RecipeError, expected="a YAML file"):
         text = path.read_text(encoding="utf-8")
     document = read_document(text, name=str(path))
-    read = _checked(ModelMapping, document.data or {}, (), document=document, path=path)
+    read = checked_section(ModelMapping, document.data or {}, (), document=document, path=path)
     _check_overrides(read, document=document, path=path)
     models = {name: _placed(one, path) for name, one in read.models.items()}
     return ModelMapping(default=_placed(read.default, path), models=models)
@@ -141,13 +149,18 @@ def read_mapping(path: Path) -> ModelMapping:
 def _check_overrides(read: ModelMapping, *, document: Document, path: Path) -> None:
     where: Any = {"document": document, "path": path}
     either = overrides_model("bedrock", "openai")  # the default stands for models of both APIs
-    _checked(either, read.default.overrides, ("default", "overrides"), **where)
+    checked_section(either, read.default.overrides, ("default", "overrides"), **where)
     for name, one in read.models.items():
-        kind = overrides_model("bedrock" if name in NOVA_RFT_MODELS else "openai")
-        _checked(kind, one.overrides, ("models", name, "overrides"), **where)
+        kind = overrides_model("bedrock" if known_id(name, NOVA_RFT_MODELS) else "openai")
+        checked_section(kind, one.overrides, ("models", name, "overrides"), **where)
 
 
-def _checked(kind: type[S], data: Any, at: Keys, *, document: Document, path: Path) -> S:
+def checked_section(kind: type[S], data: Any, at: Keys, *, document: Document, path: Path) -> S:
+    """Return a part of a YAML as its model.
+
+    Raises:
+        RecipeError: it is none.
+    """
     try:
         return kind.model_validate(data)
     except ValidationError as error:

@@ -33,11 +33,12 @@ class SupportedOperation:
 
 
 def support_matrix(state: ServerState) -> list[SupportedOperation]:
-    """Return each operation of Bedrock, its runtime, Lambda and bedrock-mantle."""
+    """Return each operation of Bedrock, its runtime, Lambda, Logs and bedrock-mantle."""
     simulated: dict[str, Collection[str | None]] = {
         "bedrock": set(routes.bedrock_operations(state)),
         "bedrock-runtime": _runtime_operations(state),
         "lambda": set(routes.lambda_operations(state)),
+        "logs": set(routes.logs_operations(state)),
     }
     found = [
         SupportedOperation(service, name, _support(service, name, names))

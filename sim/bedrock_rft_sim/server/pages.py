@@ -33,6 +33,8 @@ class Paging:
 
 BEDROCK: Final = Paging("maxResults", "nextToken", 100, "ValidationException")
 LAMBDA: Final = Paging("MaxItems", "Marker", 50, "InvalidParameterValueException")
+LOGS: Final = Paging("limit", "nextToken", 10_000, "InvalidParameterException")
+LOGS_DESCRIBED: Final = Paging("limit", "nextToken", 50, "InvalidParameterException")
 
 
 def page(
@@ -53,14 +55,13 @@ def page(
     found = sorted(items, key=key, reverse=not is_ascending)
     token, size = params.get(paging.token), params.get(paging.size, paging.default)
     if token is not None:
+        last = decode_key(token, paging=paging)
         try:
-            last = _decoded(token)
             found = [one for one in found if (key(one) > last if is_ascending else key(one) < last)]
-        except (TypeError, ValueError, RecursionError):
-            words = f"{paging.token} is not one of this endpoint's"
-            raise AwsError(paging.invalid, detected([words])) from None
+        except TypeError:
+            raise _not_ours(paging) from None
     shown = found[:size]
-    return shown, _encoded(key(shown[-1])) if len(found) > size else None
+    return shown, encode_key(key(shown[-1])) if len(found) > size else None
 
 
 def bedrock_page(
@@ -84,12 +85,26 @@ def is_within(created: float, params: Mapping[str, Any], *, named: str = "creati
     return (after is None or created > after) and (before is None or created < before)
 
 
-def _encoded(key: Key) -> str:
+def encode_key(key: Key) -> str:
+    """Return the token of a sort key."""
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
 
 
-def _decoded(token: str) -> Key:
-    found: Any = json.loads(base64.urlsafe_b64decode(token.encode()))
+def decode_key(token: str, *, paging: Paging) -> Key:
+    """Return the sort key of a token.
+
+    Raises:
+        AwsError: the token is none of ours.
+    """
+    try:
+        found: Any = json.loads(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, RecursionError):
+        raise _not_ours(paging) from None
     if not isinstance(found, list) or not found:
-        raise ValueError(token)
+        raise _not_ours(paging)
     return tuple(found)
+
+
+def _not_ours(paging: Paging) -> AwsError:
+    words = f"{paging.token} is not one of this endpoint's"
+    return AwsError(paging.invalid, detected([words]))

@@ -30,7 +30,7 @@ from bedrock_rft_sim.server.request_line import operation_at, query_of, raw_path
 
 _SHOWN: Final = 5
 _COUNTED: Final = 100
-_READS: Final = ("Get", "List")
+_READS: Final = ("Get", "List", "Describe", "Filter")
 _INVOKE: Final = "Invoke"
 INVOCATIONS: Final = 128
 """Threads for them at most; the functions themselves refuse long before."""
@@ -158,7 +158,7 @@ class RestService:
             location = member.serialization.get("location")
             key = member.serialization.get("name", name)
             if location == "uri":
-                found[name] = labels[key]
+                found[name] = self._typed(member, [labels[key]], name)
             elif location == "querystring" and key in query:
                 found[name] = self._typed(member, query[key], name)
             elif location == "header" and key in request.headers:

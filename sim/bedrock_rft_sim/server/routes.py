@@ -2,8 +2,8 @@
 
 A new operation is a line here and its handler; the support matrix, and the refusal of all others,
 follow from the tables.
-Sources: botocore service models bedrock/2023-04-20, bedrock-runtime/2023-09-30 and
-lambda/2015-03-31; Bedrock user guide, fine-tuning-openai-apis; openai Python library (paths).
+Sources: botocore service models bedrock/2023-04-20, bedrock-runtime/2023-09-30, lambda/2015-03-31
+and logs/2014-03-28; Bedrock user guide, fine-tuning-openai-apis; openai Python library (paths).
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from starlette.routing import Route
 
 from bedrock_rft_sim.server.bedrock.deployment_operations import DeploymentOperations
 from bedrock_rft_sim.server.bedrock.jobs import CustomizationJobs
-from bedrock_rft_sim.server.bedrock.models import CustomModels, FoundationModels
+from bedrock_rft_sim.server.bedrock.models import CustomModels, FoundationModels, InferenceProfiles
 from bedrock_rft_sim.server.bedrock.tags import Tags
 from bedrock_rft_sim.server.console.endpoints import ConsoleEndpoints
 from bedrock_rft_sim.server.lambda_.functions import FunctionOperations
 from bedrock_rft_sim.server.lambda_.invoke import InvokeOperation
+from bedrock_rft_sim.server.lambda_.layer_operations import LayerOperations
 from bedrock_rft_sim.server.lambda_.versions import VersionOperations
+from bedrock_rft_sim.server.logs import LogOperations
 from bedrock_rft_sim.server.mantle.fine_tuning import FineTuningEndpoints
 from bedrock_rft_sim.server.mantle.graders import GraderEndpoints
 from bedrock_rft_sim.server.mantle.http import with_body
@@ -40,6 +42,7 @@ def bedrock_operations(state: ServerState) -> Mapping[str, Handler]:
     """Return the handlers of Bedrock's control plane by operation."""
     jobs, models, tags = CustomizationJobs(state), CustomModels(state), Tags(state)
     deployments, foundation = DeploymentOperations(state), FoundationModels(state)
+    profiles = InferenceProfiles(state)
     return {
         "CreateModelCustomizationJob": jobs.create,
         "GetModelCustomizationJob": jobs.get,
@@ -54,6 +57,8 @@ def bedrock_operations(state: ServerState) -> Mapping[str, Handler]:
         "DeleteCustomModelDeployment": deployments.delete,
         "ListFoundationModels": foundation.list,
         "GetFoundationModel": foundation.get,
+        "ListInferenceProfiles": profiles.list,
+        "GetInferenceProfile": profiles.get,
         "TagResource": tags.tag,
         "UntagResource": tags.untag,
         "ListTagsForResource": tags.list,
@@ -63,6 +68,7 @@ def bedrock_operations(state: ServerState) -> Mapping[str, Handler]:
 def lambda_operations(state: ServerState) -> Mapping[str, Handler]:
     """Return the handlers of AWS Lambda by operation."""
     functions, versions = FunctionOperations(state), VersionOperations(state)
+    layers = LayerOperations(state)
     return {
         "CreateFunction": functions.create,
         "GetFunction": functions.get,
@@ -83,6 +89,24 @@ def lambda_operations(state: ServerState) -> Mapping[str, Handler]:
         "DeleteAlias": versions.delete_alias,
         "ListAliases": versions.list_aliases,
         "Invoke": InvokeOperation(state).invoke,
+        "PublishLayerVersion": layers.publish,
+        "GetLayerVersion": layers.get,
+        "GetLayerVersionByArn": layers.get_by_arn,
+        "ListLayers": layers.list,
+        "ListLayerVersions": layers.list_versions,
+        "DeleteLayerVersion": layers.delete,
+    }
+
+
+def logs_operations(state: ServerState) -> Mapping[str, Handler]:
+    """Return the handlers of CloudWatch Logs by operation."""
+    logs = LogOperations(state)
+    return {
+        "DescribeLogGroups": logs.describe_groups,
+        "DescribeLogStreams": logs.describe_streams,
+        "FilterLogEvents": logs.filter,
+        "GetLogEvents": logs.get,
+        "DeleteLogGroup": logs.delete_group,
     }
 
 
@@ -94,6 +118,7 @@ def runtime_routes(state: ServerState) -> list[Route]:
         ("POST", "/model/{model:path}/converse-stream", runtime.converse_stream),
         ("POST", "/model/{model:path}/invoke", runtime.invoke),
         ("POST", "/model/{model:path}/invoke-with-response-stream", runtime.invoke_stream),
+        ("POST", "/model/{model:path}/count-tokens", runtime.count_tokens),
     )
 
 

@@ -16,7 +16,10 @@ from bedrock_rft_sim.server.aws.local_iam import LocalIam
 from bedrock_rft_sim.server.aws.local_s3 import LocalS3
 from bedrock_rft_sim.server.bedrock.deployments import Deployments
 from bedrock_rft_sim.server.bedrock.output import deliver
+from bedrock_rft_sim.server.faults import FaultPlan
 from bedrock_rft_sim.server.inference import Models
+from bedrock_rft_sim.server.lambda_.layers import Layers
+from bedrock_rft_sim.server.lambda_.logs import FunctionLogs
 from bedrock_rft_sim.server.lambda_.store import Functions
 from bedrock_rft_sim.server.mapping import ModelMapping
 from bedrock_rft_sim.server.session import Session
@@ -40,8 +43,13 @@ class ServerState:
         mapping: ModelMapping | None = None,
         region: str = DEFAULT_REGION,
         token: str | None = None,
+        pending_s: float = 0.0,
+        faults: FaultPlan | None = None,
     ) -> None:
-        """Open everything under `root`; `token` is what a client must show, None on loopback."""
+        """Open everything under `root`; `token` is what a client must show, None on loopback.
+
+        For `pending_s` a function is Pending and a deployment Creating.
+        """
         self.root = root.resolve()
         with named_errors(self.root, "create the folder"):
             # For its owner alone: functions, recipes and roles may hold keys and passwords.
@@ -50,8 +58,12 @@ class ServerState:
         self.jobs = Jobs(
             self.root, parallel=parallel, start=start, deliver=partial(deliver, self.s3)
         )
-        self.iam = LocalIam(self.root / "iam.jsonl", self.s3.moto)
-        self.functions = Functions(self.root / "functions")
+        self.pending_s = pending_s
+        self.faults = faults or FaultPlan()
+        self.iam = LocalIam(self.root / "iam.jsonl", self.s3.moto, delay_s=self.faults.roleDelay)
+        self.logs = FunctionLogs(self.root / "logs")
+        self.layers = Layers(self.root / "layers")
+        self.functions = Functions(self.root / "functions", keep_log=self.logs.keep)
         self.deployments = Deployments(self.root / "deployments")
         self.mapping = mapping or ModelMapping()
         self.models = Models(log=self.root / "models.log")

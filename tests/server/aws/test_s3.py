@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
+import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
@@ -19,6 +23,9 @@ from bedrock_rft_sim.server.aws.local_s3 import S3Error, parse_uri
 from tests.server.aws_setup import put
 from tests.server.conftest import Endpoint, serve
 
+CURL = shutil.which("curl")
+JSONL = b'{"id": "a", "q": "1+1=2&3%2F"}\n' * 5
+FORM = "application/x-www-form-urlencoded"
 STATEMENT = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"}
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
 
@@ -192,3 +199,165 @@ def test_a_full_disk_is_told_to_the_client(
     with pytest.raises(ClientError, match="make room"):
         endpoint.client("s3").put_object(Bucket="full-disk", Key="k", Body=b"x")
     assert "make room" in caplog.text
+
+
+def sent(url: str, method: str, body: bytes, **headers: str) -> tuple[int, str, bytes]:
+    """Send bytes to a presigned address, without a word about what they are unless one is given.
+
+    Returns the answer's status, ETag and body.
+    """
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, body, named, method=method)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, answer.headers["ETag"], answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, "", error.read()
+
+
+@pytest.mark.parametrize("kind", [FORM, "multipart/form-data", "multipart/form-data; boundary=x"])
+def test_a_body_that_is_called_a_form_is_kept_byte_for_byte(endpoint: Endpoint, kind: str) -> None:
+    put(endpoint, "called-a-form")
+    s3 = endpoint.client("s3")
+    s3.put_object(Bucket="called-a-form", Key="by-boto3", Body=JSONL, ContentType=kind)
+    url = s3.generate_presigned_url("put_object", {"Bucket": "called-a-form", "Key": "by-urllib"})
+    sent(url, "PUT", JSONL, Content_Type=kind)
+    for key in ("by-boto3", "by-urllib"):
+        found = s3.get_object(Bucket="called-a-form", Key=key)
+        assert (found["Body"].read(), found["ContentType"]) == (JSONL, kind)
+
+
+def test_a_part_that_is_called_a_form_is_kept_byte_for_byte(endpoint: Endpoint) -> None:
+    put(endpoint, "parts-by-hand")
+    s3 = endpoint.client("s3")
+    at = {"Bucket": "parts-by-hand", "Key": "whole"}
+    upload = s3.create_multipart_upload(**at)["UploadId"]
+    wanted = {**at, "UploadId": upload, "PartNumber": 1}
+    _, etag, _ = sent(s3.generate_presigned_url("upload_part", wanted), "PUT", JSONL)
+    url = s3.generate_presigned_url("complete_multipart_upload", {**at, "UploadId": upload})
+    part = f"<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>"
+    whole = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>"
+    sent(url, "POST", whole.encode(), Content_Type=FORM)
+    assert endpoint.state.s3.get("s3://parts-by-hand/whole") == JSONL
+
+
+@pytest.mark.skipif(CURL is None, reason="there is no curl")
+@pytest.mark.parametrize("way", ["--data-binary", "--upload-file"])
+def test_curl_puts_to_a_presigned_address(endpoint: Endpoint, tmp_path: Path, way: str) -> None:
+    put(endpoint, "by-curl-alone")
+    path = tmp_path / "f.jsonl"
+    path.write_bytes(JSONL)
+    wanted = {"Bucket": "by-curl-alone", "Key": way}
+    url = endpoint.client("s3").generate_presigned_url("put_object", wanted)
+    source = f"@{path}" if way == "--data-binary" else str(path)
+    command = [CURL or "curl", "--fail", "--silent", "--request", "PUT", way, source, url]
+    subprocess.run(command, check=True, capture_output=True)
+    assert endpoint.state.s3.get(f"s3://by-curl-alone/{way}") == JSONL
+
+
+def posted(
+    post: dict[str, Any], *, boundary: str = "xXx", name: str = "f.jsonl"
+) -> tuple[int, str, bytes]:
+    """Send a presigned POST as a browser's form does."""
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
+        for field, value in post["fields"].items()
+    ]
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+    head += "Content-Type: application/jsonl\r\n\r\n"
+    body = "".join([*parts, head]).encode() + JSONL + f"\r\n--{boundary}--\r\n".encode()
+    kind = f"multipart/form-data; boundary={boundary}"
+    return sent(post["url"], "POST", body, Content_Type=kind)
+
+
+def test_a_presigned_post_is_kept_under_its_key(
+    serve_root: Callable[..., Endpoint], tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        endpoint = serve(stack, tmp_path / "posted")
+        put(endpoint, "posted-to")
+        s3 = endpoint.client("s3")
+        more = {"Content-Type": "text/x", "x-amz-meta-by": "form", "success_action_status": "201"}
+        conditions: list[Any] = [{name: value} for name, value in more.items()]
+        assert posted(s3.generate_presigned_post("posted-to", "plain"))[0] == 204
+        named = s3.generate_presigned_post("posted-to", "up/${filename}", more, conditions)
+        status, _, content = posted(named)
+        assert status == 201
+        said = ElementTree.fromstring(content)
+        assert said.findtext("Key") == "up/f.jsonl"
+        assert said.findtext("ETag") == s3.head_object(Bucket="posted-to", Key="plain")["ETag"]
+        found = s3.get_object(Bucket="posted-to", Key="up/f.jsonl")
+        assert (found["ContentType"], found["Metadata"]) == ("text/x", {"by": "form"})
+    fresh = serve_root(tmp_path / "posted")
+    forget_everything(fresh)
+    for key in ("plain", "up/f.jsonl"):
+        assert fresh.state.s3.get(f"s3://posted-to/{key}") == JSONL
+
+
+def test_a_form_without_a_file_and_a_post_to_no_bucket_are_refused(endpoint: Endpoint) -> None:
+    put(endpoint, "posted-badly")
+    post = endpoint.client("s3").generate_presigned_post("posted-badly", "k")
+    for url, fields, code in (
+        (post["url"], {}, "InvalidArgument"),
+        (post["url"].replace("posted-badly", "no-such-bucket"), post["fields"], "NoSuchBucket"),
+    ):
+        status, _, content = posted({"url": url, "fields": fields})
+        assert status in (400, 404)
+        assert ElementTree.fromstring(content).findtext("Code") == code
+
+
+def test_managed_policies_attach_and_are_listed(endpoint: Endpoint) -> None:
+    iam = endpoint.client("iam")
+    iam.create_role(RoleName="with-managed", AssumeRolePolicyDocument=POLICY)
+    basic = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    for arn in (basic, "arn:aws:iam::aws:policy/AmazonBedrockMantleFullAccess"):
+        iam.attach_role_policy(RoleName="with-managed", PolicyArn=arn)
+    attached = iam.list_attached_role_policies(RoleName="with-managed")["AttachedPolicies"]
+    assert {one["PolicyName"] for one in attached} == {
+        "AWSLambdaBasicExecutionRole",
+        "AmazonBedrockMantleFullAccess",
+    }
+    version = iam.get_policy(PolicyArn=basic)["Policy"]["DefaultVersionId"]
+    document = iam.get_policy_version(PolicyArn=basic, VersionId=version)["PolicyVersion"]
+    assert "logs:PutLogEvents" in json.dumps(document["Document"])
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.attach_role_policy(
+            RoleName="with-managed", PolicyArn="arn:aws:iam::aws:policy/AWSLamdaBasic"
+        )
+
+
+def test_simulate_principal_policy_says_what_a_roles_policies_allow(endpoint: Endpoint) -> None:
+    iam = endpoint.client("iam")
+    arn = iam.create_role(RoleName="simulated", AssumeRolePolicyDocument=POLICY)["Role"]["Arn"]
+    deny = {"Effect": "Deny", "Action": "s3:Delete*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT, deny]})
+    iam.put_role_policy(RoleName="simulated", PolicyName="p", PolicyDocument=document)
+    basic = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    iam.attach_role_policy(RoleName="simulated", PolicyArn=basic)
+    names = ["s3:GetObject", "s3:DeleteObject", "logs:PutLogEvents", "bedrock:InvokeModel"]
+    told = iam.simulate_principal_policy(
+        PolicySourceArn=arn, ActionNames=names, ResourceArns=["arn:aws:s3:::bucket/key"]
+    )["EvaluationResults"]
+    assert [(one["EvalActionName"], one["EvalDecision"]) for one in told] == list(
+        zip(names, ["allowed", "explicitDeny", "allowed", "implicitDeny"], strict=True)
+    )
+    assert told[0]["EvalResourceName"] == "arn:aws:s3:::bucket/key"
+    role = "arn:aws:sts::123456789012:assumed-role/simulated/session"
+    assert (
+        iam.simulate_principal_policy(PolicySourceArn=role, ActionNames=[])["EvaluationResults"]
+        == []
+    )
+
+
+def test_simulate_principal_policy_allows_the_caller_and_knows_no_stranger(
+    endpoint: Endpoint,
+) -> None:
+    iam = endpoint.client("iam")
+    me = endpoint.client("sts").get_caller_identity()["Arn"]
+    told = iam.simulate_principal_policy(PolicySourceArn=me, ActionNames=["bedrock:TagResource"])
+    assert [one["EvalDecision"] for one in told["EvaluationResults"]] == ["allowed"]
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.simulate_principal_policy(
+            PolicySourceArn="arn:aws:iam::123456789012:role/nobody", ActionNames=["s3:GetObject"]
+        )

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from bedrock_rft_sim.grader.package import open_package
 from tests.jobs.conftest import wait_until
-from tests.server.aws_setup import ROLE, create_function, zipped
+from tests.server.aws_setup import ROLE, create_function, create_role, zipped
 from tests.server.conftest import Endpoint
 
 ECHO = """
@@ -41,6 +41,11 @@ def lambda_handler(event, context):
 
 def code(number: int = 1) -> str:
     return ECHO.replace("NUMBER", str(number))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _role(endpoint: Endpoint) -> None:
+    create_role(endpoint.client)
 
 
 @pytest.fixture(scope="module")
@@ -366,9 +371,9 @@ def test_a_payload_over_six_megabytes_is_refused(client: Any) -> None:
 
 
 def test_an_operation_that_is_not_simulated_says_so(client: Any) -> None:
-    code_, words = refused(client.list_layers)
+    code_, words = refused(client.list_code_signing_configs)
     assert code_ == "UnknownOperationException"
-    assert "ListLayers is not simulated" in words
+    assert "ListCodeSigningConfigs is not simulated" in words
 
 
 def test_tags_and_permissions_are_taken(client: Any) -> None:
@@ -383,3 +388,66 @@ def test_tags_and_permissions_are_taken(client: Any) -> None:
         Principal="bedrock.amazonaws.com",
     )["Statement"]
     assert json.loads(statement)["Principal"] == {"Service": "bedrock.amazonaws.com"}
+
+
+def layer_zip(**files: str) -> bytes:
+    """Return a zip by paths, in which `__` is a slash."""
+    return archive(
+        *((f"{name.replace('__', '/')}.py", text.encode()) for name, text in files.items())
+    )
+
+
+USES_LAYERS = """
+import extra, shared, own
+def lambda_handler(event, context):
+    return [extra.NAME, shared.NAME, own.NAME]
+"""
+
+
+def test_a_function_finds_what_its_layers_hold(client: Any) -> None:
+    first = client.publish_layer_version(
+        LayerName="first",
+        Content={"ZipFile": layer_zip(python__shared="NAME = 'first'", python__own="NAME = 'x'")},
+        CompatibleRuntimes=["python3.12"],
+    )
+    site = "python__lib__python3.12__site-packages__extra"
+    second = client.publish_layer_version(
+        LayerName="second",
+        Content={
+            "ZipFile": layer_zip(**{site: "NAME = 'site'", "python__shared": "NAME = 'second'"})
+        },
+    )
+    arns = [first["LayerVersionArn"], second["LayerVersionArn"]]
+    foreign = "arn:aws:lambda:us-east-1:336392948345:layer:AWSSDKPandas-Python312:16"
+    code = {"ZipFile": zipped(lambda_function=USES_LAYERS, own="NAME = 'own'")}
+    options = {"Runtime": "python3.12", "Role": ROLE, "Handler": "lambda_function.lambda_handler"}
+    made = client.create_function(
+        FunctionName="layered", Code=code, Layers=[*arns, foreign], **options
+    )
+    assert [one["Arn"] for one in made["Layers"]] == [*arns, foreign]
+    assert invoke(client, name="layered") == ["site", "second", "own"]
+    client.update_function_configuration(FunctionName="layered", Layers=arns[::-1])
+    assert invoke(client, name="layered") == ["site", "first", "own"]
+    client.update_function_configuration(FunctionName="layered", Layers=[])
+    assert invoke(client, name="layered")["errorType"] == "Runtime.ImportModuleError"
+    said = refused(
+        client.update_function_configuration, FunctionName="layered", Layers=[arns[0][:-1] + "9"]
+    )
+    assert said[0] == "InvalidParameterValueException"
+
+
+def test_layers_have_versions_that_are_read_listed_and_deleted(client: Any) -> None:
+    for number in (1, 2, 3):
+        content = {"ZipFile": layer_zip(python__n=f"N = {number}")}
+        made = client.publish_layer_version(LayerName="numbered", Content=content)
+        assert made["Version"] == number
+    assert client.get_layer_version_by_arn(Arn=made["LayerVersionArn"])["Version"] == 3
+    client.delete_layer_version(LayerName="numbered", VersionNumber=2)
+    listed = client.list_layer_versions(LayerName="numbered")["LayerVersions"]
+    assert [one["Version"] for one in listed] == [3, 1]
+    layers = {one["LayerName"]: one for one in client.list_layers()["Layers"]}
+    assert layers["numbered"]["LatestMatchingVersion"]["Version"] == 3
+    code, _ = refused(client.get_layer_version, LayerName="numbered", VersionNumber=2)
+    assert code == "ResourceNotFoundException"
+    read = client.get_layer_version(LayerName="numbered", VersionNumber=1)
+    assert read["Content"]["CodeSize"] > 0

@@ -15,7 +15,7 @@ from openai import OpenAI
 
 from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.server.state import ServerState
-from tests.server.aws_setup import zipped
+from tests.server.aws_setup import create_role, zipped
 from tests.server.conftest import Endpoint, serve
 from tests.server.shared_models import shared_models
 
@@ -53,7 +53,7 @@ def create_function(endpoint: Endpoint, name: str, code: str) -> None:
     endpoint.client("lambda", region="us-west-2").create_function(
         FunctionName=name,
         Runtime="python3.12",
-        Role="arn:aws:iam::123456789012:role/r",
+        Role=create_role(endpoint.client),
         Handler="lambda_function.lambda_handler",
         Code={"ZipFile": zipped(lambda_function=code)},
         MemorySize=256,

@@ -10,7 +10,7 @@ import pytest
 from openai import BadRequestError, OpenAI
 
 from bedrock_rft_sim.server.mantle.errors import OpenAIError
-from tests.server.aws_setup import zipped
+from tests.server.aws_setup import create_role, zipped
 from tests.server.conftest import Endpoint
 from tests.server.mantle.conftest import ARN
 
@@ -78,7 +78,7 @@ def test_a_function_of_another_region_is_named(client: OpenAI, mantle: Endpoint)
     mantle.client("lambda", region="eu-west-1").create_function(
         FunctionName="reward-elsewhere",
         Runtime="python3.12",
-        Role="arn:aws:iam::123456789012:role/r",
+        Role=create_role(mantle.client),
         Handler="lambda_function.lambda_handler",
         Code={"ZipFile": zipped(lambda_function="")},
     )

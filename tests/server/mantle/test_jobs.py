@@ -74,7 +74,8 @@ def test_a_running_job_is_cancelled_and_stays_so(
     with pytest.raises(ConflictError, match="in use by the fine-tuning job"):
         client.files.delete(training_file)
     waiting = create(1)
-    assert waiting.status == "queued"
+    assert waiting.status == "validating_files"
+    assert client.fine_tuning.jobs.retrieve(waiting.id).status == "queued"
     told = client.fine_tuning.jobs.list_events(waiting.id)
     assert {event.level for event in told} == {"warn"}
     assert client.fine_tuning.jobs.cancel(waiting.id).status == "cancelled"

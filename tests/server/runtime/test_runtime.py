@@ -130,10 +130,8 @@ def test_what_is_not_simulated_or_wrong_is_a_validation_exception(
 
 def test_an_unknown_model_is_refused_as_bedrock_does(runtime: Any) -> None:
     code, message = refused(converse, runtime=runtime, modelId="amazon.nova-9")
-    assert (code, message) == (
-        "ValidationException",
-        "The provided model identifier is invalid.",
-    )
+    assert code == "ValidationException"
+    assert message.startswith("The provided model identifier is invalid. Known are amazon.nova")
     arn = "arn:aws:bedrock:us-east-1:123456789012:custom-model-deployment/abcdefghij12"
     assert refused(converse, runtime=runtime, modelId=arn)[0] == "ResourceNotFoundException"
 
@@ -228,9 +226,7 @@ def test_a_body_that_is_no_json_and_a_guardrail_are_refused(runtime: Any) -> Non
 
 
 def test_an_operation_that_is_not_simulated_says_so(runtime: Any) -> None:
-    code, message = refused(
-        runtime.count_tokens, modelId=NOVA, input={"converse": {"messages": MESSAGES}}
-    )
+    code, message = refused(runtime.list_async_invokes)
     assert code == "UnknownOperationException"
     assert "not simulated" in message
 
@@ -249,3 +245,19 @@ def test_a_model_whose_process_dies_is_a_model_error(runtime: Any, answering: En
         answering.state.models = shared_models()
     assert code == "ModelErrorException"
     assert "died" in message
+
+
+def test_count_tokens_says_what_a_question_costs(runtime: Any) -> None:
+    asked = {"system": [{"text": "Answer shortly."}], "messages": MESSAGES}
+    counted = runtime.count_tokens(modelId="amazon.nova-2-lite-v1:0", input={"converse": asked})
+    assert counted["inputTokens"] == converse(runtime, **asked)["usage"]["inputTokens"]
+    for model, body in (
+        (NOVA, {"messages": MESSAGES}),
+        (GPT, {"messages": [{"role": "user", "content": TEXT}]}),
+    ):
+        wanted = {"invokeModel": {"body": json.dumps(body)}}
+        counted = runtime.count_tokens(modelId=model, input=wanted)
+        plain = converse(runtime, modelId=model)["usage"]
+        assert counted["inputTokens"] == plain["inputTokens"]
+    said = refused(runtime.count_tokens, modelId=NOVA, input={"invokeModel": {"body": "{"}})
+    assert said[0] == "ValidationException"

@@ -16,7 +16,14 @@ from xml.etree.ElementTree import fromstring
 
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.files import dump, make_folder, read_json, write_file
-from bedrock_rft_sim.server.aws.moto_app import REFUSED, MotoApp, MotoRequest, MotoResponse
+from bedrock_rft_sim.server.aws.moto_app import (
+    REFUSED,
+    MotoApp,
+    MotoRequest,
+    MotoResponse,
+    xml_error,
+)
+from bedrock_rft_sim.server.aws.post_form import FormError, is_post_form, read_form
 
 MISSING = 404
 
@@ -76,12 +83,22 @@ class LocalS3:
 
     def call(self, request: MotoRequest) -> MotoResponse:
         """Answer one S3 request, and keep on disk what it changed."""
+        if is_post_form(request):
+            return self._posted(request)
         self._load()
         answer = self.moto.call("s3", request)
         if request.method in ("PUT", "POST", "DELETE") and answer.status < REFUSED:
             with self._lock:
                 self._keep(request)
         return answer
+
+    def _posted(self, request: MotoRequest) -> MotoResponse:
+        try:
+            form = read_form(request)
+        except FormError as error:
+            return xml_error("s3", error.found or "", error.what, status=REFUSED)
+        with form.file:
+            return form.reply(self.call(form.put()))
 
     def warm(self) -> None:
         """Load moto and what was kept, so that the first client need not wait."""

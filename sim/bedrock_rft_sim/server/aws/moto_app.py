@@ -83,10 +83,15 @@ class MotoApp:
 
     def _app(self, service: str) -> Any:
         if service not in self._apps:
+            from moto.core.config import default_user_config
             from moto.moto_server.werkzeug_app import create_backend_app
 
+            default_user_config["iam"]["load_aws_managed_policies"] = True
             app = create_backend_app(service)  # type: ignore[arg-type]
             app.debug = False
+            if service == "s3":  # whose bodies are contents, whatever they are called
+                whole = {"want_form_data_parsed": False}
+                app.request_class = type("WholeRequest", (app.request_class,), whole)
             app.register_error_handler(Exception, partial(_refused, service))
             self._apps[service] = app
         return self._apps[service]

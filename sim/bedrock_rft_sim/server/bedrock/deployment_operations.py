@@ -1,6 +1,7 @@
 """Create, read, list and delete deployments of custom models.
 
-A deployment is active at once: the model is loaded by its first question.
+A deployment is Creating for as long as the server's `pending_s` says; the model is loaded by its
+first question.
 Assumed: a name in use is a ValidationException, since Create lists no ConflictException.
 Sources: botocore service model bedrock/2023-04-20.
 """
@@ -13,6 +14,7 @@ from typing import Any
 
 from bedrock_rft_sim.jobs.job import new_bedrock_id
 from bedrock_rft_sim.server.bedrock import names
+from bedrock_rft_sim.server.bedrock.deployments import is_creating
 from bedrock_rft_sim.server.errors import invalid, not_found
 from bedrock_rft_sim.server.pages import bedrock_page, is_within
 from bedrock_rft_sim.server.rest import Call
@@ -25,6 +27,7 @@ class DeploymentOperations:
     def __init__(self, state: ServerState) -> None:
         self._jobs = state.jobs
         self._store = state.deployments
+        self._pending_s = state.pending_s
         self._creating = threading.Lock()
 
     def create(self, call: Call) -> dict[str, Any]:
@@ -60,7 +63,7 @@ class DeploymentOperations:
         """GetCustomModelDeployment."""
         found = self._found(call)
         own = {name: found[name] for name in ("modelDeploymentName", "description")}
-        return {**_summary(found), **own}
+        return {**self._summary(found), **own}
 
     def list(self, call: Call) -> dict[str, Any]:
         """ListCustomModelDeployments."""
@@ -70,14 +73,14 @@ class DeploymentOperations:
             for one in self._store.all()
             if is_within(one["createdAt"], params, named="created")
             and params.get("nameContains", "") in one["modelDeploymentName"]
-            and params.get("statusEquals", "Active") == "Active"
+            and params.get("statusEquals", status := self._status(one)) == status
             and params.get("modelArnEquals", one["modelArn"]) == one["modelArn"]
         ]
         shown, following = bedrock_page(
             wanted, params, key=lambda one: (one["createdAt"], one["id"])
         )
         summaries = [
-            {**_summary(one), "customModelDeploymentName": one["modelDeploymentName"]}
+            {**self._summary(one), "customModelDeploymentName": one["modelDeploymentName"]}
             for one in shown
         ]
         return {"modelDeploymentSummaries": summaries, "nextToken": following}
@@ -87,20 +90,24 @@ class DeploymentOperations:
         self._store.remove(self._found(call)["id"])
         return {}
 
+    def _summary(self, one: dict[str, Any]) -> dict[str, Any]:
+        """Return what Get and List both say."""
+        status = self._status(one)
+        active = one["createdAt"] + self._pending_s
+        return {
+            "customModelDeploymentArn": one["arn"],
+            "modelArn": one["modelArn"],
+            "createdAt": one["createdAt"],
+            "status": status,
+            "lastUpdatedAt": active if status == "Active" else one["createdAt"],
+        }
+
+    def _status(self, one: dict[str, Any]) -> str:
+        return "Creating" if is_creating(one, self._pending_s) else "Active"
+
     def _found(self, call: Call) -> dict[str, Any]:
         identifier = call.params["customModelDeploymentIdentifier"]
         found = self._store.find(identifier)
         if found is None:
             raise not_found(f"Could not find custom model deployment {identifier!r}")
         return found
-
-
-def _summary(one: dict[str, Any]) -> dict[str, Any]:
-    """Return what Get and List both say."""
-    return {
-        "customModelDeploymentArn": one["arn"],
-        "modelArn": one["modelArn"],
-        "createdAt": one["createdAt"],
-        "status": "Active",
-        "lastUpdatedAt": one["createdAt"],
-    }

@@ -6,6 +6,8 @@ Deliberately loads no model: the model process does, at the first question.
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +48,8 @@ class Deployments:
         with self._lock, named_errors(path, "remove the deployment"):
             path.unlink(missing_ok=True)
             self._known = {key: one for key, one in self._known.items() if key != deployment_id}
+
+
+def is_creating(deployment: Mapping[str, Any], pending_s: float) -> bool:
+    """Whether a deployment can't answer yet, `pending_s` being how long that takes."""
+    return time.time() < float(deployment["createdAt"]) + pending_s

@@ -27,6 +27,7 @@ def prepare(state: ServerState, request: dict[str, Any]) -> tuple[dict[str, Any]
     Raises:
         AwsError: something the request names is not there or out of its limits.
     """
+    _refuse_missing_role(state, request["roleArn"])
     function = _function(state.functions, bedrock.grader_arn(request))
     folder = state.root / "inputs" / uuid.uuid4().hex
     train = _object(state, request["trainingDataConfig"], "trainingDataConfig")
@@ -45,6 +46,12 @@ def prepare(state: ServerState, request: dict[str, Any]) -> tuple[dict[str, Any]
         content = b"\n".join(part.rstrip(b"\n") for part in validation) + b"\n"
         local["validationData"] = str(_write(folder / "validation.jsonl", content))
     return local, function.arn
+
+
+def _refuse_missing_role(state: ServerState, arn: str) -> None:
+    why = state.iam.why_not_assumed(arn)
+    if why is not None:
+        raise invalid(f"roleArn: could not assume the role: {why}")
 
 
 def _function(functions: Functions, arn: str) -> Deployed:

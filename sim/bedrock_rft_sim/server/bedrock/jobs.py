@@ -29,6 +29,7 @@ from bedrock_rft_sim.server.bedrock.names import (
     model_arn,
 )
 from bedrock_rft_sim.server.errors import conflict, detected, invalid, not_found
+from bedrock_rft_sim.server.model_ids import spelled
 from bedrock_rft_sim.server.pages import bedrock_page, is_within
 from bedrock_rft_sim.server.rehearsal import recipe_of
 from bedrock_rft_sim.server.rest import Call, Output
@@ -43,6 +44,7 @@ STATUS: Final = {
     "failed": "Failed",
     "completed": "Completed",
 }
+_BASE: Final = "baseModelIdentifier"
 _TYPE: Final = "REINFORCEMENT_FINE_TUNING"
 _ECHOED: Final = (*ECHOED, "clientRequestToken", "roleArn", "vpcConfig")
 REHEARSAL: Final = "x-rft-rehearsal"
@@ -59,7 +61,8 @@ class CustomizationJobs:
 
     def create(self, call: Call) -> Output:
         """CreateModelCustomizationJob."""
-        request = call.params
+        asked = call.params
+        request = self._as_documented(asked)
         token = request.get("clientRequestToken")
         with self._creating:
             known = self._jobs.with_token("bedrock", token) if token else None
@@ -73,9 +76,10 @@ class CustomizationJobs:
             except RecipeError as error:
                 raise invalid(str(error)) from None
             stand_in = self._state.mapping.of_request("bedrock", request)
+            remarks = stand_in.remarks("bedrock", request)
             details = BedrockDetails(
                 region=call.region,
-                remarks=stand_in.remarks("bedrock", request),
+                remarks=[*remarks, *spelled(asked[_BASE], request[_BASE])],
                 function=function,
                 job_tags=request.get("jobTags", []),
                 model_tags=request.get("customModelTags", []),
@@ -125,6 +129,14 @@ class CustomizationJobs:
             raise conflict(f"the job {job.name} is {STATUS[job.status]} and can't be stopped")
         self._jobs.stop(job.id)
         return {}
+
+    def _as_documented(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the request with the base model's documented spelling."""
+        base = self._state.mapping.base(request[_BASE])
+        if base is None:
+            return request
+        before, _, _ = request[_BASE].rpartition("/")  # of an ARN, whose Region counts
+        return {**request, _BASE: f"{before}/{base}" if before else base}
 
     def _found(self, call: Call) -> Job:
         identifier = call.params["jobIdentifier"]

@@ -1,4 +1,4 @@
-"""Custom models, which completed jobs made, and the base models that RFT is documented for.
+"""Custom models, which completed jobs made; the base models, and their inference profiles.
 
 A deleted model's files stay in its run folder, where its report and checkpoints are too.
 Sources: `bedrock_rft_sim.contract.limits`; botocore service model bedrock/2023-04-20.
@@ -6,17 +6,21 @@ Sources: `bedrock_rft_sim.contract.limits`; botocore service model bedrock/2023-
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.recipe.dialects import bedrock
 from bedrock_rft_sim.server.bedrock import names
 from bedrock_rft_sim.server.errors import conflict, not_found
-from bedrock_rft_sim.server.mapping import BASE_MODELS
-from bedrock_rft_sim.server.pages import bedrock_page, is_within
+from bedrock_rft_sim.server.model_ids import INFERENCE_PROFILE, plain_id
+from bedrock_rft_sim.server.pages import bedrock_page, is_within, page
 from bedrock_rft_sim.server.rest import Call
 from bedrock_rft_sim.server.state import ServerState
 
+_GEOGRAPHIES: Final = {"eu": "eu", "ap": "apac"}
+"""By the first word of a Region's name; `us` for all others."""
+_SYSTEM: Final = "SYSTEM_DEFINED"
 _PROVIDERS: Final = {"amazon": "Amazon", "openai": "OpenAI", "qwen": "Qwen"}
 
 
@@ -106,11 +110,11 @@ class FoundationModels:
     """The operations on base models."""
 
     def __init__(self, state: ServerState) -> None:
-        self._ids = [*BASE_MODELS, *(set(state.mapping.models) - set(BASE_MODELS))]
+        self._mapping = state.mapping
 
     def list(self, call: Call) -> dict[str, Any]:
         """ListFoundationModels."""
-        found = [_base_model(one, call.region) for one in self._ids]
+        found = [_base_model(one, call.region) for one in self._mapping.ids]
         wanted = call.params
         provider = wanted.get("byProvider")
         return {
@@ -126,10 +130,63 @@ class FoundationModels:
 
     def get(self, call: Call) -> dict[str, Any]:
         """GetFoundationModel."""
-        identifier = call.params["modelIdentifier"].rpartition(names.FOUNDATION_MODEL)[2]
-        if identifier not in self._ids:
-            raise not_found(f"Could not resolve the foundation model from {identifier!r}")
-        return {"modelDetails": _base_model(identifier, call.region)}
+        identifier = call.params["modelIdentifier"]
+        found = self._mapping.base(identifier)
+        if found is None:
+            words = f"Could not resolve the foundation model from {identifier!r}"
+            raise not_found(f"{words}. Known are {', '.join(self._mapping.ids)}.")
+        return {"modelDetails": _base_model(found, call.region)}
+
+
+class InferenceProfiles:
+    """The operations on inference profiles: the call's geography, and the whole world.
+
+    Assumed: every Nova model has both, and no other model has any.
+    """
+
+    def __init__(self, state: ServerState) -> None:
+        self._mapping = state.mapping
+
+    def list(self, call: Call) -> dict[str, Any]:
+        """ListInferenceProfiles."""
+        wanted = call.params.get("typeEquals", _SYSTEM) == _SYSTEM
+        found = _profiles(self._mapping.ids, call.region) if wanted else []
+        shown, following = page(found, call.params, key=lambda one: (one["inferenceProfileId"],))
+        return {"inferenceProfileSummaries": shown, "nextToken": following}
+
+    def get(self, call: Call) -> dict[str, Any]:
+        """GetInferenceProfile."""
+        identifier = call.params["inferenceProfileIdentifier"]
+        wanted = identifier.rpartition(INFERENCE_PROFILE)[2]
+        profiles = _profiles(self._mapping.ids, call.region)
+        for profile in profiles:
+            if profile["inferenceProfileId"] == wanted:
+                return profile
+        known = ", ".join(one["inferenceProfileId"] for one in profiles)
+        raise not_found(f"Could not find the inference profile {identifier!r}; known are {known}")
+
+
+def _profiles(model_ids: Sequence[str], region: str) -> list[dict[str, Any]]:
+    geography = _GEOGRAPHIES.get(region.partition("-")[0], "us")
+    return [
+        _profile(f"{where}.{plain_id(one)}", plain_id(one), region)
+        for one in model_ids
+        if one.startswith("amazon.")
+        for where in (geography, "global")
+    ]
+
+
+def _profile(profile_id: str, model_id: str, region: str) -> dict[str, Any]:
+    arn = f"arn:aws:bedrock:{region}:{names.ACCOUNT}{INFERENCE_PROFILE}{profile_id}"
+    model = f"arn:aws:bedrock:{region}:{names.FOUNDATION_MODEL}{model_id}"
+    return {
+        "inferenceProfileName": profile_id,
+        "inferenceProfileId": profile_id,
+        "inferenceProfileArn": arn,
+        "models": [{"modelArn": model}],
+        "status": "ACTIVE",
+        "type": _SYSTEM,
+    }
 
 
 def _base_model(model_id: str, region: str) -> dict[str, Any]:

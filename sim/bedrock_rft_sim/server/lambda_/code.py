@@ -9,15 +9,18 @@ import base64
 import hashlib
 import io
 import lzma
+import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.errors import GraderError
 from bedrock_rft_sim.files import make_folder
 from bedrock_rft_sim.grader.package import UNZIPPED_BYTES_MAX, open_package
+from bedrock_rft_sim.server.aws.local_s3 import LocalS3, S3Error
 from bedrock_rft_sim.server.errors import AwsError, invalid_parameter
 
 ZIP_MAX: Final = 50 * 1024 * 1024
@@ -36,6 +39,11 @@ _UNREADABLE: Final = (
 """What Python's zipfile and its decompressors raise over a damaged or an encrypted zip."""
 
 
+_LAYER: Final = "python"
+_LAYER_SITE: Final = f"{_LAYER}/lib/python*/site-packages"
+"""Where the packages of a layer lie in its zip."""
+
+
 class CodeStore:
     """Folders of code."""
 
@@ -46,6 +54,26 @@ class CodeStore:
     def path(self, folder: str) -> Path:
         """Return where the code of a configuration's `codeFolder` lies."""
         return self._folder / folder
+
+    def with_layers(self, folder: str, layers: Sequence[str]) -> Path:
+        """Return where a function's code lies with its layers' packages, made before if need be.
+
+        As on Lambda's path, the function's own files come before those of its layers.
+        """
+        if not layers:
+            return self.path(folder)
+        name = hashlib.sha256("+".join([folder, *layers]).encode()).hexdigest()
+        target = self._folder / name
+        if not target.is_dir():
+            with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
+                whole = Path(scratch) / name
+                for layer in layers:  # a later one's files replace an earlier one's
+                    for pattern in (_LAYER, _LAYER_SITE):
+                        for site in self.path(layer).glob(pattern):
+                            shutil.copytree(site, whole, dirs_exist_ok=True)
+                shutil.copytree(self.path(folder), whole, dirs_exist_ok=True)
+                _move(whole, target)
+        return target
 
     def keep_upload(self, content: bytes) -> dict[str, Any]:
         """Keep a zip that came in a request; see `keep`."""
@@ -80,6 +108,24 @@ class CodeStore:
                 _move(package.root, target)
         except _UNREADABLE as error:
             raise invalid_parameter(f"Could not unzip uploaded file: {error}") from None
+
+
+def code_from(source: Mapping[str, Any], store: CodeStore, s3: LocalS3) -> dict[str, Any]:
+    """Keep the zip that a request brings or names; long, and thus never under a lock.
+
+    Raises:
+        AwsError: there is none, or one that no Lambda would take.
+    """
+    content: bytes | None = source.get("ZipFile")
+    if content is not None:
+        return store.keep_upload(content)
+    if "S3Bucket" not in source or "S3Key" not in source:
+        raise invalid_parameter("Please provide a source for function code: a zip, or S3")
+    try:
+        content = s3.get(f"s3://{source['S3Bucket']}/{source['S3Key']}")
+    except S3Error as error:
+        raise invalid_parameter(f"Error occurred while GetObject. {error.what}") from None
+    return store.keep(content)
 
 
 def _move(root: Path, target: Path) -> None:

@@ -1,6 +1,6 @@
 """Create, read, change, list and delete functions.
 
-Kept and returned but without effect: role, layers, VPC, tracing, architecture, storage; runtimes
+Kept and returned but without effect: role, VPC, tracing, architecture, storage; runtimes
 other than Python are refused, and Python's own version is the one the endpoint runs on.
 Sources: AWS Lambda API reference; quotas of the developer guide.
 """
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import platform
+import time
 from typing import Any, Final
 
 from bedrock_rft_sim.contract.limits import LAMBDA_MEMORY_MB_MIN, LAMBDA_TIMEOUT_S_DEFAULT
-from bedrock_rft_sim.server.aws.local_s3 import S3Error
 from bedrock_rft_sim.server.errors import AwsError, invalid_parameter
+from bedrock_rft_sim.server.lambda_.code import code_from
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function, new_function
 from bedrock_rft_sim.server.lambda_.store import LATEST, Resolved, now, revision
 from bedrock_rft_sim.server.pages import lambda_page
@@ -36,6 +37,13 @@ _SETTINGS: Final = (
     "LoggingConfig",
     "VpcConfig",
 )
+_INNER: Final = ("codeFolder", "layerFolders")
+"""Of a configuration, what no client sees."""
+_PENDING: Final = {
+    "State": "Pending",
+    "StateReason": "The function is being created.",
+    "StateReasonCode": "Creating",
+}
 
 
 class FunctionOperations:
@@ -54,7 +62,10 @@ class FunctionOperations:
             raise invalid_parameter("container images are not simulated; give a zip")
         if not str(params.get("Handler", "")) or not str(params.get("Runtime", "")):
             raise invalid_parameter("Runtime and Handler are mandatory parameters for functions")
-        record = _new_record(function, params, self._code(params["Code"]))
+        self._refuse_missing_role(params)
+        values = {**self._settings(call), **self._code(params["Code"])}
+        record = _new_record(function, values, tags=params.get("Tags", {}))
+        record["pendingUntil"] = time.time() + self._state.pending_s
         version = publish(record, description=None) if params.get("Publish") else None
         self._store.add(function, record)
         return self._configuration(function, version)
@@ -73,23 +84,25 @@ class FunctionOperations:
     def update_code(self, call: Call) -> dict[str, Any]:
         """UpdateFunctionCode."""
         params = call.params
-        function = self._unqualified(call)
+        function = self._changeable(call)
         _check_revision(self._store.record(function), params)
         code = self._code(params)
         if params.get("DryRun"):
             return self._configuration(function, None)
         with self._store.change(function) as record:
             _check_revision(record, params)
-            _change(record, code)
+            self._change(record, code)
             version = publish(record, description=None) if params.get("Publish") else None
         return self._configuration(function, version)
 
     def update_configuration(self, call: Call) -> dict[str, Any]:
         """UpdateFunctionConfiguration."""
-        function = self._unqualified(call)
+        function = self._changeable(call)
+        self._refuse_missing_role(call.params)
+        settings = self._settings(call)
         with self._store.change(function) as record:
             _check_revision(record, call.params)
-            _change(record, _settings(call.params))
+            self._change(record, settings)
         return self._configuration(function, None)
 
     def list(self, call: Call) -> dict[str, Any]:
@@ -152,30 +165,44 @@ class FunctionOperations:
         }
         return {"Statement": json.dumps(statement)}
 
+    def _refuse_missing_role(self, params: dict[str, Any]) -> None:
+        why = self._state.iam.why_not_assumed(params["Role"]) if "Role" in params else None
+        if why is not None:
+            words = "The role defined for the function cannot be assumed by Lambda."
+            raise invalid_parameter(f"{words} ({why})")
+
     def _found(self, call: Call) -> Resolved:
         params = call.params
         return self._store.resolve(
             params["FunctionName"], params.get("Qualifier"), region=call.region
         )
 
-    def _unqualified(self, call: Call) -> FunctionId:
-        return self._store.resolve(call.params["FunctionName"], region=call.region).id
+    def _changeable(self, call: Call) -> FunctionId:
+        found = self._store.resolve(call.params["FunctionName"], region=call.region)
+        found.refuse_busy()
+        return found.id
+
+    def _change(self, record: dict[str, Any], values: dict[str, Any]) -> None:
+        latest = {**record["versions"][LATEST], **values}
+        record["versions"][LATEST] = latest | {"LastModified": now(), "RevisionId": revision()}
+        record["updatingUntil"] = time.time() + self._state.pending_s
 
     def _configuration(self, function: FunctionId, version: str | None) -> dict[str, Any]:
         return configuration(self._store.resolve(function.arn, version))
 
     def _code(self, code: dict[str, Any]) -> dict[str, Any]:
-        """Unpack what a request brings or names; long, and thus never under a lock."""
-        content: bytes | None = code.get("ZipFile")
-        if content is not None:
-            return self._store.code.keep_upload(content)
-        if "S3Bucket" not in code or "S3Key" not in code:
-            raise invalid_parameter("Please provide a source for function code: a zip, or S3")
-        try:
-            content = self._state.s3.get(f"s3://{code['S3Bucket']}/{code['S3Key']}")
-        except S3Error as error:
-            raise invalid_parameter(f"Error occurred while GetObject. {error.what}") from None
-        return self._store.code.keep(content)
+        return code_from(code, self._store.code, self._state.s3)
+
+    def _settings(self, call: Call) -> dict[str, Any]:
+        """Return what a request says about how the function runs, its layers resolved."""
+        params = call.params
+        found: dict[str, Any] = {name: params[name] for name in _SETTINGS if name in params}
+        runtime = str(found.get("Runtime", "python"))
+        if not runtime.startswith("python"):
+            raise invalid_parameter(f"the runtime {runtime} is not simulated; only Python is")
+        if "Layers" in params:
+            found |= self._state.layers.resolved(params["Layers"], region=call.region)
+        return found
 
 
 def _tagged(call: Call) -> FunctionId:
@@ -184,23 +211,18 @@ def _tagged(call: Call) -> FunctionId:
 
 
 def _new_record(
-    function: FunctionId, params: dict[str, Any], code: dict[str, Any]
+    function: FunctionId, values: dict[str, Any], *, tags: dict[str, str]
 ) -> dict[str, Any]:
     base = {"Timeout": LAMBDA_TIMEOUT_S_DEFAULT, "MemorySize": LAMBDA_MEMORY_MB_MIN}
-    latest = {**base, "Description": "", **_settings(params), **code}
+    latest = {**base, "Description": "", **values}
     latest |= {"LastModified": now(), "RevisionId": revision(), "Version": LATEST}
     return {
         "arn": function.arn,
         "versions": {LATEST: latest},
         "aliases": {},
         "next": 1,
-        "tags": params.get("Tags", {}),
+        "tags": tags,
     }
-
-
-def _change(record: dict[str, Any], values: dict[str, Any]) -> None:
-    latest = {**record["versions"][LATEST], **values}
-    record["versions"][LATEST] = latest | {"LastModified": now(), "RevisionId": revision()}
 
 
 def publish(record: dict[str, Any], *, description: str | None) -> str:
@@ -219,8 +241,8 @@ def publish(record: dict[str, Any], *, description: str | None) -> str:
 
 
 def configuration(found: Resolved) -> dict[str, Any]:
-    """Return a FunctionConfiguration; a function here is active as soon as it is there."""
-    own = {name: value for name, value in found.configuration.items() if name != "codeFolder"}
+    """Return a FunctionConfiguration."""
+    own = {name: value for name, value in found.configuration.items() if name not in _INNER}
     environment = own.pop("Environment", None)
     return {
         "FunctionName": found.id.name,
@@ -231,22 +253,14 @@ def configuration(found: Resolved) -> dict[str, Any]:
         "Architectures": own.get("Architectures", [_architecture()]),
         "EphemeralStorage": own.get("EphemeralStorage", {"Size": 512}),
         "TracingConfig": own.get("TracingConfig", {"Mode": "PassThrough"}),
-        "State": "Active",
-        "LastUpdateStatus": "Successful",
+        **(_PENDING if found.is_pending else {"State": "Active"}),
+        "LastUpdateStatus": "InProgress" if found.is_updating else "Successful",
     }
 
 
 def version_number(one: dict[str, Any]) -> int:
     """Return the number that versions are listed by; $LATEST comes first."""
     return 0 if one["Version"] == LATEST else int(one["Version"])
-
-
-def _settings(params: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {name: params[name] for name in _SETTINGS if name in params}
-    runtime = str(found.get("Runtime", "python"))
-    if not runtime.startswith("python"):
-        raise invalid_parameter(f"the runtime {runtime} is not simulated; only Python is")
-    return found
 
 
 def _check_revision(record: dict[str, Any], params: dict[str, Any]) -> None:

@@ -43,6 +43,7 @@ class InvokeOperation:
         """Run the function as the invocation type says."""
         reference, qualifier = call.params["FunctionName"], call.params.get("Qualifier")
         found = self._store.resolve(reference, qualifier, region=call.region)
+        found.refuse_pending()
         kind = call.params.get("InvocationType", "RequestResponse")
         body = _checked(call.params.get("Payload") or b"{}", kind)
         if kind == _DRY_RUN:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,10 @@ class Deployed:
             environment=self.environment,
             function_arn=self.arn,
         )
+
+
+KeepLog = Callable[[Deployed, Outcome], None]
+"""Gets each invocation once it has ended."""
 
 
 class ClosingError(AwsError):
@@ -114,7 +118,8 @@ class _Warm:
 class FunctionRunner:
     """Warm functions, the one used last kept longest."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_log: KeepLog | None = None) -> None:
+        self._keep_log = keep_log
         self._lock = threading.Lock()
         self._warm: OrderedDict[tuple[str, str], _Warm] = OrderedDict()
         self._is_closing = False
@@ -128,9 +133,12 @@ class FunctionRunner:
         """
         warm = self._take(deployed)
         try:
-            return warm.invoke(event)
+            outcome = warm.invoke(event)
         finally:
             self._give_back(warm)
+        if self._keep_log is not None:
+            self._keep_log(deployed, outcome)
+        return outcome
 
     def close(self) -> None:
         """Kill all containers and start none any more; whoever waits gets an error."""

@@ -15,6 +15,7 @@ import copy
 import datetime
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,10 +27,11 @@ from bedrock_rft_sim.files import dump, named_errors, read_json, replace_file
 from bedrock_rft_sim.server.errors import AwsError, not_found
 from bedrock_rft_sim.server.lambda_.code import CodeStore
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function
-from bedrock_rft_sim.server.lambda_.runner import Deployed, EventQueue, FunctionRunner
+from bedrock_rft_sim.server.lambda_.runner import Deployed, EventQueue, FunctionRunner, KeepLog
 
 LATEST: Final = "$LATEST"
 _FILE: Final = "function.json"
+_NOT_NOW: Final = "The operation cannot be performed at this time."
 _AT: Final = "@"
 """Between name and Region in a folder's name; neither can hold it."""
 
@@ -43,17 +45,43 @@ class Resolved:
     configuration: dict[str, Any]
     deployed: Deployed
     """How it runs; its ARN has the qualifier of the request, if any."""
+    is_pending: bool
+    """Whether it is still being created."""
+    is_updating: bool
+    """Whether a change of its code or settings is still under way."""
+
+    def refuse_pending(self) -> None:
+        """Refuse to use a function that is not there yet.
+
+        Raises:
+            AwsError: it is still being created.
+        """
+        if self.is_pending:
+            words = "The function is currently in the following state: Pending"
+            raise AwsError("ResourceConflictException", f"{_NOT_NOW} {words}")
+
+    def refuse_busy(self) -> None:
+        """Refuse to change a function while it is created or changed.
+
+        Raises:
+            AwsError: it is.
+        """
+        self.refuse_pending()
+        if self.is_updating:
+            words = f"An update is in progress for resource: {self.id.arn}"
+            raise AwsError("ResourceConflictException", f"{_NOT_NOW} {words}")
 
 
 class Functions:
     """Functions of all Regions."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keep_log: KeepLog | None = None) -> None:
+        """Read them; `keep_log` gets every invocation."""
         self._folder = folder
         self._changing = threading.Lock()
         """Held by whoever reads a record, changes it and keeps it; readers never wait for it."""
         self.code = CodeStore(folder / ".code")
-        self.runner = FunctionRunner()
+        self.runner = FunctionRunner(keep_log)
         self.events = EventQueue(self.runner)
         # Replaced as a whole and never changed, so that readers need no lock.
         with named_errors(folder, "read the functions"):
@@ -146,14 +174,24 @@ class Functions:
             raise not_found(f"Function not found: {arn}")
         deployed = Deployed(
             arn=arn,
-            code=self.code.path(configuration["codeFolder"]),
+            code=self.code.with_layers(
+                configuration["codeFolder"], configuration.get("layerFolders", ())
+            ),
             handler=configuration["Handler"],
             timeout_s=configuration["Timeout"],
             memory_mb=configuration["MemorySize"],
             environment=configuration.get("Environment", {}).get("Variables", {}),
             revision=configuration["RevisionId"],
         )
-        return Resolved(function, version, configuration, deployed)
+        moment = time.time()
+        return Resolved(
+            function,
+            version,
+            configuration,
+            deployed,
+            is_pending=moment < record.get("pendingUntil", 0),
+            is_updating=moment < record.get("updatingUntil", 0),
+        )
 
     def _found(self, function: FunctionId) -> dict[str, Any]:
         found = self._known.get(function)

@@ -26,6 +26,7 @@ class VersionOperations:
     def publish(self, call: Call) -> dict[str, Any]:
         """PublishVersion."""
         function, expected = _function(call), call.params.get("CodeSha256")
+        self._store.resolve(function.arn).refuse_busy()
         with self._store.change(function) as record:
             if expected not in (None, record["versions"][LATEST]["CodeSha256"]):
                 raise invalid_parameter("CodeSHA256 does not match that of $LATEST")

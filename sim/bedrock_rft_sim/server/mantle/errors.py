@@ -6,7 +6,6 @@ Sources: openai Python library (`_exceptions.py`, how a body is read); OpenAI AP
 
 from __future__ import annotations
 
-import uuid
 from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
@@ -44,9 +43,8 @@ class OpenAIError(Exception):
 
     def response(self) -> Response:
         """Return what the client gets."""
-        headers = {"x-request-id": f"req_{uuid.uuid4().hex}"}
-        if self.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            headers["x-should-retry"] = "false"  # it would come out the same
+        is_ours = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        headers = {"x-should-retry": "false"} if is_ours else {}  # it would come out the same
         return JSONResponse(self.body(), status_code=self.status, headers=headers)
 
 

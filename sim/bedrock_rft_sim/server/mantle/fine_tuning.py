@@ -22,9 +22,16 @@ from bedrock_rft_sim.server.mantle.create import checked_recipe, checked_request
 from bedrock_rft_sim.server.mantle.errors import OpenAIError, missing, wrong
 from bedrock_rft_sim.server.mantle.files import PURPOSE, Files
 from bedrock_rft_sim.server.mantle.http import demand_only, page
-from bedrock_rft_sim.server.mantle.jobs import as_job, checkpoints_of, events_of, remark_events
+from bedrock_rft_sim.server.mantle.jobs import (
+    VALIDATING,
+    as_job,
+    checkpoints_of,
+    events_of,
+    remark_events,
+)
 from bedrock_rft_sim.server.mantle.models import all_models, as_model, local_model
-from bedrock_rft_sim.server.mantle.names import job_of
+from bedrock_rft_sim.server.mantle.names import job_id, job_of
+from bedrock_rft_sim.server.model_ids import spelled
 from bedrock_rft_sim.server.state import ServerState
 
 CANCEL_WAIT_S: Final = 10.0
@@ -78,7 +85,7 @@ class FineTuningEndpoints:
         for job in self._state.jobs.list("openai"):
             if not job.has_ended and job.request["training_file"] == file_id:
                 raise OpenAIError(
-                    f"The file is in use by the fine-tuning job {as_job(job)['id']}.",
+                    f"The file is in use by the fine-tuning job {job_id(job.id)}.",
                     status=409,
                     param="id",
                     code="file_in_use",
@@ -90,28 +97,31 @@ class FineTuningEndpoints:
 
     def create_job(self, body: dict[str, Any]) -> dict[str, Any]:
         """Answer `POST /v1/fine_tuning/jobs`."""
-        checked = checked_request(body, known=tuple(self._state.mapping.models))
+        mapping, asked = self._state.mapping, body.get("model")
+        documented = {"model": mapping.base(asked) or asked} if isinstance(asked, str) else {}
+        checked = checked_request({**body, **documented}, known=tuple(mapping.models))
         recipe = checked_recipe(self._state, self._files, checked)
         base = openai.model_id(checked)
-        remarks = self._state.mapping.stand_in(base).remarks("openai", checked)
+        remarks = mapping.stand_in(base).remarks("openai", checked) + spelled(str(asked), base)
         details = OpenAIDetails(recipe["local"]["seed"], remark_events(remarks))
-        return as_job(self._state.jobs.create(details, recipe, name=base, request=checked))
+        job = self._state.jobs.create(details, recipe, name=base, request=checked)
+        return {**self._shown(job), "status": VALIDATING}
 
     def list_jobs(self, request: Request) -> Response:
         """Answer `GET /v1/fine_tuning/jobs`."""
         demand_only(request.query_params, "limit", "after")
-        jobs = [as_job(job) for job in self._state.jobs.list("openai")]
+        jobs = [self._shown(job) for job in self._state.jobs.list("openai")]
         return JSONResponse(page(jobs, request.query_params))
 
     def get_job(self, request: Request) -> Response:
         """Answer `GET /v1/fine_tuning/jobs/{id}`."""
-        return JSONResponse(as_job(self._job(request)))
+        return JSONResponse(self._shown(self._job(request)))
 
     async def cancel_job(self, request: Request) -> Response:
         """Answer `POST /v1/fine_tuning/jobs/{id}/cancel`."""
         job = await run_in_threadpool(self._job, request)
         if job.has_ended:
-            shown = as_job(job)
+            shown = self._shown(job)
             raise OpenAIError(
                 f"Job {shown['id']} has already ended: {shown['status']}.", code="job_already_ended"
             )
@@ -120,7 +130,7 @@ class FineTuningEndpoints:
         while not job.has_ended and time.monotonic() < deadline:
             await asyncio.sleep(_TICK_S)
             job = await run_in_threadpool(self._state.jobs.get, job.id)
-        return JSONResponse(as_job(job))
+        return JSONResponse(self._shown(job))
 
     def list_events(self, request: Request) -> Response:
         """Answer `GET /v1/fine_tuning/jobs/{id}/events`."""
@@ -130,6 +140,9 @@ class FineTuningEndpoints:
         """Answer `GET /v1/fine_tuning/jobs/{id}/checkpoints`."""
         checkpoints = checkpoints_of(self._job(request))
         return JSONResponse(page(checkpoints, request.query_params, default=10))
+
+    def _shown(self, job: Job) -> dict[str, Any]:
+        return as_job(job, pending_s=self._state.pending_s)
 
     def _job(self, request: Request) -> Job:
         shown = request.path_params["job_id"]

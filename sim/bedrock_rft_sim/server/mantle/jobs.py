@@ -10,6 +10,7 @@ fine-tuning-openai-job-create; `bedrock_rft_sim.contract.statuses`.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -22,9 +23,10 @@ from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.bedrock.names import ACCOUNT
 from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
 
+VALIDATING: Final[OpenAIStatus] = "validating_files"
 STATUSES: Final[dict[Status, OpenAIStatus]] = {
     "queued": "queued",
-    "validating": "validating_files",
+    "validating": "queued",
     "running": "running",
     "stopping": "running",
     "stopped": "cancelled",
@@ -34,8 +36,11 @@ STATUSES: Final[dict[Status, OpenAIStatus]] = {
 _AUTO: Final = "auto"
 
 
-def as_job(job: Job) -> dict[str, Any]:
-    """Return the fine_tuning.job object."""
+def as_job(job: Job, *, pending_s: float) -> dict[str, Any]:
+    """Return the fine_tuning.job object.
+
+    Its file counts as being validated for `pending_s`, unless it trains before.
+    """
     request = job.request
     base = openai.model_id(request)
     return {
@@ -46,7 +51,7 @@ def as_job(job: Job) -> dict[str, Any]:
         "model": base,
         "fine_tuned_model": tuned_model(base, job.id) if job.status == "completed" else None,
         "organization_id": f"org-{ACCOUNT}",
-        "status": STATUSES[job.status],
+        "status": _status(job, pending_s),
         "hyperparameters": _hyperparameters(request),
         "training_file": request["training_file"],
         "validation_file": None,
@@ -59,6 +64,12 @@ def as_job(job: Job) -> dict[str, Any]:
         "metadata": None,
         "method": request["method"],
     }
+
+
+def _status(job: Job, pending_s: float) -> OpenAIStatus:
+    status = STATUSES[job.status]
+    is_new = time.time() < job.created + pending_s
+    return VALIDATING if status == "queued" and is_new else status
 
 
 def _hyperparameters(request: Mapping[str, Any]) -> dict[str, Any]:

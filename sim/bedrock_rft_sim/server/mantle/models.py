@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
+from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS
 from bedrock_rft_sim.jobs import Jobs, UnknownJobError
 from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.runs import RunFolder
@@ -20,8 +20,7 @@ OWNER: Final = "bedrock-rft-sim"
 
 def base_models(state: ServerState) -> tuple[str, ...]:
     """Return the base models of this API: the open-weight ones, and what the mapping adds."""
-    mapped = [name for name in state.mapping.models if name not in NOVA_RFT_MODELS]
-    return tuple(dict.fromkeys([*OPEN_WEIGHT_RFT_MODELS, *mapped]))
+    return tuple(name for name in state.mapping.ids if name not in NOVA_RFT_MODELS)
 
 
 def local_model(state: ServerState, name: str) -> str:
@@ -33,9 +32,11 @@ def local_model(state: ServerState, name: str) -> str:
     tuned = tuned_of(name)
     if tuned is not None:
         return _tuned_folder(state.jobs, name, tuned)
-    if name not in base_models(state):
-        raise unknown_model(name[:200])
-    return state.mapping.stand_in(name).model
+    base, known = state.mapping.base(name), base_models(state)
+    if base not in known:
+        words = "does not exist or you do not have access to it; known are"
+        raise unknown_model(name[:200], f"{words} {', '.join(known)}, and tuned models.")
+    return state.mapping.stand_in(base).model
 
 
 def _tuned_folder(jobs: Jobs, name: str, tuned: Tuned) -> str:

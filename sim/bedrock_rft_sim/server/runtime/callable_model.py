@@ -8,11 +8,13 @@ Sources: Bedrock user guide, submit-model-customization-job and CreateCustomMode
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.bedrock import names
+from bedrock_rft_sim.server.bedrock.deployments import is_creating
 from bedrock_rft_sim.server.errors import AwsError, invalid, not_found
 from bedrock_rft_sim.server.state import ServerState
 
@@ -26,22 +28,26 @@ def callable_model(state: ServerState, name: str) -> str:
         AwsError: nothing has this name, or it is a custom model's, or a deployment's other than
             its ARN.
     """
-    base = name.rpartition(names.FOUNDATION_MODEL)[2]
-    if state.mapping.has(base):
+    base = state.mapping.base(name)
+    if base is not None:
         return state.mapping.stand_in(base).model
     deployment = state.deployments.find(name)
     job = names.find_model(state.jobs, deployment["modelArn"] if deployment else name)
     if job is None:
-        raise _unknown(name)
+        raise _unknown(name, known=state.mapping.ids)
     if deployment is None or not (name.startswith("arn:") and names.DEPLOYMENT in name):
         raise invalid(f"{name} is {_what_to_call(state, job, deployment)}")
+    if is_creating(deployment, state.pending_s):
+        words = "the deployment is Creating; wait until GetCustomModelDeployment says Active"
+        raise AwsError("ModelNotReadyException", f"{name} is not ready: {words}")
     return str(RunFolder(job.folder).model)
 
 
-def _unknown(name: str) -> AwsError:
+def _unknown(name: str, *, known: Sequence[str]) -> AwsError:
+    models = f"Known are {', '.join(known)}, and the ARNs of deployments."
     if name.startswith("arn:"):
-        return not_found(f"Could not resolve the foundation model from {name[:300]}")
-    return invalid("The provided model identifier is invalid.")
+        return not_found(f"Could not resolve the foundation model from {name[:300]}. {models}")
+    return invalid(f"The provided model identifier is invalid. {models}")
 
 
 def _what_to_call(state: ServerState, job: Job, deployment: dict[str, Any] | None) -> str:

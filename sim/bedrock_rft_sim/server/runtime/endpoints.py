@@ -1,4 +1,4 @@
-"""bedrock-runtime's four operations; the app says of all others that they are not simulated.
+"""bedrock-runtime's operations; the app says of all others that they are not simulated.
 
 A Nova model, and whatever was trained here under a Nova id, speaks the messages format in
 InvokeModel; gpt-oss, Qwen and models that the mapping adds speak OpenAI's chat completions.
@@ -12,6 +12,7 @@ import base64
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +22,6 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.server import errors
-from bedrock_rft_sim.server.bedrock.names import FOUNDATION_MODEL
 from bedrock_rft_sim.server.errors import NOT_SIMULATED, AwsError, aws_error, invalid
 from bedrock_rft_sim.server.inference import (
     AnswerStream,
@@ -66,7 +66,7 @@ def refused(request: Request, error: Exception) -> Response:
 
 
 class RuntimeEndpoints:
-    """The four operations."""
+    """The operations that are simulated."""
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
@@ -118,6 +118,21 @@ class RuntimeEndpoints:
 
         return _streamed(chunks())
 
+    async def count_tokens(self, request: Request) -> Response:
+        """CountTokens: an answer of no tokens says how long the question is."""
+        name, local = await self._model(request)
+        asked = (await _body(request)).get("input")
+        match asked:
+            case {"converse": dict(body), **more} if not more:
+                is_nova = self._is_nova(name)
+                question = converse.read_converse(body, local_model=local, is_nova=is_nova)
+            case {"invokeModel": {"body": str(text)}, **more} if not more:
+                question, _ = self._question(_decoded(text), name, local, streams=False)
+            case _:
+                raise invalid("input: expected either converse or invokeModel with a body")
+        answer = await self._answer(request, replace(question, max_tokens=0))
+        return JSONResponse({"inputTokens": answer.prompt_tokens})
+
     async def _answer(self, request: Request, question: ModelRequest) -> ModelAnswer:
         return await unless_disconnected(request, self._state.models.answer(question))
 
@@ -131,7 +146,11 @@ class RuntimeEndpoints:
         if _GUARDRAIL in request.headers:
             raise invalid(f"guardrails are {NOT_SIMULATED} by the local endpoint")
         name, local = await self._model(request)
-        body = await _body(request)
+        return self._question(await _body(request), name, local, streams=streams)
+
+    def _question(
+        self, body: dict[str, Any], name: str, local: str, *, streams: bool
+    ) -> tuple[ModelRequest, chat.TextRequest | None]:
         if self._is_nova(name):
             return converse.read_nova(body, local_model=local), None
         if body.pop("stream", streams) is not streams:
@@ -143,8 +162,8 @@ class RuntimeEndpoints:
 
     def _is_nova(self, name: str) -> bool:
         """Whether the model speaks the messages format: Nova, and what was trained from it."""
-        base = name.rpartition(FOUNDATION_MODEL)[2]
-        return not self._state.mapping.has(base) or base.startswith("amazon.")
+        base = self._state.mapping.base(name)
+        return base is None or base.startswith("amazon.")
 
     async def _model(self, request: Request) -> tuple[str, str]:
         """Return the model as the client calls it, and the local one."""
@@ -157,6 +176,13 @@ async def _body(request: Request) -> dict[str, Any]:
         return await run_in_threadpool(parse_object, await request.body() or b"{}")
     except ValueError as error:
         raise invalid(f"Malformed input request: {error}") from error
+
+
+def _decoded(text: str) -> dict[str, Any]:
+    try:
+        return parse_object(base64.b64decode(text, validate=True))
+    except ValueError as error:
+        raise invalid(f"input.invokeModel.body: {error}") from error
 
 
 def _as_chunk(chunk: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

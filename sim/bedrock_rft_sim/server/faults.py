@@ -1,0 +1,64 @@
+"""Faults on purpose, to see whether a client's retries and waits are right.
+
+One YAML, for example:
+
+    roleDelay: 10                 # seconds until a new role can be assumed, as IAM takes on AWS
+    faults:
+      - {operation: bedrock.CreateModelCustomizationJob, calls: [1], fault: timeout}
+      - {operation: lambda.Invoke, calls: [2, 3], fault: throttled}
+      - {operation: POST /v1/fine_tuning/jobs, calls: [1], fault: error}
+      - {operation: s3.PutObject, fault: slow, seconds: 3}
+
+`throttled` and `error` (a 500) refuse the call; `slow` waits first; `timeout` does what was asked
+and then says nothing for `seconds`, or for as long as the client waits.
+Calls are counted for each rule from the start of the server; the first rule that is due decides.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.files import named_errors
+from bedrock_rft_sim.recipe.local import Section
+from bedrock_rft_sim.recipe.reader import read_document
+from bedrock_rft_sim.server.mapping import checked_section
+
+Fault = Literal["throttled", "error", "timeout", "slow"]
+
+
+class FaultRule(Section):
+    """When one operation fails, and how."""
+
+    operation: str = Field(min_length=1)
+    """`service.Operation` of AWS's, or method and path of bedrock-mantle's."""
+    fault: Fault
+    """How it fails."""
+    calls: list[int] | None = None
+    """Which calls, counted from 1; null for all."""
+    seconds: float | None = Field(default=None, ge=0)
+    """How long it takes; null is one second for `slow`, for ever for `timeout`."""
+
+
+class FaultPlan(Section):
+    """What goes wrong on purpose."""
+
+    roleDelay: float = Field(default=0.0, ge=0)
+    """Seconds until a new role can be assumed."""
+    faults: list[FaultRule] = Field(default_factory=list)
+    """In the order in which they are tried."""
+
+
+def read_faults(path: Path) -> FaultPlan:
+    """Read the YAML.
+
+    Raises:
+        RecipeError: it can't be read or says something unknown.
+    """
+    with named_errors(path, "read the faults", kind=RecipeError, expected="a YAML file"):
+        text = path.read_text(encoding="utf-8")
+    document = read_document(text, name=str(path))
+    return checked_section(FaultPlan, document.data or {}, (), document=document, path=path)
