@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -26,3 +26,27 @@ def test_nova_s_defaults_are_those_of_the_sdk_template():
         "reasoning_effort": "medium",
     }
     assert {inner: KNOBS[inner].nova.value for inner in template} == template
+
+
+@pytest.mark.parametrize(
+    ("batch", "mini_batch", "samples", "updates"),
+    [
+        (128, 32, 8, 4),  # AWS's recipes
+        (16, 32, 8, 1),  # the quickstart; verl refuses a batch below the mini-batch
+        (32, 32, 8, 1),
+        (48, 32, 8, 2),  # verl: 32 and 16
+        (47, 32, 8, 2),
+        (100, 32, 8, 4),  # verl: three of 32 and one of 4
+        (65, 32, 8, 4),  # 520 rollouts in three parts of one size can't be
+        (4, 1, 4, 4),
+        (7, 3, 5, 5),
+    ],
+)
+def test_a_batch_makes_as_many_updates_as_verl_or_the_next_that_are_of_one_size(
+    batch, mini_batch, samples, updates
+):
+    given = {name: default.value for name, default in defaults("bedrock").items()}
+    sizes = {"batch_size": batch, "mini_batch_size": mini_batch, "samples_per_prompt": samples}
+    settings = replace(Settings(**given), **sizes)
+    assert settings.updates_per_step == updates
+    assert settings.rollouts_per_update * updates == batch * samples

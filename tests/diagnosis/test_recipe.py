@@ -142,3 +142,13 @@ def test_a_run_says_how_validation_went(quickstart, validation, epochs, rate) ->
     )
     assert epochs in str(about(found, "epochCount").seen)
     assert rate in str(about(found, "learningRate").seen)
+
+
+@pytest.mark.parametrize(("seconds", "warned"), [(900, False), (901, True), (1800, True)])
+def test_a_timeout_that_only_the_service_model_allows_is_a_dated_warning(
+    seconds: int, warned: bool
+) -> None:
+    recipe = load_recipe("quickstart", sets=[f"local.lambda.timeout={seconds}"])
+    found = [each for each in diagnose_recipe(recipe, data_of(recipe)) if "timeout" in each.rule]
+    assert [each.severity for each in found] == (["warning"] if warned else [])
+    assert all("2026-11-26" in each.remedy for each in found)

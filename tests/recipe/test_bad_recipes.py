@@ -154,7 +154,7 @@ def test_a_recipe_of_local_alone_says_what_to_add(refuse):
         ("  device: gpu\n", "unusable value local.device"),
         ("  dtype: float8\n", "unusable value local.dtype"),
         ("  payloadProfile: roots\n", "unusable value local.payloadProfile"),
-        ("  lambda: {timeout: 901}\n", "unusable value local.lambda.timeout"),
+        ("  lambda: {timeout: 1801}\n", "unusable value local.lambda.timeout"),
         ("  lambda: {memorySize: 64}\n", "unusable value local.lambda.memorySize"),
         ("  lambda: {environment: {A: 1}}\n", "wrong type local.lambda.environment.A"),
         ("  overrides: {learningRate: -1}\n", "unusable value local.overrides.learningRate"),

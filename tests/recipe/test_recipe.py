@@ -180,6 +180,21 @@ def test_the_hash_follows_the_meaning_not_the_writing(write, nova):
     assert one.recipe_hash == same.recipe_hash != other.recipe_hash
 
 
+def test_the_size_of_an_update_is_part_of_the_hash_where_it_cuts_a_batch(write, nova):
+    """So runs from before there were several updates go on, unless they would have made several."""
+    few, many = "local.overrides.batchSize=16", "local.overrides.batchSize=64"
+    hashes = {
+        batch: {
+            load_recipe(
+                write(nova), sets=[batch, f"local.training.miniBatchSize={size}"]
+            ).recipe_hash
+            for size in (16, 32)
+        }
+        for batch in (few, many)
+    }
+    assert (len(hashes[few]), len(hashes[many])) == (1, 2)
+
+
 def test_json_is_a_recipe_too(write, nova):
     recipe = load_recipe(write(nova))
     data = {**recipe.request, "local": {"model": "tiny", "trainingData": "problems"}}

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError
+from bedrock_rft_sim.files import read_json_lines
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.train.run import RunResult
@@ -135,14 +136,18 @@ class StopsAfterThreeSteps:
         return self.requested
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize(
+    ("method", "updates"), [("full", 1), ("lora", 1), ("full", 4)], ids=["full", "lora", "four"]
+)
 def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(
     method: str,
+    updates: int,
     recipe_for: Callable[..., Recipe],
     run: Callable[..., RunResult],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    recipe = recipe_for("local.maxSteps=5", f"local.training.method={method}")
+    cut = f"local.training.miniBatchSize={4 // updates}"
+    recipe = recipe_for("local.maxSteps=5", f"local.training.method={method}", cut)
     with monkeypatch.context() as patch:
         patch.setattr(
             "bedrock_rft_sim.train.run.interruptible",
@@ -154,6 +159,12 @@ def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(
     whole = run(recipe, name="whole")
     assert resumed.status == "Completed"
     assert compared(resumed.folder) == compared(whole.folder)
+    folder = RunFolder.open(resumed.folder)
+    assert folder.checkpoint_steps() == [2, 3, 4, 5]  # a step is a batch, however many updates
+    epochs = [line.get("epoch") for line in folder.read_metrics()]
+    assert epochs == [None, 0, 0, 0, 0, 0]
+    logged = [line["step"] for line in read_json_lines(folder.trainer_log)]
+    assert logged == [1, 2, 3, 3, 4, 5, 5]  # and a summary wherever training ended
 
 
 def test_a_grader_that_breaks_midway_fails_the_run_and_keeps_the_steps_before(

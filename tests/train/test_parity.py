@@ -20,7 +20,9 @@ from bedrock_rft_sim.train.run import RunResult
 STEPS = 3
 
 
-def plain_trl(recipe: Recipe, folder: Path, micro_batch: int) -> list[dict[str, Any]]:
+def plain_trl(
+    recipe: Recipe, folder: Path, micro_batch: int, updates: int = 1
+) -> list[dict[str, Any]]:
     """Train with nothing but TRL, written out here once more; return its log lines."""
     quiet.silence_libraries(offline=True)  # transformers' own deprecations
     import torch
@@ -44,7 +46,7 @@ def plain_trl(recipe: Recipe, folder: Path, micro_batch: int) -> list[dict[str, 
         train_dataset=Dataset.from_list([{"prompt": list(row.messages)} for row in data.train]),
         args=GRPOConfig(
             output_dir=str(folder),
-            max_steps=STEPS,
+            max_steps=STEPS * updates,
             seed=0,
             learning_rate=1e-3,
             beta=0.001,
@@ -53,7 +55,8 @@ def plain_trl(recipe: Recipe, folder: Path, micro_batch: int) -> list[dict[str, 
             num_generations=4,
             max_completion_length=8,
             per_device_train_batch_size=micro_batch,
-            gradient_accumulation_steps=16 // micro_batch,
+            gradient_accumulation_steps=16 // micro_batch // updates,
+            steps_per_generation=16 // micro_batch,
             shuffle_dataset=False,
             lr_scheduler_type="constant",
             optim="adamw_torch",  # the fused one rounds differently
@@ -93,6 +96,34 @@ def test_losses_and_gradient_norms_equal_plain_trl_and_with_padding_to_the_bit(
         for name in ("reward", "loss", "grad_norm", "entropy", "kl"):
             assert mine[name] == pytest.approx(plain[name], rel=1e-4, abs=1e-6), name
     assert any(line["grad_norm"] > 0 for line in theirs)
+
+
+def test_four_updates_a_step_equal_plain_trl_and_with_padding_to_the_bit(
+    recipe_for: Callable[..., Recipe],
+    run: Callable[..., RunResult],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """TRL shuffles answers over its updates; an update here learns from whole prompts."""
+    monkeypatch.setattr("trl.trainer.grpo_trainer.shuffle_sequence_dict", lambda batch: batch)
+    recipe = recipe_for(
+        f"local.maxSteps={STEPS}", "local.engine=transformers", "local.training.miniBatchSize=1"
+    )
+    packed = run(recipe, name="packed")
+    monkeypatch.setattr("bedrock_rft_sim.train.packed.why_not_packed", lambda _: "to compare")
+    padded = run(recipe, name="padded")
+    lines = plain_trl(recipe, tmp_path / "plain", micro_batch=4, updates=4)
+    theirs = [lines[at : at + 4] for at in range(0, len(lines), 4)]
+    for mine, plain in zip(logged(padded), theirs, strict=True):
+        for name in ("loss", "grad_norm"):
+            assert mine[name] == sum(each[name] for each in plain) / 4, name
+        for name in ("entropy", "kl", "clip_ratio/region_mean"):
+            assert mine[name] == pytest.approx(sum(each[name] for each in plain) / 4), name
+        assert mine["reward"] == plain[0]["reward"]
+    for mine, other in zip(logged(packed), logged(padded), strict=True):
+        for name in ("reward", "loss", "grad_norm", "entropy", "kl"):
+            assert mine[name] == pytest.approx(other[name], rel=1e-3, abs=1e-6), name
+    assert [line["step"] for line in logged(packed)] == [1, 2, 3]
 
 
 def logged(result: RunResult) -> list[dict[str, Any]]:

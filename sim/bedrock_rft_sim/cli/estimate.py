@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import add_path, add_recipe, add_repeatable, print_result
+from bedrock_rft_sim.contract.limits import GRADER_RETRIES
 from bedrock_rft_sim.contract.prices import BILLED
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def _job(found: JobEstimate) -> Iterator[str]:
         ("judge calls", job.judge_calls),
     ):
         yield f"  {name:19} {worded(quantity)}"
+    yield f"  {'':19} without retries: up to {GRADER_RETRIES} more of each event that fails"
 
 
 def _bill(bill: Bill) -> Iterator[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
+from itertools import count
 from typing import Any, Final, Literal, ParamSpec, get_args, get_type_hints
 
 from bedrock_rft_sim.contract import sources
@@ -219,6 +220,9 @@ class Settings:
         "Share of probability that is sampled from.", "training.topP", 1.0, _VERL, gt=0, le=1))
     top_k: int = field(metadata=_fixed(
         "Tokens that are sampled from; 0 is all.", "training.topK", 0, _VERL, ge=0))
+    mini_batch_size: int = field(metadata=_fixed(
+        "Prompts per update; a larger batch makes several.", "training.miniBatchSize", 32, _VERL,
+        ge=1))
     clip_range: float = field(metadata=_fixed(
         "Of the probability ratio.", "training.clipRange", 0.2, _VERL, gt=0, lt=1))
     kl_coefficient: float = field(metadata=_fixed(
@@ -261,6 +265,20 @@ class Settings:
     def rollouts_per_step(self) -> int:
         """How many answers are sampled in one step."""
         return self.batch_size * self.samples_per_prompt
+
+    @property
+    def updates_per_step(self) -> int:
+        """How many updates a batch makes: ceil(batch / mini-batch), as verl makes them.
+
+        More where that many equal parts can't be made of its rollouts; verl's last one is smaller.
+        """
+        least = -(-self.batch_size // self.mini_batch_size)
+        return next(parts for parts in count(least) if self.rollouts_per_step % parts == 0)
+
+    @property
+    def rollouts_per_update(self) -> int:
+        """How many answers one update learns from."""
+        return self.rollouts_per_step // self.updates_per_step
 
 
 KNOBS: Final[dict[str, Knob]] = {each.name: each.metadata["knob"] for each in fields(Settings)}

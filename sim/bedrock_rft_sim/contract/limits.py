@@ -20,7 +20,10 @@ LAMBDA_PAYLOAD_BYTES: Final = 6 * 1024 * 1024
 
 # AWS Lambda developer guide, and Bedrock user guide reward-functions-open-weight.
 LAMBDA_TIMEOUT_S_DEFAULT: Final = 3
-LAMBDA_TIMEOUT_S_MAX: Final = 900
+LAMBDA_TIMEOUT_S_DOCUMENTED: Final = 900
+# botocore 1.44.8 names 1,800 s where 1.44.5 named 900; seen on 2026-11-26, when the stored guides
+# still said 900.
+LAMBDA_TIMEOUT_S_MAX: Final = 1800
 LAMBDA_MEMORY_MB_MIN: Final = 128
 LAMBDA_MEMORY_MB_MAX: Final = 10_240
 

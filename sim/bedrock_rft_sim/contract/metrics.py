@@ -50,6 +50,7 @@ class Metric:
 
 
 _TOKENS: Final = "mean over all response tokens of the step"
+_OWN_UPDATE: Final = f"{_TOKENS}, each at its own update"
 _ROLLOUTS: Final = "mean over all rollouts of the step"
 _CLOUD: Final = (
     Metric("step", "number of the training step, from 1",
@@ -67,14 +68,14 @@ _CLOUD: Final = (
            nova_csv_column="train_episode_length_mean", console_title="Training episode lengths",
            comparable="shape"),
     Metric("actor_entropy",
-           "entropy of the sampling policy before the update, logits divided by the temperature",
+           "entropy of the sampling policy before any update, logits divided by the temperature",
            "nats", _TOKENS, verl_name="actor/entropy", nova_csv_column="policy_entropy",
            console_title="Policy entropy", comparable="shape"),
     Metric("actor_grad_norm", "global gradient norm before clipping",
-           "1", "one value per optimizer step", verl_name="actor/grad_norm",
+           "1", "mean over the updates of the step", verl_name="actor/grad_norm",
            nova_csv_column="gradient_norm", console_title="Gradient norm"),
     Metric("actor_pg_loss", "clipped policy loss, without KL or entropy terms",
-           "1", _TOKENS, verl_name="actor/pg_loss"),
+           "1", _OWN_UPDATE, verl_name="actor/pg_loss"),
     Metric("critic_advantages_mean",
            "mean advantage, weighted by length and so not zero by construction",
            "1", _TOKENS, verl_name="critic/advantages/mean", nova_csv_column="mean_advantage"),
@@ -90,7 +91,7 @@ _CLOUD: Final = (
     Metric("critic_rewards_max", "highest grade",
            "reward", "maximum over all rollouts of the step", verl_name="critic/rewards/max",
            comparable="shape"),
-    Metric("epoch", "pass over the training data, from 1",
+    Metric("epoch", "pass over the training data, from 0",
            "epochs", "counter", verl_name="training/epoch", nova_csv_column="epoch_number",
            comparable="yes"),
     Metric("validation_rewards_mean",
@@ -140,9 +141,9 @@ _LOCAL: Final = (
     _local("tokens_per_second", "response tokens over the step's time without validation",
            unit="tokens per second", estimator="one value per step"),
     _local("kl", "divergence from the reference model, k3 estimator",
-           unit="nats", estimator=_TOKENS),
+           unit="nats", estimator=_OWN_UPDATE),
     _local("clip_fraction", "response tokens whose ratio was clipped, of all",
-           unit="share", estimator=_TOKENS),
+           unit="share", estimator=_OWN_UPDATE),
     _local("tokens", "response tokens sampled", unit="tokens", estimator="sum over the step"),
     _local("seconds", "wall time by phase", unit="seconds", estimator="one value per phase"),
     _local("peak_memory_mb", "most memory in use so far, of the device or of the process",

@@ -16,7 +16,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from bedrock_rft_sim.contract.knobs import hyperparameters
-from bedrock_rft_sim.contract.sources import BEST_PRACTICES, SAMPLES, TEACHING, UG_OPENAI_JOBS
+from bedrock_rft_sim.contract.limits import LAMBDA_TIMEOUT_S_DOCUMENTED, LAMBDA_TIMEOUT_S_MAX
+from bedrock_rft_sim.contract.sources import (
+    BEST_PRACTICES,
+    LAMBDA_QUOTAS,
+    SAMPLES,
+    SERVICE_MODEL,
+    TEACHING,
+    UG_OPENAI_JOBS,
+)
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data
 from bedrock_rft_sim.diagnosis.finding import Finding, Severity
@@ -78,7 +86,19 @@ def diagnose_recipe(
         _prompt_length(sent, data),
         *_answer_length(sent, seen),
         *_eval_interval(sent.settings, data, names["eval_interval"]),
+        *_lambda_timeout(sent),
     )
+
+
+def _lambda_timeout(recipe: Recipe) -> Iterator[Finding]:
+    seconds = recipe.local.lambda_.timeout
+    if seconds > LAMBDA_TIMEOUT_S_DOCUMENTED:
+        advised = (
+            f"{LAMBDA_TIMEOUT_S_DOCUMENTED} s at most by the guides as of 2026-11-26; only the "
+            f"service model has {LAMBDA_TIMEOUT_S_MAX:,} s, so try it on Lambda first"
+        )
+        source = f"{LAMBDA_QUOTAS}; {SERVICE_MODEL}"
+        yield _point("local.lambda.timeout", f"{seconds:,} s", advised, False, source)
 
 
 def point_as_json(finding: Finding) -> dict[str, Any]:

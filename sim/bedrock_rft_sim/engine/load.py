@@ -116,9 +116,9 @@ def model_shape(source: str) -> ModelShape:
     return ModelShape(text.num_hidden_layers, text.hidden_size, text.vocab_size)
 
 
-def model_init_kwargs() -> dict[str, Any]:
+def model_init_kwargs(dtype: str = "float32") -> dict[str, Any]:
     """Return how the weights are loaded: float32 masters; mixed precision is the trainer's."""
-    return {"dtype": "float32", "device_map": None}
+    return {"dtype": dtype, "device_map": None}
 
 
 def _unloadable(part: str, source: str, error: Exception) -> TrainingError:

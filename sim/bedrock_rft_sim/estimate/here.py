@@ -69,7 +69,8 @@ def memory(
     each = machine.bytes_of_pass(size.shape, tokens)
     rollouts, micro = settings.rollouts_per_step, 1
     if free.bytes is not None:
-        micro = machine.micro_batch(rollouts, bytes_of=each.__mul__, free_bytes=free.bytes)
+        update = settings.rollouts_per_update
+        micro = machine.micro_batch(update, bytes_of=each.__mul__, free_bytes=free.bytes)
     validated = min(validation_prompts, max(1, TOKENS_PER_BATCH // tokens))
     copies = is_full and settings.kl_coefficient > 0
     return Memory(

@@ -92,7 +92,7 @@ class Local(Section):
     device: str = _default("auto", sources.HERE, pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     """Where the model lives."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = _default("auto", sources.HERE)
-    """Type of the model's weights."""
+    """Type of the model's sums, and of its weights where they are frozen."""
     engine: Literal["auto", "native", "transformers"] = _default("auto", sources.HERE)
     """What samples answers; auto takes native where it fits the model, else transformers."""
     overrides: Section = Field(default_factory=Section)

@@ -114,6 +114,8 @@ class Recipe:
         resolved = self.resolved()
         if self.local.engine == "auto":  # as where a run of version 0.1 goes on, which had none
             del resolved["local"]["engine"]
+        if self.settings.updates_per_step == 1:  # nor was a batch ever cut
+            del resolved["settings"]["mini_batch_size"]
         meaning = json.dumps(resolved, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(meaning.encode()).hexdigest()
 

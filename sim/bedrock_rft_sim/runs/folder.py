@@ -180,15 +180,16 @@ class RunFolder:
         """Write the rollouts validated after this many steps, all or none."""
         self._write_rollouts(self.validation(step), rollouts, step=step)
 
-    def unfinished_checkpoint(self, step: int) -> Path:
+    def unfinished_checkpoint(self, updates: int) -> Path:
         """Return where the trainer writes a checkpoint before it is accepted."""
-        return self.checkpoints / f"checkpoint-{step}"
+        return self.checkpoints / f"checkpoint-{updates}"
 
-    def accept_checkpoint(self, step: int) -> None:
+    def accept_checkpoint(self, step: int, *, updates_per_step: int = 1) -> None:
         """Give a completely written checkpoint its name; one without it is never resumed from."""
         self._assert_ours()
         with files.named_errors(self.checkpoint(step), "accept the checkpoint", step=step):
-            self.unfinished_checkpoint(step).replace(self.checkpoint(step))
+            written = self.unfinished_checkpoint(step * updates_per_step)
+            written.replace(self.checkpoint(step))
 
     def drop_unfinished_checkpoints(self) -> None:
         """Remove what a kill left half written."""

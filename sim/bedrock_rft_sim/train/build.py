@@ -82,7 +82,7 @@ def fitting_micro_batch(recipe: Recipe, device: machine.Device) -> int:
             tokens = most_tokens(rollouts, settings.samples_per_prompt, prompt, answer)
         return machine.bytes_of_pass(shape, tokens)
 
-    rollouts = settings.rollouts_per_step
+    rollouts = settings.rollouts_per_update
     return machine.micro_batch(rollouts, bytes_of=bytes_of, free_bytes=device.free_bytes)
 
 

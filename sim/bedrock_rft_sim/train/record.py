@@ -7,6 +7,7 @@ it (rollouts, events, CSV row) is rewritten if the run is killed in between and 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -23,6 +24,7 @@ from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.metrics import drop_non_finite, mantle_event, nova_csv_row, step_metrics
 from bedrock_rft_sim.runs.observer import RunObserver
 from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
+from bedrock_rft_sim.stats.shares import weighted_mean
 from bedrock_rft_sim.train.clock import Clock
 from bedrock_rft_sim.train.early_stopping import EarlyStop, early_stop, watched
 from bedrock_rft_sim.train.validation import Validation, as_rollout
@@ -52,11 +54,15 @@ class PendingStep:
 
     rollouts: list[Rollout]
     invocations: Sequence[Invocation]
-    seen: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """What the loss pass saw of each rollout, by the names of a rollout's fields."""
+    seen: dict[int, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
+    """What passes of the policy saw of each rollout, by the names of a rollout's fields."""
+    ratios: dict[int, float] = field(default_factory=dict)
+    """Of its probability as it was learned from to that when sampled, clipped, mean over tokens."""
+    clipped: dict[int, float] = field(default_factory=dict)
+    """Share of its tokens whose ratio was clipped."""
 
     def complete(self, step: int) -> list[Rollout]:
-        """Return the rollouts with what the loss pass saw of them."""
+        """Return the rollouts with what was seen of them."""
         return [
             replace(rollout, step=step, **self.seen.get(index, {}))
             for index, rollout in enumerate(self.rollouts)
@@ -74,6 +80,7 @@ class StepRecorder:
     ) -> None:
         self.clock = Clock()
         self.checkpoint_steps = frozenset(rehearsal.steps.checkpoints)
+        self.updates_per_step = rehearsal.recipe.settings.updates_per_step
         self.stop_requested = stop_requested
         self.early_stop: EarlyStop | None = None
         self._rehearsal = rehearsal
@@ -127,10 +134,18 @@ class StepRecorder:
         self._pending = PendingStep(rollouts, batch.invocations)
 
     def token_scores(self, index: Sequence[int], scores: Mapping[str, Sequence[float]]) -> None:
-        """Take what the loss pass saw of some rollouts, under the names of their fields (nats)."""
+        """Take what a pass saw of some rollouts, under the names of their fields (nats)."""
         assert self._pending is not None
         for position, rollout in enumerate(index):
-            self._pending.seen[rollout] = {name: v[position] for name, v in scores.items()}
+            self._pending.seen[rollout] |= {name: v[position] for name, v in scores.items()}
+
+    def clipped(
+        self, index: Sequence[int], ratios: Sequence[float], shares: Sequence[float]
+    ) -> None:
+        """Take how far the policy had moved from the one that sampled, where it is another."""
+        assert self._pending is not None
+        self._pending.ratios |= dict(zip(index, ratios, strict=True))
+        self._pending.clipped |= dict(zip(index, shares, strict=True))
 
     def logged(self, step: int, log: dict[str, Any], sampler: Sampler) -> None:
         """Write the step that TRL has just logged; validate where it is due.
@@ -151,10 +166,10 @@ class StepRecorder:
             rollouts,
             step,
             validated,
-            epoch=(step - 1) // self._steps.per_epoch + 1,
+            epoch=(step - 1) // self._steps.per_epoch,
             grad_norm=log["grad_norm"],
-            pg_loss=on_policy_pg_loss(rollouts),
-            clip_fraction=log.get("clip_ratio/region_mean"),
+            pg_loss=policy_loss(rollouts, pending.ratios),
+            clip_fraction=clip_fraction(rollouts, pending.clipped),
             invocations=pending.invocations,
         )
         line = _finite(line)
@@ -204,21 +219,32 @@ class StepRecorder:
 
     def checkpoint_saved(self, step: int) -> None:
         """Accept the checkpoint that TRL has just finished writing."""
-        self._folder.accept_checkpoint(step)
+        self._folder.accept_checkpoint(step, updates_per_step=self.updates_per_step)
         event = message_event(f"Step {step}/{self._steps.total}: checkpoint saved")
         self._folder.append_event({**event, "data": {"step": step}})
         self.clock.skip()
 
 
-def on_policy_pg_loss(rollouts: Sequence[Rollout]) -> float | None:
-    """Return verl's `actor/pg_loss` of a step with one update: minus the mean token advantage.
+def policy_loss(rollouts: Sequence[Rollout], ratios: Mapping[int, float]) -> float | None:
+    """Return verl's `actor/pg_loss` as the mean over the tokens of all updates of a step.
 
-    The policy that is updated is the one that sampled, so every probability ratio is 1 and neither
-    clip bites.
+    Where no ratio is given it is 1: the policy that learns is the one that sampled. The loss of a
+    step with one update is minus its mean token advantage.
     """
-    trained = [(r.advantage, len(r.tokens)) for r in rollouts if r.advantage is not None]
+    trained = [
+        (rollout.advantage * ratios.get(index, 1.0), len(rollout.tokens))
+        for index, rollout in enumerate(rollouts)
+        if rollout.advantage is not None
+    ]
     tokens = sum(length for _, length in trained)
     return -math.fsum(a * length for a, length in trained) / tokens if tokens else None
+
+
+def clip_fraction(rollouts: Sequence[Rollout], shares: Mapping[int, float]) -> float | None:
+    """Return the share of a step's tokens whose probability ratio was clipped."""
+    return weighted_mean(
+        (shares.get(index, 0.0), len(rollout.tokens)) for index, rollout in enumerate(rollouts)
+    )
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.engine.device import Device
 from bedrock_rft_sim.engine.load import model_init_kwargs
-from bedrock_rft_sim.recipe import Recipe, Settings
+from bedrock_rft_sim.recipe import Settings
 from bedrock_rft_sim.train.record import Rehearsal
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def grpo_options(rehearsal: Rehearsal, *, micro_batch: int) -> dict[str, Any]:
     recipe, settings = rehearsal.recipe, rehearsal.recipe.settings
     return {
         "output_dir": str(rehearsal.folder.checkpoints),
-        "max_steps": rehearsal.steps.total,
+        "max_steps": rehearsal.steps.total * settings.updates_per_step,  # TRL counts updates
         "chat_template_kwargs": plan.template_options(recipe) or None,
-        **_model(recipe),
+        **_model(settings, rehearsal.device),
         **_batch(settings, micro_batch),
         **_sampling(settings),
         **_advantages(),
@@ -47,12 +47,13 @@ def grpo_options(rehearsal: Rehearsal, *, micro_batch: int) -> dict[str, Any]:
     }
 
 
-def _model(recipe: Recipe) -> dict[str, Any]:
+def _model(settings: Settings, device: Device) -> dict[str, Any]:
     """Its weights as loaded, and what is random about a run."""
+    is_frozen = settings.training == "lora" and device.dtype == "bfloat16"
     return {
-        "model_init_kwargs": model_init_kwargs(),
-        "seed": recipe.settings.seed,
-        "data_seed": recipe.settings.seed,
+        "model_init_kwargs": model_init_kwargs("bfloat16" if is_frozen else "float32"),
+        "seed": settings.seed,
+        "data_seed": settings.seed,
         "full_determinism": False,
         "disable_dropout": True,
         "neftune_noise_alpha": None,
@@ -60,12 +61,12 @@ def _model(recipe: Recipe) -> dict[str, Any]:
 
 
 def _batch(settings: Settings, micro_batch: int) -> dict[str, Any]:
-    """One step = batch_size prompts x samples_per_prompt rollouts, one update."""
-    accumulation = settings.batch_size * settings.samples_per_prompt // micro_batch
+    """One step = batch_size prompts x samples_per_prompt rollouts, cut into updates."""
+    accumulation = settings.rollouts_per_update // micro_batch
     return {
         "per_device_train_batch_size": micro_batch,
         "gradient_accumulation_steps": accumulation,
-        "steps_per_generation": accumulation,
+        "steps_per_generation": accumulation * settings.updates_per_step,
         "generation_batch_size": None,  # follows from the two above
         "num_generations": settings.samples_per_prompt,
         "num_iterations": 1,
@@ -159,7 +160,7 @@ def _precision(device: Device) -> dict[str, Any]:
 
 
 def _bookkeeping(report_to: list[str]) -> dict[str, Any]:
-    """Log every step; checkpoints and validation are the recorder's to call."""
+    """Log every update; checkpoints and validation are the recorder's to call."""
     return {
         "logging_strategy": "steps",
         "logging_steps": 1,

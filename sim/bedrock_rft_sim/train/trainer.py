@@ -9,7 +9,7 @@ entropy and log-probability of each rollout's tokens, and the seconds each phase
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from transformers import PrinterCallback, TrainerCallback
@@ -19,6 +19,9 @@ from trl.trainer.utils import split_tensor_dict
 from bedrock_rft_sim.engine.sampler import Sampler, SamplingParams
 from bedrock_rft_sim.train.packed import PackedScores, PaddedRows
 from bedrock_rft_sim.train.record import StepRecorder
+
+MEANS_OF_UPDATES: Final = ("loss", "grad_norm")
+"""What transformers logs of each update; TRL's own metrics are means over all passes of a step."""
 
 
 class RehearsalTrainer(GRPOTrainer):
@@ -38,6 +41,9 @@ class RehearsalTrainer(GRPOTrainer):
     ) -> None:
         self._recorder = recorder
         self._sampling = sampling
+        self._updates = recorder.updates_per_step
+        self._of_updates: list[dict[str, float]] = []  # of the updates of the step so far
+        self._is_before_updates = False
         self._token_scores: tuple[torch.Tensor, torch.Tensor] | None = None
         self._is_trained_R: torch.Tensor | None = None
         self._in_order: list[dict[str, Any]] | None = None  # `_buffered_inputs` once unshuffled
@@ -72,7 +78,7 @@ class RehearsalTrainer(GRPOTrainer):
 
     def _prepare_inputs(self, generation_batch: Any) -> Any:
         inputs = super()._prepare_inputs(generation_batch)
-        if self._packed.why_padded is not None or not self.model.training:
+        if not self.model.training or (self._packed.why_padded and self._updates == 1):
             return inputs
         if self._buffered_inputs is not self._in_order:  # new, shuffled and cut
             self._buffered_inputs = self._in_order = unshuffled(self._buffered_inputs)
@@ -80,9 +86,12 @@ class RehearsalTrainer(GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         self._packed.forget()
+        self._is_before_updates = self._updates > 1
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         # (P*G,) Travels through TRL's shuffle and split, so that loss rows find their rollout.
         output["rollout_index"] = torch.arange(len(inputs), device=output["prompt_ids"].device)
+        if self._updates > 1:
+            self._report(output, **self._policy(output["completion_mask"]))
         return output
 
     def _get_per_token_logps_and_entropies(
@@ -95,6 +104,8 @@ class RehearsalTrainer(GRPOTrainer):
     ) -> Any:
         theirs = super()._get_per_token_logps_and_entropies
         rows = PaddedRows(input_ids, attention_mask, logits_to_keep)
+        if self._is_before_updates:  # TRL scores the policy that sampled first, then the reference
+            self._is_before_updates, options["compute_entropy"] = False, True
         scores = self._packed.score(theirs, model, rows, is_trained_R=self._is_trained_R, **options)
         if options.get("compute_entropy"):
             self._token_scores = (scores[0].detach(), scores[1].detach())  # each (B, T)
@@ -105,29 +116,52 @@ class RehearsalTrainer(GRPOTrainer):
             self._is_trained_R = inputs["advantages"] != 0
         loss: torch.Tensor = super()._compute_loss(model, inputs)
         assert self._token_scores is not None
-        logprobs, entropies = self._token_scores
-        mask = inputs["completion_mask"]
-        tokens = mask.sum(dim=1)
-        scores = {
-            "entropy": (entropies * mask).sum(dim=1) / tokens,
-            "logprob": (logprobs * mask).sum(dim=1),
-        }
+        logprobs, mask = self._token_scores[0], inputs["completion_mask"]
+        seen = self._policy(mask) if self._updates == 1 else {}
         if "ref_per_token_logps" in inputs:
-            scores["kl"] = (k3(inputs["ref_per_token_logps"] - logprobs) * mask).sum(dim=1) / tokens
-        self._recorder.token_scores(
-            inputs["rollout_index"].tolist(),
-            {name: values.tolist() for name, values in scores.items()},
-        )
+            seen["kl"] = token_mean(k3(inputs["ref_per_token_logps"] - logprobs), mask)
+        self._report(inputs, **seen)
+        if self._updates > 1:
+            ratio, clipped = clipping(
+                torch.exp(logprobs - inputs["old_per_token_logps"]),
+                inputs["advantages"][:, None],
+                self.epsilon_low,
+                self.epsilon_high,
+            )
+            self._recorder.clipped(
+                inputs["rollout_index"].tolist(),
+                token_mean(ratio, mask).tolist(),
+                token_mean(clipped.float(), mask).tolist(),
+            )
         self._token_scores = self._is_trained_R = None
         return loss
 
+    def _policy(self, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return entropy and log-probability of each rollout, (R,), from the pass just made."""
+        assert self._token_scores is not None
+        logprobs, entropies = self._token_scores
+        return {"entropy": token_mean(entropies, mask), "logprob": (logprobs * mask).sum(dim=1)}
+
+    def _report(self, rows: dict[str, Any], **scores: torch.Tensor) -> None:
+        values = {name: each.tolist() for name, each in scores.items()}
+        self._recorder.token_scores(rows["rollout_index"].tolist(), values)
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Let TRL log, then record the step from what it logged."""
+        """Let TRL log a step with the means over its updates, then record it."""
+        if "grad_norm" in logs:  # else it is the summary at the end
+            self._of_updates.append(logs)
+            if len(self._of_updates) < self._updates:
+                return
+            sums = {name: sum(each[name] for each in self._of_updates) for name in MEANS_OF_UPDATES}
+            means = {name: total / self._updates for name, total in sums.items()}
+            logs, self._of_updates = {**logs, **means}, []
+        updates = self.state.global_step
+        self.state.global_step = updates // self._updates  # for whoever reads or draws the log
         super().log(logs, start_time)
+        self.state.global_step = updates
         del self.state.log_history[:-1]  # trainer.jsonl keeps them all, every checkpoint would too
-        self._recorder.logged(
-            self.state.global_step, dict(self.state.log_history[-1]), self.sampler
-        )
+        log = dict(self.state.log_history[-1])
+        self._recorder.logged(log["step"], log, self.sampler)
         if self._recorder.early_stop is not None and not self.control.should_training_stop:
             # TRL logs before it saves, so this step still gets its checkpoint.
             self.control.should_training_stop = self.control.should_save = True
@@ -147,8 +181,9 @@ class RehearsalTrainer(GRPOTrainer):
 def unshuffled(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the micro-batches of a step with the rollouts in the order in which they were sampled.
 
-    The gradient is their sum, so their order changes rounding only; groups that stay together share
-    their prompt, and the reference model's pass was cut in the same way.
+    The gradient of an update is their sum, so their order in it changes rounding only; groups that
+    stay together share their prompt, the reference model's pass was cut in the same way, and an
+    update learns from so many prompts, not from answers to all.
     """
     order = torch.cat([batch["rollout_index"] for batch in batches]).argsort()
     whole = {
@@ -158,6 +193,23 @@ def unshuffled(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
     }
     parts: list[dict[str, Any]] = split_tensor_dict(whole, len(batches))
     return parts
+
+
+def token_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean over each rollout's tokens, (R,)."""
+    means: torch.Tensor = (values * mask).sum(dim=1) / mask.sum(dim=1)
+    return means
+
+
+def clipping(
+    ratio: torch.Tensor, advantage: torch.Tensor, low: float, high: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what the loss multiplies an advantage by, and whether the clip decided it, per token.
+
+    The clip bites where a good answer has become likelier, or a bad one less likely, than allowed.
+    """
+    is_clipped = torch.where(advantage > 0, ratio > 1 + high, (ratio < 1 - low) & (advantage < 0))
+    return torch.where(is_clipped, ratio.clamp(1 - low, 1 + high), ratio), is_clipped
 
 
 def k3(log_ratio: torch.Tensor) -> torch.Tensor:
@@ -172,13 +224,16 @@ class StepCalendar(TrainerCallback):
         self._recorder = recorder
 
     def on_step_end(self, _args: Any, state: Any, control: Any, **_kwargs: Any) -> None:
-        """Save on the planned steps, and when the user wants to stop."""
+        """Save on the planned steps, and when the user wants to stop; TRL calls at every update."""
+        step, further = divmod(state.global_step, self._recorder.updates_per_step)
+        if further:
+            return
         if self._recorder.stop_requested():
             control.should_training_stop = True
         control.should_save = (
-            state.global_step in self._recorder.checkpoint_steps or control.should_training_stop
+            step in self._recorder.checkpoint_steps or control.should_training_stop
         )
 
     def on_save(self, _args: Any, state: Any, _control: Any, **_kwargs: Any) -> None:
         """Mark the checkpoint as complete, so that a resume can trust it."""
-        self._recorder.checkpoint_saved(state.global_step)
+        self._recorder.checkpoint_saved(state.global_step // self._recorder.updates_per_step)

@@ -50,7 +50,7 @@ class AuditPlan:
         """One sentence, for before the grading starts."""
         return (
             f"at most {self.answers:,} answers in {self.invocations:,} invocations, "
-            "more only to find the samples on which the reward fails: "
+            "more for retries, and to find the samples on which the reward fails: "
             f"{self.rows:,} of {self.rows_phrased:,} good replies under {self.variants} payload "
             f"variants, {len(WRONG_ANSWERS)} kinds of bad answers on {self.subjects} rows "
             f"(seed {self.seed})"
