@@ -24,12 +24,14 @@ from bedrock_rft_sim.diagnosis.grading import grader_errors, grader_latency
 from bedrock_rft_sim.diagnosis.policy import (
     entropy_collapse,
     entropy_stuck,
+    gradient_growth,
     gradient_spikes,
 )
 from bedrock_rft_sim.diagnosis.reward import (
     component_dominates,
     reward_falling,
     reward_plateau,
+    reward_unstable,
     validation_parts,
 )
 from bedrock_rft_sim.diagnosis.run import CHECKS
@@ -143,6 +145,20 @@ PAIRS: dict[str, tuple[Any, Evidence, str, str, Evidence]] = {
         "standard errors",
         evidence(critic_rewards_mean=noisy(lambda s: 0.8 - 0.15 * abs(s - 0.5))),
     ),
+    "reward falling at the very end": (
+        reward_falling,
+        evidence(critic_rewards_mean=noisy(lambda s: 0.7 if s < 0.92 else 0.45)),
+        "problem",
+        "standard errors",
+        evidence(critic_rewards_mean=noisy(lambda s: 0.7 if s < 0.92 else 0.62)),
+    ),
+    "reward unstable": (
+        reward_unstable,
+        evidence(critic_rewards_mean=lambda s: 0.5 + 0.2 * math.sin(40 * s)),
+        "warning",
+        "Steps scatter by",
+        evidence(critic_rewards_mean=lambda s: 0.5 + 0.1 * math.sin(40 * s)),
+    ),
     "parting": (
         validation_parts,
         evidence(critic_rewards_mean=lambda _: 0.81, validation_rewards_mean=lambda _: 0.70),
@@ -184,12 +200,33 @@ PAIRS: dict[str, tuple[Any, Evidence, str, str, Evidence]] = {
         "step 30",
         evidence(actor_grad_norm=at(30, 1.4, 0.3)),
     ),
+    "gradient growth": (
+        gradient_growth,
+        evidence(actor_grad_norm=noisy(line_to(0.3, 0.9), 0.05)),
+        "warning",
+        "grew all along",
+        evidence(actor_grad_norm=noisy(line_to(0.3, 0.5), 0.05)),
+    ),
     "length explosion": (
         length_explosion,
         evidence(response_length_mean=lambda s: 100 * 3**s),
         "warning",
-        "grew from",
-        evidence(response_length_mean=lambda s: 100 * 2**s),
+        "grew to 3 times their length (from 111 to 272 tokens",
+        evidence(response_length_mean=lambda s: 100 * 1.9**s),
+    ),
+    "length grows from the first step": (
+        length_explosion,
+        evidence(response_length_mean=noisy(line_to(100, 240), 3)),
+        "warning",
+        "grew to 2.3 times their length",
+        evidence(response_length_mean=noisy(line_to(100, 185), 3)),
+    ),
+    "length shrinks from the first step": (
+        length_explosion,
+        evidence(response_length_mean=noisy(line_to(240, 100), 3)),
+        "warning",
+        "shrank to",
+        evidence(response_length_mean=noisy(line_to(185, 100), 3)),
     ),
     "length jump": (
         length_explosion,
@@ -282,7 +319,7 @@ def test_a_healthy_run_has_nothing_to_report() -> None:
     findings = diagnose_run(run)
     assert [finding.severity for finding in findings] == ["clear"] * len(CHECKS)
     assert headline(run, findings) == (
-        "Validation reward 0.350 → 0.850. 16 checks ran: nothing to report."
+        "Validation reward 0.350 → 0.850. 18 checks ran: nothing to report."
     )
 
 
@@ -317,6 +354,24 @@ def test_the_gravest_comes_first() -> None:
 def test_grades_below_zero_do_not_make_a_base_model_hopeless() -> None:
     run = evidence(local_positive_share=lambda _: 0.01, critic_rewards_min=lambda _: -1.0)
     assert base_model_hopeless(run).severity == "unknown"
+
+
+def test_a_small_validation_set_must_fall_further_before_it_counts() -> None:
+    def falls(share: float) -> float:
+        return 0.8 if share < 0.5 else 0.65
+
+    level = {"critic_rewards_mean": line_to(0.3, 0.7), "validation_rewards_mean": falls}
+    assert validation_parts(evidence(**level, validation_prompts=750)).severity == "warning"
+    assert validation_parts(evidence(**level, validation_prompts=30)).severity == "clear"
+
+
+def test_jitter_that_a_small_batch_explains_asks_for_more_prompts() -> None:
+    course = noisy(lambda _: 0.5, 0.35)
+    small = reward_unstable(evidence(critic_rewards_mean=course, prompts_per_step=4))
+    assert "a batch of 4 prompts explains 25 %" in small.says
+    assert small.remedy.startswith("Increase the batch size: so few prompts")
+    large = reward_unstable(evidence(critic_rewards_mean=course, prompts_per_step=128))
+    assert "lower the learning rate" in large.remedy
 
 
 def test_a_hopeless_start_that_rose_is_a_note() -> None:

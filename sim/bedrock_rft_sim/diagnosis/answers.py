@@ -6,14 +6,21 @@ design of the metric table (`bedrock_rft_sim.contract.metrics`) for truncation a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.evidence import Evidence, end_means, spikes, values_of
+from bedrock_rft_sim.diagnosis.evidence import (
+    Evidence,
+    end_means,
+    end_to_start,
+    spikes,
+    values_of,
+)
 from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, Diagnostic, Finding, Severity
 from bedrock_rft_sim.stats.shares import percent
 
 EXPLOSION_FACTOR: Final = 2.0
-"""Assumed: answers at the end this many times as long as at first."""
+"""Assumed: answers at the end this many times as long as at first, or as short."""
 SPIKE_FACTOR: Final = 2.0
 """Assumed: one step's answers this many times the median of the ten steps before it."""
 SPIKE_WINDOW: Final = 10
@@ -28,7 +35,8 @@ cause where a learning signal is missing."""
 LENGTH: Final = Diagnostic(
     "answer length",
     "Read the longest answers: if length earns reward, add a length penalty or grade only what "
-    "stands after the mark; if they loop, lower the learning rate.",
+    "stands after the mark; if they loop, lower the learning rate; if they shrink and validation does "
+    "not rise with it, the reward pays for leaving the work out.",
 )
 TRUNCATION: Final = Diagnostic(
     "truncation", "Raise inferenceMaxTokens, or ask for shorter answers in the prompt."
@@ -48,9 +56,7 @@ def length_explosion(evidence: Evidence) -> Finding:
         return LENGTH.too_short(len(values))
     first, last = ends = end_means(values)
     numbers = ends._asdict()
-    found = []
-    if last >= EXPLOSION_FACTOR * first:
-        found.append(f"Answers grew from {first:.0f} to {last:.0f} tokens.")
+    found = _grown_or_shrunk(values)
     jumps = spikes(values, factor=SPIKE_FACTOR, window=SPIKE_WINDOW)
     if jumps:
         numbers["jump_step"] = step = points[jumps[0][0]][0]
@@ -66,6 +72,21 @@ def length_explosion(evidence: Evidence) -> Finding:
     if not found:
         return LENGTH.clear(f"{first:.0f} tokens at first, {last:.0f} at the end.", numbers)
     return LENGTH.fires("warning", " ".join(found), numbers)
+
+
+def _grown_or_shrunk(values: Sequence[float]) -> list[str]:
+    """Say that lengths doubled or halved, late or all along from the first step."""
+    first, last = end_means(values)
+    factor = last / first if first > 0 else 1.0
+    if min(values) > 0:  # the fifth at either end, or the whole course, whichever moved more
+        factor = max(factor, end_to_start(values), key=lambda each: max(each, 1 / each))
+    if 1 / EXPLOSION_FACTOR < factor < EXPLOSION_FACTOR:
+        return []
+    verb = "grew" if factor > 1 else "shrank"
+    return [
+        f"Answers {verb} to {factor:.2g} times their length "
+        f"(from {first:.0f} to {last:.0f} tokens, first and last fifth)."
+    ]
 
 
 def truncated_answers(evidence: Evidence) -> Finding:

@@ -44,6 +44,8 @@ class Bend:
     """Height after the bend."""
     strength: float
     """What the line explains, in variances of the step-to-step noise."""
+    scatter: float
+    """Standard deviation of the values about the line."""
     ends_early: float
     """Share of the resamples that bend before the last quarter."""
 
@@ -70,9 +72,18 @@ def find_bend(values: Sequence[float]) -> Bend:
         high=float(shares_R[-1 - RESAMPLES // 10]),
         before=float(start),
         level=float(start + slope * place),
+        scatter=_scatter(values, len(y), place, start, slope),
         strength=float(explained) / spread if spread else 0.0,  # without noise it is constant
         ends_early=float((shares_R < LAST_QUARTER).mean()),
     )
+
+
+def _scatter(values: Sequence[float], bins: int, place: Any, start: Any, slope: Any) -> float:
+    """Return how far the values themselves, not their bins, lie from the line."""
+    import numpy as np
+
+    at = (np.arange(len(values)) + 0.5) * (bins / len(values)) - 0.5
+    return float((np.asarray(values) - start - slope * np.minimum(at, place)).std())
 
 
 def _binned(values: Sequence[float]) -> list[float]:

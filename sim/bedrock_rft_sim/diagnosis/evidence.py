@@ -9,7 +9,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean, median
+from statistics import fmean, linear_regression, median
 from typing import Any, Final, NamedTuple
 
 from bedrock_rft_sim.runs import Run
@@ -36,6 +36,9 @@ class Evidence:
     timeout_s: float | None = None
     """Of the reward function."""
     inference_max_tokens: int | None = None
+    prompts_per_step: int | None = None
+    """The batch size, in prompts."""
+    validation_prompts: int | None = None
 
     @classmethod
     def of(
@@ -46,8 +49,16 @@ class Evidence:
         reward_components: frozenset[str] | None = None,
     ) -> Evidence:
         """Return what a run shows; what its answers show is known only to who has read them."""
-        limit, timeout_s = run.setting("inference_max_tokens"), run.local("lambda.timeout")
-        return cls(run.lines, looping or {}, reward_components, timeout_s, limit)
+        data = run.record.get("data")
+        return cls(
+            run.lines,
+            looping or {},
+            reward_components,
+            timeout_s=run.local("lambda.timeout"),
+            inference_max_tokens=run.setting("inference_max_tokens"),
+            prompts_per_step=run.setting("batch_size"),
+            validation_prompts=data.get("validation_prompts") if isinstance(data, dict) else None,
+        )
 
     def points(self, name: str) -> Points:
         """Return the finite numbers of a metric by step; step 0 only where it was measured."""
@@ -92,6 +103,16 @@ def end_means(values: Sequence[float]) -> Ends:
     """Return the means of the first and of the last fifth of the values, at least one each."""
     size = max(1, len(values) // END_SHARE)
     return Ends(fmean(values[:size]), fmean(values[-size:]))
+
+
+def end_to_start(values: Sequence[float]) -> float:
+    """Return how many times its start a positive course ends at, by a line through its logarithms.
+
+    The means of the first and last fifth see two thirds of a change that began at the first step.
+    """
+    logs = [math.log(value) for value in values]
+    slope, _ = linear_regression(range(len(logs)), logs)
+    return math.exp(slope * (len(logs) - 1))
 
 
 def spikes(values: Sequence[float], *, factor: float, window: int) -> list[tuple[int, float]]:

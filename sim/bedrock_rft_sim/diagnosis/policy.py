@@ -1,7 +1,8 @@
 """The policy itself: entropy and gradients.
 
 Sources: AWS reading guide (entropy falls gently; near zero it has collapsed, stuck high the reward
-is ignored; the gradient norm keeps in a band, spikes mean instability).
+is ignored; the gradient norm keeps in a band, spikes mean instability); Amazon Bedrock
+best-practices blog (so does sustained growth).
 """
 
 from __future__ import annotations
@@ -9,8 +10,17 @@ from __future__ import annotations
 from statistics import median
 from typing import Final
 
-from bedrock_rft_sim.diagnosis.evidence import Evidence, end_means, noise, spikes, values_of
+from bedrock_rft_sim.contract.sources import BEST_PRACTICES
+from bedrock_rft_sim.diagnosis.evidence import (
+    Evidence,
+    end_means,
+    end_to_start,
+    noise,
+    spikes,
+    values_of,
+)
 from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, Diagnostic, Finding
+from bedrock_rft_sim.stats.ranks import kendall
 from bedrock_rft_sim.stats.shares import percent
 
 COLLAPSED_NATS: Final = 0.01
@@ -22,6 +32,12 @@ STUCK_SHARE: Final = 0.05
 SPIKE_FACTOR: Final = 5.0
 """Assumed: a gradient norm above this many medians of the steps before it is a spike."""
 SPIKE_WINDOW: Final = 20
+GROWTH_FACTOR: Final = 2.0
+"""Assumed: a gradient norm that ends this many times as high as it began has grown ..."""
+GROWTH_ORDER: Final = 0.5
+"""... if so large a share of all pairs of steps agrees (Kendall's tau)."""
+SETTLED: Final = 0.1
+"""Assumed: the first tenth of the steps does not count, since an adapter starts at zero."""
 STEPS_NAMED: Final = 5
 
 COLLAPSE: Final = Diagnostic(
@@ -38,6 +54,13 @@ GRADIENT: Final = Diagnostic(
     "gradient spikes",
     "Read that step's answers; if the reward jumps with it, lower the learning rate or the "
     "gradient clip, or clip outlying grades.",
+)
+
+GROWTH: Final = Diagnostic(
+    "gradient growth",
+    "Lower the learning rate or raise the KL coefficient; keep the checkpoint from before the "
+    "reward suffers.",
+    BEST_PRACTICES,
 )
 
 
@@ -99,3 +122,19 @@ def gradient_spikes(evidence: Evidence) -> Finding:
         f"{factor:.1f} times."
     )
     return GRADIENT.fires("warning", says, {"spikes": len(found), "step": step, "factor": factor})
+
+
+def gradient_growth(evidence: Evidence) -> Finding:
+    """A gradient norm that goes on growing, without any single spike."""
+    values = [value for value in evidence.values("actor_grad_norm") if value > 0]
+    values = values[round(SETTLED * len(values)) :]
+    if len(values) < STEPS_MIN:
+        return GROWTH.too_short(len(values))
+    factor, order = end_to_start(values), kendall(range(len(values)), values) or 0.0
+    numbers = {"factor": factor, "order": order}
+    says = f"The gradient norm ends {factor:.1f} times as high as it began"
+    if factor < GROWTH_FACTOR or order < GROWTH_ORDER:
+        return GROWTH.clear(f"{says}.", numbers)
+    first, last = end_means(values)
+    says += f" and grew all along ({first:.3g} in the first fifth, {last:.3g} in the last)."
+    return GROWTH.fires("warning", says, numbers)

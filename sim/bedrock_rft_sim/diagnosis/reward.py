@@ -25,12 +25,20 @@ STILL_RISING: Final = 0.02
 """Assumed: validation that gained more than this after the bend is still rising."""
 FALL_SHARE: Final = 0.10
 """Assumed: a fall counts from a tenth of the grades' range on ..."""
-FALL_ERRORS: Final = 3.0
-"""... and three standard errors."""
+FALL_ERRORS: Final = 4.0
+"""... and four standard errors, since the best of many stretches is compared."""
+END_STEPS_MIN: Final = 3
+"""Assumed: a fall at the very end is seen from this many steps on."""
+JITTER: Final = 0.11
+"""Assumed: steps that scatter about their own course by more than this share of the range."""
+JITTER_ERRORS: Final = 1.5
+"""Assumed: beyond this many times what a batch's size explains, more prompts are no remedy alone."""
 PARTING_GAP: Final = 0.10
-"""Training reward above validation by more than this."""
+"""Training reward above validation by more than this, beyond chance."""
 VALIDATION_FALL: Final = 0.10
-"""Assumed: below its own best by more than this."""
+"""Assumed: below its own best by more than this, beyond chance."""
+CHANCE_ERRORS: Final = 2.5
+"""Assumed: standard errors of a validation that chance alone may move it by."""
 DOMINATING_SHARE: Final = 0.90
 """Assumed: one component carries this share of all movement."""
 MOVEMENT_MIN: Final = 0.05
@@ -64,6 +72,13 @@ PARTING: Final = Diagnostic(
     BEST_PRACTICES,
 )
 COMPONENTS: Final = Diagnostic("reward components")
+LARGER_BATCH: Final = "Increase the batch size: so few prompts a step differ by chance alone."
+UNSTABLE: Final = Diagnostic(
+    "reward unstable",
+    "Increase the batch size, lower the learning rate, and normalise the rewards of a batch or "
+    "clip outlying grades; make sure that the reward gives the same answer the same grade.",
+    BEST_PRACTICES,
+)
 
 
 def reward_plateau(evidence: Evidence) -> Finding:
@@ -115,9 +130,10 @@ def reward_falling(evidence: Evidence) -> Finding:
     values = values_of(points)
     size = max(1, len(values) // 5)
     means = [fmean(values[at : at + size]) for at in range(len(values) - size + 1)]
-    best, last = max(means), means[-1]
+    best = max(means)
     peak = points[means.index(best) + size // 2][0]
-    fall, error = best - last, noise(values) * math.sqrt(2 / size)
+    last, error = _deepest_end(values, best, size)
+    fall = best - last
     numbers = {"best": best, "last": last, "step": peak}
     if fall < FALL_SHARE * (span[1] - span[0]) or fall < FALL_ERRORS * error:
         says = f"It ends at {last:.3f}, its best stretch had {best:.3f}."
@@ -125,6 +141,43 @@ def reward_falling(evidence: Evidence) -> Finding:
     says = f"The reward fell from {best:.3f} around step {peak} to {last:.3f} at the end"
     says += f", {fall / error:.1f} standard errors." if error else "."
     return FALLING.fires("problem", says, numbers)
+
+
+def _deepest_end(values: list[float], best: float, size: int) -> tuple[float, float]:
+    """Return the mean of the last steps that lies furthest below the best in its own errors.
+
+    The end is a fifth of the steps, half of that, or the last three: what fell late shows only
+    in a short end.
+    """
+    spread = noise(values)
+    ends = {size, max(END_STEPS_MIN, size // 2), min(size, END_STEPS_MIN)}
+    measured = [
+        (fmean(values[-end:]), spread * math.sqrt(1 / size + 1 / end)) for end in sorted(ends)
+    ]
+    return max(measured, key=lambda each: (best - each[0]) / (each[1] or 1.0))
+
+
+def reward_unstable(evidence: Evidence) -> Finding:
+    """Steps scatter widely about their course: jitter, or an oscillation."""
+    values, span = evidence.values("critic_rewards_mean"), evidence.reward_range()
+    if len(values) < STEPS_MIN or span is None:
+        return UNSTABLE.too_short(len(values))
+    width = span[1] - span[0]
+    scatter = find_bend(values).scatter / width
+    numbers = {"scatter": scatter}
+    says = f"Steps scatter by {percent(scatter)} of the reward's range about their course"
+    if scatter < JITTER:
+        return UNSTABLE.clear(f"{says}.", numbers)
+    remedy = ""
+    if evidence.prompts_per_step:
+        share = min(1.0, max(0.0, (fmean(values) - span[0]) / width))
+        numbers["of_batch"] = by_chance = math.sqrt(share * (1 - share) / evidence.prompts_per_step)
+        says += (
+            f"; a batch of {evidence.prompts_per_step} prompts explains {percent(by_chance)} at "
+            "most"
+        )
+        remedy = LARGER_BATCH if scatter <= JITTER_ERRORS * by_chance else ""
+    return UNSTABLE.fires("warning", f"{says}.", numbers, remedy)
 
 
 def validation_parts(evidence: Evidence) -> Finding:
@@ -136,15 +189,32 @@ def validation_parts(evidence: Evidence) -> Finding:
     end = end_means(training).last_fifth
     last, best = validation[-1], max(validation)
     gap, fall = end - last, best - last
+    gap_min, fall_min = _beyond_chance(evidence, last, best)
     numbers = {"training": end, "validation": last, "gap": gap, "best_validation": best}
     says = f"At the end training stands at {end:.3f} and validation at {last:.3f}"
-    if gap <= PARTING_GAP and fall <= VALIDATION_FALL:
+    if gap <= gap_min and fall <= fall_min:
         return PARTING.clear(f"{says} (its best {best:.3f}).", numbers)
-    if gap > PARTING_GAP:
-        says += f", a gap of {gap:.3f} (above {PARTING_GAP:.2f})"
-    if fall > VALIDATION_FALL:
-        says += f"; validation is {fall:.3f} below its own best"
+    if gap > gap_min:
+        says += f", a gap of {gap:.3f} (above {gap_min:.2f})"
+    if fall > fall_min:
+        says += f"; validation is {fall:.3f} below its own best (more than {fall_min:.2f})"
     return PARTING.fires("warning", f"{says}.", numbers)
+
+
+def _beyond_chance(evidence: Evidence, last: float, best: float) -> tuple[float, float]:
+    """Return the gap to training and the fall from the best that a set of this size can show.
+
+    A validation of n prompts has at most the standard error of n grades at either end of the
+    range. Its fall compares two of the same prompts, so it is bounded by that of one.
+    """
+    span, prompts = evidence.reward_range(), evidence.validation_prompts
+    if span is None or not prompts:
+        return PARTING_GAP, VALIDATION_FALL
+    bottom, top = min(span[0], last), max(span[1], best)
+    level = (last + best) / 2
+    error = math.sqrt((level - bottom) * (top - level) / prompts)
+    chance = CHANCE_ERRORS * error
+    return max(PARTING_GAP, chance), max(VALIDATION_FALL, chance)
 
 
 def component_dominates(evidence: Evidence) -> Finding:
