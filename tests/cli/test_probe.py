@@ -42,6 +42,24 @@ def test_a_probe_of_the_embedded_model_prints_what_it_found(
     assert again == found
 
 
+def test_a_probe_at_aws_s_temperature_says_that_it_is_no_forecast(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    options = ["--out", str(tmp_path / "p.json"), "--temperature", "0.6", *SMALL]
+    assert main(["probe", "quickstart", *options]) == 0
+    assert "at temperature 0.6, the run samples at 1: no forecast" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("temperature", ["0", "-1", "3", "nan", "warm"])
+def test_a_temperature_that_no_run_may_have_is_refused(
+    temperature: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["probe", "quickstart", f"--temperature={temperature}"])
+    assert exit_.value.code == 2
+    assert "--temperature" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

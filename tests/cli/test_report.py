@@ -61,6 +61,24 @@ def test_export_takes_a_form_and_a_folder(
     assert not (run / "report.html").exists()
 
 
+def test_the_bands_of_aws_s_experiments_are_shown_where_they_are_asked_for(
+    run: Path, tmp_path: Path
+) -> None:
+    for form, options in (("plain", []), ("banded", ["--bands"])):
+        page = ["--out", str(tmp_path / f"{form}.html"), "--export", "svg", str(tmp_path / form)]
+        assert main(["report", "run", *options, *page]) == 0
+    words = "AWS's experiments, other models"
+    pictures = [
+        (tmp_path / form / "policy-entropy.svg").read_text() for form in ("plain", "banded")
+    ]
+    assert [words in each for each in pictures] == [False, True]
+    pages = [(tmp_path / f"{form}.html").read_text() for form in ("plain", "banded")]
+    assert ['"band": [0.8, 1.1]' in each or '"band":[0.8,1.1]' in each for each in pages] == [
+        False,
+        True,
+    ]
+
+
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
 def test_a_port_is_a_port(run: Path, port: str) -> None:
     with pytest.raises(SystemExit) as exit_:

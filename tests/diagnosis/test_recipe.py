@@ -51,7 +51,8 @@ def about(found: tuple[Finding, ...], knob: str) -> Finding:
         ("trainingSamplePerPrompt", 2, False),
         ("trainingSamplePerPrompt", 16, False),
         ("maxPromptLength", 512, True),
-        ("maxPromptLength", 80, False),
+        ("maxPromptLength", 79, True),
+        ("maxPromptLength", 70, False),
         ("evalInterval", 10, True),
         ("evalInterval", 40, False),
     ],
@@ -62,6 +63,20 @@ def test_each_knob_is_held_against_its_starting_point(quickstart, knob, value, f
     assert point_as_json(finding)["follows"] is follows, finding
     assert finding.says == f"{value:g}"
     assert finding.source
+
+
+def test_a_larger_batch_is_advised_where_the_loss_is_erratic(quickstart) -> None:
+    recipe = quickstart()
+    advice = about(diagnose_recipe(recipe, data_of(recipe)), "batchSize").remedy
+    assert "more if the loss is erratic" in advice
+    assert "less if iterations take too long" in advice
+
+
+def test_early_stopping_is_told_with_what_aws_says_on_both_sides(quickstart) -> None:
+    recipe = quickstart()
+    finding = about(diagnose_recipe(recipe, data_of(recipe)), "local.earlyStopping")
+    assert (finding.severity, finding.says) == ("note", "off")
+    assert "no such field" in finding.remedy
 
 
 def test_larger_data_takes_fewer_epochs(quickstart) -> None:

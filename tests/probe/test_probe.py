@@ -126,6 +126,15 @@ def test_probes_of_other_models_numbers_and_limits_have_names_of_their_own(
     assert default_name(plan_probe(recipe, prompts=3, samples=2), None) == names[0]
 
 
+def test_a_probe_at_another_temperature_samples_there_and_is_another_probe(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    own = plan_probe(recipe, prompts=3, samples=2)
+    cooler = plan_probe(recipe, prompts=3, samples=2, temperature=0.6)
+    assert default_name(own, None) != default_name(cooler, None)
+    assert probe(cooler, out=tmp_path / "p.json").temperature == 0.6
+
+
 def test_another_probe_is_not_mixed_into_the_same_file(recipe: Recipe, tmp_path: Path) -> None:
     probe(plan_probe(recipe, prompts=3, samples=2), out=tmp_path / "p.json")
     with pytest.raises(DataError, match=r"another probe(?s:.*)a difference in prompts, samples"):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "OPENAI_API_KEY"
 FOLDER = Path("probes")
 SHOWN_FAULTED = 5
+TEMPERATURE_MOST = 2.0
+"""The highest that AWS's recipes allow."""
 HELP = "sample a model a few times per prompt and say whether it can learn the task"
 DESCRIPTION = """Grade sampled answers with the recipe's reward: success rate, dead prompts, mixed
 groups, lengths, and the first point of the reward curve, with 95 % intervals. A killed probe goes
@@ -35,6 +37,11 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     add_recipe(verb)
     verb.add_argument("--prompts", type=int, metavar="N", help="prompts to draw (default 64)")
     verb.add_argument("--samples", type=int, metavar="K", help="samples of each (default 8)")
+    temperature = (
+        "sample at another temperature than the run's; AWS's best-practices text looks at the base "
+        "model at about 0.6, which shows what it can do, not what the first step will show"
+    )
+    verb.add_argument("--temperature", type=_above_zero, metavar="T", help=temperature)
     endpoint = "an OpenAI-compatible endpoint, instead of local.model"
     verb.add_argument("--endpoint", metavar="URL", help=endpoint)
     verb.add_argument("--endpoint-model", metavar="NAME", help="the model's name there")
@@ -55,9 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.recipe import load_recipe
 
     sizes = {"prompts": arguments.prompts, "samples": arguments.samples}
+    recipe = load_recipe(arguments.recipe, sets=arguments.sets)
     planned = plan_probe(
-        load_recipe(arguments.recipe, sets=arguments.sets),
+        recipe,
         **{name: size for name, size in sizes.items() if size is not None},
+        temperature=arguments.temperature,
         elsewhere=arguments.endpoint is not None,
     )
     endpoint = _endpoint(arguments, planned)
@@ -73,12 +82,26 @@ def run(arguments: argparse.Namespace) -> int:
     kept = {} if path is None else {"filtered": filtered and dataclasses.asdict(filtered)}
     lines = [
         *_lines(report),
+        *_other_temperature(arguments.temperature, recipe.settings.temperature),
         *(f"{each['level']:8} {each['words']} ({each['source']})" for each in advice),
         *(() if path is None else _filtered_lines(filtered)),
         f"written  {out}",
     ]
     print_result(arguments, {**record, **kept}, lines)
     return 0 if report.ok else EXIT_FAILED
+
+
+def _other_temperature(chosen: float | None, own: float) -> Iterator[str]:
+    if chosen not in (None, own):
+        yield f"  sampled at temperature {chosen:g}, the run samples at {own:g}: no forecast of it"
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= TEMPERATURE_MOST:
+        expected = f"above 0 and at most {TEMPERATURE_MOST:g}"
+        raise argparse.ArgumentTypeError(f"expected a number {expected}, found {text}")
+    return value
 
 
 def _check_target(arguments: argparse.Namespace, planned: ProbePlan, out: Path) -> None:

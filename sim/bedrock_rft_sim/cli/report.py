@@ -30,6 +30,8 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     add_path(verb, "--out", "where the page goes (default RUN/report.html)")
     export = "write every graph as a picture"
     verb.add_argument("--export", nargs=2, metavar=("png|svg", "DIR"), help=export)
+    bands = "shade between which values AWS's own experiments moved (other models, other data)"
+    add_flag(verb, "--bands", bands)
     add_flag(verb, "--watch", "serve the page on this machine and follow the run")
     port = "port of --watch (default: any that is free)"
     add_number(verb, "--port", port, 0, LAST_PORT, metavar="PORT", default=0)
@@ -44,15 +46,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.export and arguments.export[0] not in FORMS:
         arguments.parser.error(f"--export: expected png or svg, found {arguments.export[0]!r}")
     folder = find_run(arguments.run)
-    page = Page(folder)
+    page = Page(folder, bands=arguments.bands)
     if arguments.watch:
-        return _watch(folder, arguments.port)
+        return _watch(folder, arguments.port, bands=arguments.bands)
     summary = page.summary()
     written: list[Path] = []
     if arguments.export:
         from bedrock_rft_sim.report.graphs import export_graphs
 
-        written += export_graphs(summary.run, arguments.export[0], Path(arguments.export[1]))
+        form, where = arguments.export
+        written += export_graphs(summary.run, form, Path(where), bands=arguments.bands)
     if arguments.text:
         _print_text(page)
     elif arguments.out or not arguments.export:
@@ -74,7 +77,7 @@ def _print_text(page: Page) -> None:
         terminal.print(Text(line, style=STYLES.get(style, "")))
 
 
-def _watch(folder: RunFolder, port: int) -> int:
+def _watch(folder: RunFolder, port: int, *, bands: bool) -> int:
     from bedrock_rft_sim.report.watch import Watch
     from bedrock_rft_sim.runs import Run
 
@@ -83,7 +86,7 @@ def _watch(folder: RunFolder, port: int) -> int:
         print(f"this run has ended ({found.status}); `rft report {folder.path}` writes its "
               "page")  # fmt: skip
         return 0
-    watch = Watch(folder, port=port)
+    watch = Watch(folder, port=port, bands=bands)
     print(f"{watch.url} follows {folder.name}; Ctrl-C ends it, not the run", flush=True)
     try:
         status = watch.follow()

@@ -23,6 +23,16 @@ NOVA_CSV_COLUMNS: Final = (
     "policy_entropy", "gradient_norm", "mean_advantage", "min_advantage", "max_advantage",
 )  # fmt: skip
 
+HEALTHY_BANDS: Final = {
+    "critic_rewards_mean": (0.5, 0.9),
+    "validation_rewards_mean": (0.5, 0.88),
+    "response_length_mean": (400.0, 625.0),
+    "actor_entropy": (0.8, 1.1),
+}
+"""Between which values AWS's own experiments moved, by its best-practices text: rewards from 0.5 to
+0.8 or 0.9 (validation to about 0.88 within some 40 steps), answers from 625 to 400 tokens. They are
+of other models and other data, so no check uses them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:

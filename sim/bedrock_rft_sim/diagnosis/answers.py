@@ -35,8 +35,8 @@ cause where a learning signal is missing."""
 LENGTH: Final = Diagnostic(
     "answer length",
     "Read the longest answers: if length earns reward, add a length penalty or grade only what "
-    "stands after the mark; if they loop, lower the learning rate; if they shrink and validation does "
-    "not rise with it, the reward pays for leaving the work out.",
+    "stands after the mark; if they loop, lower the learning rate; if they shrink and validation "
+    "does not rise with it, the reward pays for leaving the work out.",
 )
 TRUNCATION: Final = Diagnostic(
     "truncation", "Raise inferenceMaxTokens, or ask for shorter answers in the prompt."

@@ -19,6 +19,7 @@ from bedrock_rft_sim.contract.knobs import hyperparameters
 from bedrock_rft_sim.contract.limits import LAMBDA_TIMEOUT_S_DOCUMENTED, LAMBDA_TIMEOUT_S_MAX
 from bedrock_rft_sim.contract.sources import (
     BEST_PRACTICES,
+    HYPERPOD_RECIPES,
     LAMBDA_QUOTAS,
     SAMPLES,
     SERVICE_MODEL,
@@ -44,15 +45,15 @@ BATCH_SIZE_OPEN_WEIGHT = 4
 BATCH_ADVICE = {
     "bedrock": (
         BATCH_SIZE_FAST,
-        f"{BATCH_SIZE} works well across tasks; 64 if the reward oscillates, {BATCH_SIZE_FAST} to "
-        "iterate faster",
-        f"{BEST_PRACTICES}; {SAMPLES}",
+        f"{BATCH_SIZE} works well across tasks; more if the loss is erratic or the reward does not "
+        f"improve, less if iterations take too long ({BATCH_SIZE_FAST} is Nova's least)",
+        BEST_PRACTICES,
     ),
     "openai": (
         BATCH_SIZE_OPEN_WEIGHT,
         f"{BATCH_SIZE_OPEN_WEIGHT} in AWS's own jobs for open weights (Nova's minimum of "
-        f"{BATCH_SIZE_FAST} does not hold there), {BATCH_SIZE} works well across tasks; AWS draws "
-        "no line between",
+        f"{BATCH_SIZE_FAST} does not hold there), {BATCH_SIZE} works well across tasks; more if "
+        "the loss is erratic or the reward does not improve; AWS draws no line between",
         f"{UG_OPENAI_JOBS}; {SAMPLES}; {BEST_PRACTICES}",
     ),
 }
@@ -87,6 +88,7 @@ def diagnose_recipe(
         *_answer_length(sent, seen),
         *_eval_interval(sent.settings, data, names["eval_interval"]),
         *_lambda_timeout(sent),
+        _early_stopping(recipe),
     )
 
 
@@ -202,6 +204,16 @@ def _fall(seen: Measured | None) -> str | None:
     return f"{words}, which a lower rate may prevent" if last < first else words
 
 
+def _early_stopping(recipe: Recipe) -> Finding:
+    found = "on" if recipe.local.earlyStopping else "off"
+    advised = (
+        "on by default in AWS's best-practices text, though the API has no such field and AWS's "
+        "own training recipes switch it off; here it is on where it is given"
+    )
+    source = f"{BEST_PRACTICES}; {HYPERPOD_RECIPES}"
+    return _point("local.earlyStopping", found, advised, None, source)
+
+
 def _samples(recipe: Recipe, seen: Measured | None) -> Finding:
     low, high = SAMPLES_TYPICAL
     group, found = recipe.settings.samples_per_prompt, _value(recipe, "samples_per_prompt")
@@ -222,15 +234,17 @@ def _mixed(seen: Measured | None, group: int) -> str | None:
 
 def _prompt_length(recipe: Recipe, data: Data) -> Finding:
     limit, tokens = recipe.settings.max_prompt_length, data.prompt_tokens
-    p99 = percentile(tokens, 0.99)
+    p99, longest = percentile(tokens, 0.99), max(tokens)
     advised = (
-        f"{PROMPT_FACTOR} x the 99th percentile of the prompts, here {PROMPT_FACTOR} x {p99} = "
-        f"{PROMPT_FACTOR * p99} in tokens of local.model"
+        f"the longest prompt, here {longest}, or less to leave outliers out; the samples' notebook "
+        f"asks for {PROMPT_FACTOR} x the 99th percentile, here {PROMPT_FACTOR} x {p99} = "
+        f"{PROMPT_FACTOR * p99}; in tokens of local.model"
     )
     dropped = sum(each > limit for each in tokens)
     seen = f"{dropped} of {len(tokens)} prompts are longer and would be dropped"
-    found, follows = _value(recipe, "max_prompt_length"), limit >= PROMPT_FACTOR * p99
-    return _point("maxPromptLength", found, advised, follows, SAMPLES, seen if dropped else None)
+    found, follows = _value(recipe, "max_prompt_length"), limit >= min(longest, PROMPT_FACTOR * p99)
+    source = f"{BEST_PRACTICES}; {SAMPLES}"
+    return _point("maxPromptLength", found, advised, follows, source, seen if dropped else None)
 
 
 def _answer_length(recipe: Recipe, seen: Measured | None) -> Iterator[Finding]:

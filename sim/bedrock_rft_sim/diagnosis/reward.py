@@ -32,7 +32,7 @@ END_STEPS_MIN: Final = 3
 JITTER: Final = 0.11
 """Assumed: steps that scatter about their own course by more than this share of the range."""
 JITTER_ERRORS: Final = 1.5
-"""Assumed: beyond this many times what a batch's size explains, more prompts are no remedy alone."""
+"""Assumed: up to this many times what a batch's size explains, more prompts are the remedy."""
 PARTING_GAP: Final = 0.10
 """Training reward above validation by more than this, beyond chance."""
 VALIDATION_FALL: Final = 0.10

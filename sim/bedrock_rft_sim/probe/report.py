@@ -117,6 +117,8 @@ class ProbeReport(Probed):
     """Of the handler, per answer."""
     max_tokens: int
     """inferenceMaxTokens of the probe."""
+    temperature: float
+    """That was sampled at."""
     sampling: SamplingTime | None
     """None for an endpoint."""
     prompts: tuple[PromptResult, ...]
@@ -173,6 +175,7 @@ def summarise(
         parse_failures=_parse_failures(graded_P),
         grader_seconds=_grader_seconds(graded_P),
         max_tokens=settings.inference_max_tokens,
+        temperature=settings.temperature,
         sampling=_sampling(samples) if probed.is_local else None,
         prompts=results,
     )

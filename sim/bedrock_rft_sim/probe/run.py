@@ -47,10 +47,16 @@ class ProbePlan:
 
 
 def plan_probe(
-    recipe: Recipe, *, prompts: int = PROMPTS, samples: int = SAMPLES, elsewhere: bool = False
+    recipe: Recipe,
+    *,
+    prompts: int = PROMPTS,
+    samples: int = SAMPLES,
+    temperature: float | None = None,
+    elsewhere: bool = False,
 ) -> ProbePlan:
     """Read the recipe's data and draw the prompts, all of them if there are no more.
 
+    `temperature`: instead of the run's own.
     `elsewhere`: the model runs behind an endpoint, so what this machine alone changes
     (local.overrides, local.maxSteps) is left out.
 
@@ -65,6 +71,8 @@ def plan_probe(
             found=f"{prompts} and {samples}",
         )
     recipe = recipe.as_sent() if elsewhere else recipe
+    if temperature is not None:
+        recipe = replace(recipe, settings=replace(recipe.settings, temperature=temperature))
     data = plan.read_data(recipe, load_tokenizer(recipe.model))
     count = min(prompts, len(data.train))
     chosen = random.Random(f"probe {recipe.settings.seed}").sample(data.train, count)  # noqa: S311

@@ -25,6 +25,8 @@ FORMS: Final = ("png", "svg")
 COLUMNS: Final = 3
 WIDTH, ROW_HEIGHT = 11.0, 2.7  # inches
 COLORS: Final = ("#2563a8", "#d1761c", "#1f9480", "#a457b8", "#c94f5d", "#7a8493")
+BAND_COLOR: Final = "#1f9480"
+BAND_WORDS: Final = "AWS's experiments, other models"
 PICTURE_SIZE = (6.0, 3.4)  # inches
 PICTURE_DPI: Final = 160
 HASH_SALT: Final = "bedrock-rft-sim"  # keeps the ids inside the SVG the same from run to run
@@ -81,9 +83,9 @@ def plain(name: str) -> str:
     return visible(name).replace("$", r"\$").lstrip("_") or "?"
 
 
-def console_graphs(lines: Lines) -> str:
+def console_graphs(lines: Lines, *, bands: bool = False) -> str:
     """Return an SVG of the console's graphs, in its order."""
-    graphs = console_series(lines)
+    graphs = console_series(lines, bands=bands)
     with figure(WIDTH, ROW_HEIGHT * rows_of(len(graphs), COLUMNS)) as drawn:
         for axes, graph in zip(places(drawn, len(graphs), columns=COLUMNS), graphs, strict=True):
             axes.set_title(graph.title, fontsize=10, loc="left")
@@ -106,6 +108,8 @@ def _draw(axes: Axes, graph: Graph) -> None:
     frame(axes, y=graph.unit if graph.series else "")
     if not graph.series:
         axes.text(0.5, 0.5, "no values", ha="center", va="center", transform=axes.transAxes)
+    if graph.band is not None:
+        shade(axes, graph.band)
     marker = "o" if graph.sparse else ""
     for index, line in enumerate(graph.series):
         color, label = COLORS[index % len(COLORS)], plain(line.name)
@@ -113,7 +117,15 @@ def _draw(axes: Axes, graph: Graph) -> None:
                   markersize=3)  # fmt: skip
 
 
-def export_graphs(run: Run, form: str, folder: Path) -> list[Path]:
+def shade(axes: Axes, band: tuple[float, float]) -> None:
+    """Mark between which values AWS's own experiments moved, and say so."""
+    low, high = band
+    axes.axhspan(low, high, color=BAND_COLOR, alpha=0.12, linewidth=0)
+    axes.text(0.99, high, BAND_WORDS, ha="right", va="top", fontsize=7, color=BAND_COLOR,
+              transform=axes.get_yaxis_transform())  # fmt: skip
+
+
+def export_graphs(run: Run, form: str, folder: Path, *, bands: bool = False) -> list[Path]:
     """Write the graphs that have values into `folder`, made if need be; return the files.
 
     Raises:
@@ -121,7 +133,7 @@ def export_graphs(run: Run, form: str, folder: Path) -> list[Path]:
     """
     written = []
     files.make_folder(folder)
-    for graph in (*console_series(run.lines), *local_series(run.lines)):
+    for graph in (*console_series(run.lines, bands=bands), *local_series(run.lines)):
         if graph.series:
             stem = re.sub("[^a-z0-9]+", "-", graph.title.lower()).strip("-")
             written.append(folder / f"{stem}.{form}")

@@ -61,7 +61,7 @@
     entry.marker.hidden = empty;
     if (empty) { entry.plot.textContent = "no values"; return; }
     if (!entry.drawn) entry.plot.textContent = "";
-    Plotly.react(entry.plot, traces(entry.graph), Curves.layout(entry.graph, data.step), Curves.CONFIG);
+    Plotly.react(entry.plot, traces(entry.graph), Curves.layout(entry.graph, data.step, data.band_words), Curves.CONFIG);
     if (!entry.drawn) entry.plot.on("plotly_click", (event) => setStep(Math.round(event.points[0].x)));
     entry.drawn = true;
   }

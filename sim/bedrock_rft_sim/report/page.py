@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +20,8 @@ from bedrock_rft_sim.report import html
 from bedrock_rft_sim.report.answers import VALIDATION, Answers
 from bedrock_rft_sim.report.batches import PackedStep
 from bedrock_rft_sim.report.differences import differences
-from bedrock_rft_sim.report.graphs import console_graphs
-from bedrock_rft_sim.report.series import console_series, local_series
+from bedrock_rft_sim.report.graphs import BAND_WORDS, console_graphs
+from bedrock_rft_sim.report.series import Graph, console_series, local_series
 from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs import Run, RunFolder
 
@@ -67,8 +67,9 @@ class RunSummary:
 class Page:
     """The page of one run; written anew, it reads only what is new."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, *, bands: bool = False) -> None:
         self._folder = folder
+        self._bands = bands
         self._answers = Answers(folder)
         self._batches: list[PackedStep] = []
 
@@ -101,18 +102,25 @@ class Page:
             "ledger": ledger.rows_here(
                 run.resolved.get("dialect", ""), run.resolved.get("settings") or {}
             ),
-            "graphs": html.trusted(console_graphs(run.lines)),
+            "graphs": html.trusted(console_graphs(run.lines, bands=self._bands)),
             "batches": [] if live else summary.batches,
             "verdicts": summary.verdicts,
             "headline": summary.headline,
-            **html.scripted(html.run_script(), _data(summary, live=live), live=live),
+            **html.scripted(html.run_script(), self._data_of(summary, live=live), live=live),
         }
         return html.render("report", "page.html.jinja", context)
 
     def data(self) -> dict[str, Any]:
         """Return what the page's script draws, for a page that follows the run."""
         summary = self.summary()
-        return _data(summary, live=summary.run.going_on)
+        return self._data_of(summary, live=summary.run.going_on)
+
+    def _data_of(self, summary: RunSummary, *, live: bool) -> dict[str, Any]:
+        graphs = (
+            *console_series(summary.run.lines, bands=self._bands),
+            *local_series(summary.run.lines),
+        )
+        return _data(summary, graphs, live=live)
 
     def batch(self, identity: str) -> str | None:
         """Return one step's packed answers, as of the last time the run was read."""
@@ -160,7 +168,7 @@ def _evidence(run: Run, batches: list[PackedStep]) -> Evidence:
     )
 
 
-def _data(summary: RunSummary, *, live: bool) -> dict[str, Any]:
+def _data(summary: RunSummary, graphs: Iterable[Graph], *, live: bool) -> dict[str, Any]:
     run = summary.run
     return {
         "name": visible(run.folder.name),
@@ -172,10 +180,8 @@ def _data(summary: RunSummary, *, live: bool) -> dict[str, Any]:
         "per_event": run.local("lambda.batchSize"),
         "headline": summary.headline,
         "verdicts": [{**v.as_json(), "says": visible(v.says)} for v in summary.verdicts],
-        "graphs": [
-            {**asdict(graph), "sparse": graph.sparse}
-            for graph in (*console_series(run.lines), *local_series(run.lines))
-        ],
+        "graphs": [{**asdict(graph), "sparse": graph.sparse} for graph in graphs],
+        "band_words": BAND_WORDS,
         "batches": [
             {"id": b.id, "kind": b.kind, "step": b.step, "answers": b.answers, "kept": b.kept}
             for b in summary.batches

@@ -6,10 +6,10 @@ A graph holds series of (step, value); a step without a value leaves a gap.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from bedrock_rft_sim.contract.metrics import METRICS, metric
+from bedrock_rft_sim.contract.metrics import HEALTHY_BANDS, METRICS, metric
 from bedrock_rft_sim.runs.metrics import is_number
 
 Lines = Sequence[Mapping[str, Any]]
@@ -71,6 +71,8 @@ class Graph:
     console: bool
     """Whether Bedrock's console has it too."""
     series: list[GraphLine]
+    band: tuple[float, float] | None = None
+    """Between which values AWS's own experiments moved, where that was asked for."""
 
     @property
     def sparse(self) -> bool:
@@ -78,10 +80,13 @@ class Graph:
         return self.title.startswith("Validation")
 
 
-def console_series(lines: Lines) -> list[Graph]:
+def console_series(lines: Lines, *, bands: bool = False) -> list[Graph]:
     """Return the console's graphs, in its order, empty ones included."""
     names = {metric.console_title: metric.inner for metric in METRICS if metric.console_title}
-    return [_graph(title, [names[title]], lines, console=True) for title in CONSOLE_ORDER]
+    graphs = [_graph(title, [names[title]], lines, console=True) for title in CONSOLE_ORDER]
+    if not bands:
+        return graphs
+    return [replace(each, band=HEALTHY_BANDS.get(names[each.title])) for each in graphs]
 
 
 def local_series(lines: Lines) -> list[Graph]:

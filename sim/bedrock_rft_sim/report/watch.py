@@ -34,8 +34,8 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: RunFolder, port: int) -> None:
-        self.page = Page(folder)
+    def __init__(self, folder: RunFolder, port: int, *, bands: bool = False) -> None:
+        self.page = Page(folder, bands=bands)
         self.lock = threading.Lock()
         self.last_used = 0.0
         super().__init__((LOOPBACK, port), _Handler)
@@ -98,11 +98,11 @@ def _content(page: Page, path: str) -> tuple[str, str | None]:
 class Watch:
     """The server; `url` is there at once, `follow` returns when the run has ended."""
 
-    def __init__(self, folder: RunFolder, *, port: int = 0) -> None:
+    def __init__(self, folder: RunFolder, *, port: int = 0, bands: bool = False) -> None:
         self._folder = folder
         where, hint = f"{LOOPBACK}:{port}", "choose another --port, or leave it out"
         with named_errors(where, "serve the page", kind=RehearsalError, hint=hint):
-            self._server = _Server(folder, port)
+            self._server = _Server(folder, port, bands=bands)
         self.url = f"http://{LOOPBACK}:{self._server.server_port}/"
 
     def follow(self, *, check_every_s: float = CHECK_EVERY_S, linger_s: float = LINGER_S) -> str:
