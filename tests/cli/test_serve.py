@@ -128,9 +128,19 @@ def test_a_missing_package_names_the_line_that_installs_it(
     assert "pip install 'bedrock-rft-sim[serve]'" in capsys.readouterr().err
 
 
-def test_no_parallel_job_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["serve", "--parallel", "0"]) == 2
-    assert "no job could ever run" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--parallel", "0", "no job could ever run"),
+        ("--pending", "-1", "less than no time"),
+        ("--pending", "nan", "less than no time"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, words: str
+) -> None:
+    assert main(["serve", option, value]) == 2
+    assert words in capsys.readouterr().err
 
 
 def test_the_variables_of_a_plain_endpoint_need_no_token() -> None:

@@ -163,6 +163,8 @@ def test_the_file_is_read(tmp_path: Path) -> None:
     [
         ("faults: [{operation: lambda.Invoke, fault: explode}]", "'throttled', 'error'"),
         ("faults: [{operation: lambda.Invoke, fault: error, call: 1}]", "faults.0.call"),
+        ("faults: [{operation: lambda.Invoke, fault: error, calls: [0]}]", "faults.0.calls.0"),
+        ("faults: [{operation: lambda.Invoke, fault: error, seconds: 3}]", "no meaning"),
         ("delay: 3", "delay"),
         ("faults: [", "faults.yaml"),
     ],

@@ -79,6 +79,13 @@ def run(arguments: argparse.Namespace) -> int:
             expected="1 or more",
             found=str(arguments.parallel),
         )
+    if not arguments.pending >= 0:
+        raise RecipeError(
+            "nothing can be pending for less than no time",
+            where="--pending",
+            expected="0 or more seconds",
+            found=f"{arguments.pending:g}",
+        )
     mapping = read_mapping(arguments.mapping) if arguments.mapping else None
     faults = read_faults(arguments.faults) if arguments.faults else None
     listener = bind(arguments.host, arguments.port)

@@ -17,9 +17,9 @@ Calls are counted for each rule from the start of the server; the first rule tha
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.files import named_errors
@@ -37,10 +37,16 @@ class FaultRule(Section):
     """`service.Operation` of AWS's, or method and path of bedrock-mantle's."""
     fault: Fault
     """How it fails."""
-    calls: list[int] | None = None
+    calls: list[Annotated[int, Field(ge=1)]] | None = None
     """Which calls, counted from 1; null for all."""
     seconds: float | None = Field(default=None, ge=0)
     """How long it takes; null is one second for `slow`, for ever for `timeout`."""
+
+    @model_validator(mode="after")
+    def _seconds_are_for_waits(self) -> Self:
+        if self.seconds is not None and self.fault not in ("slow", "timeout"):
+            raise ValueError(f"seconds have no meaning where the fault is {self.fault}")
+        return self
 
 
 class FaultPlan(Section):

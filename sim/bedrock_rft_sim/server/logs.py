@@ -18,8 +18,9 @@ from bedrock_rft_sim.recipe.dialects import DIALECTS
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.bedrock.names import ACCOUNT
 from bedrock_rft_sim.server.errors import NOT_SIMULATED, AwsError, not_found
-from bedrock_rft_sim.server.lambda_.logs import LATEST, LogStream, read_graded
+from bedrock_rft_sim.server.lambda_.logs import LogStream, read_graded
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function
+from bedrock_rft_sim.server.lambda_.store import LATEST
 from bedrock_rft_sim.server.pages import LOGS, LOGS_DESCRIBED, decode_key, encode_key, page
 from bedrock_rft_sim.server.rest import Call
 from bedrock_rft_sim.server.state import ServerState

@@ -144,3 +144,28 @@ def test_a_phone_shows_it_without_scrolling_sideways(
         assert visitor.script("return document.documentElement.scrollWidth") == phone["width"]
     finally:
         visitor.chrome.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+UPLOAD = """
+const [put, post, done] = arguments;
+const content = new Blob(["a=1&b=2\\n"], {type: "application/x-www-form-urlencoded"});
+const form = new FormData();
+for (const [name, value] of Object.entries(post.fields)) form.append(name, value);
+form.append("file", content, "from-a-browser.jsonl");
+const sent = [
+  fetch(put, {method: "PUT", body: content}),
+  fetch(post.url, {method: "POST", body: form}),
+];
+Promise.all(sent).then(all => done(all.map(one => one.status)), error => done(String(error)));
+"""
+
+
+def test_a_browser_uploads_by_presigned_put_and_post(visitor: Visitor, console: Endpoint) -> None:
+    s3 = console.client("s3")
+    s3.create_bucket(Bucket="from-a-browser")
+    put = s3.generate_presigned_url("put_object", {"Bucket": "from-a-browser", "Key": "put"})
+    post = s3.generate_presigned_post("from-a-browser", "${filename}")
+    visitor.visit(console)
+    assert visitor.chrome.execute_async_script(UPLOAD, put, post) == [200, 204]
+    for key in ("put", "from-a-browser.jsonl"):
+        assert console.state.s3.get(f"s3://from-a-browser/{key}") == b"a=1&b=2\n"

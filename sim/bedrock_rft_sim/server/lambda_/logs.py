@@ -26,6 +26,7 @@ from bedrock_rft_sim.grader.container import Outcome
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.server.lambda_.references import FunctionId, find_function
 from bedrock_rft_sim.server.lambda_.runner import Deployed
+from bedrock_rft_sim.server.lambda_.store import LATEST
 
 STREAM_BYTES_MAX: Final = 4 * 1024 * 1024
 STREAMS_MAX: Final = 16
@@ -33,7 +34,6 @@ _AT: Final = "@"
 _BEGINS: Final = ("INIT_START ", "START ")
 _ENDS: Final = "REPORT RequestId: "
 _PARTS: Final = 3
-LATEST: Final = "$LATEST"
 
 
 @dataclass(frozen=True, slots=True)
