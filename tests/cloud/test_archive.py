@@ -42,26 +42,27 @@ def test_dates_permissions_and_the_order_of_writing_do_not_change_the_bytes(
     assert packed[0] == packed[1]
 
 
-def test_a_single_file_becomes_lambda_function_as_the_console_names_it(tmp_path: Path) -> None:
+def test_a_single_file_is_alone_in_its_zip_under_its_own_name(tmp_path: Path) -> None:
     reward = tmp_path / "my_reward.py"
     reward.write_text(HANDLER)
+    (tmp_path / "rules.py").write_text("")
     archive = pack(reward, handler="lambda_handler", out=OUT)
-    assert archive.names == ("lambda_function.py",)
-    assert archive.handler == "lambda_function.lambda_handler"
-    assert opened(archive.content).read("lambda_function.py").decode() == HANDLER
+    assert archive.names == ("my_reward.py",)
+    assert archive.handler == "my_reward.lambda_handler"
+    assert opened(archive.content).read("my_reward.py").decode() == HANDLER
 
 
-@pytest.mark.parametrize("handler", ["grade", "my_reward.grade", "lambda_function.grade"])
-def test_a_single_file_s_handler_follows_it_to_its_new_name(handler: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("handler", ["grade", "my_reward.grade"])
+def test_a_single_file_s_handler_is_in_that_file(handler: str, tmp_path: Path) -> None:
     reward = tmp_path / "my_reward.py"
     reward.write_text(HANDLER)
-    assert pack(reward, handler=handler, out=OUT).handler == "lambda_function.grade"
+    assert pack(reward, handler=handler, out=OUT).handler == "my_reward.grade"
 
 
 def test_a_handler_in_another_module_than_the_single_file_is_refused(tmp_path: Path) -> None:
     reward = tmp_path / "my_reward.py"
     reward.write_text(HANDLER)
-    with pytest.raises(PackageError, match="another module"):
+    with pytest.raises(HandlerError, match="another module"):
         pack(reward, handler="rules.grade", out=OUT)
 
 

@@ -120,14 +120,42 @@ def test_the_context_is_lambda_s(deploy, samples, client):
     assert seen[7] is None
 
 
-def test_a_sibling_module_can_be_imported(deploy, write_reward, samples, client):
+SIBLING = """
+import sibling
+def lambda_handler(event, context):
+    return [{"id": s["id"], "aggregate_reward_score": sibling.grade(s)} for s in event]
+"""
+
+
+def test_a_sibling_module_can_be_imported_where_the_folder_is_given(
+    deploy, write_reward, samples, client
+):
+    write_reward("def grade(sample):\n    return 0.25\n", name="folder/sibling.py")
+    reward = write_reward(SIBLING, name="folder/lambda_function.py")
+    grader = deploy(reward.parent, client=client)
+    assert scores(grader.grade(samples(2))) == [0.25, 0.25]
+
+
+def test_a_file_is_alone_and_its_neighbour_is_named_with_the_folder_to_give(
+    deploy, write_reward, samples, client
+):
     write_reward("def grade(sample):\n    return 0.25\n", name="sibling.py")
+    error = fail(deploy(SIBLING, client=client), samples)
+    assert "No module named 'sibling'" in error.what
+    assert "sibling.py lies beside reward.py" in error.hint
+    assert "with the handler reward.lambda_handler" in error.hint
+
+
+def test_a_data_file_left_behind_is_named_too(deploy, write_reward, samples):
+    write_reward("{}", name="units.json")
     source = """
-    import sibling
+    from pathlib import Path
     def lambda_handler(event, context):
-        return [{"id": s["id"], "aggregate_reward_score": sibling.grade(s)} for s in event]
+        return Path(__file__).with_name("units.json").read_text()
     """
-    assert scores(deploy(source, client=client).grade(samples(2))) == [0.25, 0.25]
+    error = fail(deploy(source), samples)
+    assert error.error_type == "FileNotFoundError"
+    assert "units.json lies beside reward.py" in error.hint
 
 
 def test_grading_leaves_no_files_beside_the_reward(deploy, samples, client, tmp_path):

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from bedrock_rft_sim.errors import HandlerError
+from bedrock_rft_sim.errors import HandlerError, PackageError
 from bedrock_rft_sim.grader import package
 from bedrock_rft_sim.grader.package import open_package
 
@@ -22,12 +22,20 @@ def make_zip(path, members):
 
 
 def opened(reward, tmp_path, handler="lambda_handler"):
+    tmp_path.mkdir(exist_ok=True)
     return open_package(reward, handler=handler, scratch=tmp_path)
 
 
-def test_a_file_is_a_module_in_its_own_folder(write_reward, tmp_path):
-    found = opened(write_reward(CODE, "maths.py"), tmp_path)
-    assert (found.root, found.handler) == (tmp_path.resolve(), "maths.lambda_handler")
+def test_a_file_is_alone_in_a_read_only_folder_of_its_own(write_reward, tmp_path):
+    reward = write_reward(CODE, "maths.py")
+    write_reward("", "beside.py")
+    found = opened(reward, tmp_path)
+    assert [path.name for path in found.root.iterdir()] == ["maths.py"]
+    assert (found.root, found.handler) == (tmp_path / "task", "maths.lambda_handler")
+    assert [oct(path.stat().st_mode & 0o777) for path in (found.root, found.root / "maths.py")] == [
+        "0o555",
+        "0o444",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,3 +120,41 @@ def test_a_zip_that_is_none_is_refused(tmp_path):
     (tmp_path / "reward.zip").write_text("not a zip")
     with pytest.raises(HandlerError, match="can't be unpacked"):
         opened(tmp_path / "reward.zip", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[: len(data) // 2] + b"\xff" * 40 + data[len(data) // 2 + 40 :],
+        lambda data: data[:-30],
+        lambda data: data.replace(b"lambda_function.py", b"lambda_function.py/a"[:18]),
+    ],
+)
+def test_a_damaged_zip_is_one_message(tmp_path, damage):
+    path = tmp_path / "reward.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("lambda_function.py", CODE * 50)
+        archive.writestr("lambda_function.py/a", "")  # a file and a folder of one name
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(HandlerError, match="can't be unpacked"):
+        opened(path, tmp_path / "scratch")
+
+
+def test_a_file_with_a_space_in_its_name_is_told_how_to_rename(write_reward, tmp_path):
+    with pytest.raises(HandlerError, match="with a space") as caught:
+        opened(write_reward(CODE, "my reward.py"), tmp_path)
+    assert "my_reward.py" in caught.value.hint
+
+
+def test_a_folder_is_copied_without_caches_and_a_link_out_of_it_is_refused(tmp_path):
+    reward = tmp_path / "reward"
+    (reward / "__pycache__").mkdir(parents=True)
+    (reward / "lambda_function.py").write_text(CODE)
+    (reward / "run").write_text("#!/bin/sh\n")
+    (reward / "run").chmod(0o755)
+    root = opened(reward, tmp_path / "one").root
+    assert sorted(path.name for path in root.iterdir()) == ["lambda_function.py", "run"]
+    assert (root / "run").stat().st_mode & 0o777 == 0o555
+    (reward / "secret").symlink_to("/etc/passwd")
+    with pytest.raises(PackageError, match="leads out of the reward's folder"):
+        opened(reward, tmp_path / "two")

@@ -86,6 +86,7 @@ def package(
     )
     started = cold_start(
         archive.content,
+        reward=reward,
         handler=archive.handler,
         limits=LambdaLimits(timeout_s=timeout_s, memory_mb=memory_mb),
         environment=environment,

@@ -308,11 +308,20 @@ def _read_error(body: bytes) -> Fault:
         return Fault("Unknown", _printable(body.decode("utf-8", "replace")))
 
 
+def visible(text: str) -> str:
+    """Return the text without half surrogate pairs and, but for tabs and line ends, controls."""
+    shown = (c if c.isprintable() or c in "\t\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(shown).encode("utf-8", "replace").decode()
+
+
 def _printable(value: object) -> str:
-    """Short enough to show, and without half surrogate pairs, which no file would take."""
-    text = str(value)
+    """Short enough to show, and of characters that a file and a terminal take."""
+    try:
+        text = str(value)
+    except RecursionError:
+        return "(nested too deeply to show)"
     kept = text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}… ({len(text):,} characters)"
-    return kept.encode("utf-8", "replace").decode()
+    return visible(kept)
 
 
 def _too_large(length: int) -> Fault:

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from bedrock_rft_sim.errors import HandlerError, ResponseError
-from bedrock_rft_sim.grader.container import EXITED, TIMED_OUT, TOO_LARGE, Container, Fault, Outcome
+from bedrock_rft_sim.grader.container import TOO_LARGE, Container, Fault, Outcome
 from bedrock_rft_sim.grader.environment import RuntimeClient, deploy
 from bedrock_rft_sim.grader.event import build_event, encode_event, split
+from bedrock_rft_sim.grader.explain import found_in, hint_for
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.grader.package import open_package
 from bedrock_rft_sim.grader.reply import Reply, read_reply
@@ -41,17 +42,6 @@ PERMANENT = frozenset(
         "Runtime.BuiltInModuleConflict",
     }
 )
-HINTS = {
-    "Runtime.ImportModuleError": (
-        "Lambda has the standard library and boto3 (pip install 'bedrock-rft-sim[aws]' here); "
-        "anything else must lie beside the handler"
-    ),
-    "Runtime.HandlerNotFound": "define lambda_handler(event, context) or name the handler",
-    TIMED_OUT: "raise local.lambda.timeout (Lambda's default is 3 s) or make the handler faster",
-    EXITED: "the process ended while it graded: sys.exit, a crash, or too little memory",
-    "MemoryError": "raise local.lambda.memorySize",
-}
-SHOWN_FRAMES = 3
 
 
 class FaultError(HandlerError):
@@ -87,8 +77,8 @@ class Grader:
         self._scratch = tempfile.TemporaryDirectory(prefix="reward-")
         scratch = Path(self._scratch.name)
         try:
-            package = open_package(reward.path, handler=reward.handler, scratch=scratch)
-            self._function = deploy(reward, package, scratch, client=client)
+            self._package = open_package(reward.path, handler=reward.handler, scratch=scratch)
+            self._function = deploy(reward, self._package, scratch, client=client)
         except BaseException:
             self._scratch.cleanup()
             raise
@@ -154,7 +144,7 @@ class Grader:
                 self._log.warn(reply.warnings)
                 return reply.grades, _invocation(outcome, reply, errors=errors)
             errors.append(answer.error_type)
-            self._refuse_to_retry(answer, samples=samples, errors=errors)
+            self._refuse_to_retry(outcome, samples=samples, errors=errors)
             self._sleep(self.limits.backoff_s * 2 ** (len(errors) - 1))
 
     def _invoke(self, body: bytes, *, slot: int) -> Outcome:
@@ -176,9 +166,11 @@ class Grader:
             raise error.restated(type(error), where=where) from None
 
     def _refuse_to_retry(
-        self, fault: Fault, *, samples: Sequence[Sample], errors: Sequence[str]
+        self, outcome: Outcome, *, samples: Sequence[Sample], errors: Sequence[str]
     ) -> None:
         """Raise, unless another attempt may help."""
+        fault = outcome.answer
+        assert isinstance(fault, Fault)
         where = (
             f"{self._reward.path.name}, event of {len(samples)} samples, first id {samples[0].id!r}"
         )
@@ -192,14 +184,9 @@ class Grader:
             fault,
             attempts=len(errors),
             where=where,
-            found=shown_trace(fault),
-            hint=HINTS.get(fault.error_type),
+            found=found_in(outcome),
+            hint=hint_for(outcome, self._package),
         )
-
-
-def shown_trace(fault: Fault) -> str | None:
-    """Return the innermost frames; None where there is no trace."""
-    return "".join(fault.stack_trace[-SHOWN_FRAMES:]).strip() or None
 
 
 def _invocation(outcome: Outcome, reply: Reply, *, errors: Sequence[str]) -> Invocation:

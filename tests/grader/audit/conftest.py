@@ -65,9 +65,9 @@ def rows(make_rows):
 def audited(write_reward, rows):
     """Return a function that audits a sound reward with some functions replaced."""
 
-    def run(change="", *, limits=None, data=None, reward=None, **options):
+    def run(change="", *, path=None, limits=None, data=None, reward=None, **options):
         settings = {"timeout_s": 30.0, **(limits or {})}
-        path = write_reward(SOUND + textwrap.dedent(change))
+        path = path or write_reward(SOUND + textwrap.dedent(change))
         file = RewardFile(path, limits=LambdaLimits(**settings), **(reward or {}))
         return audit(file, data or rows, **options)
 

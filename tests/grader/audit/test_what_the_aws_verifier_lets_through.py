@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import pytest
 
+from bedrock_rft_sim.errors import HandlerError
+
 DEFECTIVE = {
     "swapped order": (
         """
@@ -92,6 +94,14 @@ def test_a_handler_that_asks_for_the_time_left_passes(audited):
     assert report.ok
 
 
-def test_a_handler_that_imports_a_sibling_passes(audited, write_reward, sound):
+def test_a_folder_whose_handler_imports_a_sibling_passes(audited, write_reward, sound):
+    write_reward(sound, name="folder/sibling.py")
+    source = "from sibling import lambda_handler"
+    folder = write_reward(source, name="folder/lambda_function.py").parent
+    assert audited(path=folder).ok
+
+
+def test_a_single_file_that_imports_a_sibling_is_refused(audited, write_reward, sound):
     write_reward(sound, name="sibling.py")
-    assert audited("from sibling import lambda_handler").ok
+    with pytest.raises(HandlerError, match="sibling.py lies beside reward.py"):
+        audited("from sibling import lambda_handler")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bedrock_rft_sim.grader.package import open_package
+from bedrock_rft_sim.grader.package import unpack
 from tests.jobs.conftest import wait_until
 from tests.server.aws_setup import ROLE, create_function, create_role, zipped
 from tests.server.conftest import Endpoint
@@ -257,9 +257,9 @@ def test_functions_are_read_and_changed_while_a_zip_is_unpacked(
     def slowly(*arguments: Any, **options: Any) -> Any:
         unpacking.set()
         assert may_end.wait(30)
-        return open_package(*arguments, **options)
+        return unpack(*arguments, **options)
 
-    monkeypatch.setattr("bedrock_rft_sim.server.lambda_.code.open_package", slowly)
+    monkeypatch.setattr("bedrock_rft_sim.server.lambda_.code.unpack", slowly)
     with ThreadPoolExecutor() as pool:
         created = pool.submit(create_function, endpoint, "slow-zip", code(9))
         try:

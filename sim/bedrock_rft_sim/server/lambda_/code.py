@@ -8,37 +8,22 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import lzma
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.errors import GraderError
 from bedrock_rft_sim.files import make_folder
-from bedrock_rft_sim.grader.package import UNZIPPED_BYTES_MAX, open_package
+from bedrock_rft_sim.grader.package import DAMAGED, UNZIPPED_BYTES_MAX, unpack
 from bedrock_rft_sim.server.aws.local_s3 import LocalS3, S3Error
 from bedrock_rft_sim.server.errors import AwsError, invalid_parameter
 
 ZIP_MAX: Final = 50 * 1024 * 1024
 """Of a zip inside a request; one from S3 is held to what it may be unzipped."""
 ENTRIES_MAX: Final = 20_000
-_UNREADABLE: Final = (
-    GraderError,
-    zipfile.BadZipFile,
-    OSError,
-    EOFError,
-    ValueError,
-    RuntimeError,
-    zlib.error,
-    lzma.LZMAError,
-)
-"""What Python's zipfile and its decompressors raise over a damaged or an encrypted zip."""
-
-
 _LAYER: Final = "python"
 _LAYER_SITE: Final = f"{_LAYER}/lib/python*/site-packages"
 """Where the packages of a layer lie in its zip."""
@@ -104,9 +89,9 @@ class CodeStore:
             with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
                 archive = Path(scratch) / "code.zip"
                 archive.write_bytes(content)
-                package = open_package(archive, handler="a.b", scratch=Path(scratch))
-                _move(package.root, target)
-        except _UNREADABLE as error:
+                unpack(archive, Path(scratch) / "code")
+                _move(Path(scratch) / "code", target)
+        except (GraderError, OSError) as error:
             raise invalid_parameter(f"Could not unzip uploaded file: {error}") from None
 
 
@@ -137,7 +122,10 @@ def _move(root: Path, target: Path) -> None:
 
 
 def _refuse_many(content: bytes) -> None:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        count = len(archive.infolist())
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            count = len(archive.infolist())
+    except DAMAGED as error:
+        raise invalid_parameter(f"Could not unzip uploaded file: {error}") from None
     if count == 0 or count > ENTRIES_MAX:
         raise invalid_parameter(f"the zip must hold 1 to {ENTRIES_MAX:,} entries, found {count:,}")

@@ -14,7 +14,7 @@ from typing import Any, Final
 from starlette.responses import JSONResponse, Response
 
 from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
-from bedrock_rft_sim.errors import HandlerError
+from bedrock_rft_sim.errors import GraderError
 from bedrock_rft_sim.grader.container import Fault, Outcome
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.server.errors import AwsError, invalid_parameter
@@ -72,7 +72,7 @@ class InvokeOperation:
     def _run(self, deployed: Deployed, body: bytes) -> Outcome:
         try:
             return self._store.runner.invoke(deployed, body)
-        except HandlerError as error:
+        except GraderError as error:
             raise invalid_parameter(str(error)) from None
 
 

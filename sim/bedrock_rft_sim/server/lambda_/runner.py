@@ -19,7 +19,7 @@ from typing import Final
 
 from bedrock_rft_sim.grader.container import Container, Fault, Outcome
 from bedrock_rft_sim.grader.environment import deploy
-from bedrock_rft_sim.grader.package import Package
+from bedrock_rft_sim.grader.package import open_package
 from bedrock_rft_sim.grader.reward import RewardFile
 from bedrock_rft_sim.grader.samples import LambdaLimits
 from bedrock_rft_sim.server.errors import AwsError, log_failure
@@ -75,8 +75,9 @@ class _Warm:
         """Who runs it or waits for it; the runner's to count."""
         self._lock = threading.Lock()
         self._scratch = tempfile.TemporaryDirectory(prefix="function-")
-        package = Package(deployed.code, deployed.handler)
-        self._function = deploy(deployed.reward, package, Path(self._scratch.name))
+        scratch = Path(self._scratch.name)
+        package = open_package(deployed.code, handler=deployed.handler, scratch=scratch)
+        self._function = deploy(deployed.reward, package, scratch)
         self._container: Container | None = None
         self._is_killed = False
 
