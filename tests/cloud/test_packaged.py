@@ -45,7 +45,7 @@ def test_a_package_that_cannot_be_imported_is_refused_with_the_import_s_error(
 ) -> None:
     folder = write_files({"reward.py": "import rules\ndef lambda_handler(e, c): return []\n"})
     (folder / "rules.py").write_text("")
-    with pytest.raises(HandlerError, match="No module named 'rules'.*\n.*\n*.*give the folder"):
+    with pytest.raises(HandlerError, match=r"No module named 'rules'.*\n.*\n*.*give the folder"):
         packaged(folder / "reward.py", tmp_path / "reward.zip")
     assert not (tmp_path / "reward.zip").exists()
     (folder / "lambda_function.py").write_text("from reward import lambda_handler\n")
@@ -153,3 +153,12 @@ def test_every_policy_is_a_document_with_a_source() -> None:
         assert policy.document["Statement"]
         assert policy.source
         json.dumps(policy.document)
+
+
+@pytest.mark.parametrize("variables", [{"AWS_REGION": "x"}, {"1A": "x"}, {"MODE": "x" * 5000}])
+def test_variables_that_lambda_would_refuse_are_not_packaged(
+    variables: dict[str, str], tmp_path: Path
+) -> None:
+    with pytest.raises(HandlerError, match="the function's environment variables: "):
+        packaged(find_reward("gsm8k"), tmp_path / "r.zip", environment=variables)
+    assert not (tmp_path / "r.zip").exists()

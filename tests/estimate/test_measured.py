@@ -75,7 +75,7 @@ def test_a_run_s_groups_validations_and_longest_answers_are_read(tmp_path: Path)
 
 
 def invocation(seconds: float, answer: bytes | Fault = b"[]") -> Outcome:
-    return Outcome("r", answer, seconds, None, 16.0, b"REPORT nothing of Lambda's\n")
+    return Outcome("r", answer, seconds, None, 16.0, b"REPORT nothing of Lambda's\n", "hooks")
 
 
 def graded_run(

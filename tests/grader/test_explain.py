@@ -110,3 +110,22 @@ def test_a_real_client_without_credentials_is_told_so_too(deploy, samples):
     error = fail(deploy(source, limits={"memory_mb": 512}), samples)
     assert error.error_type == "NoCredentialsError"
     assert "passAwsCredentials" in error.hint
+
+
+def test_a_judge_that_grades_in_spite_of_missing_credentials_is_warned_of(deploy, samples):
+    source = f"""
+    def lambda_handler(event, context):
+        print("judge failed: Unable to locate credentials")
+        {ONE}
+    """
+    (warning,) = deploy(source).grade(samples(1)).warnings
+    assert "passAwsCredentials" in warning
+
+
+@pytest.mark.parametrize("name", ["'x' * 3000", "'a\\0b'", "'\\ud800'", "'é' * 240"])
+def test_whatever_is_missing_it_is_one_message(deploy, samples, name):
+    source = f"""
+    def lambda_handler(event, context):
+        raise RuntimeError("No such file or directory: '" + {name} + "'")
+    """
+    assert fail(deploy(source), samples).error_type in ("RuntimeError", "Runtime.ExitError")

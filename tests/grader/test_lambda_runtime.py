@@ -12,6 +12,7 @@ import time
 import pytest
 
 from bedrock_rft_sim.errors import HandlerError, ResponseError
+from bedrock_rft_sim.grader.environment import confinement
 from bedrock_rft_sim.grader.grader import FaultError
 
 ONE = 'return [{"id": s["id"], "aggregate_reward_score": 1.0} for s in event]'
@@ -64,6 +65,8 @@ def test_the_child_sees_only_what_lambda_sets(deploy, samples, client, monkeypat
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     seen = ask(deploy, samples, client, "dict(os.environ)", environment={"GSM8K_METHOD": "strict"})
     seen.pop("LC_CTYPE", None)  # the interpreter's own, where the locale is not installed
+    if confinement() == "hooks":
+        seen.pop("TMPDIR")
     assert sorted(seen) == [
         "AWS_DEFAULT_REGION",
         "AWS_EC2_METADATA_DISABLED",
@@ -248,27 +251,24 @@ def test_a_bad_reply_is_an_error_and_never_a_score(deploy, samples, client, resu
     assert caught.value.where.startswith("reward.py, response")
 
 
-def test_a_hanging_handler_is_killed_and_the_next_container_is_fresh(
-    deploy, samples, client, tmp_path
-):
-    source = f"""
-    import os, time
+def test_a_hanging_handler_is_killed_and_the_next_container_is_fresh(deploy, samples, client):
+    source = """
+    import time
     calls = 0
     def lambda_handler(event, context):
         global calls
         calls += 1
-        if not os.path.exists({str(tmp_path / "hung")!r}):
-            open({str(tmp_path / "hung")!r}, "w").write(str(os.getpid()))
+        if "hang" in event[0]["messages"][-1]["content"]:
             time.sleep(60)
-        return [{{"id": s["id"], "aggregate_reward_score": calls}} for s in event]
+        return [{"id": s["id"], "aggregate_reward_score": calls} for s in event]
     """
     grader = deploy(source, client=client, limits={"timeout_s": 1})
-    error = fail(grader, samples)
+    with pytest.raises(HandlerError) as caught:
+        grader.grade(samples(1, answer="hang"))
+    error = caught.value
     assert error.error_type == "Sandbox.Timedout"
     assert "Error: Task timed out after 1.00 seconds" in error.what
     assert "local.lambda.timeout" in error.hint
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "hung").read_text()), 0)
     assert scores(grader.grade(samples(1))) == [1.0]
 
 
@@ -392,30 +392,47 @@ def test_a_thread_left_behind_does_not_hold_up_the_answer(deploy, samples, clien
     assert scores(grader.grade(samples(1))) == scores(grader.grade(samples(1))) == [1.0]
 
 
-def test_what_the_handler_started_dies_with_its_container(deploy, samples, client, tmp_path):
-    pid_file = tmp_path / "pid"
+@pytest.mark.parametrize("options", ["", "start_new_session=True", "env={}"])
+def test_what_the_handler_started_dies_with_its_container(deploy, samples, client, options):
+    mark = f"60.{os.getpid()}{time.monotonic_ns() % 10**6}"
     source = f"""
     import subprocess
     def lambda_handler(event, context):
-        child = subprocess.Popen(["/bin/sleep", "60"])
-        open({str(pid_file)!r}, "w").write(str(child.pid))
+        subprocess.Popen(["/bin/sleep", "{mark}"], {options})
+        {ONE}
+    """
+    grader = deploy(source, client=client)
+    grader.grade(samples(1))
+    assert _running(mark)
+    grader.close()
+    assert _ends(mark)
+
+
+def test_a_daemon_of_the_handler_dies_with_its_container(deploy, samples, client):
+    mark = f"60.{os.getpid()}{time.monotonic_ns() % 10**6}"
+    source = f"""
+    import os
+    def lambda_handler(event, context):
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.execv("/bin/sleep", ["sleep", "{mark}"])
+            os._exit(0)
+        os.wait()
         {ONE}
     """
     grader = deploy(source, client=client)
     grader.grade(samples(1))
     grader.close()
-    assert _ends(int(pid_file.read_text()))
+    assert _ends(mark)
 
 
 def test_a_child_dies_with_a_parent_that_is_killed(write_reward, tmp_path, client):
-    pid_file = tmp_path / "pid"
+    mark = f"60.{os.getpid()}{time.monotonic_ns() % 10**6}"
     reward = write_reward(f"""
-    import os, time
+    import subprocess
     def lambda_handler(event, context):
-        with open({str(pid_file)!r} + ".part", "w") as file:
-            file.write(str(os.getpid()))
-        os.rename({str(pid_file)!r} + ".part", {str(pid_file)!r})
-        while True: pass
+        subprocess.run(["/bin/sleep", "{mark}"])
     """)
     script = f"""
 from pathlib import Path
@@ -427,36 +444,37 @@ grader.grade([Sample("a", [])])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     parent = subprocess.Popen([sys.executable, "-c", script], env=environment)
     deadline = time.monotonic() + 60
-    while not pid_file.exists() and time.monotonic() < deadline:
+    while not _running(mark) and time.monotonic() < deadline:
         time.sleep(0.02)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    assert _ends(int(pid_file.read_text()))
+    assert _ends(mark)
 
 
-def _ends(pid):
+def _running(mark):
+    """Whether a `sleep` of that many seconds runs; process ids differ between namespaces."""
+    listed = subprocess.run(
+        ["/bin/ps", "-A", "-o", "stat=,args="], capture_output=True, text=True, check=True
+    )
+    return any(
+        f"sleep {mark}" in line and not line.startswith("Z") for line in listed.stdout.splitlines()
+    )
+
+
+def _ends(mark):
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        if not _alive(pid):
+        if not _running(mark):
             return True
         time.sleep(0.02)
     return False
 
 
-def _alive(pid):
-    """A process that nobody has collected yet counts as dead."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    listed = subprocess.run(
-        ["/bin/ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return listed.stdout.strip()[:1] not in ("", "Z")
-
-
 def test_ctrl_c_at_the_terminal_does_not_reach_the_child(deploy, samples, client):
-    assert ask(deploy, samples, client, "os.getsid(0) == os.getpid()")
+    grader = deploy(HANDLER, client=client)
+    grader.grade(samples(1))
+    child = grader._containers[0]._process.pid
+    assert os.getsid(child) == child
 
 
 def test_a_process_that_ends_between_two_events_is_replaced(deploy, samples, client):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bedrock_rft_sim.contract.lambda_variables import RESERVED
 from bedrock_rft_sim.data import read_rows
 from bedrock_rft_sim.grader.audit import AuditSettings, audit
 from bedrock_rft_sim.grader.audit.saved_answers import read_replies
@@ -61,19 +62,25 @@ def judge():
     stand_in.close()
 
 
-def test_the_judge_passes_its_audit_with_a_stand_in_for_the_model(judge):
+def test_the_judge_passes_its_audit_with_a_stand_in_for_the_model(judge, monkeypatch):
     pytest.importorskip("boto3")
-    reserved = {"AWS_REGION"}
-    environment = {k: v for k, v in judge.environment.items() if k not in reserved}
-    assert_passes("llm_judge", environment=environment)
+    environment = dict(judge.environment)
+    for name in RESERVED & environment.keys():
+        monkeypatch.setenv(name, environment.pop(name))
+    assert_passes("llm_judge", environment=environment, pass_aws_credentials=True)
     assert judge.requests
 
 
-def assert_passes(name, *, environment=None):
+def assert_passes(name, *, environment=None, pass_aws_credentials=False):
     """Audit one reward on the rows of its own tests."""
     limits = LambdaLimits(timeout_s=60, memory_mb=512)
     report = audit(
-        RewardFile(shipped_rewards()[name], limits=limits, environment=environment or {}),
+        RewardFile(
+            shipped_rewards()[name],
+            limits=limits,
+            environment=environment or {},
+            pass_aws_credentials=pass_aws_credentials,
+        ),
         list(read_rows(ROWS / f"{name}.jsonl")),
         settings=AuditSettings(rows=2 if name in SLOW else None),
         replies=read_replies(ROWS / f"{name}.replies.jsonl"),

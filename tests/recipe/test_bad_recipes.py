@@ -280,3 +280,19 @@ def test_an_error_prints_as_one_message_with_everything_in_it(write):
     lines = str(caught.value).splitlines()
     assert lines[0] == f"{path}:1: unknown key jobname"
     assert [line.split(":")[0].strip() for line in lines[1:]] == ["expected", "found", "next"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "what", "found"),
+    [
+        ("{AWS_REGION: eu-west-1}", "variables that Lambda reserves", "AWS_REGION"),
+        ("{MY-MODE: strict}", "variable's name", "'MY-MODE'"),
+        ('{MODE: "a\\0b"}', "value can't be set", "the value of MODE"),
+        (f"{{MODE: {'x' * 5000}}}", "larger than Lambda takes", "5,011 bytes"),
+    ],
+)
+def test_variables_that_lambda_would_refuse_name_their_line(refuse, nova, environment, what, found):
+    error = refuse(nova + f"  lambda:\n    environment: {environment}\n")
+    assert error.where == "recipe.yaml:20"
+    assert what in error.what
+    assert error.found == found

@@ -15,6 +15,7 @@ import pytest
 from bedrock_rft_sim.server.running import bind, server_of, url_of
 from bedrock_rft_sim.server.state import ServerState
 from tests.jobs.conftest import stub_command
+from tests.server.called import Called
 
 START_S = 20.0
 
@@ -81,3 +82,11 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
     """Return one endpoint for the whole session; its training is a stub of three steps."""
     with ExitStack() as stack:
         yield serve(stack, tmp_path_factory.mktemp("endpoint") / "root")
+
+
+@pytest.fixture
+def called() -> Iterator[Called]:
+    """A port that a handler calls, closed after the test."""
+    port = Called()
+    yield port
+    port.let_go()

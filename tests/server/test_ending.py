@@ -13,21 +13,22 @@ from botocore.exceptions import ClientError
 
 from tests.jobs.conftest import wait_until
 from tests.server.aws_setup import create_role, records, rft_request, zipped
+from tests.server.called import Called
 from tests.server.test_killed import Server, cleaned_up
 
 PATIENCE_S = 9.0
 """Less than the ten seconds of `docker stop`."""
 SLOW = """
-import pathlib, time
+import socket, time
 def lambda_handler(event, context):
-    pathlib.Path(event["path"]).touch()
+    socket.create_connection(("127.0.0.1", event["port"]))
     time.sleep(50)
 """
 
 
 @pytest.mark.slow
-def test_sigterm_ends_trainers_cleanly_and_handlers_at_once(tmp_path: Path) -> None:
-    root, begun = tmp_path / "root", tmp_path / "begun"
+def test_sigterm_ends_trainers_cleanly_and_handlers_at_once(tmp_path: Path, called: Called) -> None:
+    root = tmp_path / "root"
     server = Server(root, steps=1000)
     told: list[str] = []
     with cleaned_up(root, [server]):
@@ -49,7 +50,7 @@ def test_sigterm_ends_trainers_cleanly_and_handlers_at_once(tmp_path: Path) -> N
         wait_until((folder / "metrics.jsonl").exists)
 
         def invoke() -> None:
-            payload = json.dumps({"path": str(begun)}).encode()
+            payload = json.dumps({"port": called.port}).encode()
             try:
                 client("lambda").invoke(FunctionName="slow", Payload=payload)
             except ClientError as error:
@@ -58,7 +59,7 @@ def test_sigterm_ends_trainers_cleanly_and_handlers_at_once(tmp_path: Path) -> N
         waiting = [threading.Thread(target=invoke) for _ in range(3)]
         for thread in waiting:
             thread.start()
-        wait_until(begun.exists)
+        wait_until(called.once)
         began = time.monotonic()
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(60) == 0

@@ -204,7 +204,7 @@ from bedrock_rft_sim.grader.container import Outcome
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.runs import RunFolder
 with RunFolder.create(Path(sys.argv[1]), sys.argv[2]) as folder:
-    outcome = Outcome("a", b"[]", 2.0, 0.5, 30.0, b"graded 1\\n")
+    outcome = Outcome("a", b"[]", 2.0, 0.5, 30.0, b"graded 1\\n", "hooks")
     GraderLog(folder.grader_log, memory_mb=128).write(outcome)
     folder.write_record(status="Completed")
 """

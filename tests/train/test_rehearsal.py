@@ -194,7 +194,16 @@ def test_the_run_folder_holds_every_file_of_the_list(
     record = json.loads((folder / "run.json").read_text())
     assert record["schema_version"] == 1
     assert record["status"] == "Completed"
-    for key in ("started", "ended", "versions", "seed", "device", "recipe_hash", "reward_hash"):
+    for key in (
+        "started",
+        "ended",
+        "versions",
+        "seed",
+        "device",
+        "lambda_file_system",
+        "recipe_hash",
+        "reward_hash",
+    ):
         assert record[key] is not None
 
 

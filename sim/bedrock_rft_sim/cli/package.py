@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,9 +35,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Package the reward and print what goes with it."""
     from bedrock_rft_sim.cloud.packaged import package
     from bedrock_rft_sim.grader.reward import reward_path
+    from bedrock_rft_sim.grader.samples import INIT_TIMEOUT_S
 
+    reward = reward_path(arguments.reward)
+    seconds = INIT_TIMEOUT_S + arguments.timeout
+    print(
+        f"starting {reward.name} once as Lambda would, for {seconds:g} seconds at most",
+        file=sys.stderr,
+    )
     packaged = package(
-        reward_path(arguments.reward),
+        reward,
         arguments.out,
         handler=arguments.handler,
         name=arguments.name,

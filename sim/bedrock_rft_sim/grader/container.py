@@ -14,14 +14,17 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from bedrock_rft_sim.contract.limits import LAMBDA_PAYLOAD_BYTES
 from bedrock_rft_sim.grader.runtime_api import Connection, Request, RuntimeApi
@@ -30,13 +33,20 @@ from bedrock_rft_sim.grader.samples import LambdaLimits
 TICK_S = 0.02  # how often a silent child is looked at
 PIPE_BYTES = 64 * 1024
 KEPT_BYTES = 32 * 1024  # of the start, and again of the end, of what one invocation prints
+TRACE_LINES_MAX = 100
 SHOWN_CHARS = 2000  # of an error's message, type or trace line
 INVOCATION_PATH = re.compile(r"/2018-06-01/runtime/invocation/([^/]+)/(response|error)")
 NEXT_PATH = "/2018-06-01/runtime/invocation/next"
 INIT_ERROR_PATH = "/2018-06-01/runtime/init/error"
+ADDRESS_VARIABLE = "AWS_LAMBDA_RUNTIME_API"
 TIMED_OUT = "Sandbox.Timedout"
+OUT_OF_TURN = "Runtime.InvalidStateTransition"  # as the runtime API calls a request out of turn
 EXITED = "Runtime.ExitError"
 TOO_LARGE = "Function.ResponseSizeTooLarge"
+
+
+Confinement = Literal["namespaces", "hooks"]
+"""What closes the process in: the kernel (lambda_namespaces.py) or Python (lambda_hooks.py)."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,7 @@ class Outcome:
     init_s: float | None
     max_memory_mb: float | None
     printed: bytes
+    confinement: Confinement
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,7 @@ class Function:
     function_arn: str
     environment: Mapping[str, str]
     limits: LambdaLimits
+    confinement: Confinement
 
 
 @dataclass
@@ -100,12 +112,15 @@ class Container:
 
     def __init__(self, function: Function) -> None:
         self._function = function
-        self._api = RuntimeApi(body_max=LAMBDA_PAYLOAD_BYTES)
+        self._api = RuntimeApi(body_max=LAMBDA_PAYLOAD_BYTES, send_s=function.limits.timeout_s)
         self._printed = _Printed()
         self._waiting: Connection | None = None
         self._init_error: Fault | None = None
         self._answer: bytes | Fault | None = None
         self._request_id = ""
+        self._is_running = False
+        """Whether an event was handed out and not answered."""
+        self._tmp = self._own_tmp()
         self._started = time.perf_counter()
         self._init_s: float | None = None
         self._process, self._lifeline, self._log = self._start()
@@ -137,7 +152,9 @@ class Container:
         self._drain()
         printed, self._printed = self._printed.text(), _Printed()
         init_s = self._init_s if fresh else None
-        return Outcome(self._request_id, answer, duration_s, init_s, max_memory_mb, printed)
+        closed_in = self._function.confinement
+        request_id = self._request_id
+        return Outcome(request_id, answer, duration_s, init_s, max_memory_mb, printed, closed_in)
 
     def kill(self) -> None:
         """Kill the process and everything it started; an invocation under way ends with a fault."""
@@ -149,12 +166,35 @@ class Container:
         self.dead = True
         self.kill()
         self._process.wait()
+        self._end_strays()
         self._drain()
         if self._lifeline >= 0:
             os.close(self._lifeline)
             os.close(self._log)
             self._api.close()
             self._lifeline = self._log = -1
+        if self._tmp is not None:
+            shutil.rmtree(self._tmp, ignore_errors=True)
+
+    def _own_tmp(self) -> Path | None:
+        """Make what hooks lead /tmp to; in namespaces it is there without us."""
+        if self._function.confinement == "namespaces":
+            return None
+        return Path(tempfile.mkdtemp(prefix="tmp-", dir=self._function.runtime_dir.parent))
+
+    def _end_strays(self) -> None:
+        """Kill what left the process group; a process namespace has none left.
+
+        They are known by the address of this container's runtime API, which they inherited.
+        """
+        if self._function.confinement == "namespaces" or self._lifeline < 0:
+            return
+        import psutil
+
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get(ADDRESS_VARIABLE) == self._api.address:
+                    process.kill()
 
     def _start(self) -> tuple[subprocess.Popen[bytes], int, int]:
         """Start the child in a session of its own, so that Ctrl-C does not reach it."""
@@ -166,14 +206,15 @@ class Container:
         flags = ("-I", "-S", "-B", "-u", "-X", "utf8")
         launcher = str(Path(__file__).with_name("launcher.py"))
         arguments = (function.client, str(function.runtime_dir), str(function.task_root))
-        limits = (str(function.limits.memory_mb), str(lifeline_end), function.handler)
+        limits = (str(function.limits.memory_mb), str(lifeline_end), function.confinement)
+        tmp = {} if self._tmp is None else {"TMPDIR": str(self._tmp)}
         process = subprocess.Popen(
-            [sys.executable, *flags, launcher, *arguments, *limits],
+            [sys.executable, *flags, launcher, *arguments, *limits, function.handler],
             stdin=subprocess.DEVNULL,
             stdout=log_end,
             stderr=log_end,
             cwd=function.task_root,
-            env={**function.environment, "AWS_LAMBDA_RUNTIME_API": self._api.address},
+            env={**function.environment, **tmp, ADDRESS_VARIABLE: self._api.address},
             pass_fds=(lifeline_end,),
             start_new_session=True,
         )
@@ -201,12 +242,13 @@ class Container:
         assert self._waiting is not None
         connection, self._waiting = self._waiting, None
         deadline_ms = int((time.time() + self._function.limits.timeout_s) * 1000)
+        self._is_running = True
         connection.reply(200, body=event, headers=self._event_headers(deadline_ms))
         left_s = self._function.limits.timeout_s - (time.perf_counter() - started)
         fault = self._wait(lambda: self._answer is not None, left_s)
-        if self._answer is None:
-            assert fault is not None
+        if fault is not None:
             return fault
+        assert self._answer is not None
         return self._answer
 
     def _event_headers(self, deadline_ms: int) -> dict[str, str]:
@@ -222,34 +264,46 @@ class Container:
     def _wait(self, ready: Callable[[], object], limit_s: float) -> Fault | None:
         """Serve the child until `ready`, its end or the limit; the last two leave it for dead."""
         deadline = time.perf_counter() + limit_s
-        while not ready():
+        while self._api.fault is not None or not ready():
+            if self._api.fault is not None:
+                return self._broke_in(self._api.fault)
             left_s = deadline - time.perf_counter()
             if left_s <= 0:
                 return self._timed_out()
             ended = self._process.poll() is not None
             for connection, request in self._api.wait(0 if ended else min(left_s, TICK_S)):
                 self._serve(connection, request)
-            if ended and not ready():
+            if ended and self._api.fault is None and not ready():
                 return self._exited()
         return None
 
     def _serve(self, connection: Connection, request: Request) -> None:
-        if request.path == NEXT_PATH:
-            self._waiting = connection
-            return
+        """Answer a request of the runtime client; any other, or one out of turn, is a fault."""
         match = INVOCATION_PATH.fullmatch(request.path)
-        if request.path == INIT_ERROR_PATH:
+        is_due = bool(match and match[1] == self._request_id and self._is_running)
+        if request.path == NEXT_PATH and self._waiting is None and not self._is_running:
+            self._waiting = connection
+        elif request.path == INIT_ERROR_PATH and self._init_s is None:
             self._init_error = _read_error(request.body)
             connection.reply(202)
-        elif match and match[1] == self._request_id and request.length > LAMBDA_PAYLOAD_BYTES:
-            self.dead = True
+        elif match and is_due and request.length > LAMBDA_PAYLOAD_BYTES:
+            self.dead, self._is_running = True, False
             self._answer = _too_large(request.length)
             connection.reply(413)
-        elif match and match[1] == self._request_id:
+        elif match and is_due:
+            self._is_running = False
             self._answer = request.body if match[2] == "response" else _read_error(request.body)
             connection.reply(202)
         else:
-            connection.reply(400 if match else 404)
+            path = f"{request.method} {request.path}"
+            self._api.fault = self._api.fault or f"{_printable(path)} was asked out of turn"
+            connection.reply(404)
+
+    def _broke_in(self, what: str) -> Fault:
+        """Say what the process sent to the runtime API that no runtime client sends."""
+        self.dead = True
+        words = f"Runtime API: {what}; only Lambda's runtime client may talk to it"
+        return Fault(OUT_OF_TURN, self._named(words))
 
     def _timed_out(self) -> Fault:
         self.dead = True
@@ -286,9 +340,13 @@ class Container:
 
     def _max_memory_mb(self) -> float | None:
         """Peak resident memory so far, where /proc has it."""
+        pid = str(self._process.pid)
         try:
-            status = Path(f"/proc/{self._process.pid}/status").read_bytes()
-        except OSError:
+            if self._function.confinement == "namespaces":  # the first child only keeps the rest
+                children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+                pid = [*children.split(), ""][1]
+            status = Path(f"/proc/{pid}/status").read_bytes()
+        except (OSError, IndexError):
             return None
         match = re.search(rb"VmHWM:\s+(\d+) kB", status)
         return int(match[1]) / 1024 if match else None
@@ -298,13 +356,13 @@ def _read_error(body: bytes) -> Fault:
     """The error that the runtime client reported; nothing in it is trusted."""
     try:
         report = json.loads(body)
-        trace = report.get("stackTrace") or []
+        trace = (report.get("stackTrace") or [])[:TRACE_LINES_MAX]
         return Fault(
             _printable(report.get("errorType") or "Unknown"),
             _printable(report.get("errorMessage", "")),
             tuple(_printable(line) for line in trace),
         )
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
         return Fault("Unknown", _printable(body.decode("utf-8", "replace")))
 
 

@@ -12,21 +12,27 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from bedrock_rft_sim.contract.lambda_variables import fault_of_variables
 from bedrock_rft_sim.errors import HandlerError
-from bedrock_rft_sim.grader.container import Function
+from bedrock_rft_sim.grader.container import Confinement, Function
 from bedrock_rft_sim.grader.package import Package
 from bedrock_rft_sim.grader.reward import RewardFile
 
 RuntimeClient = Literal["awslambdaric", "stand-in"]
 AWS_CLIENT_MODULES = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 BOTO3_MODULES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
+PROBE_S = 30
+HOME, TASK, RUNTIME = "/var/sbx_user1051", "/var/task", "/var/runtime"
+"""What a handler sees in namespaces; see lambda_namespaces, which can't be imported here."""
 GENERAL = {"LANG": "en_US.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": ":UTC"}
 CREDENTIALS = (
     "AWS_ACCESS_KEY_ID",
@@ -63,20 +69,49 @@ def link_runtime(folder: Path, *, wanted: RuntimeClient | None = None) -> Runtim
     return client
 
 
+@cache
+def confinement() -> Confinement:
+    """Return what closes a function's process in on this machine: the kernel, or hooks in Python.
+
+    Namespaces need Linux 5.12, a right that some distributions keep from ordinary users, and
+    Python and this package elsewhere than below /tmp, which they replace.
+    """
+    if sys.platform != "linux":
+        return "hooks"
+    here = Path(__file__).parent
+    modules = map(_module_path, (*AWS_CLIENT_MODULES, *BOTO3_MODULES))
+    needed = [str(path) for path in (here, *modules) if path]
+    probe = here / "lambda_namespaces.py"
+    command = [sys.executable, "-I", "-S", "-B", str(probe), str(here), str(here), *needed]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=PROBE_S, check=False)
+    except subprocess.TimeoutExpired:
+        return "hooks"
+    return "namespaces" if done.returncode == 0 else "hooks"
+
+
 def deploy(
     reward: RewardFile, package: Package, scratch: Path, *, client: RuntimeClient | None = None
 ) -> Function:
     """Return the function that a container runs: code, runtime and environment, under `scratch`."""
-    home, runtime_dir = scratch / "home", scratch / "runtime"
-    home.mkdir()
+    runtime_dir, closed_in = scratch / "runtime", confinement()
     chosen = link_runtime(runtime_dir, wanted=client)
+    if closed_in == "namespaces":
+        seen = {"HOME": HOME, "LAMBDA_RUNTIME_DIR": RUNTIME, "LAMBDA_TASK_ROOT": TASK}
+    else:
+        home = scratch / "home"
+        home.mkdir(mode=0o555)
+        _take_write_permission(package.root)
+        seen = {
+            "HOME": str(home),
+            "LAMBDA_RUNTIME_DIR": str(runtime_dir),
+            "LAMBDA_TASK_ROOT": str(package.root),
+        }
     reserved = _reserved(reward.function_arn) | {
         "_HANDLER": package.handler,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(reward.limits.memory_mb),
-        "LAMBDA_RUNTIME_DIR": str(runtime_dir),
-        "LAMBDA_TASK_ROOT": str(package.root),
     }
-    _refuse_reserved(reward.environment, {*reserved, "AWS_LAMBDA_RUNTIME_API", "_X_AMZN_TRACE_ID"})
+    _refuse_variables(reward.environment)
     access = (
         _aws_credentials() if reward.pass_aws_credentials else {"AWS_EC2_METADATA_DISABLED": "true"}
     )
@@ -86,9 +121,16 @@ def deploy(
         task_root=package.root,
         handler=package.handler,
         function_arn=reward.function_arn,
-        environment={**GENERAL, "HOME": str(home), **access, **reward.environment, **reserved},
+        environment={**GENERAL, **seen, **access, **reward.environment, **reserved},
+        confinement=closed_in,
         limits=reward.limits,
     )
+
+
+def _take_write_permission(root: Path) -> None:
+    """Keep from the code what hooks do not see; in namespaces it would give errno 13, not 30."""
+    for path in (root, *root.rglob("*")):
+        path.chmod(path.stat().st_mode & 0o555)
 
 
 def _reserved(function_arn: str) -> dict[str, str]:
@@ -127,14 +169,15 @@ def _parse_arn(function_arn: str) -> tuple[str, str, str]:
     return parts[3], parts[6], parts[7] if len(parts) > 7 else "$LATEST"  # noqa: PLR2004
 
 
-def _refuse_reserved(own: Mapping[str, str], reserved: set[str]) -> None:
-    taken = sorted(reserved & own.keys())
-    if taken:
+def _refuse_variables(own: Mapping[str, str]) -> None:
+    fault = fault_of_variables(own)
+    if fault is not None:
         raise HandlerError(
-            "the environment sets variables that Lambda reserves",
-            where="local.lambda.environment",
-            found=", ".join(taken),
-            hint="Lambda sets these itself and refuses a function that does",
+            fault.what,
+            where="the function's environment variables",
+            expected=fault.expected,
+            found=fault.found,
+            hint=fault.hint,
         )
 
 

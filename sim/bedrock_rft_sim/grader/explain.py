@@ -20,6 +20,11 @@ HINTS = {
     EXITED: "the process ended while it graded: sys.exit, a crash, or too little memory",
     "MemoryError": "raise local.lambda.memorySize",
 }
+NO_CREDENTIALS = (
+    re.compile("NoCredentialsError|Unable to locate credentials|NoAuthTokenError"),
+    "the handler asks AWS without credentials: set local.lambda.passAwsCredentials: true in the "
+    "recipe, or give --pass-aws-credentials, to let it use those of this machine",
+)
 CAUSES = (
     (
         re.compile(r"\[Errno 30\]"),
@@ -27,18 +32,16 @@ CAUSES = (
         "folder or to the working folder",
     ),
     (
-        re.compile(r"\[Errno 38\]"),
+        re.compile(r"\[Errno 38\]|\[Errno 2\].*/dev/shm"),
         "Lambda has no /dev/shm, so multiprocessing's locks, queues and pools do not work there: "
         "use multiprocessing.Process with Pipe, or threads (concurrent.futures)",
     ),
-    (
-        re.compile("NoCredentialsError|Unable to locate credentials|NoAuthTokenError"),
-        "the handler asks AWS without credentials: set local.lambda.passAwsCredentials: true in "
-        "the recipe, or --pass-aws-credentials, to let it use those of this machine",
-    ),
+    NO_CREDENTIALS,
 )
 """What an error or the handler's lines say, and what it means on Lambda."""
 MISSING = re.compile(r"No module named '([^'.]+)|No such file or directory: '(?:[^']*/)?([^'/]+)'")
+OURS = ("lambda_hooks.py", "launcher.py")
+"""Files of ours that stand in a trace of a handler's, and say nothing about it."""
 SHOWN_FRAMES = 3
 SHOWN_LINES = 6
 SHOWN_CHARS = 1000
@@ -48,7 +51,8 @@ def found_in(outcome: Outcome) -> str | None:
     """Return an error's innermost frames, or the last lines of a process that ended or hung."""
     assert isinstance(outcome.answer, Fault)
     if outcome.answer.error_type not in (EXITED, TIMED_OUT):
-        return "".join(outcome.answer.stack_trace[-SHOWN_FRAMES:]).strip() or None
+        frames = [f for f in outcome.answer.stack_trace if not any(name in f for name in OURS)]
+        return "".join(frames[-SHOWN_FRAMES:]).strip() or None
     lines = [line.rstrip() for line in _printed(outcome).splitlines() if line.strip()]
     last = "\n".join(lines[-SHOWN_LINES:])[-SHOWN_CHARS:]
     return f"the handler's last lines:\n{last}" if last else None
@@ -67,6 +71,12 @@ def hint_for(outcome: Outcome, package: Package) -> str | None:
         or next((hint for mark, hint in CAUSES if mark.search(everything)), None)
         or HINTS.get(fault.error_type)
     )
+
+
+def warnings_of(outcome: Outcome) -> tuple[str, ...]:
+    """Return what the lines of a handler that graded all the same say about credentials."""
+    mark, hint = NO_CREDENTIALS
+    return (hint,) if mark.search(outcome.printed.decode("utf-8", "replace")) else ()
 
 
 def _left_behind(said: str, package: Package) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bedrock_rft_sim.errors import EventError, HandlerError, ResponseError
-from bedrock_rft_sim.grader.container import EXITED, TIMED_OUT
+from bedrock_rft_sim.grader.container import EXITED, OUT_OF_TURN, TIMED_OUT
 from bedrock_rft_sim.grader.event import split
 from bedrock_rft_sim.grader.grader import FaultError, Grader
 from bedrock_rft_sim.grader.reply import ResultIdError
@@ -82,7 +82,8 @@ def timed_out(outcome: Grade | Broken) -> bool:
 def _cost(error: HandlerError | ResponseError | EventError) -> int:
     if not isinstance(error, FaultError):
         return 1
-    return {TIMED_OUT: SEARCH_BUDGET, EXITED: EXITED_COST}.get(error.error_type, 1)
+    costs = {TIMED_OUT: SEARCH_BUDGET, EXITED: EXITED_COST, OUT_OF_TURN: EXITED_COST}
+    return costs.get(error.error_type, 1)
 
 
 def _kind(error: HandlerError | ResponseError | EventError) -> BrokenKind:

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +26,7 @@ from bedrock_rft_sim.errors import HandlerError, ResponseError
 from bedrock_rft_sim.grader.container import TOO_LARGE, Container, Fault, Outcome
 from bedrock_rft_sim.grader.environment import RuntimeClient, deploy
 from bedrock_rft_sim.grader.event import build_event, encode_event, split
-from bedrock_rft_sim.grader.explain import found_in, hint_for
+from bedrock_rft_sim.grader.explain import found_in, hint_for, warnings_of
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.grader.package import open_package
 from bedrock_rft_sim.grader.reply import Reply, read_reply
@@ -141,6 +142,7 @@ class Grader:
             answer = outcome.answer
             if not isinstance(answer, Fault):
                 reply = self._read(answer, samples)
+                reply = replace(reply, warnings=(*reply.warnings, *warnings_of(outcome)))
                 self._log.warn(reply.warnings)
                 return reply.grades, _invocation(outcome, reply, errors=errors)
             errors.append(answer.error_type)

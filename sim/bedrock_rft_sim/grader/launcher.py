@@ -14,26 +14,88 @@ import _thread
 import os
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 STACK_BYTES = 128 * 1024
+NOT_IMPLEMENTED = 38  # of Linux, whatever machine this is
+AWS_CALLS = (
+    "wait_next_invocation",
+    "post_invocation_result",
+    "post_invocation_error",
+    "post_init_error",
+)
 
 
 def main(
-    client: str, runtime_dir: str, task_root: str, memory_mb: str, lifeline: str, handler: str
+    client: str,
+    runtime_dir: str,
+    task_root: str,
+    memory_mb: str,
+    lifeline: str,
+    confinement: str,
+    handler: str,
 ) -> None:
-    """Limit, tie to the parent, set the import path, run."""
+    """Close this process in as Lambda is, tie it to the parent, set the import path, run."""
+    sys.path.insert(0, os.path.dirname(__file__))  # for the two files that close it in
+    if confinement == "namespaces":
+        import lambda_namespaces as lambda_world
+
+        lambda_world.enter(task_root, runtime_dir)
+        lambda_world.split_off(int(lifeline))
+        task_root, runtime_dir = lambda_world.TASK, lambda_world.RUNTIME
+    else:
+        import lambda_hooks
+
+        _end_with_parent(int(lifeline))
+        lambda_hooks.install(os.environ["TMPDIR"])
     _limit_memory(int(memory_mb))
-    _end_with_parent(int(lifeline))
-    sys.path[:0] = [task_root, runtime_dir]
+    _refuse_shared_memory()
+    sys.path[:1] = [task_root, runtime_dir]
     sys.argv = [client, handler]
     if client == "awslambdaric":
         from awslambdaric.__main__ import main as run
+        from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 
+        _keep_to_this_process(LambdaRuntimeClient, AWS_CALLS)
         run(sys.argv)
     else:
+        from lambda_stand_in import Client
         from lambda_stand_in import run as run_stand_in
 
+        _keep_to_this_process(Client, ("next", "post"))
         run_stand_in(handler, os.environ["AWS_LAMBDA_RUNTIME_API"])
+
+
+def _refuse_shared_memory() -> None:
+    """Let what needs /dev/shm, which Lambda lacks, fail as it does there, whatever this machine."""
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise OSError(NOT_IMPLEMENTED, "Function not implemented")
+
+    import _multiprocessing
+    import _posixshmem
+
+    names = {"__new__": refuse, "_rebuild": refuse}
+    _multiprocessing.SemLock = type("SemLock", (_multiprocessing.SemLock,), names)
+    _posixshmem.shm_open = refuse
+
+
+def _keep_to_this_process(client: type, calls: tuple[str, ...]) -> None:
+    """End a forked copy of this process before it talks to the runtime API."""
+    own = os.getpid()
+
+    def kept(call: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(*arguments: Any, **options: Any) -> Any:
+            if os.getpid() != own:
+                os.write(2, b"a forked copy of the handler's process came back, and was ended\n")
+                os._exit(0)
+            return call(*arguments, **options)
+
+        return checked
+
+    for name in calls:
+        setattr(client, name, kept(getattr(client, name)))
 
 
 def _limit_memory(memory_mb: int) -> None:

@@ -58,7 +58,9 @@ class GraderLog:
         printed = outcome.printed.decode("utf-8", "replace").replace("\r", "\n").strip("\n")
         lines = [f"START {name} Version: $LATEST", *([printed] if printed else [])]
         if outcome.init_s is not None:
-            lines.insert(0, f"INIT_START Runtime Version: python:{platform.python_version()}")
+            version = f"python:{platform.python_version()}"
+            closed = f"File system: {outcome.confinement}"
+            lines.insert(0, f"INIT_START Runtime Version: {version}\t{closed}")
         if isinstance(outcome.answer, Fault):
             lines.append(f"{outcome.answer.error_type}: {outcome.answer.message}")
         return [*lines, f"END {name}", self._report(outcome, name)]

@@ -2,7 +2,7 @@
 
 A .py file is alone in its task root, as it would be in its zip; a folder comes with all it holds
 but caches and version control; a .zip is unpacked.
-The task root is a read-only copy: the user's own folder is never run from.
+The task root is a copy, to be read only: the user's own folder is never run from.
 Where the handler's name has no module, it is the file's own, or `lambda_function` (what the Lambda
 console creates) in a folder or a zip.
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import re
 import shutil
 import stat
 import sys
@@ -25,6 +26,11 @@ from pathlib import Path, PurePosixPath
 from bedrock_rft_sim.errors import HandlerError, PackageError
 from bedrock_rft_sim.files import named_errors
 
+HANDLER_MAX = 128
+NAME_BYTES_MAX = 250
+"""Of a file's name here; most systems take 255 bytes."""
+HANDLER = re.compile(rf"[^\s\x00-\x1f\x7f\ud800-\udfff]{{1,{HANDLER_MAX}}}")
+"""Lambda's own pattern is `[^\\s]+`; what no process can be given is out too."""
 UNZIPPED_BYTES_MAX = 250 * 1024 * 1024
 QUOTAS = "AWS Lambda developer guide, quotas"
 DEFAULT_MODULE = "lambda_function"
@@ -67,7 +73,7 @@ class Package:
 
     def left_behind(self, name: str) -> str | None:
         """Return the file or folder beside a lone .py file that a missing name stands for."""
-        if self.alone is None:
+        if self.alone is None or len(name.encode("utf-8", "replace")) > NAME_BYTES_MAX:
             return None
         beside = (self.alone.parent / found for found in (f"{name}.py", name))
         return next((path.name for path in beside if path.exists()), None)
@@ -91,10 +97,8 @@ def open_package(reward: Path, *, handler: str, scratch: Path) -> Package:
             copied.parent.mkdir(parents=True, exist_ok=True)
             with reading(member.source):
                 shutil.copyfile(member.source, copied)
-            copied.chmod(0o555 if member.executable else 0o444)
+            copied.chmod(0o755 if member.executable else 0o644)
     name = handler_name(reward, handler, modules=[path.stem for path in root.glob("*.py")])
-    for folder, _, _ in os.walk(root):
-        Path(folder).chmod(0o555)
     return Package(root, name, reward if reward.is_file() and reward.suffix == ".py" else None)
 
 
@@ -126,6 +130,13 @@ def handler_name(reward: Path, handler: str, *, modules: list[str]) -> str:
     Raises:
         HandlerError: Lambda can't import the file, or the handler is in another module.
     """
+    if not HANDLER.fullmatch(handler):
+        raise HandlerError(
+            "Lambda does not take the handler's name",
+            where=str(reward),
+            expected=f"at most {HANDLER_MAX} printable characters without a space",
+            found=repr(handler[:HANDLER_MAX]),
+        )
     module, _, function = handler.rpartition(".")
     if reward.is_dir() or reward.suffix != ".py":
         only = modules[0] if len(modules) == 1 else DEFAULT_MODULE

@@ -128,7 +128,7 @@ def _result_id(result: object, *, index: int, known: set[str]) -> str:
             f"result {index} has no id",
             kind=ResultIdError,
             expected="the id of the sample, as it was sent",
-            found=f"the keys {', '.join(map(repr, result)) or '(none)'}",
+            found=_keys(result),
         )
     found = result["id"]
     if not isinstance(found, str) or found not in known:
@@ -159,7 +159,7 @@ def _grade(sample_id: str, result: Mapping[str, Any]) -> Grade:
             "the result has no score",
             sample_id=sample_id,
             expected=SCORE_KEY,
-            found=f"the keys {', '.join(map(repr, result))}",
+            found=_keys(result),
         )
     value = result[SCORE_KEY]
     if (score := _finite(value)) is None:
@@ -184,12 +184,18 @@ def _components(value: object, *, sample_id: str) -> tuple[Component, ...]:
 def _component(entry: object, *, sample_id: str) -> Component:
     if isinstance(entry, dict):
         name, kind, value = entry.get("name"), entry.get("type"), _finite(entry.get("value"))
-        if isinstance(name, str) and name and kind in COMPONENT_TYPES and value is not None:
+        if (
+            isinstance(name, str)
+            and name
+            and name.isprintable()
+            and kind in COMPONENT_TYPES
+            and value is not None
+        ):
             return Component(name, value, kind)
     raise _error(
         "an entry of metrics_list is not well-formed",
         sample_id=sample_id,
-        expected='{"name": <string>, "value": <finite number>, "type": "Reward" or "Metric"}',
+        expected='{"name": <printable>, "value": <finite number>, "type": "Reward" or "Metric"}',
         found=_shown(entry),
     )
 
@@ -214,10 +220,22 @@ def _error(
     return kind(what, where=where, **details)
 
 
+def _keys(result: Mapping[str, Any]) -> str:
+    return _cut(f"the keys {', '.join(map(repr, result)) or '(none)'}")
+
+
 def _shown(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    text = repr(text) if isinstance(value, str) else text
-    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}… ({len(text):,} characters)"
+    try:
+        text = repr(value) if isinstance(value, str) else json.dumps(value, default=str)
+    except RecursionError:
+        return "something nested too deeply to show"
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
+    if len(text) <= SHOWN_CHARS:
+        return text
+    return f"{text[:SHOWN_CHARS]}… ({len(text):,} characters)"
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -12,12 +12,20 @@ from __future__ import annotations
 
 import selectors
 import socket
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 RECEIVE_BYTES = 256 * 1024
-REASONS = {200: "OK", 202: "Accepted", 400: "Bad Request", 404: "Not Found", 413: "Too Large"}
+HEAD_BYTES_MAX = 64 * 1024
+CONNECTIONS_MAX = 16
+"""Of one child, which needs one or two."""
+REASONS = {200: "OK", 202: "Accepted", 404: "Not Found", 413: "Too Large"}
+
+
+class WireError(ValueError):
+    """What the child sent is not a request of the runtime API."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,8 @@ class Request:
 class Connection:
     """One client connection; requests on it come strictly one after the other."""
 
-    def __init__(self, sock: socket.socket, *, body_max: int) -> None:
+    def __init__(self, sock: socket.socket, *, body_max: int, send_s: float) -> None:
+        sock.settimeout(send_s)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = sock
         self.closed = False
@@ -43,10 +52,14 @@ class Connection:
         self._buffer = bytearray()
 
     def receive(self) -> Request | None:
-        """Read what has arrived; a request once it is complete."""
+        """Read what has arrived; a request once it is complete.
+
+        Raises:
+            WireError: it is no request, or more than one at a time.
+        """
         try:
             data = self.sock.recv(RECEIVE_BYTES)
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             data = b""
         if not data:
             self.closed = True
@@ -56,21 +69,23 @@ class Connection:
 
     def _take_request(self) -> Request | None:
         head_end = self._buffer.find(b"\r\n\r\n")
+        if max(head_end, 0 if head_end >= 0 else len(self._buffer)) > HEAD_BYTES_MAX:
+            raise WireError(f"the head of a request is longer than {HEAD_BYTES_MAX:,} bytes")
         if head_end < 0:
             return None
-        first, *lines = self._buffer[:head_end].decode("latin-1").split("\r\n")
-        parted = (line.partition(":") for line in lines)
-        headers = {name.lower(): value.strip() for name, _, value in parted}
-        length = int(headers.get("content-length", 0))
+        method, path, headers = _head(bytes(self._buffer[:head_end]))
+        length = _length(headers)
         start = head_end + 4
-        end = start + (length if length <= self._body_max else 0)
+        is_read = length <= self._body_max
+        end = start + (length if is_read else 0)
         if len(self._buffer) < end:
             if headers.get("expect") == "100-continue" and len(self._buffer) == start:
                 self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
             return None
-        method, path, _ = first.split(" ", 2)
+        if is_read and len(self._buffer) > end:
+            raise WireError("more was sent than Content-Length says")
         body = bytes(self._buffer[start:end])
-        del self._buffer[:end]
+        self._buffer.clear()
         return Request(method, path, headers, body, length)
 
     def reply(
@@ -93,11 +108,33 @@ class Connection:
             self.closed = True
 
 
+def _head(head: bytes) -> tuple[str, str, dict[str, str]]:
+    first, *lines = head.decode("latin-1").split("\r\n")
+    words = first.split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):  # noqa: PLR2004 - GET path HTTP/1.1
+        raise WireError("what was sent is not HTTP")
+    parted = (line.partition(":") for line in lines)
+    return words[0], words[1], {name.lower(): value.strip() for name, _, value in parted}
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    """Return the length of the body in bytes; none is announced where there is none."""
+    text = headers.get("content-length", "0")
+    if "transfer-encoding" in headers or not (text.isascii() and text.isdigit()):
+        raise WireError("a body came without a length in Content-Length")
+    if len(text) > len(str(sys.maxsize)):
+        raise WireError("Content-Length is out of range")
+    return int(text)
+
+
 class RuntimeApi:
     """The listening socket, its connections, and any other file to be read while waiting."""
 
-    def __init__(self, *, body_max: int) -> None:
-        self._body_max = body_max
+    def __init__(self, *, body_max: int, send_s: float) -> None:
+        """Take bodies up to `body_max` bytes; a client that reads nothing for `send_s` is left."""
+        self._body_max, self._send_s = body_max, send_s
+        self.fault: str | None = None
+        """What was wrong with what the child sent, once something was."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
@@ -130,12 +167,19 @@ class RuntimeApi:
 
     def _accept(self) -> None:
         sock, _ = self._listener.accept()
-        connection = Connection(sock, body_max=self._body_max)
+        if len(self._connections) >= CONNECTIONS_MAX:
+            sock.close()
+            self.fault = f"more than {CONNECTIONS_MAX} connections were opened"
+            return
+        connection = Connection(sock, body_max=self._body_max, send_s=self._send_s)
         self._connections.add(connection)
         self.watch(sock, lambda: self._receive(connection))
 
     def _receive(self, connection: Connection) -> None:
-        request = connection.receive()
+        try:
+            request = connection.receive()
+        except WireError as error:
+            self.fault, connection.closed, request = str(error), True, None
         if request is not None:
             self._arrived.append((connection, request))
         elif connection.closed:

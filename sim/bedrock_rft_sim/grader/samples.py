@@ -13,6 +13,8 @@ from typing import Any, Literal
 from bedrock_rft_sim.contract import limits
 from bedrock_rft_sim.data import Row
 
+INIT_TIMEOUT_S = 10.0
+"""Of the init phase, after which a slow import goes on at the cost of the timeout."""
 ComponentType = Literal["Reward", "Metric"]
 
 
@@ -97,4 +99,4 @@ class LambdaLimits:
     samples_per_event: int = limits.SAMPLES_PER_EVENT
     retries: int = limits.GRADER_RETRIES
     backoff_s: float = 0.5
-    init_timeout_s: float = 10.0
+    init_timeout_s: float = INIT_TIMEOUT_S

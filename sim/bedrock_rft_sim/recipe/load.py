@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from bedrock_rft_sim.contract.lambda_variables import fault_of_variables
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.files import named_errors
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Refusal
@@ -171,6 +172,10 @@ def _check_local(dialect: DialectName, data: Plain, places: _Places) -> Local:
         details = error.errors(include_url=False)[0]
         keys = (_LOCAL, *details["loc"])
         raise complain(details, model=model, where=places.where(keys)) from error
+    fault = fault_of_variables(local.lambda_.environment)
+    if fault is not None:
+        found, where = {**asdict(fault)}, places.where((_LOCAL, "lambda", "environment"))
+        raise RecipeError(found.pop("what"), where=where, **found)
     for name in ("trainingData", "validationData"):
         _check_source(getattr(local, name), where=places.where((_LOCAL, name)), name=name)
     if is_bare(local.reward):

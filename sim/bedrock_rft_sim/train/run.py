@@ -25,6 +25,7 @@ from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import Device, choose_device
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError, TrainingError
 from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.grader.environment import confinement
 from bedrock_rft_sim.grader.reward import path_hash, reward_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
@@ -110,6 +111,7 @@ def _identity(recipe: Recipe, data: Data, steps: Steps, device: Device) -> dict[
         "versions": provenance.package_versions(),
         "seed": recipe.settings.seed,
         "device": asdict(device),
+        "lambda_file_system": confinement(),
         "data": {
             "records": data.records,
             "train_prompts": len(data.train),

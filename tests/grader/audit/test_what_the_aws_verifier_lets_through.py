@@ -103,5 +103,5 @@ def test_a_folder_whose_handler_imports_a_sibling_passes(audited, write_reward, 
 
 def test_a_single_file_that_imports_a_sibling_is_refused(audited, write_reward, sound):
     write_reward(sound, name="sibling.py")
-    with pytest.raises(HandlerError, match="sibling.py lies beside reward.py"):
+    with pytest.raises(HandlerError, match=r"sibling\.py lies beside reward\.py"):
         audited("from sibling import lambda_handler")

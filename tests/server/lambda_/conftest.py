@@ -10,17 +10,18 @@ import pytest
 from bedrock_rft_sim.server.lambda_.references import FunctionId
 from bedrock_rft_sim.server.lambda_.runner import Deployed
 
-# Says which process it is, and, told a path, that it runs; then it hangs, if told so.
+# Says which container it is, and, told a port, that it runs; then it hangs, if told so.
 CODE = """
-import os
-from pathlib import Path
+import socket, uuid
+
+OWN = uuid.uuid4().hex
 
 def lambda_handler(event, context):
-    if "running" in event:
-        Path(event["running"]).touch()
+    if "port" in event:
+        socket.create_connection(("127.0.0.1", event["port"])).close()
     while "hang" in event:
         pass
-    return os.getpid()
+    return OWN
 """
 
 

@@ -10,7 +10,6 @@ import threading
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from botocore.exceptions import ClientError
 from bedrock_rft_sim.grader.package import unpack
 from tests.jobs.conftest import wait_until
 from tests.server.aws_setup import ROLE, create_function, create_role, zipped
+from tests.server.called import Called
 from tests.server.conftest import Endpoint
 
 ECHO = """
@@ -107,6 +107,19 @@ def test_a_hanging_function_is_killed_at_its_timeout(client: Any) -> None:
     assert answer["FunctionError"] == "Unhandled"
     assert "Task timed out after 1.00 seconds" in answer["Payload"].read().decode()
     assert invoke(client, 1)["event"] == 1
+
+
+@pytest.mark.parametrize(
+    "variables", [{"AWS_REGION": "x"}, {"A": "x"}, {"MODE": "x" * 5000}, {"MODE": "a\0b"}]
+)
+def test_variables_that_lambda_would_refuse_are_refused(
+    client: Any, variables: dict[str, str]
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        client.update_function_configuration(
+            FunctionName="echo", Environment={"Variables": variables}
+        )
+    assert caught.value.response["Error"]["Code"] == "InvalidParameterValueException"
 
 
 def test_the_function_sees_lambdas_environment_and_not_the_servers(
@@ -220,29 +233,30 @@ def test_a_name_is_a_function_of_its_own_in_each_region(endpoint: Endpoint) -> N
 
 
 HANG = """
-from pathlib import Path
+import socket
 
 def lambda_handler(event, context):
-    Path(event["running"]).touch()
-    while not Path(event["running"] + ".end").exists():
+    try:
+        socket.create_connection(("127.0.0.1", event["port"])).recv(1)
+    except ConnectionError:
         pass
 """
 
 
 def test_more_invocations_than_may_wait_are_told_to_come_later(
-    serve_root: Callable[..., Endpoint], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    serve_root: Callable[..., Endpoint], called: Called, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bedrock_rft_sim.server.lambda_.invoke.INVOKING_MAX", 1)
-    endpoint, running = serve_root(), tmp_path / "running"
+    endpoint = serve_root()
     create_function(endpoint, "hang", HANG)
     client = endpoint.client("lambda")
-    event = json.dumps({"running": str(running)})
+    event = json.dumps({"port": called.port})
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(client.invoke, FunctionName="hang", Payload=event)
-        wait_until(running.exists)
+        wait_until(called.once)
         with pytest.raises(client.exceptions.TooManyRequestsException) as error:
             client.invoke(FunctionName="hang", Payload=event)
-        (tmp_path / "running.end").touch()
+        called.let_go()
         assert asked.result()["Payload"].read() == b"null"
     assert error.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429

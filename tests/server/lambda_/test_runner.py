@@ -6,21 +6,21 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from bedrock_rft_sim.server.lambda_ import runner
 from bedrock_rft_sim.server.lambda_.runner import ClosingError, Deployed, EventQueue, FunctionRunner
 from tests.jobs.conftest import wait_until
+from tests.server.called import Called
 
 Make = Callable[[str], Deployed]
 SOON_S = 5.0
 """Far less than the functions' own timeout."""
 
 
-def hanging(running: Path) -> bytes:
-    return json.dumps({"hang": True, "running": str(running)}).encode()
+def hanging(called: Called) -> bytes:
+    return json.dumps({"hang": True, "port": called.port}).encode()
 
 
 def test_a_function_stays_warm(deployed: Make) -> None:
@@ -45,11 +45,11 @@ def test_a_container_that_somebody_is_about_to_use_is_not_put_away(
     made.close()
 
 
-def test_the_end_kills_what_runs_and_tells_whoever_waits(deployed: Make, tmp_path: Path) -> None:
-    made, running = FunctionRunner(), tmp_path / "running"
+def test_the_end_kills_what_runs_and_tells_whoever_waits(deployed: Make, called: Called) -> None:
+    made = FunctionRunner()
     with ThreadPoolExecutor() as pool:
-        asked = pool.submit(made.invoke, deployed("a"), hanging(running))
-        wait_until(running.exists)
+        asked = pool.submit(made.invoke, deployed("a"), hanging(called))
+        wait_until(called.once)
         queued = pool.submit(made.invoke, deployed("a"), b"{}")
         wait_until(lambda: made._warm[deployed("a").arn, "1"].users == 2)
         began = time.monotonic()
@@ -80,27 +80,26 @@ def test_a_container_that_starts_while_the_server_ends_is_killed(deployed: Make)
     made._give_back(warm)
 
 
-def test_events_wait_for_their_turn_and_run(deployed: Make, tmp_path: Path) -> None:
+def test_events_wait_for_their_turn_and_run(deployed: Make, called: Called) -> None:
     made = FunctionRunner()
     queue = EventQueue(made)
-    files = [tmp_path / str(number) for number in range(10)]
-    for file in files:
-        assert queue.add(deployed("a"), json.dumps({"running": str(file)}).encode())
-    wait_until(lambda: all(file.exists() for file in files))
+    for _ in range(10):
+        assert queue.add(deployed("a"), json.dumps({"port": called.port}).encode())
+    wait_until(lambda: called.count() == 10)
     queue.close()
     made.close()
 
 
 def test_more_events_than_may_wait_are_not_taken(
-    deployed: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    deployed: Make, called: Called, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "EVENTS_MAX", 2)
-    made, running = FunctionRunner(), tmp_path / "running"
+    made = FunctionRunner()
     queue = EventQueue(made)
-    assert queue.add(deployed("a"), hanging(running))
+    assert queue.add(deployed("a"), hanging(called))
     assert queue.add(deployed("a"), b"{}")
     assert not queue.add(deployed("a"), b"{}")
-    wait_until(running.exists)
+    wait_until(called.once)
     queue.close()
     made.close()
     wait_until(lambda: queue._free._value == 2)

@@ -12,6 +12,7 @@ import platform
 import time
 from typing import Any, Final
 
+from bedrock_rft_sim.contract.lambda_variables import fault_of_variables
 from bedrock_rft_sim.contract.limits import LAMBDA_MEMORY_MB_MIN, LAMBDA_TIMEOUT_S_DEFAULT
 from bedrock_rft_sim.server.errors import AwsError, invalid_parameter
 from bedrock_rft_sim.server.lambda_.code import code_from
@@ -200,6 +201,12 @@ class FunctionOperations:
         runtime = str(found.get("Runtime", "python"))
         if not runtime.startswith("python"):
             raise invalid_parameter(f"the runtime {runtime} is not simulated; only Python is")
+        fault = fault_of_variables(found.get("Environment", {}).get("Variables", {}))
+        if fault is not None:
+            raise invalid_parameter(
+                "Lambda was unable to configure your environment variables because "
+                f"{fault.what}: {fault.found}; expected {fault.expected}"
+            )
         if "Layers" in params:
             found |= self._state.layers.resolved(params["Layers"], region=call.region)
         return found
