@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from bedrock_rft_sim.diagnosis.answers import (
 )
 from bedrock_rft_sim.diagnosis.bend import find_bend
 from bedrock_rft_sim.diagnosis.finding import fired
+from bedrock_rft_sim.diagnosis.gaming import reward_gaming
 from bedrock_rft_sim.diagnosis.grading import grader_errors, grader_latency
 from bedrock_rft_sim.diagnosis.policy import (
     entropy_collapse,
@@ -177,6 +179,30 @@ PAIRS: dict[str, tuple[Any, Evidence, str, str, Evidence]] = {
             local_reward_components=lambda s: {"accuracy": 0.2 + 0.1 * s, "format": 0.2 + 0.7 * s}
         ),
     ),
+    "reward gaming by its own accuracy": (
+        reward_gaming,
+        evidence(
+            critic_rewards_mean=noisy(line_to(0.01, 0.06), 0.01),
+            local_truncated_share=line_to(0.7, 0.95),
+            local_reward_components=lambda s: {"accuracy": 0.0, "steps": 0.02 + 0.1 * s},
+        ),
+        "problem",
+        "accuracy from 0.000 to 0.000: it pays for something else (cut answers went from",
+        evidence(
+            critic_rewards_mean=noisy(line_to(0.01, 0.06), 0.01),
+            local_reward_components=lambda s: {"accuracy": 0.02 * s, "steps": 0.1 * s},
+        ),
+    ),
+    "reward gaming by its signs": (
+        reward_gaming,
+        evidence(
+            looping=dict(enumerate(line_to(0.1, 0.6)(s / 49) for s in range(STEPS))),
+            local_reward_components=None,
+        ),
+        "warning",
+        "while answers that repeat themselves from",
+        evidence(local_truncated_share=line_to(0.0, 0.3), local_reward_components=None),
+    ),
     "entropy collapse": (
         entropy_collapse,
         evidence(actor_entropy=lambda s: 0.6 if s < 0.5 else 0.05),
@@ -319,7 +345,7 @@ def test_a_healthy_run_has_nothing_to_report() -> None:
     findings = diagnose_run(run)
     assert [finding.severity for finding in findings] == ["clear"] * len(CHECKS)
     assert headline(run, findings) == (
-        "Validation reward 0.350 → 0.850. 18 checks ran: nothing to report."
+        "Validation reward 0.350 → 0.850. 19 checks ran: nothing to report."
     )
 
 
@@ -413,6 +439,17 @@ def test_noise_around_a_level_is_seldom_called_a_rise() -> None:
 
 def test_the_same_numbers_give_the_same_words() -> None:
     assert diagnose_run(evidence()) == diagnose_run(evidence())
+
+
+EVIDENCE = Path(__file__).parents[3] / "shared" / "evidence" / "smollm2-math-steps"
+
+
+@pytest.mark.skipif(not EVIDENCE.is_dir(), reason="the recorded run is not there")
+def test_a_recorded_run_whose_reward_paid_for_chained_equations_is_called_gaming() -> None:
+    text = (EVIDENCE / "metrics.jsonl").read_text(encoding="utf-8")
+    finding = reward_gaming(Evidence([json.loads(line) for line in text.splitlines()]))
+    assert finding.severity == "problem"
+    assert "accuracy from 0.000 to 0.003: it pays for something else" in finding.says
 
 
 numbers = st.floats(-1e6, 1e6) | st.none() | st.text(max_size=3) | st.booleans()

@@ -73,6 +73,12 @@ class Evidence:
         """Return the finite numbers of a metric in order of steps."""
         return values_of(self.points(name))
 
+    def component(self, name: str) -> list[float]:
+        """Return the means of one component of the reward, in order of steps."""
+        tables = (line.get("local_reward_components") for line in self.lines)
+        found = (each.get(name) for each in tables if isinstance(each, dict))
+        return [float(value) for value in found if is_number(value)]
+
     def mean(self, name: str) -> float | None:
         """Return the mean of a metric over the steps; None where it was never recorded."""
         values = self.values(name)

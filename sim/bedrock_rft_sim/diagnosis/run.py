@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bedrock_rft_sim.diagnosis import answers, grading, policy, reward, signal
+from bedrock_rft_sim.diagnosis import answers, gaming, grading, policy, reward, signal
 from bedrock_rft_sim.diagnosis.evidence import Evidence, end_means
 from bedrock_rft_sim.diagnosis.finding import ORDER, Finding
 
@@ -20,6 +20,7 @@ CHECKS: Final = (
     reward.reward_unstable,
     reward.validation_parts,
     reward.component_dominates,
+    gaming.reward_gaming,
     policy.entropy_collapse,
     policy.entropy_stuck,
     policy.gradient_spikes,
