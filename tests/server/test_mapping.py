@@ -19,9 +19,9 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_by_default_the_embedded_model_stands_behind_everything_for_sixty_steps() -> None:
+def test_by_default_the_embedded_model_stands_behind_everything_for_seventy_steps() -> None:
     stand_in = ModelMapping().stand_in("amazon.nova-2-lite-v1:0:256k")
-    assert (stand_in.model, stand_in.maxSteps) == ("tiny", 60)
+    assert (stand_in.model, stand_in.maxSteps) == ("tiny", 70)
 
 
 def test_a_file_names_models_one_by_one(tmp_path: Path) -> None:
@@ -48,6 +48,8 @@ def test_a_file_names_models_one_by_one(tmp_path: Path) -> None:
         ("default: {maxSteps: 0}", "maxSteps"),
         ("default: {maxSteps: ten}", "maxSteps"),
         ("other: 1", "other"),
+        ("models: {a: {modle: tiny}}", "unknown key models.a.modle.*\n.*one of model, maxSteps"),
+        ("default: {model: 3}", "wrong type default.model.*\n.*a string"),
         ("default: {overrides: {batchsize: 4}}", "default.overrides.batchsize"),
         ("default: {overrides: {batchSize: 0}}", "default.overrides.batchSize"),
         ("models: {amazon.nova-2-lite-v1:0:256k: {overrides: {batch_size: 4}}}", "batch_size"),
@@ -116,3 +118,35 @@ def test_a_job_without_a_prompt_short_enough_names_the_mapping_s_key(tmp_path: P
     recipe = parse_recipe(json.dumps({**REQUEST, "local": {**local, **data}}), name="job")
     with pytest.raises(DataError, match=r"limits\.maxPromptLength in --mapping\) to at least \d+"):
         read_data(recipe, load_tokenizer(recipe.model))
+
+
+def test_one_model_can_stand_behind_every_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "one.gguf").write_bytes(b"GGUF")
+    monkeypatch.chdir(tmp_path)
+    models = ("./folder", "one.gguf", "Qwen/Qwen3-0.6B")
+    found = [ModelMapping().with_default(model).stand_in("anything").model for model in models]
+    assert found == [str(tmp_path / "folder"), str(tmp_path / "one.gguf"), models[2]]
+
+
+def test_answers_of_a_real_model_may_be_longer_than_the_embedded_one_s() -> None:
+    assert StandIn().bounds.inferenceMaxTokens == 96
+    assert StandIn(model="Qwen/Qwen3-0.6B").bounds.inferenceMaxTokens == 512
+
+
+def test_the_published_run_keeps_its_67_steps_by_default() -> None:
+    import json
+
+    from bedrock_rft_sim.data import plan
+    from bedrock_rft_sim.data.tokens import load_tokenizer
+    from bedrock_rft_sim.recipe import parse_recipe
+    from tests.server.mantle.conftest import method
+
+    request = {"model": "openai.gpt-oss-20b", "training_file": "file", "method": method(1)}
+    data = {"trainingData": "problems:300", "reward": "gsm8k"}
+    local = {**ModelMapping().stand_in(request["model"]).local("openai", request), **data}
+    recipe = parse_recipe(json.dumps({**request, "local": local}), name="job")
+    read = plan.read_data(recipe, load_tokenizer(recipe.model))
+    assert plan.steps(len(read.train), recipe.settings, validates=True).total == 67

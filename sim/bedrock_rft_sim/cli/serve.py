@@ -29,11 +29,19 @@ NEEDED: Final = ("starlette", "uvicorn", "moto", "flask", "multipart")
 HELP = "a local endpoint for boto3 and the OpenAI SDK, with real training behind it"
 DESCRIPTION = """Serve until Ctrl-C. Jobs, models, functions and buckets are kept under --root; a
 job that is cut off goes on with the next start. Signatures are not verified."""
+EXAMPLE = """A file for --mapping names stand-ins and their limits, each key optional:
+
+  default: {model: tiny, maxSteps: 70, limits: {maxPromptLength: 2048, inferenceMaxTokens: 96}}
+  models:
+    openai.gpt-oss-20b: {model: Qwen/Qwen3-0.6B, maxSteps: 200, overrides: {learningRate: 1e-5}}
+    my.own-judge: {model: ./judge-folder}
+"""
 RESULT = "the address"
 
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
+    verb.epilog, verb.formatter_class = EXAMPLE, argparse.RawDescriptionHelpFormatter
     kept = "where everything is kept (default .rft)"
     add_path(verb, "--root", kept, metavar="DIR", default=Path(".rft"))
     everywhere = "with 0.0.0.0, clients may use any name and address of this machine"
@@ -42,7 +50,9 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     port = f"port (default {PORT}; 0 takes a free one)"
     verb.add_argument("--port", type=int, default=PORT, help=port)
     verb.add_argument("--parallel", type=int, default=1, help="training jobs at a time (default 1)")
-    add_path(verb, "--mapping", "YAML: which local model stands behind each model id")
+    stand_in = "what stands behind every model id: tiny (default), a folder, a GGUF file, a Hub id"
+    verb.add_argument("--model", metavar="M", help=stand_in)
+    add_path(verb, "--mapping", "YAML: which local model stands behind each model id; see below")
     pending = (
         f"seconds that functions and deployments are Pending, Creating (default {PENDING_S:g})"
     )
@@ -60,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until the process is told to stop."""
     _demand_packages()
     from bedrock_rft_sim.server.faults import read_faults
-    from bedrock_rft_sim.server.mapping import read_mapping
+    from bedrock_rft_sim.server.mapping import ModelMapping, read_mapping
     from bedrock_rft_sim.server.running import bind, is_loopback, server_of, url_of
     from bedrock_rft_sim.server.state import ServerState
 
@@ -86,7 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
             expected="0 or more seconds",
             found=f"{arguments.pending:g}",
         )
-    mapping = read_mapping(arguments.mapping) if arguments.mapping else None
+    mapping = read_mapping(arguments.mapping) if arguments.mapping else ModelMapping()
+    mapping = mapping.with_default(arguments.model) if arguments.model else mapping
     faults = read_faults(arguments.faults) if arguments.faults else None
     listener = bind(arguments.host, arguments.port)
     options = {"parallel": arguments.parallel, "region": arguments.region, "token": token}

@@ -65,15 +65,27 @@ def steps(prompts: int, settings: Settings, *, validates: bool) -> Steps:
             found=f"{prompts} after the split and the length filter",
             hint="add records, or lower the batch size under local.overrides",
         )
-    planned = per_epoch * settings.epochs
-    total = planned if settings.max_steps is None else min(planned, settings.max_steps)
+    total = _total(per_epoch, settings)
     return Steps(
         per_epoch=per_epoch,
         total=total,
-        planned=planned,
+        planned=per_epoch * settings.epochs,
         checkpoints=_every(settings.checkpoint_interval, total),
         validations=(0, *_every(eval_interval(settings, per_epoch), total)) if validates else (),
     )
+
+
+def _total(per_epoch: int, settings: Settings) -> int:
+    planned = per_epoch * settings.epochs
+    return planned if settings.max_steps is None else min(planned, settings.max_steps)
+
+
+def dropped_words(settings: Settings, dropped: int, of: int) -> str:
+    """Say that so many of the training prompts are too long, and which steps that leaves."""
+    limit = settings.max_prompt_length
+    said = f"{dropped:,} of {of:,} prompts are longer than {limit:,} tokens here and are dropped"
+    left, asked = (_total(count // settings.batch_size, settings) for count in (of - dropped, of))
+    return said if left == asked else f"{said}: {left:,} steps in place of {asked:,}"
 
 
 def eval_interval(settings: Settings, steps_per_epoch: int) -> int:

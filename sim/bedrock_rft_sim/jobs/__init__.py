@@ -2,6 +2,7 @@
 
 from bedrock_rft_sim.jobs.job import BedrockDetails, Job, OpenAIDetails, Status, UnknownJobError
 from bedrock_rft_sim.jobs.jobs import Jobs, rehearsal_command
+from bedrock_rft_sim.jobs.progress import warnings_of
 from bedrock_rft_sim.jobs.worker import Start
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "Status",
     "UnknownJobError",
     "rehearsal_command",
+    "warnings_of",
 ]

@@ -51,6 +51,15 @@ def outcome_of(folder: Path) -> tuple[End | None, str | None]:
     return status, str(error)[:FAILURE_CHARS] if status == "failed" and error else None
 
 
+def warnings_of(folder: Path) -> list[str]:
+    """Return what the run warned of in its events, oldest first; none before it has begun."""
+    try:
+        events = RunFolder(folder).read_events()
+    except RunFolderError:
+        return []  # the job's status and the console say that the folder is damaged
+    return [str(event["message"]) for event in events if event.get("level") == "warn"]
+
+
 def can_resume(folder: Path) -> bool:
     """Return whether there is a run; what a kill left before its record was written is removed."""
     remove_unbegun(folder)

@@ -1,13 +1,13 @@
 """Turn pydantic's complaint about `local:` into one of ours: where, expected, found, next step.
 
-Deliberately a table of the complaints these sections can cause; a new kind fails loudly.
+A table of the complaints these sections can cause; another kind is said in pydantic's words.
 Sources: pydantic, list of validation errors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -35,10 +35,12 @@ _EXPECTED = {
 }
 
 
-def complain(details: Mapping[str, Any], *, model: type[BaseModel], where: str) -> RecipeError:
-    """Build the error for the first of pydantic's complaints."""
+def complain(
+    details: Mapping[str, Any], *, model: type[BaseModel], where: str, under: Keys = ("local",)
+) -> RecipeError:
+    """Build the error for the first of pydantic's complaints; the model stands `under` a key."""
     keys: Keys = tuple(details["loc"])
-    path, last, kind = dotted(("local", *keys)), str(keys[-1]), details["type"]
+    path, last, kind = dotted((*under, *keys)), str(keys[-1]), details["type"]
     if kind == "extra_forbidden":
         known = _names(model, keys[:-1])
         what, expected, found = "unknown key", "one of " + ", ".join(known), last
@@ -47,7 +49,8 @@ def complain(details: Mapping[str, Any], *, model: type[BaseModel], where: str) 
         what, expected, found, hint = "missing key", last, "nothing", None
     else:
         what = "wrong type" if kind.endswith("_type") else "unusable value"
-        expected = _EXPECTED[kind].format(**details.get("ctx", {}))
+        said = _EXPECTED.get(kind)
+        expected = said.format(**details.get("ctx", {})) if said else details["msg"]
         found, hint = described(details["input"]), _hint(kind, details)
     return RecipeError(f"{what} {path}", where=where, expected=expected, found=found, hint=hint)
 
@@ -63,16 +66,21 @@ def _hint(kind: str, details: Mapping[str, Any]) -> str | None:
 
 
 def _names(model: type[BaseModel], keys: Keys) -> list[str]:
-    for key in keys:
-        model = _section(model, str(key))
+    walked = iter(keys)
+    for key in walked:
+        model, has_entries = _section(model, str(key))
+        if has_entries:
+            next(walked, None)  # the name or number of the entry
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _section(model: type[BaseModel], key: str) -> type[BaseModel]:
+def _section(model: type[BaseModel], key: str) -> tuple[type[BaseModel], bool]:
+    """Return the model under a key, and whether the key holds entries of it."""
     for name, field in model.model_fields.items():
         if key == (field.alias or name):
             kinds = [field.annotation, *get_args(field.annotation)]
-            return next(
+            found = next(
                 kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)
             )
+            return found, get_origin(field.annotation) in (dict, list, tuple)
     raise KeyError(key)

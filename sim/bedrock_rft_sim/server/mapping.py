@@ -10,6 +10,8 @@ One YAML, for example:
         limits: {inferenceMaxTokens: 256}
         overrides: {learningRate: 1e-5}
 
+`model` is `tiny`, a folder, a GGUF file or a Hub id; paths are relative to the file.
+An id that Bedrock does not offer is added to those that can be called.
 A limit holds where the request asks for more or leaves it open; an override always does.
 Overrides are checked when the file is read: those of a model by its API's names, the default's by
 those of either API.
@@ -27,10 +29,12 @@ from pydantic import Field, ValidationError
 from bedrock_rft_sim.contract.knobs import defaults
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PayloadProfile
+from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.files import named_errors
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
 from bedrock_rft_sim.recipe.local import Section, overrides_model
+from bedrock_rft_sim.recipe.local_errors import complain
 from bedrock_rft_sim.recipe.reader import Document, read_document
 from bedrock_rft_sim.recipe.shipped import is_bare
 from bedrock_rft_sim.recipe.wording import Keys
@@ -43,7 +47,8 @@ _LIMITED: Final = {
     "inferenceMaxTokens": "inference_max_tokens",
     "trainingSamplePerPrompt": "samples_per_prompt",
 }
-_TINY_LIMITS: Final = {"maxPromptLength": 128, "inferenceMaxTokens": 96}
+_UNSTATED: Final = "maxPromptLength"
+"""OpenAI's requests can't state it and Bedrock's default is not published: the limit stands."""
 
 
 class Limits(Section):
@@ -57,15 +62,19 @@ class Limits(Section):
     """Rollouts per prompt."""
 
 
+TINY_LIMITS: Final = Limits(maxPromptLength=2048, inferenceMaxTokens=96)
+OTHER_LIMITS: Final = Limits(maxPromptLength=2048, inferenceMaxTokens=512)
+
+
 class StandIn(Section):
     """What stands behind one model id."""
 
     model: str = Field(default="tiny", min_length=1)
-    """`tiny`, a folder, or a Hub id."""
-    maxSteps: int | None = Field(default=60, ge=1)
+    """`tiny`, a folder, a GGUF file, or a Hub id."""
+    maxSteps: int | None = Field(default=70, ge=1)
     """Ends a job early; null lets it go to its last step."""
-    limits: Limits = Limits(**_TINY_LIMITS)
-    """Where the request asks for more, or leaves it open."""
+    limits: Limits | None = None
+    """Where the request asks for more, or leaves it open; None for those that suit the model."""
     overrides: dict[str, Any] = Field(default_factory=dict)
     """Hyperparameters by the request's own names, whatever the request says."""
     seed: int = Field(default=0, ge=0)
@@ -74,6 +83,13 @@ class StandIn(Section):
     """Where the model trains."""
     payloadProfile: PayloadProfile = DEFAULT_PROFILE
     """Where the event for the grader carries the reference answer."""
+
+    @property
+    def bounds(self) -> Limits:
+        """The limits that hold."""
+        if self.limits is not None:
+            return self.limits
+        return TINY_LIMITS if self.model == EMBEDDED_MODEL else OTHER_LIMITS
 
     def local(self, dialect: DialectName, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the part of `local:` that this mapping decides, for a checked request."""
@@ -98,9 +114,10 @@ class StandIn(Section):
         stated = speaker.translate(speaker.hyperparameters(dict(request)), {})
         found = {}
         for name, inner in _LIMITED.items():
-            limit = getattr(self.limits, name)
+            limit = getattr(self.bounds, name)
             wanted = stated[inner][0] if inner in stated else defaults(dialect)[inner].value
-            if limit is not None and (wanted is None or wanted > limit):
+            is_open = name == _UNSTATED and dialect == "openai"
+            if limit is not None and (is_open or wanted is None or wanted > limit):
                 found[name] = limit
         return found
 
@@ -125,6 +142,11 @@ class ModelMapping(Section):
         """Return what stands behind the base model that a request names."""
         return self.stand_in(DIALECTS[dialect].model_id(dict(request)))
 
+    def with_default(self, model: str) -> ModelMapping:
+        """Return the mapping with this model, a path from the current folder, as its default."""
+        default = _placed(self.default.model_copy(update={"model": model}), Path.cwd())
+        return self.model_copy(update={"default": default})
+
     def stand_in(self, model_id: str) -> StandIn:
         """Return what stands behind a base model id."""
         name = known_id(model_id, self.models)
@@ -142,8 +164,8 @@ def read_mapping(path: Path) -> ModelMapping:
     document = read_document(text, name=str(path))
     read = checked_section(ModelMapping, document.data or {}, (), document=document, path=path)
     _check_overrides(read, document=document, path=path)
-    models = {name: _placed(one, path) for name, one in read.models.items()}
-    return ModelMapping(default=_placed(read.default, path), models=models)
+    models = {name: _placed(one, path.parent) for name, one in read.models.items()}
+    return ModelMapping(default=_placed(read.default, path.parent), models=models)
 
 
 def _check_overrides(read: ModelMapping, *, document: Document, path: Path) -> None:
@@ -165,16 +187,11 @@ def checked_section(kind: type[S], data: Any, at: Keys, *, document: Document, p
         return kind.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        keys = (*at, *first["loc"])
-        raise RecipeError(
-            f"can't use {'.'.join(map(str, keys))}",
-            where=f"{path}:{document.line(keys)}",
-            expected=first["msg"],
-            found=repr(first["input"])[:200],
-        ) from error
+        where = f"{path}:{document.line((*at, *first['loc']))}"
+        raise complain(first, model=kind, where=where, under=at) from error
 
 
-def _placed(stand_in: StandIn, path: Path) -> StandIn:
-    folder = (path.parent / Path(stand_in.model).expanduser()).resolve()
-    is_folder = not is_bare(stand_in.model) and folder.is_dir()
-    return stand_in.model_copy(update={"model": str(folder)}) if is_folder else stand_in
+def _placed(stand_in: StandIn, base: Path) -> StandIn:
+    found = (base / Path(stand_in.model).expanduser()).resolve()
+    is_path = not is_bare(stand_in.model) and found.exists()
+    return stand_in.model_copy(update={"model": str(found)}) if is_path else stand_in

@@ -166,7 +166,17 @@ def _prepare(rehearsal: Rehearsal, identity: dict[str, Any]) -> int | None:
     folder.write_recipe(recipe.text, resolved=recipe.resolved(), request=_request(recipe))
     event = "Job started" if started is None else f"Job resumed after step {last or 0}"
     folder.append_event(message_event(event))
+    dropped = _dropped(rehearsal)
+    if started is None and dropped is not None:
+        folder.append_event(message_event(dropped, level="warn"))
     return last
+
+
+def _dropped(rehearsal: Rehearsal) -> str | None:
+    """Say which training prompts are too long; None where none is."""
+    settings, lengths = rehearsal.recipe.settings, rehearsal.data.prompt_tokens
+    count = sum(length > settings.max_prompt_length for length in lengths)
+    return plan.dropped_words(settings, count, len(lengths)) if count else None
 
 
 def _request(recipe: Recipe) -> dict[str, Any]:

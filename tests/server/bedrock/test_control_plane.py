@@ -68,7 +68,7 @@ def test_every_field_of_the_request_comes_back(done: dict[str, Any]) -> None:
 def test_what_the_rehearsal_does_differently_is_told_beside_the_job(done: dict[str, Any]) -> None:
     told = done["ResponseMetadata"]["HTTPHeaders"]["x-rft-rehearsal"]
     assert told.startswith("the local model 'tiny' stands in for amazon.nova-2-lite-v1:0:256k. ")
-    assert "training ends after 60 steps at the latest." in told
+    assert "training ends after 70 steps at the latest." in told
 
 
 def test_all_phases_are_complete_at_the_end(done: dict[str, Any]) -> None:
@@ -191,12 +191,12 @@ def test_the_recipe_is_the_request_and_what_stands_in(
     job_id = done["jobArn"].rpartition("/")[2]
     recipe = load_recipe(endpoint.state.root / "recipes" / f"{job_id}.yaml")
     assert recipe.payload() is not None
-    assert recipe.settings.max_steps == 60
+    assert recipe.settings.max_steps == 70
     assert recipe.settings.inference_max_tokens == 96
     assert recipe.settings.learning_rate == 5e-5
     assert (recipe.reward_path / "lambda_function.py").is_file()
     remarks = endpoint.state.jobs.get(job_id).bedrock.remarks
-    assert any("60 steps" in remark for remark in remarks)
+    assert any("70 steps" in remark for remark in remarks)
     assert any("inferenceMaxTokens is 96" in remark for remark in remarks)
 
 

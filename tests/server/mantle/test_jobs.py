@@ -43,7 +43,7 @@ def test_what_the_rehearsal_does_differently_is_said_in_the_first_events(
     remarks = [event.message for event in told if event.level == "warn"]
     assert remarks == [event.message for event in told[: len(remarks)]]
     assert "rehearsal: the local model 'tiny' stands in for openai.gpt-oss-20b" in remarks
-    assert "rehearsal: training ends after 60 steps at the latest" in remarks
+    assert "rehearsal: training ends after 70 steps at the latest" in remarks
 
 
 def test_events_come_in_pages(client: OpenAI, finished: Any) -> None:
@@ -103,7 +103,7 @@ def test_the_recipe_behind_a_job_is_the_request_and_what_stays_at_home(
     assert recipe.dialect == "openai"
     assert recipe.request["training_file"] == training_file
     assert recipe.local.model == "tiny"
-    assert recipe.local.maxSteps == 60
+    assert recipe.local.maxSteps == 70
     assert recipe.local.lambda_.memorySize == 256
     assert recipe.reward_path.is_dir()
 

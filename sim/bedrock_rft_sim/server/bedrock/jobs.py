@@ -31,7 +31,7 @@ from bedrock_rft_sim.server.bedrock.names import (
 from bedrock_rft_sim.server.errors import conflict, detected, invalid, not_found
 from bedrock_rft_sim.server.model_ids import spelled
 from bedrock_rft_sim.server.pages import bedrock_page, is_within
-from bedrock_rft_sim.server.rehearsal import recipe_of
+from bedrock_rft_sim.server.rehearsal import rehearsal_of, told
 from bedrock_rft_sim.server.rest import Call, Output
 from bedrock_rft_sim.server.state import ServerState
 
@@ -72,11 +72,9 @@ class CustomizationJobs:
             self._refuse_names_in_use(request)
             local, function = prepare(self._state, request)
             try:
-                recipe = recipe_of(self._state, "bedrock", request, local)
+                recipe, remarks = rehearsal_of(self._state, "bedrock", request, local)
             except RecipeError as error:
                 raise invalid(str(error)) from None
-            stand_in = self._state.mapping.of_request("bedrock", request)
-            remarks = stand_in.remarks("bedrock", request)
             details = BedrockDetails(
                 region=call.region,
                 remarks=[*remarks, *spelled(asked[_BASE], request[_BASE])],
@@ -169,9 +167,8 @@ def _check(request: dict[str, Any], region: str) -> None:
 
 
 def _remarks(job: Job) -> dict[str, str]:
-    """Say in a header what differs from the request; what a header can't hold is escaped."""
-    remarks = (remark.removeprefix("rehearsal: ") for remark in job.bedrock.remarks)
-    words = " ".join(f"{remark}." for remark in remarks)
+    """Say in a header what `told` says; what a header can't hold is escaped."""
+    words = " ".join(f"{remark}." for remark in told(job))
     return {REHEARSAL: words.encode("unicode_escape").decode("ascii")} if words else {}
 
 

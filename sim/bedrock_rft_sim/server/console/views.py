@@ -23,6 +23,7 @@ from bedrock_rft_sim.server.bedrock.names import has_model, job_arn, model_arn
 from bedrock_rft_sim.server.console.playground import base_model, models_of_job, read_run
 from bedrock_rft_sim.server.mantle.jobs import STATUSES
 from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
+from bedrock_rft_sim.server.rehearsal import told
 from bedrock_rft_sim.server.state import ServerState
 
 EVENTS_SHOWN: Final = 200
@@ -67,7 +68,7 @@ def detail(state: ServerState, job: Job) -> dict[str, Any]:
         "shown_id": job_arn(job) if job.kind == "bedrock" else job_id(job.id),
         "failure": job.failure,
         "phases": phases,
-        "remarks": _remarks(job),
+        "remarks": told(job),
         "trouble": trouble,
         "stand_in": base_model(state, job, run),
         "step": run.last_step if run is not None else 0,
@@ -109,15 +110,6 @@ def examples(job: Job) -> list[dict[str, str | None]]:
 
 def _base(job: Job) -> str:
     return str(DIALECTS[job.kind].model_id(dict(job.request)))
-
-
-def _remarks(job: Job) -> list[str]:
-    """Return what the rehearsal does differently from the request, in its API's words."""
-    if job.kind == "bedrock":
-        words = job.bedrock.remarks
-    else:
-        words = [event["message"] for event in job.openai.remark_events]
-    return [word.removeprefix("rehearsal: ") for word in words]
 
 
 def _events(job: Job, folder: RunFolder) -> list[dict[str, Any]]:

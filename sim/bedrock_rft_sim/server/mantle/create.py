@@ -17,7 +17,7 @@ from bedrock_rft_sim.server.lambda_.references import find_function
 from bedrock_rft_sim.server.lambda_.store import Functions, Resolved
 from bedrock_rft_sim.server.mantle.errors import OpenAIError
 from bedrock_rft_sim.server.mantle.files import Files
-from bedrock_rft_sim.server.rehearsal import recipe_of, reward_of
+from bedrock_rft_sim.server.rehearsal import rehearsal_of, reward_of
 from bedrock_rft_sim.server.state import ServerState
 
 
@@ -49,8 +49,10 @@ def _as_error(refusal: Refusal) -> OpenAIError:
     )
 
 
-def checked_recipe(state: ServerState, files: Files, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the recipe of a checked request, itself checked.
+def checked_rehearsal(
+    state: ServerState, files: Files, request: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the recipe of a checked request, itself checked, and remarks on what differs.
 
     Raises:
         OpenAIError: the file or the function is not there, or the recipe can't be rehearsed.
@@ -59,7 +61,7 @@ def checked_recipe(state: ServerState, files: Files, request: Mapping[str, Any])
     function = resolved(state.functions, openai.grader_arn(request)).deployed
     local = {"trainingData": str(files.content(request["training_file"])), **reward_of(function)}
     try:
-        return recipe_of(state, "openai", request, local)
+        return rehearsal_of(state, "openai", request, local)
     except RecipeError as error:
         raise OpenAIError(str(error), code="not_rehearsable") from error
 

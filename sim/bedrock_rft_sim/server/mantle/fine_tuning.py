@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from bedrock_rft_sim.jobs import Job, OpenAIDetails, UnknownJobError
 from bedrock_rft_sim.recipe.dialects import openai
-from bedrock_rft_sim.server.mantle.create import checked_recipe, checked_request
+from bedrock_rft_sim.server.mantle.create import checked_rehearsal, checked_request
 from bedrock_rft_sim.server.mantle.errors import OpenAIError, missing, wrong
 from bedrock_rft_sim.server.mantle.files import PURPOSE, Files
 from bedrock_rft_sim.server.mantle.http import demand_only, page
@@ -100,10 +100,10 @@ class FineTuningEndpoints:
         mapping, asked = self._state.mapping, body.get("model")
         documented = {"model": mapping.base(asked) or asked} if isinstance(asked, str) else {}
         checked = checked_request({**body, **documented}, known=tuple(mapping.models))
-        recipe = checked_recipe(self._state, self._files, checked)
+        recipe, remarks = checked_rehearsal(self._state, self._files, checked)
         base = openai.model_id(checked)
-        remarks = mapping.stand_in(base).remarks("openai", checked) + spelled(str(asked), base)
-        details = OpenAIDetails(recipe["local"]["seed"], remark_events(remarks))
+        told = remark_events([*remarks, *spelled(str(asked), base)])
+        details = OpenAIDetails(recipe["local"]["seed"], told)
         job = self._state.jobs.create(details, recipe, name=base, request=checked)
         return {**self._shown(job), "status": VALIDATING}
 

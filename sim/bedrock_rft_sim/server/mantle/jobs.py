@@ -22,6 +22,7 @@ from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.bedrock.names import ACCOUNT
 from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
+from bedrock_rft_sim.server.rehearsal import told
 
 VALIDATING: Final[OpenAIStatus] = "validating_files"
 STATUSES: Final[dict[Status, OpenAIStatus]] = {
@@ -33,6 +34,7 @@ STATUSES: Final[dict[Status, OpenAIStatus]] = {
     "failed": "failed",
     "completed": "succeeded",
 }
+METADATA_CHARS: Final = 512
 _AUTO: Final = "auto"
 
 
@@ -61,7 +63,7 @@ def as_job(job: Job, *, pending_s: float) -> dict[str, Any]:
         "seed": job.openai.seed,
         "estimated_finish": None,
         "integrations": [],
-        "metadata": None,
+        "metadata": {"rehearsal": ". ".join(told(job))[:METADATA_CHARS]},
         "method": request["method"],
     }
 
