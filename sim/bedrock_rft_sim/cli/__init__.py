@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from bedrock_rft_sim import __version__
-from bedrock_rft_sim.cli.terminal import guarded
 from bedrock_rft_sim.errors import DataError, RecipeError, RehearsalError, own_mistake
 
 VERBS = (
@@ -29,6 +28,8 @@ EXIT_USAGE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    from bedrock_rft_sim.cli.terminal import guarded
+
     with guarded():
         return _run(sys.argv[1:] if arguments is None else arguments)
 
