@@ -168,6 +168,32 @@ def test_a_constant_reward_completes_and_is_told_that_it_taught_nothing(
     assert "graded 0.5" in result.signal.words
 
 
+FLAKY = """
+calls = 0
+def lambda_handler(event, context):
+    global calls
+    calls += 1
+    if calls == 3:  # after the check of the reward and the first validation
+        raise ValueError("the judge is busy")
+    return [{"id": sample["id"], "aggregate_reward_score": 0.0} for sample in event]
+"""
+
+
+def test_what_went_wrong_in_a_run_that_completed_stands_in_its_events(
+    recipe_for: Callable[..., Recipe],
+    run: Callable[..., RunResult],
+    mixed_reward: Path,
+) -> None:
+    mixed_reward.write_text(FLAKY)
+    result = run(recipe_for("local.maxSteps=2"))
+    events = RunFolder.open(result.folder).read_events()
+    warned = "\n".join(event["message"] for event in events if event["level"] == "warn")
+    assert "reference answers no credit" in warned
+    assert "No learning signal: every one of the 32 rollouts was graded 0" in warned
+    assert "Calls of the reward failed and were repeated: 1 ValueError" in warned
+    assert events[-1]["message"] == "Job completed"
+
+
 def test_the_run_folder_holds_every_file_of_the_list(
     finished: tuple[Recipe, RunResult],
 ) -> None:

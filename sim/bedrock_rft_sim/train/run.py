@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -195,8 +196,11 @@ def _final_status(rehearsal: Rehearsal) -> Iterator[Callable[[str], None]]:
     folder = rehearsal.folder
 
     def finish(status: str, error: str | None = None) -> None:
-        signal = signal_record(learning_signal(Evidence(folder.read_metrics())))
+        lines = folder.read_metrics()
+        signal = signal_record(learning_signal(Evidence(lines)))
         folder.write_record(status=status, error=error, ended=_now(), learning_signal=signal)
+        for words in _warnings(lines, signal) if status == statuses.COMPLETED else []:
+            folder.append_event(message_event(words, level="warn"))
         for each in rehearsal.observers:
             each.ended()
         level: Any = "error" if status == statuses.FAILED else "info"
@@ -221,6 +225,18 @@ def _final_status(rehearsal: Rehearsal) -> Iterator[Callable[[str], None]]:
         raise
 
 
+def _warnings(lines: Sequence[dict[str, Any]], signal: dict[str, Any]) -> list[str]:
+    """Say what a run that completed did badly, for whoever looks at its status alone."""
+    found = [] if signal["ok"] else [signal["words"]]
+    errors: Counter[str] = Counter()
+    for line in lines:
+        errors.update(line.get("local_grader_errors") or {})
+    if errors:
+        kinds = ", ".join(f"{count:,} {name}" for name, count in errors.most_common())
+        found.append(f"Calls of the reward failed and were repeated: {kinds}")
+    return found
+
+
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
@@ -235,6 +251,8 @@ def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str
         remark = preflight(grader, rehearsal.data.train)
         if remark is not None:
             say(f"warning: {remark}")
+            if last_checkpoint is None:
+                folder.append_event(message_event(remark, level="warn"))
         say(f"loading {recipe.local.model} on {rehearsal.device.type}")
         from bedrock_rft_sim.train.build import build_trainer
 
@@ -245,7 +263,7 @@ def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str
         stop = rehearsal.early_stop()
         if stop is not None and stop.step < total:
             folder.write_record(early_stopping=asdict(stop))
-            folder.append_event(message_event(f"Job ends by {stop.reason}"))
+            folder.append_event(message_event(f"Job ends by {stop.reason}", level="warn"))
             say(stop.reason)
             return statuses.COMPLETED
         unfinished = folder.read_metrics()[-1]["step"] < total
