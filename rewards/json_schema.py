@@ -25,7 +25,8 @@ The reference may sit in `metadata` or at the root of a sample, under `reference
 sample without a readable reference, or one that breaks the schema, raises: a silent 0 would train
 on noise.
 
-In `metrics_list`: field_accuracy (Reward); schema_valid (Metric); required_keys (Metric) is the
+In `metrics_list`: field_accuracy (Reward); schema_valid (Metric); exact_match (Metric) is 1 where
+every field is right and none superfluous; required_keys (Metric) is the
 share of required top-level keys that are there, 1 where none is required; json_found (Metric) is 0
 where no object could be read.
 
@@ -83,6 +84,7 @@ def grade(sample: dict[str, Any], *, schema: dict[str, Any]) -> dict[str, Any]:
         "metrics_list": [
             {"name": "field_accuracy", "value": accuracy, "type": "Reward"},
             {"name": "schema_valid", "value": float(valid), "type": "Metric"},
+            {"name": "exact_match", "value": float(accuracy == 1), "type": "Metric"},
             {"name": "required_keys", "value": share, "type": "Metric"},
             {"name": "json_found", "value": float(found is not None), "type": "Metric"},
         ],

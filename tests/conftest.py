@@ -1,6 +1,6 @@
 """Fixtures that several rooms share: small models made on the spot, and an environment without AWS.
 
-Nothing here reaches the network or the user's home.
+Nothing here reaches the network, nor the user's home but for a real model that was put there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from bedrock_rft_sim.data.gguf import cache_folder
+
 # The same examples every time, on a laptop and on CI.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.load_profile("repeatable")
@@ -23,6 +25,18 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 ARCHITECTURES = ("qwen3", "qwen2", "llama")
+KINDS = {
+    "qwen3": "Qwen3",
+    "qwen2": "Qwen2",
+    "llama": "Llama",
+    "gemma3": "Gemma3",
+    "gpt_oss": "GptOss",
+    "qwen3_moe": "Qwen3Moe",
+}
+EXPERTS = {
+    "gpt_oss": {"num_local_experts": 4, "num_experts_per_tok": 2, "rope_parameters": None},
+    "qwen3_moe": {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32},
+}
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
     "{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -55,10 +69,11 @@ def _make_model(folder: Path, architecture: str) -> Path:
     import torch
     import transformers
 
-    kinds = {"qwen3": "Qwen3", "qwen2": "Qwen2", "llama": "Llama"}
-    config = getattr(transformers, f"{kinds[architecture]}Config")(**_sizes(architecture))
+    name = KINDS[architecture]
+    settings = "Gemma3Text" if name == "Gemma3" else name
+    config = getattr(transformers, f"{settings}Config")(**_sizes(architecture))
     torch.manual_seed(0)
-    model = getattr(transformers, f"{kinds[architecture]}ForCausalLM")(config)
+    model = getattr(transformers, f"{name}ForCausalLM")(config)
     model.generation_config.eos_token_id = 2
     model.save_pretrained(folder)
     save_tokenizer(folder)
@@ -79,7 +94,9 @@ def _sizes(architecture: str) -> dict[str, Any]:
         "pad_token_id": 0,
         "tie_word_embeddings": True,
     }
-    return {**sizes, "head_dim": 16} if architecture == "qwen3" else sizes
+    if architecture in ("qwen2", "llama"):
+        return sizes
+    return {**sizes, "head_dim": 16, **EXPERTS.get(architecture, {})}
 
 
 def save_tokenizer(folder: Path) -> None:
@@ -131,6 +148,15 @@ def _sum_record(index: int) -> dict[str, Any]:
         "messages": [{"role": "user", "content": f"What is {left} + {right}?"}],
         "reference_answer": {"final_answer": str(left + right), "steps": []},
     }
+
+
+@pytest.fixture(scope="session")
+def real_model() -> Path:
+    """Return the folder of SmolLM2-135M-Instruct, or skip with a clear word."""
+    folder = cache_folder() / "SmolLM2-135M-Instruct"
+    if not (folder / "config.json").is_file():
+        pytest.skip("no real model is here (scripts/real_model makes it)")
+    return folder
 
 
 @pytest.fixture

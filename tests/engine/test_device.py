@@ -51,3 +51,16 @@ def test_a_second_gpu_is_a_gpu_too_and_asked_itself(monkeypatch: pytest.MonkeyPa
     found = choose_device("cuda:1", "auto")
     assert (found.type, found.dtype, found.free_bytes) == ("cuda:1", "bfloat16", 7)
     assert found.name == "the GPU cuda:1"
+
+
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_float16_without_a_gpu_is_refused_since_the_trainer_passes_over_it(
+    monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(RecipeError, match="float16 needs a CUDA device"):
+        choose_device(device, "float16")
+    assert choose_device(device, "bfloat16").dtype == "bfloat16"

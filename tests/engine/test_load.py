@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
-from bedrock_rft_sim.engine.load import load_tokenizer, model_shape
-from bedrock_rft_sim.errors import TrainingError
+from bedrock_rft_sim.engine.load import load_tokenizer, load_whole, model_shape
+from bedrock_rft_sim.errors import RecipeError, TrainingError
 
 
 @pytest.fixture
@@ -46,6 +46,28 @@ def test_the_tokenizer_file_wins_over_a_class_that_rebuilds_it(folder: Path) -> 
 def test_a_folder_without_a_model_is_one_message(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="the model can't be loaded"):
         model_shape(str(tmp_path))
+
+
+def test_weights_that_are_missing_are_one_message_and_not_random_numbers(folder: Path) -> None:
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**settings, "tie_word_embeddings": False}))
+    with pytest.raises(TrainingError, match="the model is not whole") as raised:
+        load_whole(str(folder))
+    assert "lm_head.weight" in str(raised.value.found)
+
+
+def test_a_damaged_file_of_weights_is_one_message(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(TrainingError, match="the model can't be loaded"):
+        load_whole(str(folder))
+
+
+def test_a_tokenizer_without_an_end_token_is_one_message(folder: Path) -> None:
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    del settings["eos_token"]
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(RecipeError, match="the model has no end token"):
+        load_tokenizer(str(folder))
 
 
 def test_the_sizes_come_from_the_configuration(folder: Path) -> None:

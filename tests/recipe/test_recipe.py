@@ -4,7 +4,7 @@ import json
 import pytest
 
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe import ProblemSource, load_recipe
+from bedrock_rft_sim.recipe import BuiltInData, load_recipe
 
 HYPER = "customizationConfig.rftConfig.hyperParameters"
 
@@ -107,8 +107,8 @@ def test_nova_has_no_split(write, nova):
 def test_generated_problems_validate_with_generated_problems(write, nova):
     text = 'validationDataConfig: {validators: [{s3Uri: "s3://my-bucket/v.jsonl"}]}\n' + nova
     recipe = load_recipe(write(text.replace("data/train.jsonl", "problems:1600")))
-    assert recipe.training_source == ProblemSource(1600)
-    assert recipe.validation_source == ProblemSource(None)
+    assert recipe.training_source == BuiltInData("problems", 1600)
+    assert recipe.validation_source == BuiltInData("problems", None)
     assert recipe.resolved()["local"]["validationData"]["origin"] == "assumed"
 
 
@@ -169,7 +169,7 @@ def test_a_hub_id_stays_a_hub_id(write, nova):
 
 
 def test_a_model_folder_that_is_not_there_is_an_error(write, nova):
-    with pytest.raises(RecipeError, match="no such model folder"):
+    with pytest.raises(RecipeError, match="there is no such model"):
         _ = load_recipe(write(nova.replace("model: tiny", "model: ./absent"))).model
 
 

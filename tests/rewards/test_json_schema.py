@@ -82,6 +82,7 @@ def test_breaking_the_schema_halves_the_score(grade, answer, score, valid, requi
     assert earned == pytest.approx(score)
     assert parts["schema_valid"] == valid
     assert parts["required_keys"] == required
+    assert parts["exact_match"] == (answer == EXPECTED)
     assert parts["json_found"] == (0.0 if answer == "no JSON" else 1.0)
 
 

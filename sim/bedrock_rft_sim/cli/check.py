@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HELP = "check a recipe, its data and its reward without training"
 DESCRIPTION = """Exit code 1: Bedrock would refuse the request, or the audit of the reward found an
-error that is not waived."""
+error that is not waived, or the model does not fit the recipe."""
 
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
@@ -64,7 +64,7 @@ def _wanted(arguments: argparse.Namespace, seed: int) -> RewardAudit:
 def _lines(found: RecipeCheck, arguments: argparse.Namespace) -> Iterator[str]:
     from bedrock_rft_sim.cli.audit_text import short_lines
 
-    for lines in (_request, _data, _reward):
+    for lines in (_request, _data, _model, _reward):
         yield from lines(found)
     if found.audit is not None:
         yield from short_lines(found.audit, evidence=arguments.evidence)
@@ -101,6 +101,13 @@ def _data(found: RecipeCheck) -> Iterator[str]:
     )
     yield f"  checkpoints after steps {_listed(steps.checkpoints)}"
     yield f"  validation after steps {_listed(steps.validations) or 'none'}"
+
+
+def _model(found: RecipeCheck) -> Iterator[str]:
+    yield f"model    {found.recipe.local.model}, by its tokenizer and chat template"
+    for finding in found.model:
+        if finding.fired:
+            yield f"  {finding.severity}: {finding.words}"
 
 
 def _listed(steps: tuple[int, ...], shown: int = 8) -> str:
@@ -168,6 +175,8 @@ def _verdict(found: RecipeCheck) -> str:
     if found.recipe.refusals:
         remedies = [f" ({refusal.remedy})" for refusal in found.recipe.refusals if refusal.remedy]
         reasons.append("Bedrock would refuse the request" + "".join(remedies[:1]))
+    if not found.model_ok:
+        reasons.append("the model does not fit the recipe (see above)")
     if not found.reward_ok and found.audit is None:
         reasons.append("the reward does not give reference answers the top score")
     elif not found.reward_ok:

@@ -215,7 +215,8 @@ class Settings:
     ))
 
     temperature: float = field(metadata=_fixed(
-        "Of the rollouts; validation is greedy.", "training.temperature", 1.0, _VERL, gt=0))
+        "Of the rollouts; validation is greedy. Below 0.01 numbers overflow, as vLLM says.",
+        "training.temperature", 1.0, _VERL, ge=0.01))
     top_p: float = field(metadata=_fixed(
         "Share of probability that is sampled from.", "training.topP", 1.0, _VERL, gt=0, le=1))
     top_k: int = field(metadata=_fixed(

@@ -17,6 +17,8 @@ from bedrock_rft_sim.contract import sources
 from bedrock_rft_sim.contract.knobs import HYPERPARAMETERS_PATH, KNOBS, DialectName, Fidelity, Knob
 from bedrock_rft_sim.files import table_beside
 
+LORA: Final = "LoRA"
+"""The row that says which layers are adapted."""
 FIDELITIES: Final[tuple[Fidelity, ...]] = get_args(Fidelity)
 
 
@@ -93,14 +95,22 @@ def rows_for(dialect: str) -> tuple[LedgerRow, ...]:
     return tuple(row for row in LEDGER if row.dialect in (None, dialect))
 
 
-def rows_here(dialect: str, settings: Mapping[str, Any]) -> tuple[LedgerRow, ...]:
+def rows_here(
+    dialect: str, settings: Mapping[str, Any], lora_odds: str | None = None
+) -> tuple[LedgerRow, ...]:
     """Take a dialect's rows, each with what one recipe's resolved settings change about it.
 
     Changed means by `local.overrides` or cut short by `local.maxSteps`: an exact row is then
-    approximate.
+    approximate. So is LoRA where the model has layers of another kind: `lora_odds` names them.
     """
     changed = {name: words for name, entry in settings.items() if (words := _change(name, entry))}
-    return tuple(_as_here(row, changed) for row in rows_for(dialect))
+    rows = tuple(_as_here(row, changed) for row in rows_for(dialect))
+    if lora_odds is None:
+        return rows
+    return tuple(
+        replace(row, here=lora_odds, fidelity="approximate") if row.knob == LORA else row
+        for row in rows
+    )
 
 
 def _change(name: str, entry: Mapping[str, Any]) -> str | None:

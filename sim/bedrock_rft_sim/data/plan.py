@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bedrock_rft_sim.data import Row, problems, read_rows, row_from_record
+from bedrock_rft_sim.data import Row, orders, problems, read_rows, row_from_record
 from bedrock_rft_sim.data.selection import drop_long, split_rows
 from bedrock_rft_sim.data.tokens import ChatTokenizer
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.recipe import ProblemSource, Recipe, Settings
+from bedrock_rft_sim.recipe import BuiltInData, Recipe, Settings
 
 Split = Literal["train", "validation"]
 
@@ -168,23 +168,29 @@ def _limiting(recipe: Recipe) -> str:
 def source_rows(recipe: Recipe, split: Split) -> Iterator[Row]:
     """Yield the rows of the training or the validation source, before any filter."""
     source = recipe.training_source if split == "train" else _validation_source(recipe)
-    if isinstance(source, ProblemSource):
+    if isinstance(source, BuiltInData):
         return _built_in(recipe, source, split)
     return read_rows(source) if source is not None else iter(())
 
 
-def _validation_source(recipe: Recipe) -> Path | ProblemSource | None:
-    """Built-in training problems bring their own validation problems, unless a split is made."""
+def _validation_source(recipe: Recipe) -> Path | BuiltInData | None:
+    """Built-in training data brings its own validation data, unless a split is made."""
     stated = recipe.validation_source
-    built_in = isinstance(recipe.training_source, ProblemSource)
-    if stated is None and built_in and recipe.settings.validation_split is None:
-        return ProblemSource(None)
+    training = recipe.training_source
+    is_built_in = isinstance(training, BuiltInData)
+    if stated is None and is_built_in and recipe.settings.validation_split is None:
+        return BuiltInData(training.name, None)
     return stated
 
 
-def _built_in(recipe: Recipe, source: ProblemSource, split: Split) -> Iterator[Row]:
+def _built_in(recipe: Recipe, source: BuiltInData, split: Split) -> Iterator[Row]:
     default = DEFAULT_PROBLEM_COUNT if split == "train" else DEFAULT_VALIDATION_COUNT
-    made = problems.generate(source.count or default, seed=PROBLEM_SEED, split=split)
-    for line, problem in enumerate(made, start=1):
-        record = problems.to_record(problem, shape=recipe.record_shape)
-        yield row_from_record(record, source=f"problems ({split})", line=line)
+    count, seed = source.count or default, PROBLEM_SEED
+    records: Iterator[dict[str, Any]]
+    if source.name == "orders":
+        records = map(orders.order_record, orders.generate_orders(count, seed=seed, split=split))
+    else:
+        made = problems.generate(count, seed=seed, split=split)
+        records = (problems.to_record(each, shape=recipe.record_shape) for each in made)
+    for line, record in enumerate(records, start=1):
+        yield row_from_record(record, source=f"{source.name} ({split})", line=line)

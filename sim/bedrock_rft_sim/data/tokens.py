@@ -23,6 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from bedrock_rft_sim.data.gguf import is_gguf, unpacked
 from bedrock_rft_sim.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ EMBEDDED_MODEL = "tiny"
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "assets" / EMBEDDED_MODEL
 
 TOKENIZER_FILE = "tokenizer.json"
+ADAPTER_FILE = "adapter_config.json"
 CONFIG_FILE = "tokenizer_config.json"
 TEMPLATE_FILE = "chat_template.jinja"
 
@@ -40,6 +42,7 @@ TEMPLATE_FILE = "chat_template.jinja"
 _SPECIAL_TOKENS = tuple(
     f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 )
+_ANSWER = "The answer is 42."  # stands for one where only what surrounds it matters
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
 Message = Mapping[str, Any]
@@ -69,8 +72,7 @@ class ChatTokenizer:
                 messages=plain_messages(messages),
                 tools=None,
                 documents=None,
-                add_generation_prompt=True,
-                **{**self.special_tokens, **template_kwargs},
+                **{"add_generation_prompt": True, **self.special_tokens, **template_kwargs},
             )
         except (jinja2.TemplateError, TypeError) as error:
             raise DataError(
@@ -80,6 +82,16 @@ class ChatTokenizer:
                 hint="change the roles of the messages, or take a model that knows them",
             ) from error
 
+    def turn_end(self, messages: Sequence[Message], **template_kwargs: object) -> str:
+        """Return what the template writes behind an answer to the messages; maybe nothing.
+
+        Raises:
+            DataError: the template refuses the messages.
+        """
+        turns = [*messages, {"role": "assistant", "content": _ANSWER}]
+        template_kwargs["add_generation_prompt"] = False
+        return self.render(turns, **template_kwargs).rpartition(_ANSWER)[2]
+
     def count(self, messages: Sequence[Message], **template_kwargs: object) -> int:
         """Return the number of prompt tokens, those of the chat template included."""
         return len(self.encode(self.render(messages, **template_kwargs)))
@@ -88,6 +100,12 @@ class ChatTokenizer:
         """Return the token ids; special tokens only where the text spells them."""
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
+
+    def vanishing(self, text: str) -> list[str]:
+        """Return the special tokens that the text spells, which decoding leaves out."""
+        spelled = (self.decode([each], skip_special_tokens=False) for each in self.encode(text)
+                   if not self.decode([each]))  # fmt: skip
+        return [token for token in dict.fromkeys(spelled) if token]
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text as `encode` counts them, on every core."""
@@ -120,6 +138,8 @@ def _plain(key: str, value: Any) -> Any:
 def model_folder(model: str, *, base: Path) -> Path | None:
     """Return the folder that `model` names, relative to `base`; None for a Hub id.
 
+    A GGUF file is unpacked, and the folder that came of it returned.
+
     Raises:
         RecipeError: it names a folder that is not there, or nothing that could be a model.
     """
@@ -127,25 +147,53 @@ def model_folder(model: str, *, base: Path) -> Path | None:
         return EMBEDDED_FOLDER
     path = Path(model).expanduser()
     folder = path if path.is_absolute() else base / path
+    if is_gguf(model):
+        return unpacked(folder)
     if folder.is_dir():
         return folder
     if path.is_absolute() or model.startswith((".", "~")) or not _HUB_ID.fullmatch(model):
         raise RecipeError(
             "there is no such model folder",
             where="local.model",
-            expected=f"{EMBEDDED_MODEL}, a folder with a Hugging Face model, or a Hub id",
+            expected=f"{EMBEDDED_MODEL}, a folder with a Hugging Face model, a GGUF file, a Hub id",
             found=f"{model} (looked for {folder})",
         )
     return None
 
 
+def adapter_base(folder: Path) -> str | None:
+    """Return the base model that the adapters in the folder name; None for a whole model.
+
+    Raises:
+        RecipeError: the base is no longer where it was, or none is named.
+    """
+    path = folder / ADAPTER_FILE
+    if not path.is_file():
+        return None
+    base = _config(str(folder), path).get("base_model_name_or_path")
+    if isinstance(base, str) and (Path(base).exists() or _HUB_ID.fullmatch(base)):
+        return base
+    raise RecipeError(
+        "the base model of these adapters is not there",
+        where=f"local.model: {folder}",
+        expected=f"a model folder or a Hub id under base_model_name_or_path of {ADAPTER_FILE}",
+        found=str(base),
+        hint="put the base back, or write there where it is now",
+    )
+
+
 def load_tokenizer(model: str) -> ChatTokenizer:
     """Load the tokenizer of `tiny`, of a folder (relative to the current one) or of a Hub id.
+
+    Adapters without a tokenizer use that of their base.
 
     Raises:
         RecipeError: there is none, or it has no chat template.
     """
     folder = model_folder(model, base=Path())
+    base = None if folder is None else adapter_base(folder)
+    if folder is not None and base is not None and not (folder / TOKENIZER_FILE).is_file():
+        return load_tokenizer(base)
     name = model if folder is None or model == EMBEDDED_MODEL else folder.name
     tokenizer_path = _file(model, folder, TOKENIZER_FILE)
     if tokenizer_path is None:
@@ -158,6 +206,37 @@ def load_tokenizer(model: str) -> ChatTokenizer:
         _template=_compile(model, _template_text(model, template_path, config)),
         _tokenizer=_tokenizer(model, tokenizer_path),
     )
+
+
+def end_tokens(model: str, chat: ChatTokenizer) -> list[str]:
+    """Return what ends an answer of the model, as text: the tokenizer's end token comes first.
+
+    Raises:
+        RecipeError: the tokenizer has none.
+    """
+    end = chat.special_tokens.get("eos_token")
+    if end is None:
+        raise RecipeError(
+            "the model has no end token",
+            where=f"local.model: {model}",
+            expected=f"eos_token in {CONFIG_FILE}",
+            found="none",
+            hint="name an instruction-tuned model, or write there what ends a turn of its template",
+        )
+    stated = model_config(model, "generation_config.json")
+    if "eos_token_id" not in stated:
+        stated = model_config(model)
+    ids = stated.get("eos_token_id")
+    several = ids if isinstance(ids, list) else [ids]
+    more = (chat.decode([each], skip_special_tokens=False) for each in several if each is not None)
+    return list(dict.fromkeys([end, *more]))
+
+
+def model_config(model: str, name: str = "config.json") -> dict[str, Any]:
+    """Return a configuration file of the model, of adapters that of their base; {} without one."""
+    folder = model_folder(model, base=Path())
+    base = None if folder is None else adapter_base(folder)
+    return _config(model, _file(model, folder, name)) if base is None else model_config(base, name)
 
 
 def _refuse(model: str, found: str, *, hint: str) -> NoReturn:

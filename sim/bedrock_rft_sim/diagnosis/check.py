@@ -1,6 +1,6 @@
 """Everything that can be known about a recipe before a step is trained.
 
-Not here: a model. Only its tokenizer is read, to count prompt tokens.
+Not here: a model. Only its tokenizer is read.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.prepare.lengths import LengthSummary, spread
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.diagnosis.finding import Finding
+from bedrock_rft_sim.diagnosis.model import diagnose_model, lora_odds
 from bedrock_rft_sim.diagnosis.recipe import diagnose_recipe, point_as_json
+from bedrock_rft_sim.engine.device import choose_device
 from bedrock_rft_sim.estimate import JobEstimate, estimate, read_measured
 from bedrock_rft_sim.grader.audit import AuditReport, AuditSettings, AuditWorkload, audit
 from bedrock_rft_sim.grader.good_replies import ProfileResult, check_reward
 from bedrock_rft_sim.grader.reward import reward_of
 from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.recipe.trackers import demand_trackers
 
 PAID_ROWS = 8
 
@@ -58,6 +61,8 @@ class RecipeCheck:
     """None where no audit was run."""
     remarks: tuple[str, ...]
     """What Bedrock would say of the data, although it can be rehearsed."""
+    model: tuple[Finding, ...]
+    """Whether the model fits the recipe, by its tokenizer and template."""
     guidance: tuple[Finding, ...]
     """How the recipe compares with the published starting points."""
     estimate: JobEstimate
@@ -72,9 +77,14 @@ class RecipeCheck:
         return all(result.ok for result in self.profiles if result.profile == own)
 
     @property
+    def model_ok(self) -> bool:
+        """Whether the model fits the recipe."""
+        return not any(finding.severity == "problem" for finding in self.model)
+
+    @property
     def ok(self) -> bool:
-        """Whether the request could be sent and the reward does what is expected of it."""
-        return self.reward_ok and not self.recipe.refusals
+        """Whether the request could be sent, and model and reward do what is expected of them."""
+        return self.reward_ok and self.model_ok and not self.recipe.refusals
 
     def as_json(self) -> dict[str, Any]:
         """Return the check as JSON-ready data."""
@@ -91,6 +101,7 @@ class RecipeCheck:
             "steps": asdict(self.steps),
             "reward": [asdict(result) | {"ok": result.ok} for result in self.profiles],
             "audit": None if self.audit is None else self.audit.as_json(),
+            "model": [finding.as_json() for finding in self.model],
             "guidance": [point_as_json(finding) for finding in self.guidance],
             "estimate": self.estimate.as_json(),
             "ledger": [asdict(row) for row in self.ledger],
@@ -112,6 +123,9 @@ def check(
     Raises:
         RehearsalError: the data or the reward can't be used at all.
     """
+    demand_trackers(recipe)
+    if recipe.local.dtype == "float16":  # the one format that a device may not have; torch is slow
+        choose_device(recipe.local.device, recipe.local.dtype)
     tokenizer = load_tokenizer(recipe.model)
     data = plan.read_data(recipe, tokenizer)
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
@@ -130,9 +144,10 @@ def check(
         profiles=profiles,
         audit=report,
         remarks=_remarks(recipe),
+        model=diagnose_model(recipe, data.train, tokenizer, replies),
         guidance=diagnose_recipe(recipe, data, seen),
         estimate=estimate(recipe, data, steps, seen),
-        ledger=ledger.rows_here(recipe.dialect, recipe.resolved()["settings"]),
+        ledger=ledger.rows_here(recipe.dialect, recipe.resolved()["settings"], lora_odds(recipe)),
     )
 
 

@@ -31,7 +31,7 @@ def choose_device(device: str, dtype: str) -> Device:
     """Resolve `local.device` and `local.dtype`; `auto` takes the best this machine has.
 
     Raises:
-        RecipeError: the recipe names a device that is not here.
+        RecipeError: the device is not here, or does not know the number format.
     """
     import torch
 
@@ -41,6 +41,14 @@ def choose_device(device: str, dtype: str) -> Device:
         raise _absent(found, "no CUDA device is visible to torch")
     if found == "mps" and not torch.backends.mps.is_available():
         raise _absent("mps", "torch finds no Apple GPU")
+    if dtype == "float16" and not is_cuda:
+        raise RecipeError(
+            "float16 needs a CUDA device",
+            where="local.dtype",
+            expected="auto, float32 or bfloat16 on this device",
+            found=f"float16 on {found}, which the trainer would pass over",
+            hint="set local.dtype to auto",
+        )
     bf16 = is_cuda and torch.cuda.is_bf16_supported()
     resolved = ("bfloat16" if bf16 else "float32") if dtype == "auto" else dtype
     name, free = _name_and_free_bytes(found)

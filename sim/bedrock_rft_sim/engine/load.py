@@ -8,40 +8,39 @@ Sources: peft, `PeftModel`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.data.tokens import EMBEDDED_FOLDER, EMBEDDED_MODEL
+from bedrock_rft_sim.data.tokens import TOKENIZER_FILE, adapter_base, model_folder
+from bedrock_rft_sim.data.tokens import end_tokens as end_tokens_of
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.engine.device import Device, ModelShape
-from bedrock_rft_sim.errors import TrainingError
+from bedrock_rft_sim.errors import RehearsalError, TrainingError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-ADAPTER_FILE = "adapter_config.json"
 PROBE = "Ann's 12 trays x 345 rolls = 4,140 (at $0.75)\n#### 4140"
 
 
 def model_source(model: str) -> str:
-    """Return what `from_pretrained` takes: the embedded model's folder for `tiny`."""
-    return str(EMBEDDED_FOLDER) if model == EMBEDDED_MODEL else model
+    """Return the folder or Hub id that is meant; a GGUF file's is the folder it is unpacked to."""
+    folder = model_folder(model, base=Path())
+    return model if folder is None else str(folder)
+
+
+def base_source(model: str) -> str:
+    """Return where configuration and weights are: for adapters their base's, all the way down."""
+    source = model_source(model)
+    base = adapter_base(Path(source))
+    return source if base is None else base_source(base)
 
 
 def tokenizer_source(model: str) -> str:
     """Return where the tokenizer is: adapters without one use that of their base."""
     source = model_source(model)
-    base = adapter_base(source)
-    return source if base is None or (Path(source) / "tokenizer.json").is_file() else base
-
-
-def adapter_base(source: str) -> str | None:
-    """Return the base model that the LoRA adapters in the folder name; None for a whole model."""
-    if not (Path(source) / ADAPTER_FILE).is_file():
-        return None
-    from peft import PeftConfig
-
-    return cast("str", PeftConfig.from_pretrained(source).base_model_name_or_path)
+    return source if (Path(source) / TOKENIZER_FILE).is_file() else base_source(model)
 
 
 def load_model(model: str, device: Device) -> PreTrainedModel:
@@ -50,22 +49,70 @@ def load_model(model: str, device: Device) -> PreTrainedModel:
     Raises:
         TrainingError: it can't be loaded.
     """
+    # Of several GPUs, cuda:N is the only one left visible, so here it is cuda.
+    return load_whole(model).to(device.type.partition(":")[0]).eval()
+
+
+def load_whole(model: str, dtype: str = "float32") -> PreTrainedModel:
+    """Load a model onto the CPU; adapters are merged into their base, in float32.
+
+    Raises:
+        TrainingError: it can't be loaded.
+    """
+    import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     source = model_source(model)
+    base = adapter_base(Path(source))
     try:
-        base = adapter_base(source)
-        loaded = AutoModelForCausalLM.from_pretrained(base or source, **model_init_kwargs())
-        if base is not None:
-            from peft import PeftModel
+        if base is None:
+            loaded, report = AutoModelForCausalLM.from_pretrained(
+                source, output_loading_info=True, **model_init_kwargs(dtype)
+            )
+            demand_all(report, source)
+            return loaded
+        from peft import PeftModel
 
-            loaded = PeftModel.from_pretrained(loaded, source).merge_and_unload()
-    except (OSError, ValueError) as error:
+        merged = PeftModel.from_pretrained(load_whole(base), source).merge_and_unload()
+        return merged.to(dtype=getattr(torch, dtype))
+    except RehearsalError:
+        raise
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _unloadable("model", source, error) from error
-    # Of several GPUs, cuda:N is the only one left visible, so here it is cuda.
-    return loaded.to(device.type.partition(":")[0]).eval()
+
+
+def demand_all(report: Mapping[str, Any], source: str) -> None:
+    """Refuse a model some of whose weights were not read, which would be random numbers.
+
+    Raises:
+        TrainingError: there are such.
+    """
+    missing = sorted({*report["missing_keys"], *(each[0] for each in report["mismatched_keys"])})
+    if missing:
+        raise TrainingError(
+            "the model is not whole",
+            where=f"local.model: {source}",
+            expected="every weight of its configuration",
+            found=f"{len(missing)} missing or of another shape, such as {missing[0]}",
+            hint="fetch it again; a head that shares the embedding needs tie_word_embeddings: true",
+        )
+
+
+def trainable(model: str, *, full: bool, dtype: str) -> PreTrainedModel:
+    """Load a model for TRL to train.
+
+    New adapters name what they were trained on: adapters that were merged, not the base of those.
+
+    Raises:
+        TrainingError: it can't be loaded.
+    """
+    loaded = load_whole(model, dtype).requires_grad_(True)  # peft leaves merged weights frozen
+    if not full:
+        loaded.config._name_or_path = loaded.name_or_path = model_source(model)
+    return loaded
 
 
 def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> set[int]:
@@ -84,7 +131,7 @@ def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
 
     Raises:
         TrainingError: it can't be loaded.
-        RecipeError: there is no such model, or it has no chat template.
+        RecipeError: there is no such model, or it has no chat template or no end token.
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -95,6 +142,7 @@ def load_tokenizer(source: str) -> PreTrainedTokenizerBase:
             tokenizer = PreTrainedTokenizerFast.from_pretrained(source, padding_side="left")
     except (OSError, ValueError) as error:
         raise _unloadable("tokenizer", source, error) from error
+    end_tokens_of(source, chat)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -109,7 +157,7 @@ def model_shape(source: str) -> ModelShape:
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(source)
+        config = AutoConfig.from_pretrained(base_source(source))
     except (OSError, ValueError) as error:
         raise _unloadable("model", source, error) from error
     text: Any = config.get_text_config()

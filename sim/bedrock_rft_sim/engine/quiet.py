@@ -20,11 +20,12 @@ SWITCHED_ON = (
     "TRANSFORMERS_NO_ADVISORY_WARNINGS",
     "HF_HUB_DISABLE_PROGRESS_BARS",
 )
+LIBRARIES = ("transformers", "trl", "peft", "accelerate", "datasets", "torch")
 
 
 def silence_for(recipe: Recipe) -> None:
     """Silence the libraries before a recipe's model is loaded; one on this machine needs no Hub."""
-    is_here = recipe.model == EMBEDDED_MODEL or Path(recipe.model).is_dir()
+    is_here = recipe.model == EMBEDDED_MODEL or Path(recipe.model).exists()
     silence_libraries(offline=is_here, device=recipe.local.device)
 
 
@@ -44,6 +45,8 @@ def silence_libraries(*, offline: bool, device: str = "auto") -> None:
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     # The libraries' own remarks (deprecations, hints on speed) are not the user's to act on.
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"  # it sets its logger's level when imported
     warnings.filterwarnings("ignore", category=FutureWarning)
-    for name in ("transformers", "trl", "peft", "accelerate", "datasets"):
+    for name in LIBRARIES:
         logging.getLogger(name).setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", module=rf"{name}\b")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.data.tokens import model_folder
+from bedrock_rft_sim.data.tokens import adapter_base, model_folder
 from bedrock_rft_sim.engine.device import ModelShape
 
 HEADER_MAX = 100 * 1024 * 1024
@@ -36,6 +36,9 @@ def model_size(model: str) -> ModelSize | None:
     None where the files are not on this machine yet: nothing is downloaded for an estimate.
     """
     folder = model_folder(model, base=Path()) or _cached(model)
+    base = None if folder is None else adapter_base(folder)
+    if base is not None:
+        return model_size(base)
     if folder is None or not (folder / "config.json").is_file():
         return None
     shapes = [shape for file in sorted(folder.glob("*.safetensors")) for shape in _shapes(file)]

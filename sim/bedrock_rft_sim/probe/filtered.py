@@ -90,7 +90,7 @@ def write_filtered(
     dropped: list[dict[str, Any]] = []
     unprobed = 0
     origin = recipe.training_source
-    source = origin if isinstance(origin, Path) else "problems (train)"
+    source = origin if isinstance(origin, Path) else f"{origin.name} (train)"
     with DataOutput(
         path, operation=OPERATION, parameters={"recipe": recipe.name}, sources=[source], force=force
     ) as output:

@@ -22,10 +22,10 @@ from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Refusal
 from bedrock_rft_sim.recipe.local import LOCAL_MODELS, Local
 from bedrock_rft_sim.recipe.local_errors import complain
 from bedrock_rft_sim.recipe.reader import SIZE_MAX, Document, read_document
-from bedrock_rft_sim.recipe.recipe import PROBLEMS, Recipe
+from bedrock_rft_sim.recipe.recipe import Recipe
 from bedrock_rft_sim.recipe.resolve import resolve
 from bedrock_rft_sim.recipe.set_options import apply_sets
-from bedrock_rft_sim.recipe.shipped import find_recipe, find_reward, is_bare
+from bedrock_rft_sim.recipe.shipped import BUILT_IN, find_recipe, find_reward, is_bare
 from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean, dotted
 
 _LOCAL: Final = "local"
@@ -187,14 +187,14 @@ def _check_source(text: str | None, *, where: str, name: str) -> None:
     if text is None or not is_bare(text):
         return
     kind, colon, count = text.partition(":")
-    if kind == PROBLEMS and (not colon or re.fullmatch(r"[1-9][0-9]{0,6}", count)):
+    if kind in BUILT_IN and (not colon or re.fullmatch(r"[1-9][0-9]{0,6}", count)):
         return
     raise RecipeError(
         f"unknown data local.{name}",
         where=where,
-        expected="problems, problems:N with N of at least 1, or a path to a .jsonl file",
+        expected="problems or orders, with :N for at least 1 record, or a path to a .jsonl file",
         found=text,
-        hint=did_you_mean(text, [PROBLEMS]) or "a file of yours needs a slash or its suffix",
+        hint=did_you_mean(text, BUILT_IN) or "a file of yours needs a slash or its suffix",
     )
 
 
@@ -204,8 +204,9 @@ def _check_validation(
     named = DIALECTS[dialect].names_validation(request)
     if not named or local.validationData is not None:
         return local
-    if local.trainingData.partition(":")[0] == PROBLEMS:
-        filled = local.model_copy(update={"validationData": PROBLEMS})
+    generator = local.trainingData.partition(":")[0]
+    if generator in BUILT_IN:
+        filled = local.model_copy(update={"validationData": generator})
         filled.model_fields_set.discard("validationData")  # nobody stated it
         return filled
     keys: Keys = ("validationDataConfig",) if dialect == "bedrock" else ("validation_file",)

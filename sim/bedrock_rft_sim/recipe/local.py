@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from bedrock_rft_sim.contract import limits, sources
 from bedrock_rft_sim.contract.knobs import KINDS, KNOBS, Default, DialectName
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PayloadProfile
+from bedrock_rft_sim.recipe.trackers import Tracker
 
 _NAMES: Final[dict[DialectName, str]] = {"bedrock": "Bedrock", "openai": "OpenAI"}
 _SCALES: Final = "Scales the base learning rate."
@@ -78,9 +79,9 @@ class Local(Section):
     """What stays at home; `LOCAL_MODELS` narrows it to a dialect."""
 
     model: str = Field(min_length=1)
-    """`tiny`, a folder, or a Hub id: stands in for the base model."""
+    """`tiny`, a folder, a .gguf file, or a Hub id: stands in for the base model."""
     trainingData: str = Field(min_length=1)
-    """A JSONL path, or `problems` or `problems:N`: stands in for the training file."""
+    """A JSONL path, or `problems` or `orders`, or `problems:N`: stands in for the training file."""
     validationData: str | None = Field(default=None, min_length=1)
     """The same for the validation file."""
     reward: str = Field(min_length=1)
@@ -113,7 +114,7 @@ class Local(Section):
     """Absent: the run goes to its last step."""
     chatTemplateKwargs: dict[str, Any] = Field(default_factory=dict)
     """Handed to the chat template, for example enable_thinking."""
-    reportTo: list[str] = Field(default_factory=list)
+    reportTo: list[Tracker] = Field(default_factory=list)
     """Experiment trackers, by TRL's names."""
 
 

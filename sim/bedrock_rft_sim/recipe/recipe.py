@@ -18,17 +18,18 @@ from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, RecordShape, Refusal
 from bedrock_rft_sim.recipe.local import Local, Section
 from bedrock_rft_sim.recipe.resolve import resolve
-from bedrock_rft_sim.recipe.shipped import find_reward, is_bare
-
-PROBLEMS = "problems"
+from bedrock_rft_sim.recipe.shipped import BUILT_IN, find_reward, is_bare
 
 
 @dataclass(frozen=True, slots=True)
-class ProblemSource:
-    """The built-in problem generator, in place of a file."""
+class BuiltInData:
+    """A built-in generator, in place of a file."""
+
+    name: str
+    """One of `BUILT_IN`."""
 
     count: int | None
-    """How many problems; None leaves it to the run."""
+    """How many records; None leaves it to the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,12 @@ class Recipe:
         return self.path.parent if self.path else Path.cwd()
 
     @property
-    def training_source(self) -> Path | ProblemSource:
+    def training_source(self) -> Path | BuiltInData:
         """What stands in for the training file."""
         return self._source(self.local.trainingData)
 
     @property
-    def validation_source(self) -> Path | ProblemSource | None:
+    def validation_source(self) -> Path | BuiltInData | None:
         """What stands in for the validation file; None where there is none or a split."""
         chosen = self.local.validationData
         return None if chosen is None else self._source(chosen)
@@ -75,15 +76,15 @@ class Recipe:
 
     @property
     def model(self) -> str:
-        """The model's name, or its folder as an absolute path."""
+        """The model's name, or its folder or file as an absolute path."""
         folder = self._path(self.local.model)
-        if folder.is_dir() and not is_bare(self.local.model):
+        if folder.exists() and not is_bare(self.local.model):
             return str(folder)
         if self.local.model.startswith((".", "/", "~")):
             raise RecipeError(
-                "no such model folder",
+                "there is no such model",
                 where=self.where("local.model"),
-                expected="tiny, a folder, or a Hub id",
+                expected="tiny, a folder, a .gguf file, or a Hub id",
                 found=str(folder),
             )
         return self.local.model
@@ -148,10 +149,10 @@ class Recipe:
         """Give the request for Bedrock; None where Bedrock would refuse it."""
         return None if self.refusals else copy.deepcopy(self.request)
 
-    def _source(self, text: str) -> Path | ProblemSource:
+    def _source(self, text: str) -> Path | BuiltInData:
         name, colon, count = text.partition(":")
-        if name == PROBLEMS:
-            return ProblemSource(int(count) if colon else None)
+        if name in BUILT_IN:
+            return BuiltInData(name, int(count) if colon else None)
         return self._path(text)
 
     def _path(self, text: str) -> Path:

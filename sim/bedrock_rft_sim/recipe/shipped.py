@@ -7,14 +7,19 @@ Sources: this project's packaging.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.wording import did_you_mean
 
+BUILT_IN: Final = ("problems", "orders")
+"""The generators that can stand in for a data file."""
+
 
 def is_bare(name: str) -> bool:
     """Whether this is a shipped name: no slash, no suffix."""
-    return not any(mark in name for mark in ("/", "\\", ".")) or name.startswith("problems:")
+    is_counted = name.partition(":")[0] in BUILT_IN and ":" in name
+    return is_counted or not any(mark in name for mark in ("/", "\\", "."))
 
 
 def shipped_recipes() -> dict[str, Path]:

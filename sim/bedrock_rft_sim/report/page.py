@@ -100,7 +100,9 @@ class Page:
             "took": _took(run),
             "differences": differences(run.resolved),
             "ledger": ledger.rows_here(
-                run.resolved.get("dialect", ""), run.resolved.get("settings") or {}
+                run.resolved.get("dialect", ""),
+                run.resolved.get("settings") or {},
+                (run.record.get("lora") or {}).get("odds"),
             ),
             "graphs": html.trusted(console_graphs(run.lines, bands=self._bands)),
             "batches": [] if live else summary.batches,

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
-import torch
 from datasets import Dataset
-from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.data.tokens import plain_messages
 from bedrock_rft_sim.engine import device as machine
-from bedrock_rft_sim.engine.load import load_tokenizer, model_shape, model_source
+from bedrock_rft_sim.engine.load import (
+    base_source,
+    load_tokenizer,
+    model_shape,
+    model_source,
+    tokenizer_source,
+    trainable,
+)
+from bedrock_rft_sim.engine.lora import adapted, lora_config, skeleton
 from bedrock_rft_sim.engine.sampler import SamplingParams
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.recipe import Recipe
@@ -21,7 +28,7 @@ from bedrock_rft_sim.train.packed import why_not_packed
 from bedrock_rft_sim.train.packing import most_tokens
 from bedrock_rft_sim.train.record import Rehearsal, StepRecorder
 from bedrock_rft_sim.train.reward import LambdaReward
-from bedrock_rft_sim.train.settings import grpo_config, lora_config
+from bedrock_rft_sim.train.settings import grpo_config
 from bedrock_rft_sim.train.trainer import RehearsalTrainer
 from bedrock_rft_sim.train.validation import Validation
 
@@ -36,21 +43,34 @@ def build_trainer(
     """
     disable_progress_bar()  # of loading weights: our own progress is the one to watch
     recipe, data, settings = rehearsal.recipe, rehearsal.data, rehearsal.recipe.settings
-    source = model_source(recipe.model)
     validation = Validation(recipe, data, grader) if data.validation else None
     recorder = StepRecorder(rehearsal, validation, stop_requested)
-    return RehearsalTrainer(
+    args = grpo_config(rehearsal, micro_batch=_micro_batch(rehearsal))
+    dtype = (args.model_init_kwargs or {})["dtype"]
+    trainer = RehearsalTrainer(
         recorder=recorder,
         sampling=SamplingParams.of_rollouts(settings),
         engine=recipe.local.engine,
         dtype=rehearsal.device.dtype,
-        model=source,
-        processing_class=load_tokenizer(source),
+        model=trainable(recipe.model, full=settings.training == "full", dtype=dtype),
+        processing_class=load_tokenizer(tokenizer_source(recipe.model)),
         reward_funcs=LambdaReward(grader, data.train, recorder),
         train_dataset=prompts(data.train),
         peft_config=lora_config(settings),
-        args=grpo_config(rehearsal, micro_batch=_micro_batch(rehearsal)),
+        args=args,
     )
+    if settings.training == "lora":
+        _tell_adapted(rehearsal, trainer.model)
+    elif trainer.ref_model is not None and base_source(recipe.model) != model_source(recipe.model):
+        # TRL loads its reference by the model's name: of merged adapters, that of their base.
+        trainer.ref_model.load_state_dict(trainer.model.state_dict())
+    return trainer
+
+
+def _tell_adapted(rehearsal: Rehearsal, model: Any) -> None:
+    found = adapted(model)
+    rehearsal.folder.write_record(lora={**asdict(found), "odds": found.odds})
+    rehearsal.say(found.words)
 
 
 def prompts(rows: Sequence[Row]) -> Dataset:
@@ -71,10 +91,10 @@ def _micro_batch(rehearsal: Rehearsal) -> int:
 
 def fitting_micro_batch(recipe: Recipe, device: machine.Device) -> int:
     """Return how many rollouts one forward and backward pass takes on this device."""
-    settings, source = recipe.settings, model_source(recipe.model)
+    settings, source = recipe.settings, base_source(recipe.model)
     shape = model_shape(source)
     prompt, answer = settings.max_prompt_length, settings.inference_max_tokens
-    is_packed = why_not_packed(_skeleton(source)) is None
+    is_packed = why_not_packed(skeleton(source)) is None
 
     def bytes_of(rollouts: int) -> int:
         tokens = rollouts * (prompt + answer)
@@ -84,9 +104,3 @@ def fitting_micro_batch(recipe: Recipe, device: machine.Device) -> int:
 
     rollouts = settings.rollouts_per_update
     return machine.micro_batch(rollouts, bytes_of=bytes_of, free_bytes=device.free_bytes)
-
-
-def _skeleton(source: str) -> Any:
-    """Return the model without memory for its weights."""
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(source))

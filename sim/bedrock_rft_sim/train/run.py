@@ -22,6 +22,8 @@ from bedrock_rft_sim.data.fingerprint import rows_hash
 from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.diagnosis import Evidence, Finding, learning_signal, signal_record
+from bedrock_rft_sim.diagnosis.finding import fired
+from bedrock_rft_sim.diagnosis.model import diagnose_model
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import Device, choose_device
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError, TrainingError
@@ -29,6 +31,7 @@ from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.environment import confinement
 from bedrock_rft_sim.grader.reward import path_hash, reward_of
 from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.recipe.trackers import demand_trackers
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.observer import Observe
 from bedrock_rft_sim.train import provenance
@@ -88,7 +91,11 @@ def rehearse(
     name, say = name or recipe.name, say or _be_quiet
     quiet.silence_for(recipe)
     say(f"{name}: reading {recipe.local.trainingData}")
-    data = plan.read_data(recipe, load_chat_tokenizer(recipe.model))
+    chat = load_chat_tokenizer(recipe.model)
+    demand_trackers(recipe)
+    data = plan.read_data(recipe, chat)
+    for finding in fired(diagnose_model(recipe, data.train, chat)):
+        say(f"{finding.severity}: {finding.words}")
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
     demand_validation(recipe, validates=bool(data.validation))
     device = choose_device(recipe.local.device, recipe.local.dtype)

@@ -8,6 +8,7 @@ deviation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bedrock_rft_sim.data import plan
@@ -17,7 +18,6 @@ from bedrock_rft_sim.recipe import Settings
 from bedrock_rft_sim.train.record import Rehearsal
 
 if TYPE_CHECKING:
-    from peft import LoraConfig
     from trl import GRPOConfig
 
 
@@ -159,7 +159,7 @@ def _precision(device: Device) -> dict[str, Any]:
     }
 
 
-def _bookkeeping(report_to: list[str]) -> dict[str, Any]:
+def _bookkeeping(report_to: Sequence[str]) -> dict[str, Any]:
     """Log every update; checkpoints and validation are the recorder's to call."""
     return {
         "logging_strategy": "steps",
@@ -173,23 +173,7 @@ def _bookkeeping(report_to: list[str]) -> dict[str, Any]:
         "eval_strategy": "no",
         "eval_on_start": False,
         "push_to_hub": False,
-        "report_to": report_to or "none",
+        "report_to": list(report_to) or "none",
         "log_completions": False,
         "disable_tqdm": True,
     }
-
-
-def lora_config(settings: Settings) -> LoraConfig | None:
-    """Return peft's configuration, or None for full fine-tuning."""
-    if settings.training == "full":
-        return None
-    from peft import LoraConfig
-
-    return LoraConfig(
-        task_type="CAUSAL_LM",
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=0.0,
-        bias="none",
-        target_modules="all-linear",
-    )

@@ -50,7 +50,7 @@ def generate(count: int, *, seed: int, split: ProblemSplit = "train") -> Iterato
 
 def split_of(question: str) -> ProblemSplit:
     """Say which split a question belongs to: 8 in 10 train, 1 in 10 each validation and test."""
-    bucket = int.from_bytes(_fingerprint(question)[:8], "big") % BUCKETS
+    bucket = int.from_bytes(fingerprint(question)[:8], "big") % BUCKETS
     if bucket == VALIDATION_BUCKET:
         return "validation"
     return "test" if bucket == TEST_BUCKET else "train"
@@ -66,9 +66,9 @@ def _new_problem(
 ) -> Problem:
     while True:
         problem = _problem(family, rng=rng, name=name)
-        fingerprint = _fingerprint(problem.question)
-        if split_of(problem.question) == split and fingerprint not in seen:
-            seen.add(fingerprint)
+        key = fingerprint(problem.question)
+        if split_of(problem.question) == split and key not in seen:
+            seen.add(key)
             return problem
 
 
@@ -132,5 +132,6 @@ def _line(step: Step, *, values: dict[str, int], words: dict[str, str], rng: ran
     return f"{lead[0].upper()}{lead[1:]} <<{sum_}={result}>>{result}{end}"
 
 
-def _fingerprint(question: str) -> bytes:
+def fingerprint(question: str) -> bytes:
+    """Return what stands for a text where texts are too many to keep."""
     return hashlib.sha256(question.encode()).digest()[:16]
