@@ -80,6 +80,22 @@ def test_a_wrong_method_is_refused_in_json(endpoint: Endpoint, method: str, path
     assert (status in (400, 404), "not simulated" in words) == (True, True)
 
 
+def test_throughput_and_concurrency_are_refused_with_what_to_do_instead(
+    endpoint: Endpoint,
+) -> None:
+    with pytest.raises(ClientError, match=r"CreateProvisioned.* CreateCustomModelDeployment"):
+        endpoint.client("bedrock").create_provisioned_model_throughput(
+            modelUnits=1, provisionedModelName="p", modelId="m"
+        )
+    functions = endpoint.client("lambda")
+    with pytest.raises(ClientError, match=r"PutFunctionConcurrency .*leave the call out"):
+        functions.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=2)
+    with pytest.raises(ClientError, match=r"PutProvisionedConcurrencyConfig .*leave the call out"):
+        functions.put_provisioned_concurrency_config(
+            FunctionName="f", Qualifier="1", ProvisionedConcurrentExecutions=2
+        )
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [

@@ -15,6 +15,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 NOT_SIMULATED = "not simulated"
+INSTEAD: Final = {
+    "ProvisionedModelThroughput": "deploy the model with CreateCustomModelDeployment and call it "
+    "by the deployment's ARN, on demand",
+    "FunctionConcurrency": "leave the call out: a function handles one event at a time here",
+    "ProvisionedConcurrency": "leave the call out: a function stays warm here",
+}
+"""What to do instead, by a part of the operation's name."""
 _LOG = logging.getLogger(__name__)
 STATUS = {
     "ValidationException": 400,
@@ -69,8 +76,10 @@ conflict: Final = partial(AwsError, "ConflictException")
 
 
 def not_simulated(what: str) -> AwsError:
-    """Return the refusal of an operation that is not simulated."""
-    return AwsError("UnknownOperationException", f"{what} is {NOT_SIMULATED} by the local endpoint")
+    """Return the refusal of an operation that is not simulated, and what to do instead."""
+    words = f"{what} is {NOT_SIMULATED} by the local endpoint"
+    advice = next((advice for part, advice in INSTEAD.items() if part in what), None)
+    return AwsError("UnknownOperationException", f"{words}; {advice}" if advice else words)
 
 
 def detected(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from bedrock_rft_sim.jobs import Job, warnings_of
 from bedrock_rft_sim.recipe import parse_recipe
@@ -12,6 +13,9 @@ from bedrock_rft_sim.recipe.dialects import DialectName
 from bedrock_rft_sim.server.lambda_.runner import Deployed
 from bedrock_rft_sim.server.left_out import data_remarks
 from bedrock_rft_sim.server.state import ServerState
+
+_HEX: Final = "[0-9a-f]{32}"
+_LIMIT_IS_OURS: Final = ", which rft serve --mapping limits,"
 
 
 def rehearsal_of(
@@ -42,6 +46,36 @@ def told(job: Job) -> list[str]:
     said = [remark.removeprefix("rehearsal: ") for remark in remarks]
     known = {remark.removeprefix("warning: ") for remark in said}
     return said + [warning for warning in warnings_of(job.folder) if warning not in known]
+
+
+def failure_of(job: Job) -> str | None:
+    """Return why a job failed, with the request's own names for its data and its fields."""
+    if job.failure is None:
+        return None
+    words = job.failure
+    for pattern, name in _names(job):
+        words = name.join(re.split(pattern, words))
+    return words
+
+
+def _names(job: Job) -> list[tuple[str, str]]:
+    """Return patterns of what only this machine knows, and what a client calls it."""
+    request, folder = job.request, re.escape(str(job.folder))
+    if job.kind == "bedrock":
+        validators = request.get("validationDataConfig", {}).get("validators", [])
+        train = str(request["trainingDataConfig"].get("s3Uri"))
+        validation = ", ".join(str(one.get("s3Uri")) for one in validators)
+    else:
+        train, validation = str(request["training_file"]), "the validation file"
+    return [
+        (rf"\S*/inputs/{_HEX}/train\.jsonl", train),
+        (rf"\S*/inputs/{_HEX}/validation\.jsonl", validation),
+        (r"\S*/files/[0-9a-f-]{36}\S*?\.jsonl", train),
+        (rf"{folder}\S*", f"the run of job {job.id}"),
+        (r"\s*\(for rft serve: limits\.maxPromptLength in --mapping\)", _LIMIT_IS_OURS),
+        (r"local\.overrides\.", ""),
+        (r" under local\.overrides", " in the request"),
+    ]
 
 
 def reward_of(function: Deployed) -> dict[str, Any]:

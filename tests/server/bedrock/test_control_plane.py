@@ -300,6 +300,17 @@ def test_the_base_models_are_those_of_rft(bedrock: Any, endpoint: Endpoint) -> N
     assert callable_model(endpoint.state, found[0]["modelId"]) == "tiny"
 
 
+MODEL = "amazon.nova-2-lite-v1:0:256k"
+
+
+def test_models_that_can_be_tuned_are_found_by_that(bedrock: Any) -> None:
+    found = bedrock.list_foundation_models(byCustomizationType="FINE_TUNING")["modelSummaries"]
+    assert MODEL in [one["modelId"] for one in found]
+    assert (
+        bedrock.list_foundation_models(byCustomizationType="DISTILLATION")["modelSummaries"] == []
+    )
+
+
 def test_an_operation_that_is_not_simulated_says_so_in_awss_form(bedrock: Any) -> None:
     code, words = refused(bedrock.list_guardrails)
     assert code == "UnknownOperationException"

@@ -30,6 +30,7 @@ def line(step: int) -> dict[str, object]:
         "total_steps": STEPS,
         "critic_rewards_mean": step / 4,
         "response_length_mean": 10.0,
+        "local_tokens": 320,
         "actor_entropy": 1.0,
         "actor_grad_norm": 0.5,
         "actor_pg_loss": 0.1,

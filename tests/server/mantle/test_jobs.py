@@ -46,6 +46,10 @@ def test_what_the_rehearsal_does_differently_is_said_in_the_first_events(
     assert "rehearsal: training ends after 70 steps at the latest" in remarks
 
 
+def test_the_tokens_trained_on_are_counted(finished: Any) -> None:
+    assert finished.trained_tokens == 3 * 320
+
+
 def test_events_come_in_pages(client: OpenAI, finished: Any) -> None:
     first = client.fine_tuning.jobs.list_events(finished.id, limit=3)
     rest = client.fine_tuning.jobs.list_events(finished.id, after=first.data[-1].id)

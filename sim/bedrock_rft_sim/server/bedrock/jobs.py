@@ -31,7 +31,7 @@ from bedrock_rft_sim.server.bedrock.names import (
 from bedrock_rft_sim.server.errors import conflict, detected, invalid, not_found
 from bedrock_rft_sim.server.model_ids import spelled
 from bedrock_rft_sim.server.pages import bedrock_page, is_within
-from bedrock_rft_sim.server.rehearsal import rehearsal_of, told
+from bedrock_rft_sim.server.rehearsal import failure_of, rehearsal_of, told
 from bedrock_rft_sim.server.rest import Call, Output
 from bedrock_rft_sim.server.state import ServerState
 
@@ -93,7 +93,7 @@ class CustomizationJobs:
             **_summary(job),
             "outputModelName": job.request["customModelName"],
             "outputModelArn": _made(job),
-            "failureMessage": job.failure,
+            "failureMessage": failure_of(job),
             "outputModelKmsKeyArn": job.request.get("customModelKmsKeyId"),
             **{name: job.request.get(name) for name in _ECHOED},
         }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
 from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.recipe.dialects import bedrock
 from bedrock_rft_sim.server.bedrock import names
@@ -20,6 +21,8 @@ from bedrock_rft_sim.server.state import ServerState
 
 _GEOGRAPHIES: Final = {"eu": "eu", "ap": "apac"}
 """By the first word of a Region's name; `us` for all others."""
+_CUSTOMIZATION: Final = "FINE_TUNING"
+"""Assumed of models that RFT takes: the enum has no word of its own for it."""
 _SYSTEM: Final = "SYSTEM_DEFINED"
 _PROVIDERS: Final = {"amazon": "Amazon", "openai": "OpenAI", "qwen": "Qwen"}
 
@@ -124,7 +127,8 @@ class FoundationModels:
                 if (provider is None or one["providerName"].lower() == provider.lower())
                 and wanted.get("byOutputModality", "TEXT") == "TEXT"
                 and wanted.get("byInferenceType", "ON_DEMAND") == "ON_DEMAND"
-                and "byCustomizationType" not in wanted
+                and wanted.get("byCustomizationType", _CUSTOMIZATION) == _CUSTOMIZATION
+                and ("byCustomizationType" not in wanted or one["customizationsSupported"])
             ]
         }
 
@@ -189,6 +193,10 @@ def _profile(profile_id: str, model_id: str, region: str) -> dict[str, Any]:
     }
 
 
+def _is_tuned(model_id: str) -> bool:
+    return model_id in (*NOVA_RFT_MODELS, *OPEN_WEIGHT_RFT_MODELS)
+
+
 def _base_model(model_id: str, region: str) -> dict[str, Any]:
     provider, _, name = model_id.partition(".")
     return {
@@ -199,8 +207,7 @@ def _base_model(model_id: str, region: str) -> dict[str, Any]:
         "inputModalities": ["TEXT"],
         "outputModalities": ["TEXT"],
         "responseStreamingSupported": True,
-        # The enum has no word for reinforcement fine-tuning.
-        "customizationsSupported": [],
+        "customizationsSupported": [_CUSTOMIZATION] if _is_tuned(model_id) else [],
         "inferenceTypesSupported": ["ON_DEMAND"],
         "modelLifecycle": {"status": "ACTIVE"},
     }

@@ -23,7 +23,7 @@ from bedrock_rft_sim.server.bedrock.names import has_model, job_arn, model_arn
 from bedrock_rft_sim.server.console.playground import base_model, models_of_job, read_run
 from bedrock_rft_sim.server.mantle.jobs import STATUSES
 from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
-from bedrock_rft_sim.server.rehearsal import told
+from bedrock_rft_sim.server.rehearsal import failure_of, told
 from bedrock_rft_sim.server.state import ServerState
 
 EVENTS_SHOWN: Final = 200
@@ -66,7 +66,7 @@ def detail(state: ServerState, job: Job) -> dict[str, Any]:
     return {
         **summary(job),
         "shown_id": job_arn(job) if job.kind == "bedrock" else job_id(job.id),
-        "failure": job.failure,
+        "failure": failure_of(job),
         "phases": phases,
         "remarks": told(job),
         "trouble": trouble,

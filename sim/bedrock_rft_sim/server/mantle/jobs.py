@@ -2,8 +2,8 @@
 
 Events come from the run folder exactly as they stand there, after those in which the endpoint says
 what it does differently from the request.
-What Bedrock's documents leave open is null: `trained_tokens` (what is billed is not defined),
-`estimated_finish`, `result_files` (none are documented).
+Assumed: `trained_tokens` counts the tokens of the answers; what is billed is not documented.
+What Bedrock's documents leave open is null: `estimated_finish`, `result_files` (none).
 Sources: openai Python library, type definitions of fine_tuning.jobs; Bedrock user guide,
 fine-tuning-openai-job-create; `bedrock_rft_sim.contract.statuses`.
 """
@@ -22,7 +22,7 @@ from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.bedrock.names import ACCOUNT
 from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
-from bedrock_rft_sim.server.rehearsal import told
+from bedrock_rft_sim.server.rehearsal import failure_of, told
 
 VALIDATING: Final[OpenAIStatus] = "validating_files"
 STATUSES: Final[dict[Status, OpenAIStatus]] = {
@@ -58,7 +58,7 @@ def as_job(job: Job, *, pending_s: float) -> dict[str, Any]:
         "training_file": request["training_file"],
         "validation_file": None,
         "result_files": [],
-        "trained_tokens": None,
+        "trained_tokens": _trained_tokens(job),
         "error": _error(job),
         "seed": job.openai.seed,
         "estimated_finish": None,
@@ -80,10 +80,19 @@ def _hyperparameters(request: Mapping[str, Any]) -> dict[str, Any]:
     return {name: stated.get(name, _AUTO) for name in names}
 
 
+def _trained_tokens(job: Job) -> int | None:
+    """Return the tokens of all answers trained on; None before the job has succeeded."""
+    if job.status != "completed":
+        return None
+    lines = RunFolder(job.folder).read_metrics()
+    counted = [int(line["local_tokens"]) for line in lines if line.get("local_tokens") is not None]
+    return sum(counted) if counted else None
+
+
 def _error(job: Job) -> dict[str, str | None] | None:
     if job.status != "failed":
         return None
-    words = job.failure or "the training failed"
+    words = failure_of(job) or "the training failed"
     return {"code": "training_failed", "message": words, "param": None}
 
 
