@@ -1,4 +1,4 @@
-"""What scripts/ imports of the simulator is there; nothing else looks into them."""
+"""What scripts/ imports of the simulator is there, and the one for a GPU runs without one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+FOLDER = Path(__file__).parent.parent / "scripts"
 SCRIPTS = [
     path
-    for path in sorted((Path(__file__).parent.parent / "scripts").iterdir())
+    for path in sorted(FOLDER.iterdir())
     if path.is_file() and path.read_text(encoding="utf-8").startswith("#!/usr/bin/env python")
 ]
 
@@ -49,3 +50,13 @@ def test_a_real_model_that_can_t_be_had_is_one_line(
     assert word in found.stderr
     assert len(found.stderr.splitlines()) == 1
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.slow
+def test_what_is_measured_on_a_gpu_once_can_be_seen_to_run_on_a_cpu() -> None:
+    command = [sys.executable, FOLDER / "bench_gpu", "--small", "--device", "cpu"]
+    seen = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for engine in ("native", "transformers"):
+        assert f"{engine} on " in seen
+        assert f"engine {{'name': '{engine}'" in seen
+    assert "greedy, float32: 16 of 16 tokens equal to transformers', 2 of 2 answers" in seen

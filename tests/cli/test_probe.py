@@ -33,6 +33,8 @@ def test_a_probe_of_the_embedded_model_prints_what_it_found(
     found = json.loads(out.read_text())
     assert found["graded"] == 24
     assert found["sampling"]["answers"] == 24
+    assert found["sampling"]["engines"] == ["native"]
+    assert "  answered by the engine native\n" in printed
     assert set(found["mixed_groups"]) == {str(size) for size in range(2, 17)}
     kept = len(filtered.read_text().splitlines())
     assert 34 <= kept <= 40

@@ -6,24 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bedrock_rft_sim.engine.device import ModelShape, bytes_of_pass, choose_device, micro_batch
+from bedrock_rft_sim.engine.device import (
+    ModelShape,
+    bytes_of_pass,
+    choose_device,
+    micro_batch,
+    pass_bytes,
+)
 from bedrock_rft_sim.errors import RecipeError
 
 
-@given(rollouts=st.integers(1, 4096), each=st.integers(1, 10**9), free=st.integers(0, 10**12))
-def test_a_micro_batch_divides_the_batch(rollouts: int, each: int, free: int) -> None:
-    size = micro_batch(rollouts, bytes_of=each.__mul__, free_bytes=free)
+@given(rollouts=st.integers(1, 4096), each=st.integers(1, 10**9), room=st.integers(0, 10**12))
+def test_a_micro_batch_divides_the_batch(rollouts: int, each: int, room: int) -> None:
+    size = micro_batch(rollouts, bytes_of=each.__mul__, room=room)
     assert rollouts % size == 0
-    assert size == 1 or size * each <= free
+    assert size == 1 or size * each <= room
 
 
 def test_all_rollouts_go_at_once_where_memory_allows() -> None:
-    assert micro_batch(128, bytes_of=int, free_bytes=10**9) == 128
+    assert micro_batch(128, bytes_of=int, room=10**9) == 128
 
 
 def test_little_memory_makes_small_micro_batches() -> None:
     each = bytes_of_pass(ModelShape(layers=28, hidden=1024, vocabulary=151_936), 1024)
-    assert micro_batch(32, bytes_of=each.__mul__, free_bytes=8 * each) == 4
+    assert micro_batch(32, bytes_of=each.__mul__, room=4 * each) == 4
 
 
 def test_a_device_that_is_not_here_is_an_error_that_names_it(
@@ -64,3 +70,9 @@ def test_float16_without_a_gpu_is_refused_since_the_trainer_passes_over_it(
     with pytest.raises(RecipeError, match="float16 needs a CUDA device"):
         choose_device(device, "float16")
     assert choose_device(device, "bfloat16").dtype == "bfloat16"
+
+
+def test_a_pass_takes_half_of_what_is_free_and_on_a_cpu_no_more_than_is_quick() -> None:
+    assert pass_bytes(10**9, is_gpu=True) == pass_bytes(10**9, is_gpu=False) == 5 * 10**8
+    assert pass_bytes(2**36, is_gpu=True) == 2**35
+    assert pass_bytes(2**36, is_gpu=False) == 2**32

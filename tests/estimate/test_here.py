@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bedrock_rft_sim.data.tokens import EMBEDDED_FOLDER
 from bedrock_rft_sim.engine.device import ModelShape
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.estimate import JobEstimate, Measured
@@ -24,7 +25,11 @@ from bedrock_rft_sim.recipe import Recipe, load_recipe
 from tests.run_folders import write_run
 
 SIZE = ModelSize(
-    1000, ModelShape(layers=2, hidden=10, vocabulary=50), ((10, 20), (20, 10)), cached=2 * 2 * 3 * 4
+    1000,
+    ModelShape(layers=2, hidden=10, vocabulary=50),
+    ((10, 20), (20, 10)),
+    cached=2 * 2 * 3 * 4,
+    is_packed=False,
 )
 PLENTY = FreeMemory(2**40, MAIN_MEMORY)
 SETTINGS = load_recipe("quickstart").settings
@@ -51,6 +56,42 @@ def test_the_micro_batch_shrinks_with_the_memory_at_hand() -> None:
     assert plenty.micro_batch == SETTINGS.rollouts_per_step
     assert little.micro_batch < plenty.micro_batch
     assert little.activations < plenty.activations
+
+
+@pytest.mark.parametrize("free", [2**23, 2**27, 2**40])
+def test_the_micro_batch_is_the_one_that_a_run_would_take(free: int) -> None:
+    from bedrock_rft_sim.engine.device import Device
+    from bedrock_rft_sim.train.build import fitting_micro_batch
+
+    size = model_size("tiny")
+    assert size is not None
+    assert size.is_packed
+    found = memory(SETTINGS, size, free=FreeMemory(free, MAIN_MEMORY))
+    device = Device("cpu", "", "float32", free)
+    assert found.micro_batch == fitting_micro_batch(load_recipe("quickstart"), device)
+    padded = memory(SETTINGS, replace(size, is_packed=False), free=FreeMemory(free, MAIN_MEMORY))
+    assert padded.micro_batch <= found.micro_batch
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sliding_window": 8, "use_sliding_window": True},
+        {"layer_types": ["full_attention", "linear_attention"]},
+        {"num_experts": 4},
+        {"attention_dropout": 0.1},
+        {"attn_logit_softcapping": 50.0},
+    ],
+)
+def test_a_model_whose_updates_stay_padded_is_counted_with_its_padding(
+    changes: dict[str, object], tmp_path: Path
+) -> None:
+    shutil.copytree(EMBEDDED_FOLDER, tmp_path / "model")
+    config = tmp_path / "model" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), **changes}))
+    size = model_size(str(tmp_path / "model"))
+    assert size is not None
+    assert not size.is_packed
 
 
 def test_all_answers_of_a_step_are_cached_at_once_however_small_the_micro_batch(

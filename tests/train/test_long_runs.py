@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -13,7 +14,7 @@ import pytest
 
 from bedrock_rft_sim.cli.progress import Progress
 from bedrock_rft_sim.data import plan
-from bedrock_rft_sim.data.plan import Steps
+from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine.device import choose_device
 from bedrock_rft_sim.engine.sampler import Answer, Engine
@@ -55,6 +56,14 @@ def take_step(recorder: StepRecorder, rows: Any, step: int) -> None:
     recorder.logged(step, {"step": step, **LOG}, StubSampler())
 
 
+def recorder_of(
+    recipe: Recipe, data: Data, steps: Steps, folder: RunFolder, watching: list[Any]
+) -> StepRecorder:
+    device = choose_device("cpu", "float32")
+    rehearsal = Rehearsal(recipe, data, steps, folder, device, print, watching)
+    return StepRecorder(rehearsal, StubValidation(), lambda: False)
+
+
 def bytes_moved() -> list[int]:
     """Return what this process has read and written so far."""
     counters = psutil.Process().io_counters()
@@ -74,9 +83,7 @@ def test_a_late_step_reads_writes_and_keeps_as_much_as_an_early_one(
         folder.write_prompts(data.train, data.validation)
         page = PageDuringRun(folder, clock=lambda: 0.0)  # written once; then it is never time
         watching = [page, Progress(quiet=True)]
-        device = choose_device("cpu", "float32")
-        rehearsal = Rehearsal(recipe, data, steps, folder, device, print, watching)
-        recorder = StepRecorder(rehearsal, StubValidation(), lambda: False)
+        recorder = recorder_of(recipe, data, steps, folder, watching)
         recorder.start(StubSampler())
         tracemalloc.start()
         for step in range(1, STEPS + 1):
@@ -91,4 +98,36 @@ def test_a_late_step_reads_writes_and_keeps_as_much_as_an_early_one(
     (_, (read_early, written_early), *_, (read_late, written_late)) = parts
     assert read_late - read_early < PART  # less than a byte a step
     assert written_late - written_early < 10 * PART  # longer numbers
-    assert kept[-1] - kept[1] < 2 * PART * 200  # a validation's reward is kept for the rule
+    # A validation's reward is kept for the rule, and the last 4,096 lines in rich's own cache.
+    assert kept[-1] - kept[1] < 2 * PART * 300
+
+
+class SlowPage:
+    """An observer that takes 100 s to write its page."""
+
+    def __init__(self, now: list[float]) -> None:
+        self._now = now
+
+    def step(self, _line: Any) -> None:
+        self._now[0] += 100
+
+    def ended(self) -> None: ...
+
+
+def test_the_page_is_written_outside_the_time_of_the_steps(
+    recipe_for: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    monkeypatch.setattr("bedrock_rft_sim.train.clock.time", clock)
+    recipe = recipe_for()
+    data = plan.read_data(recipe, load_tokenizer(recipe.model))
+    with RunFolder.create(tmp_path, "slow") as folder:
+        steps = Steps(3, 3, 3, checkpoints=(), validations=(0, 2))
+        recorder = recorder_of(recipe, data, steps, folder, [SlowPage(now)])
+        recorder.start(StubSampler())
+        for step in (1, 2, 3):
+            now[0] += step
+            take_step(recorder, data.train[:4] * 4, step)
+        assert now[0] > 400
+        assert [line["local_seconds"]["total"] for line in folder.read_metrics()] == [0, 1, 2, 3]

@@ -279,9 +279,9 @@ def test_memory_takes_more_rollouts_at_once_packed_than_padded(
 
 
 def test_a_cut_through_groups_holds_one_prompt_more() -> None:
-    from bedrock_rft_sim.train.packing import most_tokens
+    from bedrock_rft_sim.engine.device import packed_tokens
 
-    held = {size: most_tokens(size, 4, 100, 10) for size in (1, 2, 3, 4, 6, 8)}
+    held = {size: packed_tokens(size, 4, 100, 10) for size in (1, 2, 3, 4, 6, 8)}
     own = 10 + 100 // 20
     assert held == {
         1: own + 100,

@@ -168,6 +168,8 @@ def _lines(report: ProbeReport) -> Iterator[str]:
             "  a local stand-in: the Bedrock model will score differently; use --endpoint to probe "
             "it"
         )
+    if report.sampling is not None and report.sampling.engines:
+        yield f"  answered by the engine {' and '.join(report.sampling.engines)}"
     if report.missing:
         yield from _faults(report)
     yield from _success(report)

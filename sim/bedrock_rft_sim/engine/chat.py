@@ -14,7 +14,7 @@ from typing import Any, Literal
 from bedrock_rft_sim.data.tokens import ChatTokenizer, load_tokenizer
 from bedrock_rft_sim.engine.device import Device
 from bedrock_rft_sim.engine.load import tokenizer_source
-from bedrock_rft_sim.engine.sampler import Answer, Sampler, SamplingParams
+from bedrock_rft_sim.engine.sampler import Answer, Engine, Sampler, SamplingParams
 from bedrock_rft_sim.errors import DataError
 
 DEFAULT_MAX_TOKENS = 2048
@@ -73,6 +73,11 @@ class ChatModel:
         self._sampler = Sampler.load(model, device)
         config = self._sampler.model.config.get_text_config()
         self._context: int | None = getattr(config, "max_position_embeddings", None)
+
+    @property
+    def engine(self) -> Engine:
+        """What its latest answer came from."""
+        return self._sampler.engine
 
     def answer(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ BYTES_FLOAT32 = 4
 LOGIT_COPIES = 4  # logits, their float32 copy, log-softmax and its gradient
 ACTIVATIONS_PER_LAYER = 40  # hidden-size vectors kept per token and layer for the backward pass
 MEMORY_SHARE = 0.5  # of what is free; the rest is for generation, optimizer and other programs
+CPU_PASS_BYTES = 4 * 2**30  # of one pass; larger tensors get fresh pages each, which costs more
+COPIED = 1 / 20  # of a token's activations: its keys and values, which each answer gets a copy of
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,12 @@ def choose_device(device: str, dtype: str) -> Device:
     import torch
 
     found = _best() if device == "auto" else device
-    is_cuda = _is_cuda(found)
-    if is_cuda and not torch.cuda.is_available():
+    on_cuda = is_cuda(found)
+    if on_cuda and not torch.cuda.is_available():
         raise _absent(found, "no CUDA device is visible to torch")
     if found == "mps" and not torch.backends.mps.is_available():
         raise _absent("mps", "torch finds no Apple GPU")
-    if dtype == "float16" and not is_cuda:
+    if dtype == "float16" and not on_cuda:
         raise RecipeError(
             "float16 needs a CUDA device",
             where="local.dtype",
@@ -49,13 +52,13 @@ def choose_device(device: str, dtype: str) -> Device:
             found=f"float16 on {found}, which the trainer would pass over",
             hint="set local.dtype to auto",
         )
-    bf16 = is_cuda and torch.cuda.is_bf16_supported()
+    bf16 = on_cuda and torch.cuda.is_bf16_supported()
     resolved = ("bfloat16" if bf16 else "float32") if dtype == "auto" else dtype
     name, free = _name_and_free_bytes(found)
     return Device(found, name, resolved, free)
 
 
-def _is_cuda(device: str) -> bool:
+def is_cuda(device: str) -> bool:
     """Whether it is an NVIDIA GPU, whichever: cuda, cuda:1."""
     return device.partition(":")[0] == "cuda"
 
@@ -79,7 +82,7 @@ def _best() -> str:
 
 
 def _name_and_free_bytes(device: str) -> tuple[str, int]:
-    if _is_cuda(device):
+    if is_cuda(device):
         import torch
 
         return torch.cuda.get_device_name(device), int(torch.cuda.mem_get_info(device)[0])
@@ -91,7 +94,7 @@ def _name_and_free_bytes(device: str) -> tuple[str, int]:
 
 def total_memory_bytes(device: str) -> int:
     """Return the memory of the GPU, or of the machine."""
-    if _is_cuda(device):
+    if is_cuda(device):
         import torch
 
         return int(torch.cuda.get_device_properties(device).total_memory)
@@ -102,7 +105,7 @@ def total_memory_bytes(device: str) -> int:
 
 def peak_memory_bytes(device: str) -> int | None:
     """Return the most memory the process has held so far, on the GPU if it runs on one."""
-    if _is_cuda(device):
+    if is_cuda(device):
         import torch
 
         return int(torch.cuda.max_memory_allocated(device))
@@ -130,12 +133,27 @@ def bytes_of_pass(shape: ModelShape, tokens: int) -> int:
     return tokens * (logits + activations) * BYTES_FLOAT32
 
 
-def micro_batch(rollouts: int, *, bytes_of: Callable[[int], int], free_bytes: int) -> int:
-    """Return the largest divisor of `rollouts` that fits into the memory at hand, at least 1.
+def packed_tokens(rollouts: int, group: int, prompt: int, answer: int) -> int:
+    """Return the most tokens whose activations a pass over so many rollouts in a row holds.
+
+    `group` of them share a prompt; `prompt` and `answer` are the most tokens of each.
+    """
+    is_aligned = rollouts % group == 0 or group % rollouts == 0
+    prompts = -(-rollouts // group) + (not is_aligned)
+    return rollouts * (answer + math.ceil(prompt * COPIED)) + prompts * prompt
+
+
+def pass_bytes(free_bytes: int, *, is_gpu: bool) -> int:
+    """Return how much of the free memory one pass may hold; on a CPU no more than is quick."""
+    share = int(free_bytes * MEMORY_SHARE)
+    return share if is_gpu else min(share, CPU_PASS_BYTES)
+
+
+def micro_batch(rollouts: int, *, bytes_of: Callable[[int], int], room: int) -> int:
+    """Return the largest divisor of `rollouts` whose pass fits into so many bytes, at least 1.
 
     `bytes_of` so many rollouts is what their pass holds. The loss is normalised over the whole
     batch, so this choice changes speed, not results.
     """
-    room = int(free_bytes * MEMORY_SHARE)
     divisors = [size for size in range(rollouts, 0, -1) if rollouts % size == 0]
     return next((size for size in divisors if bytes_of(size) <= room), 1)

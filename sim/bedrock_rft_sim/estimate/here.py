@@ -5,13 +5,15 @@ its gradient and 8 for AdamW's two moments; a second copy of the weights as the 
 all of them are trained and there is a KL term (an adapter is switched off instead); what Python and
 the libraries take in main memory; and the larger of two that come one after the other: the cache of
 keys and values while all answers of a step are sampled at once, and the activations of one
-micro-batch at its full length, as `bedrock_rft_sim.engine.device` estimates them from above.
+micro-batch at its full length, as `bedrock_rft_sim.engine.device` estimates them from above; a
+prompt counts once for its group where rollouts are packed.
 An estimate, neither a measurement nor a bound: no allocator's slack, no GPU's own context.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from bedrock_rft_sim.data.plan import Steps
 from bedrock_rft_sim.engine import device as machine
@@ -66,11 +68,11 @@ def memory(
     adapters = 0 if is_full else settings.lora_rank * sum(map(sum, size.linear))
     trained = size.parameters if is_full else adapters
     tokens = settings.max_prompt_length + settings.inference_max_tokens
-    each = machine.bytes_of_pass(size.shape, tokens)
     rollouts, micro = settings.rollouts_per_step, 1
+    held = partial(_activations, settings, size)
     if free.bytes is not None:
-        update = settings.rollouts_per_update
-        micro = machine.micro_batch(update, bytes_of=each.__mul__, free_bytes=free.bytes)
+        room = machine.pass_bytes(free.bytes, is_gpu=free.is_gpu)
+        micro = machine.micro_batch(settings.rollouts_per_update, bytes_of=held, room=room)
     validated = min(validation_prompts, max(1, TOKENS_PER_BATCH // tokens))
     copies = is_full and settings.kl_coefficient > 0
     return Memory(
@@ -81,10 +83,18 @@ def memory(
         optimizer=ADAM_MOMENTS * trained,
         reference=FLOAT32 * size.parameters if copies else 0,
         cache=FLOAT32 * size.cached * tokens * max(rollouts, validated),
-        activations=micro * each,
+        activations=held(micro),
         libraries=0 if free.is_gpu else LIBRARIES_BYTES,
         micro_batch=micro,
     )
+
+
+def _activations(settings: Settings, size: ModelSize, rollouts: int) -> int:
+    prompt, answer = settings.max_prompt_length, settings.inference_max_tokens
+    tokens = rollouts * (prompt + answer)
+    if size.is_packed:
+        tokens = machine.packed_tokens(rollouts, settings.samples_per_prompt, prompt, answer)
+    return machine.bytes_of_pass(size.shape, tokens)
 
 
 def seconds(

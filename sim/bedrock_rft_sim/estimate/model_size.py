@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from typing import Any
 from bedrock_rft_sim.data.tokens import adapter_base, model_folder
 from bedrock_rft_sim.engine.device import ModelShape
 
+UNPACKED = (
+    "attn_logit_softcapping", "attention_dropout", "num_experts", "num_local_experts"
+)  # fmt: skip
+"""Keys of a config that keep the update of a run padded; `bedrock_rft_sim.engine.native_backend`
+and `bedrock_rft_sim.train.packed` look at the model itself."""
 HEADER_MAX = 100 * 1024 * 1024
 
 
@@ -28,6 +34,8 @@ class ModelSize:
     cached: int
     """Numbers that one token keeps in the cache while sampling: a key and a value of every head
     that has its own, in every layer."""
+    is_packed: bool
+    """Whether its config says nothing against an update without padding."""
 
 
 def model_size(model: str) -> ModelSize | None:
@@ -59,7 +67,15 @@ def model_size(model: str) -> ModelSize | None:
             if len(shape) == 2 and not {"embed_tokens", "lm_head"} & set(name.split("."))  # noqa: PLR2004
         ),
         cached=2 * layers * (text.get("num_key_value_heads") or heads) * width,
+        is_packed=text is config and not _is_special(config),
     )
+
+
+def _is_special(config: Mapping[str, Any]) -> bool:
+    """Whether layers do otherwise than attend to every token before, as a run finds it out."""
+    has_window = config.get("sliding_window") and config.get("use_sliding_window", True)
+    layers = set(config.get("layer_types") or ()) - {"full_attention"}
+    return bool(has_window or layers or any(map(config.get, UNPACKED)))
 
 
 def _cached(model: str) -> Path | None:

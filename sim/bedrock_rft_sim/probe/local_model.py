@@ -63,6 +63,7 @@ class LocalModel:
                 prompt_tokens=len(prompts[place]),
                 stop_reason=answer.stop_reason,
                 sampling_s=seconds,
+                engine=self._sampler.engine.name,
             )
             for (place, sample), answer in zip(keys, answers, strict=True)
         ]

@@ -60,6 +60,8 @@ class SamplingTime:
     seconds: float
     answers: int
     """Those whose seconds are known."""
+    engines: tuple[str, ...]
+    """The back ends that answered, as local.engine names them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,4 +263,5 @@ def _parse_failures(graded_P: Sequence[Sequence[ProbeSample]]) -> intervals.Shar
 
 def _sampling(samples: Sequence[ProbeSample]) -> SamplingTime | None:
     known = [s.sampling_s for s in samples if s.sampling_s is not None]
-    return SamplingTime(sum(known), len(known)) if known else None
+    engines = tuple(sorted({s.engine for s in samples if s.engine is not None}))
+    return SamplingTime(sum(known), len(known), engines) if known else None

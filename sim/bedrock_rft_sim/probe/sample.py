@@ -44,6 +44,8 @@ class ProbeSample:
     """Seconds of the handler's invocation, shared out among the answers of its event."""
     sampling_s: float | None = None
     """Seconds of generating, shared out among the answers generated together; local model only."""
+    engine: str | None = None
+    """Which back end answered, as local.engine names it; local model only."""
     fault: str | None = None
     """Why there is no answer, hence no grade."""
 

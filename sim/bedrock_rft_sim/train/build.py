@@ -25,7 +25,6 @@ from bedrock_rft_sim.engine.sampler import SamplingParams
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.train.packed import why_not_packed
-from bedrock_rft_sim.train.packing import most_tokens
 from bedrock_rft_sim.train.record import Rehearsal, StepRecorder
 from bedrock_rft_sim.train.reward import LambdaReward
 from bedrock_rft_sim.train.settings import grpo_config
@@ -99,8 +98,8 @@ def fitting_micro_batch(recipe: Recipe, device: machine.Device) -> int:
     def bytes_of(rollouts: int) -> int:
         tokens = rollouts * (prompt + answer)
         if is_packed:
-            tokens = most_tokens(rollouts, settings.samples_per_prompt, prompt, answer)
+            tokens = machine.packed_tokens(rollouts, settings.samples_per_prompt, prompt, answer)
         return machine.bytes_of_pass(shape, tokens)
 
-    rollouts = settings.rollouts_per_update
-    return machine.micro_batch(rollouts, bytes_of=bytes_of, free_bytes=device.free_bytes)
+    room = machine.pass_bytes(device.free_bytes, is_gpu=machine.is_cuda(device.type))
+    return machine.micro_batch(settings.rollouts_per_update, bytes_of=bytes_of, room=room)

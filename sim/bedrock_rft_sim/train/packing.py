@@ -12,7 +12,6 @@ in a block B segments, Q queries, P keys of prompts, K keys in all.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -27,9 +26,6 @@ STEP: Final = 8
 """... or at most so many more."""
 MASK_ELEMENTS: Final = 2**24
 """Of one block, at most, unless a single segment needs more."""
-
-COPIED: Final = 1 / 20
-"""Of a token's activations, at most: its keys and values, which each completion gets a copy of."""
 
 Rollout = tuple[tuple[int, ...], tuple[int, ...]]
 """The token ids of a prompt and of its completion."""
@@ -96,16 +92,6 @@ def rollouts_of(input_ids: Tensor, attention_mask: Tensor, width: int) -> list[R
         (tuple(row[border - prompt : border]), tuple(row[border : border + completion]))
         for row, prompt, completion in zip(input_ids.tolist(), prompts, completions, strict=True)
     ]
-
-
-def most_tokens(rollouts: int, group: int, prompt: int, answer: int) -> int:
-    """Return the most tokens whose activations a pass over so many rollouts in a row holds.
-
-    `group` of them share a prompt; `prompt` and `answer` are the most tokens of each.
-    """
-    is_aligned = rollouts % group == 0 or group % rollouts == 0
-    prompts = -(-rollouts // group) + (not is_aligned)
-    return rollouts * (answer + math.ceil(prompt * COPIED)) + prompts * prompt
 
 
 def pack(rollouts: Mapping[int, Rollout], shape: tuple[int, int], device: torch.device) -> Plan:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from bedrock_rft_sim.engine.chat import ChatModel, ModelRequest
 from bedrock_rft_sim.engine.device import Device, choose_device
 from bedrock_rft_sim.engine.quiet import silence_libraries
+from bedrock_rft_sim.engine.sampler import Engine
 from bedrock_rft_sim.errors import DataError, RehearsalError
 from bedrock_rft_sim.server.inference.models import decode, encode
 
@@ -74,6 +75,7 @@ class _LoadedModels:
         self._out = out
         self._requests = requests
         self._models: OrderedDict[str, ChatModel] = OrderedDict()
+        self._engines: dict[str, Engine] = {}  # as the log has them
         self._device: Device | None = None
 
     def answer(self, request: dict[str, Any]) -> None:
@@ -95,12 +97,19 @@ class _LoadedModels:
 
     def _answered(self, number: int, request: dict[str, Any]) -> dict[str, Any]:
         wanted = ModelRequest(**{**request, "stop": tuple(request["stop"])})
-        answer = self._model(wanted.model).answer(
+        model = self._model(wanted.model)
+        answer = model.answer(
             wanted,
             on_piece=lambda text: self._say(ask=number, piece=text),
             is_unwanted=lambda: self._requests.is_unwanted(number),
         )
+        self._log(wanted.model, model.engine)
         return asdict(answer)
+
+    def _log(self, model: str, engine: Engine) -> None:
+        if self._engines.get(model) != engine:
+            self._engines[model] = engine
+            sys.stderr.write(f"{model}: answers come from the engine {engine.name}: {engine.why}\n")
 
     def _model(self, name: str) -> ChatModel:
         silence_libraries(offline=False)
