@@ -79,6 +79,17 @@ def own_mistake(error: Exception) -> str:
     return str(message)
 
 
+def refused_by_the_system(error: OSError) -> str:
+    """Return the message on a file that can't be looked at, such as one with too long a name."""
+    message = RehearsalError(
+        "the system refuses",
+        where=None if error.filename is None else str(error.filename),
+        found=error.strerror or str(error) or type(error).__name__,
+        hint="check the path and the disk; --debug shows the traceback",
+    )
+    return str(message)
+
+
 def masked(text: str) -> str:
     """Return the text without the values of environment variables that are secrets."""
     for name, value in os.environ.items():

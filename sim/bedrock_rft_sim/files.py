@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import os
+import stat
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -59,6 +61,33 @@ def named_errors(
         raise kind(what, where=str(where), expected="UTF-8", found=found) from error
 
 
+def regular(path: Path) -> io.BufferedReader:
+    """Open a file to read its bytes; one that is none is refused, as it may never end.
+
+    Raises:
+        OSError: it can't be opened, or is a folder, a pipe, a socket or a device.
+    """
+    kind = path.stat().st_mode  # asked first: opening a pipe waits for a writer
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(kind):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return path.open("rb")
+
+
+def real(path: Path) -> Path:
+    """Return the path without links; one that leads to itself stays, where `resolve` raises."""
+    return Path(os.path.realpath(path))
+
+
+def expanded(path: str) -> Path:
+    """Return the path with ~ as the home folder; a user's whom nobody knows stays as written."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def _hint(number: int | None) -> str:
     if number in (errno.ENOSPC, errno.EDQUOT):
         return "free some space, then go on with --resume; everything written before is kept"
@@ -94,6 +123,8 @@ def replacing(path: Path, *, durable: bool = True, mode: int = 0o666) -> Iterato
     An exception in the block leaves `path` as it was. `durable` also outlives a power cut; `mode`
     is that of a new file, before the umask.
     """
+    if path.exists() or path.is_symlink():
+        regular(path).close()  # a rename would put a file in the place of a device
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         with open(temporary, "wb", opener=partial(os.open, mode=mode)) as file:
@@ -173,7 +204,7 @@ def read_json(path: Path) -> dict[str, Any]:
         text = path.read_bytes()
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, None, str(error)) from error
     if not isinstance(value, dict):
         raise _damaged(path, None, type(value).__name__)
@@ -204,7 +235,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -46,7 +46,7 @@ VERBS = {
     | {"--endpoint", "--endpoint-model", "--endpoint-key-env"},
     "serve": COMMON
     | {"--root", "--host", "--port", "--parallel", "--mapping", "--region", "--token-env"}
-    | {"--pending", "--faults", "--json"},
+    | {"--no-token", "--model", "--pending", "--faults", "--json"},
     "sweep": COMMON | {"--out", "--workers", "--seeds", "--json"},
     "run": COMMON | {"--set", "--json", "--out", "--name", "--resume", "--quiet"},
 }

@@ -21,6 +21,7 @@ import pytest
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.cli.serve import exports
 from bedrock_rft_sim.server.running import is_loopback
+from bedrock_rft_sim.server.session import own_token
 
 
 @contextmanager
@@ -57,7 +58,9 @@ def test_it_says_where_it_is_and_answers(tmp_path: Path) -> None:
     with served(tmp_path / "root") as told:
         assert told["environment"]["AWS_ENDPOINT_URL"] == told["url"]
         assert told["environment"]["OPENAI_BASE_URL"] == told["url"] + "/v1"
-        with urllib.request.urlopen(told["url"]) as response:
+        token = told["environment"]["OPENAI_API_KEY"]
+        request = urllib.request.Request(told["url"], headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request) as response:
             assert json.load(response)["name"] == "bedrock-rft-sim"
     assert told["process"].returncode == 0
     assert (tmp_path / "root" / "jobs.sqlite").is_file()
@@ -82,7 +85,7 @@ def test_the_token_is_demanded_and_never_printed(tmp_path: Path) -> None:
 def test_an_address_that_others_reach_needs_a_token(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = main(["serve", "--host", "0.0.0.0", "--root", str(tmp_path / "root")])
+    code = main(["serve", "--host", "0.0.0.0", "--no-token", "--root", str(tmp_path / "root")])
     assert code == 2
     assert "needs a token" in capsys.readouterr().err
     assert not (tmp_path / "root").exists()
@@ -131,7 +134,6 @@ def test_a_missing_package_names_the_line_that_installs_it(
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--parallel", "0", "no job could ever run"),
         ("--pending", "-1", "less than no time"),
         ("--pending", "nan", "less than no time"),
     ],
@@ -143,8 +145,65 @@ def test_a_number_that_makes_no_sense_is_refused(
     assert words in capsys.readouterr().err
 
 
+def test_no_parallel_job_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["serve", "--parallel", "0"])
+    assert exit_.value.code == 2
+    assert "--parallel: expected a whole number from 1" in capsys.readouterr().err
+
+
+def status_of(url: str, **headers: str) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+def test_without_a_token_of_ones_own_the_endpoint_makes_one(tmp_path: Path) -> None:
+    file = tmp_path / "root" / "token"
+    with served(tmp_path / "root") as told:
+        token = file.read_text().strip()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert told["environment"]["AWS_ACCESS_KEY_ID"] == token
+        assert told["environment"]["OPENAI_API_KEY"] == token
+        assert status_of(told["url"]) == 403
+        assert status_of(told["url"], Authorization="Bearer local") == 403
+        assert status_of(told["url"], Authorization=f"Bearer {token}") == 200
+    with served(tmp_path / "root") as told:  # what was exported once stays right
+        assert told["environment"]["OPENAI_API_KEY"] == token
+
+
+def test_a_token_that_others_may_have_read_is_made_anew(tmp_path: Path) -> None:
+    first = own_token(tmp_path)
+    assert own_token(tmp_path) == first
+    (tmp_path / "token").chmod(0o644)
+    second = own_token(tmp_path)
+    assert second != first
+    (tmp_path / "token").write_text("short")
+    assert len(own_token(tmp_path)) == 40
+
+
+def test_no_token_says_what_it_means_and_lets_everybody_in(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "bedrock_rft_sim", "serve", "--port", "0", "--no-token"]
+    with subprocess.Popen(
+        [*command, "--root", str(tmp_path / "root")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = next(line for line in process.stdout if line.startswith("console: "))[9:].strip()
+        assert status_of(url.removesuffix("/console")) == 200
+        process.send_signal(signal.SIGTERM)
+        told = process.communicate(timeout=30)[1]
+    assert "every user of this machine may run code as you" in told
+    assert not (tmp_path / "root" / "token").exists()
+
+
 def test_the_variables_of_a_plain_endpoint_need_no_token() -> None:
-    found = exports("http://127.0.0.1:1", region="us-east-1", shown=None)
+    found = exports("http://127.0.0.1:1", region="us-east-1")
     assert found["AWS_ACCESS_KEY_ID"] == found["OPENAI_API_KEY"] == "local"
 
 

@@ -89,9 +89,7 @@ def broken(error: Exception) -> Any:
     return lambda: Namespace(parse_args=lambda given: Namespace(command=command))
 
 
-@pytest.mark.parametrize(
-    "error", [KeyError("x"), RecursionError(), MemoryError(), OSError(36, "File name too long")]
-)
+@pytest.mark.parametrize("error", [KeyError("x"), RecursionError(), MemoryError()])
 def test_a_mistake_of_ours_is_one_message(
     error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -102,6 +100,16 @@ def test_a_mistake_of_ours_is_one_message(
     assert type(error).__name__ in said
     assert "--debug" in said
     assert "Traceback" not in said
+
+
+def test_what_the_system_refuses_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "parser", broken(OSError(36, "File name too long", "nnn")))
+    assert main(["check"]) == 1
+    assert capsys.readouterr().err.startswith(
+        "rft: nnn: the system refuses\n  found: File name too long"
+    )
 
 
 def test_debug_shows_the_traceback_without_the_secrets(

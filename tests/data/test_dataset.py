@@ -256,3 +256,11 @@ def test_prompts_over_the_limit_are_dropped_and_told() -> None:
     rows = make_rows(4)
     kept, dropped = drop_long(rows, lambda row: row.line, 2)
     assert (kept, dropped) == (rows[:2], rows[2:])
+
+
+def test_a_key_that_comes_again_after_a_hundred_thousand_others_is_found(tmp_path: Path) -> None:
+    keys = ",".join(f'"k{number}":1' for number in range(100_000))
+    file = tmp_path / "rows.jsonl"
+    file.write_text("{" + keys + ',"k99999":2}\n')
+    with pytest.raises(DataError, match="'k99999' twice"):
+        list(read_rows(file))

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.probe.address import check_url, full_address, is_aws, secrets_of, shown_address
+from bedrock_rft_sim.probe.address import (
+    check_key,
+    check_url,
+    full_address,
+    is_aws,
+    secrets_of,
+    shown_address,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,3 +85,17 @@ def test_secrets_are_the_key_and_long_values_as_written_and_as_meant() -> None:
 )
 def test_bedrock_is_known_by_its_hosts(url, aws) -> None:
     assert is_aws(url) is aws
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-live-0123\nX: y", "sk-live-0123\x00", "sk-live-0123€", "sk live 0123", "k" * 5000]
+)
+def test_a_key_that_no_header_carries_is_refused_without_a_word_of_it(key: str) -> None:
+    with pytest.raises(RecipeError, match="the key can't be sent") as refused:
+        check_key(key, "OPENAI_API_KEY")
+    assert key[:8] not in str(refused.value)
+    assert "OPENAI_API_KEY" in str(refused.value)
+
+
+def test_a_key_of_bedrocks_length_can_be_sent() -> None:
+    check_key("bedrock-api-key-" + "A" * 1500, "OPENAI_API_KEY")

@@ -187,3 +187,20 @@ def test_partial_credit_is_printed_beside_what_was_solved(
     assert "success  0.0 % (0.0 to 45.1) of the samples solved (graded 1 or more)" in printed
     assert "100.0 % (54.9 to 100.0) of the samples graded above 0" in printed
     assert "dead (all samples graded alike) 100.0 %" in printed
+
+
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
+def test_a_key_that_no_header_carries_is_in_no_message_and_no_traceback(
+    debug: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    key = "sk-live-0123456789\nabcdef"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    asked = ("--endpoint", "http://127.0.0.1:9/v1", "--endpoint-model", "m")
+    assert main(["probe", "quickstart", *asked, "--out", str(tmp_path / "p.json"), *debug]) == 2
+    told = "".join(capsys.readouterr())
+    assert "the key can't be sent" in told
+    assert "0123456789" not in told
+    assert list(tmp_path.iterdir()) == []

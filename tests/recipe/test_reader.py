@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.reader import read_document, read_scalar
 
 
@@ -62,13 +63,14 @@ def test_every_key_and_entry_knows_its_line():
     assert document.line(("absent",)) == 1
 
 
-KEYS = st.text(max_size=80)  # YAML ends a key at 1,024 characters, escapes included
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+KEYS = st.text(LETTERS, max_size=80)  # YAML ends a key at 1,024 characters, escapes included
 PLAIN = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**63) + 1, 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
+    | st.text(LETTERS),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=8,
 )
@@ -86,3 +88,17 @@ def test_a_value_written_as_json_survives_the_command_line(value):
     found = read_scalar(json.dumps(value), where="--set")
     assert found == value
     assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    "text", ["a: [" + "1," * 9000 + "1]", "".join(f"k{n}: 1\n" for n in range(9000))]
+)
+def test_more_values_than_a_recipe_ever_holds_are_refused(text: str) -> None:
+    with pytest.raises(RecipeError, match="too many values"):
+        read_document(text, name="text")
+
+
+def test_a_nul_is_refused_wherever_a_text_may_hold_one() -> None:
+    for text in ('a: "x\\0"', '"a\\0": x', '{"a": ["\\u0000"]}'):
+        with pytest.raises(RecipeError, match="a NUL character"):
+            read_document(text, name="text")

@@ -44,7 +44,7 @@ def command(recipe, job, resume):
 
 state.ServerState = functools.partial(state.ServerState, start=command)
 from bedrock_rft_sim.cli import main
-options = ["--port", "0", "--parallel", "2", "--pending", "0", "--json"]
+options = ["--port", "0", "--parallel", "2", "--pending", "0", "--json", "--no-token"]
 sys.exit(main(["serve", "--root", {root!r}, *options]))
 """
 

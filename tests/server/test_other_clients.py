@@ -39,7 +39,7 @@ def curl(endpoint: Endpoint, path: str, *options: str) -> Any:
 
 def exported(endpoint: Endpoint, home: Path) -> dict[str, str]:
     """Return the variables that `rft serve` prints, in an otherwise empty environment."""
-    variables = exports(endpoint.url, region="us-east-1", shown=None)
+    variables = exports(endpoint.url, region="us-east-1")
     return {"PATH": os.environ["PATH"], "HOME": str(home), **variables}
 
 

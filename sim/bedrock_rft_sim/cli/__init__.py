@@ -16,7 +16,13 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from bedrock_rft_sim import __version__
-from bedrock_rft_sim.errors import DataError, RecipeError, RehearsalError, own_mistake
+from bedrock_rft_sim.errors import (
+    DataError,
+    RecipeError,
+    RehearsalError,
+    own_mistake,
+    refused_by_the_system,
+)
 
 VERBS = (
     "check", "audit", "run", "report", "compare", "grade", "package", "data", "probe", "sweep",
@@ -51,6 +57,9 @@ def _run(arguments: Sequence[str]) -> int:
         return EXIT_FAILED
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except OSError as error:
+        _report(error, refused_by_the_system(error), debug=debug)
         return EXIT_FAILED
     except Exception as error:  # noqa: BLE001 - the last border: one message, whatever it was
         _report(error, own_mistake(error), debug=debug)

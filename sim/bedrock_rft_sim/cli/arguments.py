@@ -19,6 +19,7 @@ from bedrock_rft_sim.contract.payload_profiles import PROFILES
 from bedrock_rft_sim.errors import RecipeError
 
 EXIT_FAILED = 1
+LAST_PORT = 65_535
 
 
 def check_text(arguments: Sequence[str]) -> None:

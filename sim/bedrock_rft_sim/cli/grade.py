@@ -76,8 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _refuse_to_write_over(source: Path, out: Path | None) -> None:
     from bedrock_rft_sim.errors import DataError
+    from bedrock_rft_sim.files import real
 
-    if out is not None and out.resolve() == source.resolve():
+    if out is not None and real(out) == real(source):
         raise DataError("--out is the source itself", where=str(out), hint="choose another file")
 
 

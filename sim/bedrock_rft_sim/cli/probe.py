@@ -147,6 +147,8 @@ def _endpoint(arguments: argparse.Namespace, planned: ProbePlan) -> Endpoint | N
 
 
 def _key(variable: str | None) -> str | None:
+    from bedrock_rft_sim.probe.address import check_key
+
     key = os.environ.get(variable or KEY_VARIABLE, "").strip() or None
     if variable is not None and key is None:
         raise RecipeError(
@@ -155,6 +157,8 @@ def _key(variable: str | None) -> str | None:
             expected=f"a key in {variable}",
             found="nothing",
         )
+    if key is not None:
+        check_key(key, variable or KEY_VARIABLE)
     return key
 
 

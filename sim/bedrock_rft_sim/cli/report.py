@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import add_flag, add_number, add_path, print_result
+from bedrock_rft_sim.cli.arguments import LAST_PORT, add_flag, add_number, add_path, print_result
 from bedrock_rft_sim.cli.terminal import console
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.runs import RunFolder
 
 STYLES = {"problem": "red", "warning": "yellow", "note": "blue"}
-LAST_PORT = 65_535
 HELP = "one page about a run: verdict, curves, answers, ledger"
 DESCRIPTION = """Write the page of a run, whatever state the run is in. Exit code 1: there is no
 such run, or its folder is damaged; what the verdict says does not change the exit code."""

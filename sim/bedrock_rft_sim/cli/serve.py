@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bedrock_rft_sim.cli.arguments import add_path
+from bedrock_rft_sim.cli.arguments import LAST_PORT, add_flag, add_number, add_path
 from bedrock_rft_sim.errors import RecipeError, RehearsalError
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     host = f"address to listen on (default loopback; {everywhere})"
     verb.add_argument("--host", default="127.0.0.1", help=host)
     port = f"port (default {PORT}; 0 takes a free one)"
-    verb.add_argument("--port", type=int, default=PORT, help=port)
-    verb.add_argument("--parallel", type=int, default=1, help="training jobs at a time (default 1)")
+    add_number(verb, "--port", port, 0, LAST_PORT, metavar="PORT", default=PORT)
+    add_number(verb, "--parallel", "training jobs at a time (default 1)", default=1)
     stand_in = "what stands behind every model id: tiny (default), a folder, a GGUF file, a Hub id"
     verb.add_argument("--model", metavar="M", help=stand_in)
     add_path(verb, "--mapping", "YAML: which local model stands behind each model id; see below")
@@ -61,9 +61,11 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--region", default="us-east-1", help="Region of unsigned requests")
     token = (
         "environment variable with the token that clients must show "
-        f"(default {TOKEN_VARIABLE}); needed where --host is not loopback"
+        f"(default {TOKEN_VARIABLE}); without it the endpoint makes one and keeps it under --root"
     )
     verb.add_argument("--token-env", default=TOKEN_VARIABLE, metavar="NAME", help=token)
+    nobody = "ask for no token: every user of this machine may then run code as you"
+    add_flag(verb, "--no-token", nobody)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,23 +74,17 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.server.faults import read_faults
     from bedrock_rft_sim.server.mapping import ModelMapping, read_mapping
     from bedrock_rft_sim.server.running import bind, is_loopback, server_of, url_of
+    from bedrock_rft_sim.server.session import own_token
     from bedrock_rft_sim.server.state import ServerState
 
-    token = os.environ.get(arguments.token_env) or None
-    if not is_loopback(arguments.host) and token is None:
+    if arguments.no_token and not is_loopback(arguments.host):
         raise RecipeError(
             "an address that others can reach needs a token",
             where=f"--host {arguments.host}",
-            expected=f"a token in the environment variable {arguments.token_env}",
-            hint=f"export {arguments.token_env}=$(openssl rand -hex 20), or leave --host out",
+            found="--no-token",
+            hint="leave --no-token out, or --host",
         )
-    if arguments.parallel < 1:
-        raise RecipeError(
-            "no job could ever run",
-            where="--parallel",
-            expected="1 or more",
-            found=str(arguments.parallel),
-        )
+    stated = os.environ.get(arguments.token_env)
     if not arguments.pending >= 0:
         raise RecipeError(
             "nothing can be pending for less than no time",
@@ -100,13 +96,15 @@ def run(arguments: argparse.Namespace) -> int:
     mapping = mapping.with_default(arguments.model) if arguments.model else mapping
     faults = read_faults(arguments.faults) if arguments.faults else None
     listener = bind(arguments.host, arguments.port)
-    options = {"parallel": arguments.parallel, "region": arguments.region, "token": token}
+    options = {"parallel": arguments.parallel, "region": arguments.region}
     options |= {"mapping": mapping, "faults": faults, "pending_s": arguments.pending}
     with listener, ServerState(arguments.root, **options) as state:
+        if not arguments.no_token:
+            state.session.token = stated or own_token(state.root)
         server = server_of(state)
         with _ended_by_a_signal(server):
             listener.listen()  # who connects before the loop runs is answered a moment later
-            _announce(arguments, url_of(listener), token=token)
+            _announce(arguments, url_of(listener), token=state.session.token)
             # Not a daemon: one that is still importing when the process ends may abort it.
             threading.Thread(target=state.s3.warm).start()
             server.run(sockets=[listener])
@@ -144,7 +142,10 @@ def _demand_packages() -> None:
 
 
 def _announce(arguments: argparse.Namespace, url: str, *, token: str | None) -> None:
-    variables = exports(url, region=arguments.region, shown=arguments.token_env if token else None)
+    """Print how to use the endpoint; a token of the user's own is named, never printed."""
+    is_stated = token is not None and bool(os.environ.get(arguments.token_env))
+    key = f'"${arguments.token_env}"' if is_stated else token or "local"
+    variables = exports(url, region=arguments.region, key=key)
     if arguments.json:
         found = {"url": url, "root": str(arguments.root.resolve()), "environment": variables}
         print(json.dumps(found), flush=True)
@@ -154,13 +155,16 @@ def _announce(arguments: argparse.Namespace, url: str, *, token: str | None) -> 
         print(f"export {name}={value}")
     if BEARER in os.environ:
         print(f"unset {BEARER}  # boto3 sends it over HTTPS only")
-    asks = ", which asks for the token" if token else ""
+    # After the #, where no request and no log shows it.
+    asks = ", which asks for the token" if is_stated else f"#token={token}" if token else ""
     print(f"\nconsole: {url}/console{asks}\n", flush=True)
+    if arguments.no_token:
+        words = "no token is asked for: every user of this machine may run code as you"
+        print(f"rft: {words}", file=sys.stderr)
 
 
-def exports(url: str, *, region: str, shown: str | None) -> dict[str, str]:
-    """Return the variables to set; `shown` names the variable that holds the token, if any."""
-    key = f'"${shown}"' if shown else "local"
+def exports(url: str, *, region: str, key: str = "local") -> dict[str, str]:
+    """Return the variables to set; `key` is the token as a shell reads it, anything without one."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": key,

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bedrock_rft_sim.errors import PackageError
+from bedrock_rft_sim.files import real
 from bedrock_rft_sim.grader.package import Member, collect, handler_name, reading, too_large
 
 ZIPPED_BYTES_MAX = 50 * 1024 * 1024
@@ -55,7 +56,7 @@ def pack(reward: Path, *, handler: str, out: Path) -> Archive:
             expected="a .py file or a folder",
             hint="unzip it and give the folder, so that the same bytes come out every time",
         )
-    members, left_out = collect(reward, out=out.resolve())
+    members, left_out = collect(reward, out=real(out))
     top = [Path(member.name) for member in members]
     modules = [path.stem for path in top if path.suffix == ".py" and len(path.parts) == 1]
     entry = handler_name(reward, handler, modules=modules)

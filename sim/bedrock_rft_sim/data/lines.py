@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from bedrock_rft_sim.data.rules import Violation, violation
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.files import named_errors
+from bedrock_rft_sim.files import named_errors, regular
 
 MAX_LINE_BYTES = 10_000_000
 """Our own cap; an event to the grader can't hold more than 6 MB anyway."""
@@ -51,7 +51,7 @@ def scan(path: Path) -> Iterator[tuple[int, JsonObject | Violation]]:
         named_errors(
             path, "read the data file", kind=DataError, expected="a JSONL file", hint=hint
         ),
-        path.open("rb") as file,
+        regular(path) as file,
     ):
         yield from scan_file(file)
 
@@ -139,11 +139,11 @@ def _levels(value: Any) -> int:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> JsonObject:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [key for key, _ in pairs]
-        twice = next(key for key in names if names.count(key) > 1)
-        raise _NotStrictError("keys-once", f"the key {twice!r} twice in one object")
+    found: JsonObject = {}
+    for key, value in pairs:
+        if key in found:
+            raise _NotStrictError("keys-once", f"the key {key!r} twice in one object")
+        found[key] = value
     return found
 
 

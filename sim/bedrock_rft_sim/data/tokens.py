@@ -2,7 +2,7 @@
 
 It loads no weights and never imports transformers, which takes seconds; a test holds it to the
 text and the tokens of `AutoTokenizer.apply_chat_template`. Templates come from model repositories
-and are not trusted: they run in Jinja's immutable sandbox.
+and are not trusted: they run in Jinja's immutable sandbox, after a trial in another process.
 
 What tokenizer.json says is what holds. `AutoTokenizer` of transformers 5 puts a class's own
 pre-tokenizer in the place of the file's for some classes (GPT2Tokenizer, thus SmolLM2), and then
@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bedrock_rft_sim.data.gguf import is_gguf, unpacked
+from bedrock_rft_sim.data.template_trial import RENDERED_MAX, fault_of
 from bedrock_rft_sim.errors import DataError, RecipeError
+from bedrock_rft_sim.files import expanded
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -43,6 +45,7 @@ _SPECIAL_TOKENS = tuple(
     f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 )
 _ANSWER = "The answer is 42."  # stands for one where only what surrounds it matters
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?", re.ASCII)
 
 Message = Mapping[str, Any]
@@ -59,30 +62,36 @@ class ChatTokenizer:
     _template: Template
     _tokenizer: Tokenizer
 
-    def render(self, messages: Sequence[Message], **template_kwargs: object) -> str:
+    def render(self, messages: Sequence[Message], /, **template_kwargs: object) -> str:
         """Return the prompt as the model sees it, up to where its answer begins.
 
         Raises:
             DataError: the template refuses the messages (some know no system role).
         """
-        import jinja2
-
         try:
-            return self._template.render(
+            text = self._template.render(
                 messages=plain_messages(messages),
                 tools=None,
                 documents=None,
                 **{"add_generation_prompt": True, **self.special_tokens, **template_kwargs},
             )
-        except (jinja2.TemplateError, TypeError) as error:
-            raise DataError(
-                f"the chat template of {self.name} refuses the messages",
-                expected="messages that the model's template can render",
-                found=str(error),
-                hint="change the roles of the messages, or take a model that knows them",
-            ) from error
+        except Exception as error:
+            raise self._refused(str(error) or type(error).__name__) from error
+        if len(text) > RENDERED_MAX:
+            raise self._refused(f"a prompt of {len(text):,} characters")
+        if _HALF_A_PAIR.search(text):
+            raise self._refused("a prompt with half a character in it")
+        return text
 
-    def turn_end(self, messages: Sequence[Message], **template_kwargs: object) -> str:
+    def _refused(self, found: str) -> DataError:
+        return DataError(
+            f"the chat template of {self.name} refuses the messages",
+            expected="messages that the model's template can render",
+            found=found,
+            hint="change the roles of the messages, or take a model that knows them",
+        )
+
+    def turn_end(self, messages: Sequence[Message], /, **template_kwargs: object) -> str:
         """Return what the template writes behind an answer to the messages; maybe nothing.
 
         Raises:
@@ -92,7 +101,7 @@ class ChatTokenizer:
         template_kwargs["add_generation_prompt"] = False
         return self.render(turns, **template_kwargs).rpartition(_ANSWER)[2]
 
-    def count(self, messages: Sequence[Message], **template_kwargs: object) -> int:
+    def count(self, messages: Sequence[Message], /, **template_kwargs: object) -> int:
         """Return the number of prompt tokens, those of the chat template included."""
         return len(self.encode(self.render(messages, **template_kwargs)))
 
@@ -145,7 +154,7 @@ def model_folder(model: str, *, base: Path) -> Path | None:
     """
     if model == EMBEDDED_MODEL:
         return EMBEDDED_FOLDER
-    path = Path(model).expanduser()
+    path = expanded(model)
     folder = path if path.is_absolute() else base / path
     if is_gguf(model):
         return unpacked(folder)
@@ -300,7 +309,7 @@ def _config(model: str, path: Path | None) -> dict[str, Any]:
         return {}
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         _refuse(model, f"{path}: {_first_line(error)}", hint="fetch the file again")
     return config if isinstance(config, dict) else {}
 
@@ -320,26 +329,38 @@ def _special_tokens(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _template_text(model: str, path: Path | None, config: Mapping[str, Any]) -> str:
     if path is not None:
-        return path.read_text(encoding="utf-8")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            _refuse(model, f"{path}: {_first_line(error)}", hint="fetch the file again")
     template = config.get("chat_template")
     if isinstance(template, list):  # several, by name
-        template = {each["name"]: each["template"] for each in template}.get("default")
+        named = (each for each in template if isinstance(each, dict))
+        template = next((e.get("template") for e in named if e.get("name") == "default"), None)
     if not isinstance(template, str):
         _refuse(model, "no chat template", hint="name an instruction-tuned model")
     return template
 
 
 def _compile(model: str, text: str) -> Template:
-    import jinja2
-
+    hint = "fetch the model again"
+    # Tried first: what is constant in a template is worked out as soon as it is compiled.
+    fault = None if text == _embedded_template() else fault_of(text)
+    if fault is not None:
+        _refuse(model, fault, hint=hint)
     try:
-        return _environment().from_string(text)
-    except jinja2.TemplateError as error:
-        _refuse(model, f"a chat template that is broken: {error}", hint="fetch the model again")
+        return environment().from_string(text)
+    except Exception as error:  # noqa: BLE001 - a template is foreign code and may raise any
+        _refuse(model, f"a chat template that is broken: {_first_line(error)}", hint=hint)
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def _embedded_template() -> str:
+    return (EMBEDDED_FOLDER / TEMPLATE_FILE).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
     """Return Jinja with the settings and names that templates written for transformers expect."""
     import jinja2
     from jinja2.ext import Extension, loopcontrols

@@ -14,6 +14,7 @@ from typing import Any
 
 from bedrock_rft_sim.data.tokens import adapter_base, model_folder
 from bedrock_rft_sim.engine.device import ModelShape
+from bedrock_rft_sim.errors import RecipeError
 
 UNPACKED = (
     "attn_logit_softcapping", "attention_dropout", "num_experts", "num_local_experts"
@@ -21,6 +22,7 @@ UNPACKED = (
 """Keys of a config that keep the update of a run padded; `bedrock_rft_sim.engine.native_backend`
 and `bedrock_rft_sim.train.packed` look at the model itself."""
 HEADER_MAX = 100 * 1024 * 1024
+_METADATA = "__metadata__"
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def model_size(model: str) -> ModelSize | None:
     if folder is None or not (folder / "config.json").is_file():
         return None
     shapes = [shape for file in sorted(folder.glob("*.safetensors")) for shape in _shapes(file)]
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = _object(folder / "config.json", (folder / "config.json").read_bytes())
     text = config.get("text_config", config)
     keys = ("num_hidden_layers", "hidden_size", "vocab_size", "num_attention_heads")
     sizes = [text.get(key) for key in keys]
@@ -90,5 +92,28 @@ def _shapes(file: Path) -> list[tuple[str, list[int]]]:
         length = int.from_bytes(opened.read(8), "little")
         if not 0 < length <= HEADER_MAX:
             return []
-        header: dict[str, Any] = json.loads(opened.read(length))
-    return [(name, tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"]
+        header = _object(file, opened.read(length))
+    try:
+        return [(name, tensor["shape"]) for name, tensor in header.items() if name != _METADATA]
+    except (KeyError, TypeError) as error:
+        raise _damaged(file, f"a tensor without {error}") from error
+
+
+def _object(file: Path, text: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(file, str(error)) from error
+    if not isinstance(value, dict):
+        raise _damaged(file, type(value).__name__)
+    return value
+
+
+def _damaged(file: Path, found: str) -> RecipeError:
+    return RecipeError(
+        "the model's file is damaged",
+        where=str(file),
+        expected="one JSON object",
+        found=found,
+        hint="fetch the model again",
+    )

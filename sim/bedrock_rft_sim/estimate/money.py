@@ -15,7 +15,7 @@ from bedrock_rft_sim.contract.prices import BILLED, PRICES, Price
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.estimate.quantity import Quantity, exact, stated
 from bedrock_rft_sim.estimate.workload import JobCounts
-from bedrock_rft_sim.files import named_errors
+from bedrock_rft_sim.recipe.load import read_text
 from bedrock_rft_sim.recipe.reader import read_document
 from bedrock_rft_sim.recipe.wording import did_you_mean
 from bedrock_rft_sim.runs.metrics import is_number
@@ -140,9 +140,7 @@ def price_list(*, file: Path | None = None, stated: Sequence[str] = ()) -> Price
 def _from_file(file: Path | None) -> list[tuple[str, object, str]]:
     if file is None:
         return []
-    with named_errors(file, "read the prices", kind=RecipeError):
-        text = file.read_text(encoding="utf-8")
-    data = read_document(text, name=str(file)).data
+    data = read_document(read_text(file, "prices"), name=str(file)).data
     if not isinstance(data, dict):
         raise RecipeError("no prices", where=str(file), expected="NAME: VALUE on each line")
     return [(str(name), value, str(file)) for name, value in data.items()]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE
 from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.files import expanded
 from bedrock_rft_sim.grader.package import FORMS
 from bedrock_rft_sim.grader.samples import LambdaLimits
 from bedrock_rft_sim.recipe import Recipe, find_reward
@@ -78,7 +79,7 @@ def reward_path(text: str) -> Path:
     """
     if is_bare(text):
         return find_reward(text)
-    path = Path(text).expanduser()
+    path = expanded(text)
     if not path.exists():
         raise RecipeError("there is no such reward", expected=FORMS, found=text)
     return path

@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 from bedrock_rft_sim.errors import MASK, SECRET_LENGTH_MIN, RecipeError
 
 PATH = "/chat/completions"
+KEY_LENGTH_MAX = 4096
+"""Servers refuse headers of more than about 8 KB; a Bedrock key has some 1,200 characters."""
 AWS_HOSTS = (".amazonaws.com", ".api.aws")
 
 
@@ -30,6 +32,28 @@ def check_url(url: str) -> None:
         raise _refused("the endpoint's address holds a user name or password", url)
     if parts.fragment:
         raise _refused("the endpoint's address has a part after #, which is never sent", url)
+
+
+def check_key(key: str, variable: str) -> None:
+    """Refuse a key that no header can carry, without a word of it.
+
+    Raises:
+        RecipeError: it holds other than visible ASCII characters, or is too long.
+    """
+    odd = {each for each in key if not "!" <= each <= "~"}
+    if odd:
+        found = "blanks or line breaks" if odd <= set(" \t\r\n") else "other characters"
+    elif len(key) > KEY_LENGTH_MAX:
+        found = f"{len(key):,} characters"
+    else:
+        return
+    raise RecipeError(
+        "the key can't be sent",
+        where=variable,
+        expected=f"at most {KEY_LENGTH_MAX:,} visible ASCII characters",
+        found=found,
+        hint=f"export {variable} again, without quotes or a line break in it",
+    )
 
 
 def full_address(url: str) -> str:
@@ -76,7 +100,8 @@ def _split(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError:  # brackets that don't match, a port that is no number
+        (parts.hostname or "").encode("idna")
+    except ValueError:  # brackets that don't match, a port that is no number, a label too long
         return None
     return parts
 

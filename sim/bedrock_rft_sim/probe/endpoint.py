@@ -22,7 +22,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,7 +84,7 @@ class Endpoint:
 
     url: str
     model: str
-    key: str | None
+    key: str | None = field(repr=False)
     max_tokens: int
     temperature: float
     top_p: float
@@ -270,7 +270,7 @@ def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
 def _parsed(body: bytes) -> Any:
     try:
         answer = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _FaultError("the body is no JSON", outage=True) from error
     if not isinstance(answer, dict):
         raise _FaultError("the body is no JSON object")

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from bedrock_rft_sim.contract.lambda_variables import fault_of_variables
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.files import named_errors
+from bedrock_rft_sim.files import named_errors, regular
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Refusal
-from bedrock_rft_sim.recipe.local import LOCAL_MODELS, Local
+from bedrock_rft_sim.recipe.local import LOCAL_MODELS, TEMPLATE_OWN, Local
 from bedrock_rft_sim.recipe.local_errors import complain
 from bedrock_rft_sim.recipe.reader import SIZE_MAX, Document, read_document
 from bedrock_rft_sim.recipe.recipe import Recipe
@@ -30,6 +30,7 @@ from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean,
 
 _LOCAL: Final = "local"
 _NAME_MAX: Final = 63
+SHIPPED: Final = ("recipe", "sweep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +82,20 @@ def parse_recipe(
 
 
 def read_text(path: Path, kind: str = "recipe") -> str:
-    """Return the text of a recipe, or of another `kind` of file that is written and shipped alike.
+    """Return the text of a recipe, or of another `kind` of file that is written alike.
 
     Raises:
         RecipeError: it can't be read, is too large or is not UTF-8.
     """
-    expected = f"a YAML or JSON file, or the bare name of a shipped {kind}"
+    shipped = f", or the bare name of a shipped {kind}" if kind in SHIPPED else ""
+    expected = f"a YAML or JSON file{shipped}"
     with named_errors(path, f"read the {kind}", kind=RecipeError, expected=expected):
-        size = path.stat().st_size
-        if size > SIZE_MAX:
-            most = f"at most {SIZE_MAX} bytes"
-            raise RecipeError("too large", where=str(path), expected=most, found=f"{size} bytes")
-        return path.read_text(encoding="utf-8-sig")
+        with regular(path) as file:
+            content = file.read(SIZE_MAX + 1)
+        if len(content) > SIZE_MAX:
+            most, found = f"at most {SIZE_MAX:,} bytes", f"{path.stat().st_size:,} bytes"
+            raise RecipeError("too large", where=str(path), expected=most, found=found)
+        return content.decode("utf-8-sig")
 
 
 def _as_mapping(data: Plain, *, name: str) -> dict[str, Any]:
@@ -178,6 +181,16 @@ def _check_local(dialect: DialectName, data: Plain, places: _Places) -> Local:
         raise RecipeError(found.pop("what"), where=where, **found)
     for name in ("trainingData", "validationData"):
         _check_source(getattr(local, name), where=places.where((_LOCAL, name)), name=name)
+    taken = sorted(local.chatTemplateKwargs.keys() & TEMPLATE_OWN)
+    if taken:
+        keys = (_LOCAL, "chatTemplateKwargs", taken[0])
+        raise RecipeError(
+            f"{dotted(keys)} can't be chosen",
+            where=places.where(keys),
+            expected="a name that the model's chat template asks for, such as enable_thinking",
+            found=f"{taken[0]}, which is given to every template",
+            hint="remove it",
+        )
     if is_bare(local.reward):
         find_reward(local.reward, where=places.where((_LOCAL, "reward")))
     return local

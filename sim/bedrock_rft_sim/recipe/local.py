@@ -19,6 +19,13 @@ from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PayloadPr
 from bedrock_rft_sim.recipe.trackers import Tracker
 
 _NAMES: Final[dict[DialectName, str]] = {"bedrock": "Bedrock", "openai": "OpenAI"}
+TEMPLATE_OWN: Final = {
+    "add_generation_prompt", "chat_template", "continue_final_message", "conversation",
+    "documents", "max_length", "messages", "padding", "return_assistant_tokens_mask",
+    "return_dict", "return_tensors", "sanitize_control_tokens", "self", "tokenize",
+    "tokenizer_kwargs", "tools", "truncation",
+}  # fmt: skip
+"""What `apply_chat_template` of transformers 5 takes itself, and so is no option of a template."""
 _SCALES: Final = "Scales the base learning rate."
 
 

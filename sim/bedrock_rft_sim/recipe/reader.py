@@ -17,19 +17,21 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
+    CollectionEndEvent,
+    DocumentStartEvent,
     Event,
-    MappingEndEvent,
     MappingStartEvent,
     NodeEvent,
-    SequenceEndEvent,
+    ScalarEvent,
     SequenceStartEvent,
 )
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.wording import Keys, Plain, dotted
 
-SIZE_MAX: Final = 1_000_000
+SIZE_MAX: Final = 200_000
+"""Characters; with `VALUES_MAX` it bounds the time to about a second, since the reader is slow."""
+VALUES_MAX: Final = 2_000
 DEPTH_MAX: Final = 50
 
 _WORDS: Final[dict[str, Plain]] = {
@@ -69,17 +71,13 @@ def read_document(text: str, *, name: str) -> Document:
     if text.lstrip().startswith("{"):
         text = _JSON_INDENT.sub(lambda match: " " * len(match[0]), text)
     try:
-        _refuse_extras(YAML(typ="safe", pure=True).parse(text), name=name)
-        node = YAML(typ="safe", pure=True).compose(text)
-    except RecipeError:
-        raise
+        return _EventReader(YAML(typ="safe", pure=True).parse(text), name).document()
     except MarkedYAMLError as error:
         raise _unreadable(error, name=name) from error
     except (YAMLError, ValueError) as error:
+        if isinstance(error, RecipeError):
+            raise
         raise RecipeError("not YAML", where=name, found=str(error).splitlines()[0]) from error
-    lines: dict[Keys, int] = {}
-    data = None if node is None else _value(node, (), lines=lines, name=name)
-    return Document(data, lines)
 
 
 def read_scalar(text: str, *, where: str) -> Plain:
@@ -88,26 +86,6 @@ def read_scalar(text: str, *, where: str) -> Plain:
     if text[:1] in ("[", "{", '"', "'"):
         return read_document(text, name=where).data
     return _plain(text, where=where)
-
-
-def _refuse_extras(events: Iterator[Event], *, name: str) -> None:
-    depth = 0
-    for event in events:
-        where = f"{name}:{event.start_mark.line + 1}" if event.start_mark else name
-        depth += isinstance(event, (MappingStartEvent, SequenceStartEvent))
-        depth -= isinstance(event, (MappingEndEvent, SequenceEndEvent))
-        if depth > DEPTH_MAX:
-            raise RecipeError(
-                "nested too deep", where=where, expected=f"at most {DEPTH_MAX} levels"
-            )
-        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            raise RecipeError(
-                "anchors and aliases are not read", where=where, hint="write the value out"
-            )
-        tag = getattr(event, "tag", None)
-        if isinstance(event, NodeEvent) and tag is not None:
-            found = str(tag)
-            raise RecipeError("tags are not read", where=where, found=found, hint="remove the tag")
 
 
 def _unreadable(error: MarkedYAMLError, *, name: str) -> RecipeError:
@@ -119,45 +97,96 @@ def _unreadable(error: MarkedYAMLError, *, name: str) -> RecipeError:
     )
 
 
-def _value(node: Node, keys: Keys, *, lines: dict[Keys, int], name: str) -> Plain:
-    lines.setdefault(keys, node.start_mark.line + 1)
-    if isinstance(node, MappingNode):
-        return _mapping(node, keys, lines=lines, name=name)
-    if isinstance(node, SequenceNode):
-        return [
-            _value(item, (*keys, position), lines=lines, name=name)
-            for position, item in enumerate(node.value)
-        ]
-    if not isinstance(node, ScalarNode):
-        raise TypeError(f"unexpected node {type(node).__name__}")
-    if node.style is not None and node.style in "\"'|>":
-        return _text(node.value, where=f"{name}:{node.start_mark.line + 1}")
-    return _plain(node.value, where=f"{name}:{node.start_mark.line + 1}")
+class _EventReader:
+    """Makes plain data of YAML's events, in one pass, and stops at the first it does not read."""
 
+    def __init__(self, events: Iterator[Event], name: str) -> None:
+        self._events = events
+        self._name = name
+        self._lines: dict[Keys, int] = {}
+        self._values = 0
 
-def _mapping(node: MappingNode, keys: Keys, *, lines: dict[Keys, int], name: str) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        where = f"{name}:{line}"
-        if not isinstance(key_node, ScalarNode):
-            raise RecipeError("a key is not a word", where=where, expected="a plain key")
-        key = _text(key_node.value, where=where)
-        path = (*keys, key)
-        if key in data:
+    def document(self) -> Document:
+        """Read to the end of the text, which holds one document or none."""
+        data: Plain = None
+        is_first = True
+        for event in self._events:
+            if isinstance(event, NodeEvent):
+                data = self._value(event, ())
+            elif isinstance(event, DocumentStartEvent):
+                if not is_first:
+                    raise RecipeError("a second document", where=self._where(event), expected="one")
+                is_first = False
+        return Document(data, self._lines)
+
+    def _where(self, event: Event) -> str:
+        return f"{self._name}:{event.start_mark.line + 1}"
+
+    def _value(self, event: Event, keys: Keys) -> Plain:
+        self._refuse_extras(event, keys)
+        self._lines.setdefault(keys, event.start_mark.line + 1)
+        if isinstance(event, MappingStartEvent):
+            return self._mapping(keys)
+        if isinstance(event, SequenceStartEvent):
+            return [
+                self._value(item, (*keys, position)) for position, item in enumerate(self._inside())
+            ]
+        if not isinstance(event, ScalarEvent):
+            raise TypeError(f"unexpected event {type(event).__name__}")
+        is_text = event.style is not None and event.style in "\"'|>"
+        return (_text if is_text else _plain)(event.value, where=self._where(event))
+
+    def _inside(self) -> Iterator[Event]:
+        """Yield the events that begin what stands directly in this collection."""
+        for event in self._events:
+            if isinstance(event, CollectionEndEvent):
+                return
+            yield event
+
+    def _mapping(self, keys: Keys) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for event in self._inside():
+            where = self._where(event)
+            self._refuse_extras(event, keys)
+            if not isinstance(event, ScalarEvent):
+                raise RecipeError("a key is not a word", where=where, expected="a plain key")
+            key = _text(event.value, where=where)
+            path = (*keys, key)
+            if key in data:
+                raise RecipeError(
+                    f"duplicate key {dotted(path)}",
+                    where=where,
+                    expected="each key once",
+                    found=f"first given on line {self._lines[path]}",
+                    hint="remove one of the two",
+                )
+            self._lines[path] = event.start_mark.line + 1
+            data[key] = self._value(next(self._events), path)
+        return data
+
+    def _refuse_extras(self, event: Event, keys: Keys) -> None:
+        where = self._where(event)
+        self._values += 1
+        if self._values > VALUES_MAX:
+            raise RecipeError("too many values", where=where, expected=f"at most {VALUES_MAX:,}")
+        if len(keys) >= DEPTH_MAX and isinstance(event, MappingStartEvent | SequenceStartEvent):
             raise RecipeError(
-                f"duplicate key {dotted(path)}",
-                where=where,
-                expected="each key once",
-                found=f"first given on line {lines[path]}",
-                hint="remove one of the two",
+                "nested too deep", where=where, expected=f"at most {DEPTH_MAX} levels"
             )
-        lines[path] = line
-        data[key] = _value(value_node, path, lines=lines, name=name)
-    return data
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            raise RecipeError(
+                "anchors and aliases are not read", where=where, hint="write the value out"
+            )
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise RecipeError(
+                "tags are not read", where=where, found=str(tag), hint="remove the tag"
+            )
 
 
 def _text(text: str, *, where: str) -> str:
+    if "\0" in text:  # no name of a file or a variable can hold it
+        raise RecipeError("a NUL character", where=where, expected="text", found=ascii(text))
     # JSON writes characters beyond 16 bits as two escapes; YAML leaves them apart.
     try:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")

@@ -15,6 +15,7 @@ from typing import Any
 from bedrock_rft_sim.contract.knobs import Provenance, Settings
 from bedrock_rft_sim.contract.sources import HERE
 from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.files import expanded, real
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, RecordShape, Refusal
 from bedrock_rft_sim.recipe.local import Local, Section
 from bedrock_rft_sim.recipe.resolve import resolve
@@ -156,7 +157,7 @@ class Recipe:
         return self._path(text)
 
     def _path(self, text: str) -> Path:
-        return (self.folder / Path(text).expanduser()).resolve()
+        return real(self.folder / expanded(text))
 
     def _flat_local(self) -> dict[str, Any]:
         values = self.local.model_dump(by_alias=True, exclude={"overrides", "training"})

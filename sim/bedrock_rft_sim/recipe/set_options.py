@@ -8,11 +8,11 @@ Sources: this project's own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.recipe.reader import read_scalar
+from bedrock_rft_sim.files import expanded, real
+from bedrock_rft_sim.recipe.reader import DEPTH_MAX, read_scalar
 from bedrock_rft_sim.recipe.shipped import is_bare
 from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean, dotted
 
@@ -36,9 +36,12 @@ def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[Keys, str]:
                 found=text,
                 hint="for example --set local.seed=1",
             )
+        if len(keys) > DEPTH_MAX:
+            at_most = f"at most {DEPTH_MAX} levels"
+            raise RecipeError("nested too deep", where=where, expected=at_most)
         value = read_scalar(value_text, where=where)
         if isinstance(value, str) and _is_path(keys, value):
-            value = str(Path(value).expanduser().resolve())
+            value = str(real(expanded(value)))
         behind |= dict.fromkeys(place(data, keys, value, where=where), where)
     return behind
 

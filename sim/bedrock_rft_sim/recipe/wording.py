@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 Keys = tuple[str | int, ...]
+WORD_MAX: Final = 100
+"""Longer words resemble no key, and comparing them would take long."""
 # Plain data as YAML, JSON and boto3 carry it: None, flags, numbers, strings, lists, mappings.
 Plain = Any
 
@@ -21,6 +23,8 @@ def dotted(keys: Keys) -> str:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """Name the likeliest right spelling, ignoring case, as a next step."""
+    if len(word) > WORD_MAX:
+        return None
     by_lower = {candidate.lower(): candidate for candidate in candidates}
     found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f"did you mean {by_lower[found[0]]}?" if found else None

@@ -21,8 +21,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.files import named_errors
+from bedrock_rft_sim.recipe.load import read_text
 from bedrock_rft_sim.recipe.local import Section
 from bedrock_rft_sim.recipe.reader import read_document
 from bedrock_rft_sim.server.mapping import checked_section
@@ -64,7 +63,6 @@ def read_faults(path: Path) -> FaultPlan:
     Raises:
         RecipeError: it can't be read or says something unknown.
     """
-    with named_errors(path, "read the faults", kind=RecipeError, expected="a YAML file"):
-        text = path.read_text(encoding="utf-8")
+    text = read_text(path, "faults")
     document = read_document(text, name=str(path))
     return checked_section(FaultPlan, document.data or {}, (), document=document, path=path)

@@ -30,9 +30,9 @@ from bedrock_rft_sim.contract.knobs import defaults
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PayloadProfile
 from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL
-from bedrock_rft_sim.errors import RecipeError
-from bedrock_rft_sim.files import named_errors
+from bedrock_rft_sim.files import expanded, real
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
+from bedrock_rft_sim.recipe.load import read_text
 from bedrock_rft_sim.recipe.local import Section, overrides_model
 from bedrock_rft_sim.recipe.local_errors import complain
 from bedrock_rft_sim.recipe.reader import Document, read_document
@@ -159,9 +159,7 @@ def read_mapping(path: Path) -> ModelMapping:
     Raises:
         RecipeError: it can't be read or says something unknown.
     """
-    with named_errors(path, "read the mapping", kind=RecipeError, expected="a YAML file"):
-        text = path.read_text(encoding="utf-8")
-    document = read_document(text, name=str(path))
+    document = read_document(read_text(path, "mapping"), name=str(path))
     read = checked_section(ModelMapping, document.data or {}, (), document=document, path=path)
     _check_overrides(read, document=document, path=path)
     models = {name: _placed(one, path.parent) for name, one in read.models.items()}
@@ -192,6 +190,6 @@ def checked_section(kind: type[S], data: Any, at: Keys, *, document: Document, p
 
 
 def _placed(stand_in: StandIn, base: Path) -> StandIn:
-    found = (base / Path(stand_in.model).expanduser()).resolve()
+    found = real(base / expanded(stand_in.model))
     is_path = not is_bare(stand_in.model) and found.exists()
     return stand_in.model_copy(update={"model": str(found)}) if is_path else stand_in

@@ -110,12 +110,12 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, UnicodeError, TypeError) as error:  # the last two: a name that can't be one
         listener.close()
         raise ListenError(
             "can't listen here",
             where=f"{host}:{port}",
-            found=error.strerror or str(error),
+            found=getattr(error, "strerror", None) or str(error),
             hint="choose another --port; 0 takes a free one",
         ) from error
     return listener

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
-from bedrock_rft_sim.files import named_errors
+from bedrock_rft_sim.files import named_errors, real
 from bedrock_rft_sim.jobs import Jobs, Start, rehearsal_command
 from bedrock_rft_sim.server.aws.local_iam import LocalIam
 from bedrock_rft_sim.server.aws.local_s3 import LocalS3
@@ -46,11 +46,11 @@ class ServerState:
         pending_s: float = 0.0,
         faults: FaultPlan | None = None,
     ) -> None:
-        """Open everything under `root`; `token` is what a client must show, None on loopback.
+        """Open everything under `root`; `token` is what a client must show, None lets everybody in.
 
         For `pending_s` a function is Pending and a deployment Creating.
         """
-        self.root = root.resolve()
+        self.root = real(root)
         with named_errors(self.root, "create the folder"):
             # For its owner alone: functions, recipes and roles may hold keys and passwords.
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)

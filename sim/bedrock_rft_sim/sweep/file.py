@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.files import expanded
 from bedrock_rft_sim.recipe.load import read_text
 from bedrock_rft_sim.recipe.reader import Document, read_document
 from bedrock_rft_sim.recipe.shipped import find_sweep, is_bare
@@ -198,7 +199,7 @@ class _Reading:
     def _recipe(self, value: Plain) -> str | Path:
         if not isinstance(value, str) or not value:
             self._refuse(("recipe",), "wrong type", "a shipped recipe's name or a path", value)
-        return value if is_bare(value) else self.path.parent / Path(value).expanduser()
+        return value if is_bare(value) else self.path.parent / expanded(value)
 
     def _all_seeds(self, data: Mapping[str, Any]) -> tuple[int, ...] | None:
         """Return the seeds, which may also be written as an axis."""

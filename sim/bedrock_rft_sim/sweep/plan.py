@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.files import expanded, real
 from bedrock_rft_sim.recipe import Recipe, load_recipe, parse_recipe
 from bedrock_rft_sim.recipe.reader import read_document
 from bedrock_rft_sim.recipe.set_options import place
@@ -140,7 +141,7 @@ class SweepPlan:
                 # A relative path of an axis or of `set` starts beside the sweep file.
                 is_own = f"local.{name}" in {**self._shared, **changes}
                 home = self.sweep.path.parent if is_own else self._base_folder
-                target = (home / Path(local[name]).expanduser()).resolve()
+                target = real(home / expanded(local[name]))
                 if name != MODEL or target.is_dir():  # a Hub id has a slash, too
                     local[name] = _seen_from(folder, target)
         return as_yaml({**data, "local": local})

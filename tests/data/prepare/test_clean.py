@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bedrock_rft_sim.data.prepare.clean import Examination, clean_file, examine
 from bedrock_rft_sim.data.prepare.clean_text import normalised, normalised_reference
+from bedrock_rft_sim.data.prepare.duplicates import MOST_CANDIDATES, Frame, Index
 from bedrock_rft_sim.data.prepare.output import manifest_path
 from bedrock_rft_sim.data.prepare.rows import DataRow, read
 from bedrock_rft_sim.errors import DataError
@@ -253,3 +254,28 @@ def test_the_mistakes_of_gsm8k_are_told_from_what_only_looks_like_one(gsm8k_fold
     details = {each.line: each.detail for each in found.remarks}
     assert details[168] == "sum: 192*100 = 19200, the text says $1920"
     assert details[6813] == "sum: 50-8 = 42, the text says 44"
+
+
+def test_a_crowd_of_near_duplicates_is_known_by_its_first_members() -> None:
+    words = " ".join(f"word{number}" for number in range(60))
+    rows = rows_of(*(f"{n * 7} of {words} is {n * 11}" for n in range(200)))
+    index = Index(threshold=0.6)
+    for each in rows:
+        assert list(index.add(each, 0, Frame(0, 0))) == []
+    assert index._near is not None
+    assert max(map(len, index._near._more.values())) <= MOST_CANDIDATES
+    near = {pair.second[1] for pair in index.verified([lambda: rows], [Frame(0, 0)])}
+    assert near == set(range(2, 201))
+
+
+def test_a_question_with_thousands_of_answers_is_compared_with_the_first_of_each() -> None:
+    rows = rows_of(*(("What is it?", f"#### {n % 3000}") for n in range(6000)))
+    found = look(rows, threshold=None)
+    assert found.counts == {"contradiction": 2999, "exact": 3000}
+    assert found.remarks[-1].other == ("file0", 3000)
+
+
+def test_near_may_mean_the_same() -> None:
+    rows = rows_of("A man has two red hats", "A man has two red hats!", "Who?")
+    found = look(rows, threshold=1.0)
+    assert found.counts == {"near": 1}

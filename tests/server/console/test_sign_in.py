@@ -99,3 +99,16 @@ def test_a_person_signs_in_with_the_token(browser: Any, locked: Endpoint) -> Non
     # The refused first try is the browser's only complaint.
     (complaint,) = reader.complaints()
     assert "403" in complaint
+
+
+@pytest.mark.slow
+def test_a_link_with_the_token_signs_in_and_does_not_keep_it(
+    browser: Any, locked: Endpoint
+) -> None:
+    reader = Reader(browser)
+    for _ in range(2):  # the second time the cookie is there already
+        browser.get("about:blank")
+        browser.get(f"{locked.url}/console#token={TOKEN}")
+        reader.until(lambda: reader.text("#none h3") == "No job yet")
+        assert TOKEN not in browser.current_url
+    assert reader.complaints() == []

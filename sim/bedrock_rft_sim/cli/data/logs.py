@@ -53,7 +53,7 @@ def _wanted(arguments: argparse.Namespace) -> Filter | None:
         return from_words(arguments.metadata, match_any=arguments.any)
     try:
         given = None if arguments.metadata else json.loads(arguments.filters)
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     if given is None:
         raise RecipeError(

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.files import named_errors
+from bedrock_rft_sim.files import named_errors, regular
 
 MAX_BYTES: Final = 256 * 1024**2
 """Largest file read, and largest archive once unpacked: 500 steps take about 1 MB."""
@@ -29,7 +29,7 @@ def read_bytes(path: Path) -> bytes:
     """
     with (
         named_errors(path, "read the file", kind=DataError, hint="check the path"),
-        path.open("rb") as file,
+        regular(path) as file,
     ):
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
@@ -77,11 +77,14 @@ def member(content: bytes, name: str, *, where: str) -> tuple[str, bytes]:
         with tarfile.open(fileobj=limited, mode="r|") as archive:  # type: ignore[call-overload]
             for entry in archive:
                 seen.append(entry.name)
-                if entry.isreg() and PurePosixPath(entry.name).name == name:
+                is_plain = entry.isreg() and not entry.issparse()  # holes cost nothing to claim
+                if is_plain and PurePosixPath(entry.name).name == name:
                     file: IO[bytes] | None = archive.extractfile(entry)
                     assert file is not None
                     return entry.name, file.read()
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(
             "the archive is damaged or cut short",
             where=where,

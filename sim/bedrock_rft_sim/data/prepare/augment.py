@@ -64,6 +64,8 @@ class Taken:
     ids: set[str] = field(default_factory=set)
     prompts: set[bytes] = field(default_factory=set)
     """Fingerprints, 8 bytes each."""
+    numbers: dict[str, int] = field(default_factory=dict)
+    """The last number given to a new id of each stem."""
 
 
 @dataclass(slots=True)
@@ -142,10 +144,11 @@ def _take(taken: Taken, child: dict[str, Any]) -> bool:
 
 
 def _new_id(taken: Taken, stem: str) -> str:
-    number = 1
+    number = taken.numbers.get(stem, 0) + 1
     while f"{stem}-{number}" in taken.ids:
         number += 1
     taken.ids.add(f"{stem}-{number}")
+    taken.numbers[stem] = number
     return f"{stem}-{number}"
 
 

@@ -6,7 +6,7 @@ What all prompts of a file share (an instruction at the end) is taken off first.
 A row and the rows made from it (`parent_id`) are one family and no duplicates of one another, but
 a family that stands in two files is an overlap.
 
-Memory: a few hundred bytes a row for the index, and the triples of proposed pairs.
+Memory: some 5 KB a row for the index, and the triples of proposed pairs.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from bedrock_rft_sim.errors import DataError
 PERMUTATIONS = 128
 MOST_CANDIDATES = 25
 """Proposed pairs looked at for one row; a crowd of copies would otherwise cost its square."""
+HASHED_SIMILARITY_MAX = 0.95
+"""Above it the hashes have no bands to go by; what they propose is compared exactly anyway."""
 _AT_ONCE = 4096
 """Triples hashed in one call, so that a huge record needs little memory."""
 _WORD = re.compile(r"\w+")
@@ -133,7 +135,8 @@ class Index:
     def __init__(self, *, threshold: float | None) -> None:
         """Without a threshold only equal texts are found, and no library is needed."""
         self._threshold = threshold
-        self._same: dict[bytes, list[_Row]] = {}
+        self._same: dict[bytes, dict[bytes, _Row]] = {}
+        """By question and answer: the first row of each."""
         self._families: dict[bytes, _Row] = {}
         self._rows: list[_Row] = []
         self._near = _Proposer(threshold) if threshold is not None else None
@@ -146,16 +149,15 @@ class Index:
         kept = _Row((file, row.line), root, parent_of(row) is not None, answer)
         question = plain(frame.without(_question(row)))
         text = digest(f"{plain(_context(row))}\n{question}")
-        earlier = self._same.setdefault(text, [])
-        equal = [other for other in earlier if other.answer == kept.answer]
+        earlier = self._same.setdefault(text, {})
+        equal = earlier.get(kept.answer)
         if earlier:
-            other = (equal or earlier)[0]
-            yield RowPair("same", other.place, kept.place, 1.0, not equal)
+            other = equal or next(iter(earlier.values()))
+            yield RowPair("same", other.place, kept.place, 1.0, equal is None)
         else:
             yield from self._family(kept)
             self._propose(kept, question)
-        if not equal:
-            earlier.append(kept)
+        earlier.setdefault(kept.answer, kept)
 
     def _family(self, kept: _Row) -> Iterator[RowPair]:
         other = self._families.setdefault(kept.root, kept)
@@ -202,7 +204,10 @@ def jaccard(one: frozenset[bytes], two: frozenset[bytes]) -> float:
 
 
 class _Proposer:
-    """MinHash and LSH of datasketch: which earlier texts may be near."""
+    """MinHash of datasketch, and a table of its bands: which earlier texts may be near.
+
+    datasketch's own table takes twice the memory.
+    """
 
     def __init__(self, threshold: float) -> None:
         try:
@@ -216,7 +221,13 @@ class _Proposer:
             ) from error
         self._empty = MinHash(num_perm=PERMUTATIONS, seed=1, hashfunc=int)
         # A pair that is missed is lost, one that is proposed in vain is only looked at.
-        self._lsh = MinHashLSH(threshold, num_perm=PERMUTATIONS, weights=(0.1, 0.9))
+        near = min(threshold, HASHED_SIMILARITY_MAX)
+        bands = MinHashLSH(near, num_perm=PERMUTATIONS, weights=(0.1, 0.9))
+        self._cuts = [(at * bands.r, (at + 1) * bands.r) for at in range(bands.b)]
+        self._first: dict[int, int] = {}
+        """By band: the first row that has it."""
+        self._more: dict[int, list[int]] = {}
+        """By band: later rows, where there are any."""
 
     def add(self, text: str, key: int) -> list[int]:
         """Return the keys of earlier texts that may be near, in order."""
@@ -224,6 +235,13 @@ class _Proposer:
         hashes = [zlib.crc32(triple.encode(errors="replace")) for triple in shingles(text)]
         for at in range(0, len(hashes), _AT_ONCE):
             sketch.update_batch(hashes[at : at + _AT_ONCE])
-        found = sorted(self._lsh.query(sketch))
-        self._lsh.insert(key, sketch, check_duplication=False)
-        return found
+        values = sketch.hashvalues
+        bands = [hash((start, values[start:end].tobytes())) for start, end in self._cuts]
+        met = [band for band in bands if band in self._first]
+        found = {self._first[band] for band in met}
+        found.update(*(self._more.get(band, ()) for band in met))
+        if len(found) <= MOST_CANDIDATES:  # a crowd is known by its first members
+            for band in bands:
+                if self._first.setdefault(band, key) != key:
+                    self._more.setdefault(band, []).append(key)
+        return sorted(found)

@@ -26,6 +26,7 @@ from bedrock_rft_sim.data.prepare.rows import DataRow, nested
 from bedrock_rft_sim.data.record import blocking
 from bedrock_rft_sim.data.rules import Violation
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.files import regular
 
 SCHEMA = "ModelInvocationLog"
 OPERATIONS = ("InvokeModel", "InvokeModelWithResponseStream", "Converse", "ConverseStream")
@@ -75,7 +76,7 @@ def convert(
 def _entries(sources: Sequence[Path]) -> Iterator[DataRow]:
     for path in sources:
         try:
-            with path.open("rb") as raw:
+            with regular(path) as raw:
                 start = raw.read(2)
                 raw.seek(0)
                 file = gzip.GzipFile(fileobj=raw) if start == _GZIP else raw
@@ -138,7 +139,7 @@ def _body(entry: Mapping[str, Any], side: str) -> Mapping[str, Any]:
     if isinstance(body, str):
         try:
             body = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
     if not isinstance(body, dict):
         raise _LeftOutError(f"the {side} body is no JSON object")

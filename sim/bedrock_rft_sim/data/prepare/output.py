@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import Any, Self, TypeVar
 from bedrock_rft_sim import __version__
 from bedrock_rft_sim.data.prepare.rows import DataRow
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.files import named_errors, replacing
+from bedrock_rft_sim.files import named_errors, real, regular, replacing
 
 SCHEMA_VERSION = 1
 MANIFEST_SUFFIX = ".manifest.json"
@@ -64,7 +65,7 @@ class DataOutput:
         self._drops: dict[tuple[str, str | None], _Drops] = {}
         self._notes: dict[str, Any] = {}
         self._digest = hashlib.sha256()
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        self._temporary = self.path.parent / f".{self.path.name}.{os.getpid()}.tmp"
 
     def __enter__(self) -> Self:
         """Look whether the file may be written, hash the sources, open the temporary file.
@@ -160,13 +161,16 @@ class DataOutput:
                     found=str(source),
                     hint="choose another name with -o",
                 )
-        if self.path.is_dir() or (self.path.exists() and not self._force):
+        with _writing(self.path):
+            kind = self.path.stat().st_mode if os.path.lexists(self.path) else None
+        if kind is not None and not (stat.S_ISREG(kind) and self._force):
+            size = f"{self.path.stat().st_size:,} bytes"
             raise DataError(
                 "the output exists already",
                 where=str(self.path),
                 expected="a name that is free",
-                found="a folder" if self.path.is_dir() else f"{self.path.stat().st_size:,} bytes",
-                hint="choose another name with -o, or --force to replace the file",
+                found=size if stat.S_ISREG(kind) else "a folder, a pipe or a device",
+                hint="choose another name with -o, or --force to replace a file",
             )
 
     def _finish(self) -> None:
@@ -236,7 +240,7 @@ def is_same_file(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:  # one of them is not there
-        return one.resolve() == other.resolve()
+        return real(one) == real(other)
 
 
 def _source(source: Path | str) -> dict[str, Any]:
@@ -246,7 +250,7 @@ def _source(source: Path | str) -> dict[str, Any]:
         named_errors(
             source, "read the data file", kind=DataError, expected="a file", hint="check the path"
         ),
-        source.open("rb") as file,
+        regular(source) as file,
     ):
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return {"name": str(source), "sha256": digest, "bytes": file.tell()}

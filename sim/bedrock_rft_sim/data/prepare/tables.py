@@ -8,6 +8,7 @@ The network is used for a name that starts with `hf://` and for nothing else.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from typing import Any, NoReturn
 
 from bedrock_rft_sim.data.prepare.rows import DataRow, read
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.files import regular
 
 HUB = "hf://"
 _READABLE = ".jsonl, .json, .csv, .tsv, .parquet, or hf://OWNER/NAME[/CONFIG]"
@@ -52,7 +54,7 @@ def _refuse(source: str, found: str, *, hint: str) -> NoReturn:
 def _csv(path: Path) -> Iterator[DataRow]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(regular(path), encoding="utf-8-sig", newline="") as file:
             delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
             reader = csv.DictReader(file, delimiter=delimiter, strict=True)
             line = 2  # a cell may span lines: the number is that of the row's first
@@ -82,7 +84,8 @@ def _check_cells(path: Path, line: int, record: dict[Any, Any]) -> None:
 
 def _json(path: Path) -> Iterator[DataRow]:
     try:
-        value = json.loads(path.read_bytes())
+        with regular(path) as file:
+            value = json.loads(file.read())
     except OSError as error:
         _refuse(str(path), error.strerror or str(error), hint="check the path")
     except json.JSONDecodeError as error:

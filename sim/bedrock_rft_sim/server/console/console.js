@@ -364,6 +364,7 @@
   $("plotly").addEventListener("error", () => { $("undrawn").hidden = false; });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
   addEventListener("hashchange", () => { choose(location.hash.slice(1)); tick(); });
+  if (location.hash.startsWith("#token=")) history.replaceState(null, "", location.pathname);  // signed in already
   chosen = location.hash.slice(1) || null;
   tick();
 })();
