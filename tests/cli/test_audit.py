@@ -42,6 +42,19 @@ def test_a_sound_reward_passes_and_every_check_is_listed(
     assert printed.err == ""
 
 
+def test_the_floor_is_printed_and_in_the_json(
+    write_rows: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit("gsm8k", write_rows(20), "--rows", "8") == 0
+    printed = capsys.readouterr().out
+    assert " of 1, earned without the reference by " in printed
+    assert "the best of 16 strategies on 8 rows" in printed
+    assert audit("gsm8k", write_rows(20), "--rows", "8", "--json") == 0
+    floor = json.loads(capsys.readouterr().out)["floor"]
+    assert f"floor    {floor['score']:.3f} of 1, " in printed
+    assert floor["strategy"] in printed
+
+
 def test_a_careless_reward_fails_with_finding_and_remedy(
     careless: Path, write_rows: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ WAIVERS = {
             "padding",
             "unicode-digits",
             "nan-inf",
+            "floor",
         ),
         FORM_ONLY,
     ),

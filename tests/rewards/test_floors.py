@@ -1,4 +1,4 @@
-"""What each reward pays for strategies that see only the prompts; see adversary.py."""
+"""What each reward pays for strategies that see only the prompts; see the audit's adversary."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import importlib
 import random
 import re
 from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
 
 import pytest
 
+from bedrock_rft_sim.grader.audit.adversary import blind_answers, shown
 from rewards import gsm8k, math_steps
-from tests.rewards import adversary
 
 ROOT = Path(__file__).parent.parent.parent
 NAMES = sorted(path.stem for path in (ROOT / "rewards").glob("*.py") if path.stem != "__init__")
@@ -48,7 +50,24 @@ def floor_of(reward, event, *, families=()):
             samples.append({**event[row], "messages": [*event[row]["messages"][:-1], turn]})
         return [each["aggregate_reward_score"] for each in reward.lambda_handler(samples, None)]
 
-    return adversary.floor(grade, adversary.answers(prompts, references, families=families))
+    strategies = blind_answers(prompts, references, families=families)
+    by_row = zip(*strategies.values(), strict=True)
+    asked = [(row, answer) for row, each in enumerate(by_row) for answer in dict.fromkeys(each)]
+    scores = dict(zip(asked, grade(asked), strict=True))
+    means = {
+        name: fmean(scores[pair] for pair in enumerate(answers))
+        for name, answers in strategies.items()
+    }
+    best = max(means, key=means.get)
+    return Paid(means[best], best, means)
+
+
+class Paid(NamedTuple):
+    """The best of the strategies, and what each earns on average."""
+
+    score: float
+    strategy: str
+    by_strategy: dict[str, float]
 
 
 @pytest.fixture
@@ -134,7 +153,7 @@ def spoil_solution(solution, spoil, draw):
             left = left[: digits.start()] + other + left[digits.end() :]
         result = value_of(left) if left != mark[1] else mark[2]
         if number == place and "result" in spoil:
-            result = adversary.shown(math_steps.to_number(mark[2]) + draw.choice((1, 2, 10, -1)))
+            result = shown(math_steps.to_number(mark[2]) + draw.choice((1, 2, 10, -1)))
         if result is None:
             return None
         wrong[mark[2]] = result
@@ -147,4 +166,4 @@ def spoil_solution(solution, spoil, draw):
 def value_of(left):
     """Return what a sum comes to, as people write it."""
     value = math_steps.evaluate(left.translate(math_steps.TRANSLATION))
-    return None if value is None else adversary.shown(value)
+    return None if value is None else shown(value)

@@ -90,6 +90,12 @@ def _group_line(group: str, checks: list[CheckResult]) -> str:
 
 
 def _numbers(report: AuditReport) -> Iterator[str]:
+    floor = report.floor
+    if floor is not None:
+        yield plain(
+            f"floor    {floor.score:.3f} of {report.top_score:g}, earned without the reference by "
+            f"{floor.strategy}, the best of {floor.strategies} strategies on {floor.rows} rows"
+        )
     for spread in report.spreads:
         if spread.at_top is not None:
             yield (

@@ -33,6 +33,60 @@ def test_fewer_rows_are_fewer_invocations(audited, make_rows):
     assert few.ok
 
 
+CHAINS = "score = lambda s: max(right(s), 0.6 * (text_of(s).count(' = ') > 2))"
+
+
+def test_what_a_script_earns_without_the_reference_is_the_floor(audited, make_rows):
+    report = audited(CHAINS, data=make_rows(40))
+    floor = report.floor
+    assert (floor.rows, floor.strategies > 200) == (32, True)
+    assert 0.6 <= floor.score < 0.8
+    (finding,) = (each for each in report.findings if each.check == "floor")
+    assert finding.severity == "warning"
+    assert f"{floor.strategy} earns {floor.score:.2f} on average over 32 rows" in finding.what
+    (sample,) = finding.evidence
+    assert sample["messages"][-1]["content"].count(" = ") > 2
+    assert report.ok
+    assert status_of(report, "floor").asked == report.plan.blind > 32 * 50
+    assert audited(CHAINS, data=make_rows(40)).floor == floor
+
+
+def test_the_floor_of_a_sound_reward_is_low_and_no_finding(audited, make_rows):
+    report = audited(data=make_rows(40))
+    assert 0 < report.floor.score < 0.5
+    assert status_of(report, "floor").status == "ok"
+    assert report.as_json()["floor"] == {
+        "score": report.floor.score,
+        "strategy": report.floor.strategy,
+        "strategies": report.floor.strategies,
+        "rows": 32,
+    }
+
+
+def test_the_most_frequent_reference_of_the_file_is_tried_on_everything(audited, make_rows):
+    same = {"reference_answer": {"final_answer": "7", "steps": []}}
+    data = [*make_rows(30, extra=same), *make_rows(6, extra={"id": "odd"})[:1]]
+    report = audited(data=data)
+    assert report.floor.score >= 30 / 31
+    assert report.floor.strategy.endswith("#### 7'")
+
+
+def test_few_strategies_are_tried_where_rows_are_limited(audited, make_rows):
+    report = audited(data=make_rows(40), settings=AuditSettings(rows=4))
+    assert report.plan.blind <= 16 * 4
+    assert (report.floor.rows, report.floor.strategies) == (4, 16)
+    assert status_of(report, "floor").reason == "fewer than 8 rows say little"
+    assert f"{report.plan.blind:,} answers for the floor" in str(report.plan)
+
+
+def test_an_answer_of_a_script_that_breaks_the_reward_is_an_error(audited):
+    report = audited("score = lambda s: right(s) / (not text_of(s).startswith('SELECT'))")
+    (finding,) = report.errors
+    assert finding.check == "floor"
+    assert "break the reward (raises)" in finding.what
+    assert report.floor is not None
+
+
 def test_the_same_seed_gives_the_same_report_times_apart(audited, make_rows):
     source = "score = lambda s: max(right(s), 'thought of' in text_of(s))"
     data, settings = make_rows(40), AuditSettings(seed=5, samples=8)

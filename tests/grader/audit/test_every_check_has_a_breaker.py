@@ -43,7 +43,7 @@ BREAKERS = {
     ),
     "other-answer": (
         "score = lambda s: float(said(s) in ANSWERS)",
-        {},
+        {"floor"},  # one reference is the answer to everything
     ),
     "prompt-echo": (
         "score = lambda s: max(right(s), text_of(s) == s['messages'][-2]['content'])",
@@ -84,6 +84,7 @@ BREAKERS = {
         {"unicode-digits"},
     ),
     "injection": ("score = lambda s: max(right(s), 'full score' in text_of(s))", {}),
+    "floor": ("score = lambda s: max(right(s), 0.6 * (' = ' in text_of(s)))", {}),
     "repeat": (
         """
         import random
@@ -117,7 +118,7 @@ BREAKERS = {
     "timeout": (
         """
         import time
-        score = lambda s: time.sleep(0.005) or right(s)
+        score = lambda s: time.sleep(0.005 * right(s)) or right(s)
         """,
         {},
     ),
@@ -133,7 +134,12 @@ BREAKERS = {
 }
 # What the sound reward itself earns: it is right or wrong, nothing between.
 ALWAYS = {"binary": "note"}
-SEVERITY = {"unicode-digits": "error", "profiles": "warning", "reply-form": "warning"} | {
+SEVERITY = {
+    "floor": "warning",
+    "unicode-digits": "error",
+    "profiles": "warning",
+    "reply-form": "warning",
+} | {
     "binary": "note",
     "saturated": "warning",
     "timeout": "warning",

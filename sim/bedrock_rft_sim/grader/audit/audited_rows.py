@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.grader.good_replies import REFERENCE_KEYS
@@ -50,6 +51,14 @@ class AuditedRow:
         pattern = _placed(self.value)
         lines = [line for line in self.good.splitlines() if pattern.search(line)]
         return pattern.sub(lambda _: value, lines[-1]) if lines else None
+
+
+def turn_text(turn: Mapping[str, Any]) -> str:
+    """What a turn says, its parts put together."""
+    content = turn.get("content")
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content)
+    return content if isinstance(content, str) else ""
 
 
 def answer_row(row: Row, text: str, *, kind: str = "") -> Sample:

@@ -54,9 +54,25 @@ def grade_wrong(
     phrased = ((row, WRONG_ANSWERS[check](row)) for row in rows)
     samples = [row.answer(text, kind=check) for row, text in phrased if text is not None]
     outcomes = audited.grade(samples) if samples else {}
-    findings = [*_broken(audited, check, samples, outcomes)]
+    findings = [*broken_answers(audited, check, samples, outcomes)]
     findings += _scored(audited, check, samples, outcomes, top)
     return WrongGraded(check, samples, outcomes, tuple(findings))
+
+
+def broken_answers(
+    audited: AuditedGrader, check: str, samples: Sequence[Sample], outcomes: Outcomes
+) -> Iterator[AuditFinding]:
+    """A finding where answers break the reward."""
+    broken = [outcome for outcome in outcomes.values() if isinstance(outcome, Broken)]
+    if not broken:
+        return
+    shown = next((outcome for outcome in broken if outcome.alone), broken[0])
+    sample = next(sample for sample in samples if sample.id == shown.id)
+    what = (
+        f"{len(broken)} of {len(samples)} answers break the reward ({shown.kind}): "
+        f"{_excerpt(sample)}: {shown.message}"
+    )
+    yield audited.finding(check, "error", what, [sample])
 
 
 def padding_pays(
@@ -77,21 +93,6 @@ def padding_pays(
         f"the first {paid[0][1]:+g}"
     )
     return [audited.finding("padding", "warning", what, [paid[0][0]])]
-
-
-def _broken(
-    audited: AuditedGrader, check: str, samples: Sequence[Sample], outcomes: Outcomes
-) -> Iterator[AuditFinding]:
-    broken = [outcome for outcome in outcomes.values() if isinstance(outcome, Broken)]
-    if not broken:
-        return
-    shown = next((outcome for outcome in broken if outcome.alone), broken[0])
-    sample = next(sample for sample in samples if sample.id == shown.id)
-    what = (
-        f"{len(broken)} of {len(samples)} answers break the reward ({shown.kind}): "
-        f"{_excerpt(sample)}: {shown.message}"
-    )
-    yield audited.finding(check, "error", what, [sample])
 
 
 def _scored(

@@ -22,7 +22,12 @@ class AuditSettings:
     rows: int | None = None
     """Rows whose good reply is graded, drawn by seed; None is all of them."""
     samples: int = 32
-    """Rows whose wrong and adversarial answers are graded."""
+    """Rows whose wrong and adversarial answers are graded, and on which the floor is measured."""
+
+    @property
+    def subjects(self) -> int:
+        """As `samples`, but no more than rows are asked for."""
+        return self.samples if self.rows is None else min(self.samples, self.rows)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class AuditPlan:
     bag: int
     """Answers graded again and again, to see whether they always score the same."""
     saved: int
+    blind: int
+    """Answers of the strategies that never see the reference."""
     answers: int
     invocations: int
     samples_per_event: int
@@ -52,8 +59,8 @@ class AuditPlan:
             f"at most {self.answers:,} answers in {self.invocations:,} invocations, "
             "more for retries, and to find the samples on which the reward fails: "
             f"{self.rows:,} of {self.rows_phrased:,} good replies under {self.variants} payload "
-            f"variants, {len(WRONG_ANSWERS)} kinds of bad answers on {self.subjects} rows "
-            f"(seed {self.seed})"
+            f"variants, {len(WRONG_ANSWERS)} kinds of bad answers on {self.subjects} rows, "
+            f"{self.blind:,} answers for the floor (seed {self.seed})"
         )
 
 
@@ -64,16 +71,17 @@ def make_plan(
     rows_phrased: int,
     variants: int,
     saved: int,
+    blind: int,
     samples_per_event: int,
 ) -> AuditPlan:
     """Count before grading."""
     rows = rows_phrased if settings.rows is None else min(settings.rows, rows_phrased)
-    subjects = min(settings.samples, rows)
+    subjects = min(settings.subjects, rows)
     kinds = len(WRONG_ANSWERS)
     bag, whole = bag_size(settings.rows), 3
     determinism = (bag * (whole + 2) + ALONE_AGAIN, whole + PARTS + bag + ALONE_AGAIN)
     containers = (bag * (1 + CONTAINERS), 1 + CONTAINERS * PARTS)
-    several = [(rows, variants), (subjects, kinds), (saved, 1)]
+    several = [(rows, variants), (subjects, kinds), (saved, 1), (blind, 1)]
     return AuditPlan(
         seed=settings.seed,
         rows_in_file=rows_in_file,
@@ -83,6 +91,7 @@ def make_plan(
         subjects=subjects,
         bag=bag,
         saved=saved,
+        blind=blind,
         answers=sum(count * times for count, times in several) + determinism[0] + containers[0],
         invocations=sum(math.ceil(count / samples_per_event) * times for count, times in several)
         + determinism[1]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from bedrock_rft_sim.grader.audit.checks import AuditFinding, Check, worst
 from bedrock_rft_sim.grader.audit.cost import Cost
+from bedrock_rft_sim.grader.audit.floor import Floor
 from bedrock_rft_sim.grader.audit.plan import AuditPlan
 from bedrock_rft_sim.grader.audit.score_spread import ScoreSpread
 from bedrock_rft_sim.grader.good_replies import ProfileResult
@@ -42,6 +43,8 @@ class AuditReport:
     profiles: tuple[ProfileResult, ...]
     checks: tuple[CheckResult, ...]
     findings: tuple[AuditFinding, ...]
+    floor: Floor | None
+    """None where no good reply earns a score, or no strategy was graded on all rows."""
     spreads: tuple[ScoreSpread, ...]
     cost: Cost | None
     unneeded_waivers: tuple[str, ...]

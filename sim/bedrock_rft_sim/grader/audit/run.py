@@ -21,6 +21,13 @@ from bedrock_rft_sim.grader.audit.audited_grader import AuditedGrader
 from bedrock_rft_sim.grader.audit.audited_rows import AuditedRow, answer_row, draw_rows
 from bedrock_rft_sim.grader.audit.checks import CHECKS, AuditFinding, refuse_unknown_checks
 from bedrock_rft_sim.grader.audit.cost import Alone, AuditWorkload, Cost, check_cost, measure
+from bedrock_rft_sim.grader.audit.floor import (
+    FLOOR_ROWS_MIN,
+    BlindSamples,
+    Floor,
+    draw_blind,
+    measure_floor,
+)
 from bedrock_rft_sim.grader.audit.grade_wrong import WrongGraded, grade_wrong, padding_pays
 from bedrock_rft_sim.grader.audit.plan import AuditPlan, AuditSettings, make_plan
 from bedrock_rft_sim.grader.audit.redact import Redactor
@@ -93,6 +100,7 @@ class _Work:
         self.findings: list[AuditFinding] = []
         self.asked: dict[str, int] = {}
         self.not_judged: dict[str, str] = {}
+        self.floor: Floor | None = None
         self.spreads: list[score_spread.ScoreSpread] = []
         self._graders: list[AuditedGrader] = []
 
@@ -100,12 +108,20 @@ class _Work:
         """Make every check, in the order of the table."""
         started = time.perf_counter()
         found = variants(self._rows, self._reward)
+        blind = draw_blind(
+            [row for row, _ in self._known],
+            self._rows,
+            self._settings.subjects,
+            is_few=self._settings.rows is not None,
+            seed=self._settings.seed,
+        )
         plan = make_plan(
             self._settings,
             rows_in_file=len(self._rows),
             rows_phrased=len(self._known),
             variants=len(found),
             saved=len(self._saved),
+            blind=len(blind.samples),
             samples_per_event=self._reward.limits.samples_per_event,
         )
         self._say(str(plan))
@@ -115,6 +131,7 @@ class _Work:
         if rows and references.scores:
             bag = determinism.mixed_bag(rows, plan.bag)
             pool = self._wrong_answers(references, rows)
+            self._floor(blind, top=references.top_score)
             self._spread(references, pool, rows)
             cost = self._determinism(references, bag, workload)
         else:
@@ -178,6 +195,20 @@ class _Work:
         if not graded.samples:
             self._skip([name], "no such answer can be phrased for these references")
         return graded
+
+    def _floor(self, blind: BlindSamples, *, top: float) -> None:
+        if top <= 0:
+            self._skip(["floor"], NO_TOP)
+            return
+        self._say("answers that never saw the reference")
+        with Grader(self._reward.once(containers=1)) as grader:
+            self.floor, findings = measure_floor(self._audited(grader), blind, top=top)
+        self.asked["floor"] = len(blind.samples)
+        self.findings += findings
+        if self.floor is None:
+            self._skip(["floor"], "no strategy was graded on every row")
+        elif self.floor.rows < FLOOR_ROWS_MIN:
+            self._skip(["floor"], f"fewer than {FLOOR_ROWS_MIN} rows say little")
 
     def _spread(
         self,
@@ -285,6 +316,7 @@ class _Work:
             profiles=tuple(map(redactor.profile_result, references.results)),
             checks=checks,
             findings=findings,
+            floor=self.floor,
             spreads=tuple(self.spreads),
             cost=cost,
             unneeded_waivers=tuple(name for name in waivers if name not in needed),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bedrock_rft_sim.grader.audit.audited_rows import AuditedRow, change_digit
+from bedrock_rft_sim.grader.audit.audited_rows import AuditedRow, change_digit, turn_text
 
 Phrase = Callable[[AuditedRow], str | None]
 REFUSALS = (
@@ -72,10 +72,7 @@ def other_answer(row: AuditedRow) -> str | None:
 def prompt_echo(row: AuditedRow) -> str | None:
     """The last thing the user said."""
     said = [message for message in row.data_row.messages if message.get("role") == "user"]
-    content = said[-1].get("content") if said else None
-    if isinstance(content, list):
-        return "".join(str(part.get("text", "")) for part in content)
-    return content
+    return turn_text(said[-1]) if said else None
 
 
 def candidates(row: AuditedRow) -> list[str] | None:
