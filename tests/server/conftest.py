@@ -49,6 +49,7 @@ class Endpoint:
 def running(state: ServerState) -> Iterator[str]:
     """Serve from a thread for as long as the block lasts; gives the URL."""
     listener = bind("127.0.0.1", 0)
+    state.url = url_of(listener)
     server = server_of(state)
     thread = threading.Thread(target=server.run, args=([listener],), name="server")
     thread.start()

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bedrock_rft_sim.cli.arguments import LAST_PORT, add_flag, add_number, add_path
 from bedrock_rft_sim.errors import RecipeError, RehearsalError
@@ -96,7 +96,11 @@ def run(arguments: argparse.Namespace) -> int:
     mapping = mapping.with_default(arguments.model) if arguments.model else mapping
     faults = read_faults(arguments.faults) if arguments.faults else None
     listener = bind(arguments.host, arguments.port)
-    options = {"parallel": arguments.parallel, "region": arguments.region}
+    options: dict[str, Any] = {
+        "url": url_of(listener),
+        "parallel": arguments.parallel,
+        "region": arguments.region,
+    }
     options |= {"mapping": mapping, "faults": faults, "pending_s": arguments.pending}
     with listener, ServerState(arguments.root, **options) as state:
         if not arguments.no_token:

@@ -47,6 +47,9 @@ CREDENTIALS = (
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
 )
+ENDPOINT = "AWS_ENDPOINT_URL"
+"""Credentials are those of whatever is there, AWS itself or an endpoint like it."""
+NO_ACCESS = {"AWS_EC2_METADATA_DISABLED": "true"}
 CREDENTIAL_FILES = {
     "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
     "AWS_CONFIG_FILE": "~/.aws/config",
@@ -112,16 +115,13 @@ def deploy(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(reward.limits.memory_mb),
     }
     _refuse_variables(reward.environment)
-    access = (
-        _aws_credentials() if reward.pass_aws_credentials else {"AWS_EC2_METADATA_DISABLED": "true"}
-    )
     return Function(
         client=chosen,
         runtime_dir=runtime_dir,
         task_root=package.root,
         handler=package.handler,
         function_arn=reward.function_arn,
-        environment={**GENERAL, **seen, **access, **reward.environment, **reserved},
+        environment={**GENERAL, **seen, **_access(reward), **reward.environment, **reserved},
         confinement=closed_in,
         limits=reward.limits,
     )
@@ -181,8 +181,16 @@ def _refuse_variables(own: Mapping[str, str]) -> None:
         )
 
 
+def _access(reward: RewardFile) -> Mapping[str, str]:
+    """Return where AWS is for the handler, and who it is there."""
+    if reward.access is not None:
+        return reward.access
+    return _aws_credentials() if reward.pass_aws_credentials else NO_ACCESS
+
+
 def _aws_credentials() -> dict[str, str]:
-    passed = {name: os.environ[name] for name in CREDENTIALS if name in os.environ}
+    names = (*CREDENTIALS, ENDPOINT)
+    passed = {name: os.environ[name] for name in names if name in os.environ}
     for name, default in CREDENTIAL_FILES.items():
         passed[name] = os.environ.get(name, str(Path(default).expanduser()))
     return passed

@@ -30,6 +30,8 @@ class RewardFile:
     """Whether a plain string travels as {"text": ...}."""
     environment: Mapping[str, str] = field(default_factory=dict)
     pass_aws_credentials: bool = False
+    access: Mapping[str, str] | None = None
+    """The variables of AWS's SDKs, where they are not this machine's."""
     function_arn: str = DEFAULT_ARN
 
     def once(

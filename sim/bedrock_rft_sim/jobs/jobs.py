@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,9 @@ class Jobs:
         deliver: Delivery | None = None,
         *,
         ladder: Ladder = LADDER,
+        variables: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """Open the list and start the worker.
+        """Open the list and start the worker; `variables` are set for every child besides.
 
         `deliver` is called once with every job that ended; again after a restart if it raised.
 
@@ -60,7 +61,9 @@ class Jobs:
         self._held = _hold(self.root)
         self._registry = Registry(self.root / "jobs.sqlite", runs=self._paths.runs)
         self._is_closed = False
-        self._worker = Worker(self._registry, self._paths, parallel, start, deliver, ladder)
+        self._worker = Worker(
+            self._registry, self._paths, parallel, start, deliver, ladder, variables
+        )
 
     def create(
         self,

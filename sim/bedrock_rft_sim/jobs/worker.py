@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ class Worker:
     command: Start
     deliver: Delivery | None
     ladder: Ladder
+    variables: Callable[[], Mapping[str, str]]
     _children: dict[str, Child] = field(default_factory=dict)
     _retries: Retries = field(default_factory=Retries)
     _has_looked_at_all: bool = False
@@ -193,7 +194,7 @@ class Worker:
             partial(self._command_of, job),
             lock=self.paths.lock(job.id),
             log=self.paths.log(job.id),
-            environment=child_environment(os.environ),
+            environment={**child_environment(os.environ), **self.variables()},
             cwd=self.paths.children,
         )
 

@@ -81,6 +81,7 @@ def _names(job: Job) -> list[tuple[str, str]]:
 def reward_of(function: Deployed) -> dict[str, Any]:
     """Return the reward's part of `local:` for a function."""
     settings: dict[str, Any] = {"timeout": function.timeout_s, "memorySize": function.memory_mb}
+    settings["passAwsCredentials"] = True  # the local ones, which are all that the child has
     if function.environment:
         settings["environment"] = function.environment
     return {"reward": str(function.code), "handler": function.handler, "lambda": settings}

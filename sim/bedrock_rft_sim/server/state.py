@@ -5,6 +5,7 @@ Deliberately holds no request and no connection.
 
 from __future__ import annotations
 
+import os
 import threading
 from functools import partial
 from pathlib import Path
@@ -43,33 +44,51 @@ class ServerState:
         mapping: ModelMapping | None = None,
         region: str = DEFAULT_REGION,
         token: str | None = None,
+        url: str | None = None,
         pending_s: float = 0.0,
         faults: FaultPlan | None = None,
     ) -> None:
         """Open everything under `root`; `token` is what a client must show, None lets everybody in.
 
-        For `pending_s` a function is Pending and a deployment Creating.
+        `url` is its address. For `pending_s` a function is Pending and a deployment Creating.
         """
-        self.root = real(root)
+        self.root, self.url = real(root), url
+        self.region, self.session = region, Session(token)
         with named_errors(self.root, "create the folder"):
             # For its owner alone: functions, recipes and roles may hold keys and passwords.
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.s3 = LocalS3(self.root / "s3")
         self.jobs = Jobs(
-            self.root, parallel=parallel, start=start, deliver=partial(deliver, self.s3)
+            self.root,
+            parallel=parallel,
+            start=start,
+            deliver=partial(deliver, self.s3),
+            variables=self.access,
         )
         self.pending_s = pending_s
         self.faults = faults or FaultPlan()
         self.iam = LocalIam(self.root / "iam.jsonl", self.s3.moto, delay_s=self.faults.roleDelay)
         self.logs = FunctionLogs(self.root / "logs")
         self.layers = Layers(self.root / "layers")
-        self.functions = Functions(self.root / "functions", keep_log=self.logs.keep)
+        self.functions = Functions(
+            self.root / "functions", keep_log=self.logs.keep, access=self.access
+        )
         self.deployments = Deployments(self.root / "deployments")
         self.mapping = mapping or ModelMapping()
         self.models = Models(log=self.root / "models.log")
         """The process that answers for all models; started by the first question."""
-        self.region = region
-        self.session = Session(token)
+
+    def access(self) -> dict[str, str]:
+        """Return the variables by which AWS's SDKs in a function reach this endpoint, not AWS."""
+        endpoint = {} if self.url is None else {"AWS_ENDPOINT_URL": self.url}
+        return {
+            **endpoint,
+            "AWS_ACCESS_KEY_ID": self.session.token or "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_CONFIG_FILE": os.devnull,
+        }
 
     def __enter__(self) -> Self:
         return self

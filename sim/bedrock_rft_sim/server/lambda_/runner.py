@@ -13,7 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -70,14 +70,14 @@ class ClosingError(AwsError):
 class _Warm:
     """One function's container and the folder it lives in."""
 
-    def __init__(self, deployed: Deployed) -> None:
+    def __init__(self, deployed: Deployed, access: Mapping[str, str] | None) -> None:
         self.users = 0
         """Who runs it or waits for it; the runner's to count."""
         self._lock = threading.Lock()
         self._scratch = tempfile.TemporaryDirectory(prefix="function-")
         scratch = Path(self._scratch.name)
         package = open_package(deployed.code, handler=deployed.handler, scratch=scratch)
-        self._function = deploy(deployed.reward, package, scratch)
+        self._function = deploy(replace(deployed.reward, access=access), package, scratch)
         self._container: Container | None = None
         self._is_killed = False
 
@@ -119,8 +119,13 @@ class _Warm:
 class FunctionRunner:
     """Warm functions, the one used last kept longest."""
 
-    def __init__(self, keep_log: KeepLog | None = None) -> None:
+    def __init__(
+        self,
+        keep_log: KeepLog | None = None,
+        access: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
         self._keep_log = keep_log
+        self._access = access
         self._lock = threading.Lock()
         self._warm: OrderedDict[tuple[str, str], _Warm] = OrderedDict()
         self._is_closing = False
@@ -158,7 +163,8 @@ class FunctionRunner:
             if self._is_closing:
                 raise ClosingError
             if key not in self._warm:
-                self._warm[key] = _Warm(deployed)
+                access = None if self._access is None else self._access()
+                self._warm[key] = _Warm(deployed, access)
             self._warm.move_to_end(key)
             self._warm[key].users += 1
             return self._warm[key]

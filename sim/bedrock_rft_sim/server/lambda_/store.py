@@ -17,7 +17,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,13 +75,19 @@ class Resolved:
 class Functions:
     """Functions of all Regions."""
 
-    def __init__(self, folder: Path, *, keep_log: KeepLog | None = None) -> None:
-        """Read them; `keep_log` gets every invocation."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keep_log: KeepLog | None = None,
+        access: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
+        """Read them; `keep_log` gets every invocation, handlers find AWS by `access`."""
         self._folder = folder
         self._changing = threading.Lock()
         """Held by whoever reads a record, changes it and keeps it; readers never wait for it."""
         self.code = CodeStore(folder / ".code")
-        self.runner = FunctionRunner(keep_log)
+        self.runner = FunctionRunner(keep_log, access)
         self.events = EventQueue(self.runner)
         # Replaced as a whole and never changed, so that readers need no lock.
         with named_errors(folder, "read the functions"):
