@@ -221,6 +221,24 @@ def test_a_text_reference_read_from_a_plain_string_is_caught_in_the_table(audite
     assert "under root: raises" in found[1].what
 
 
+def test_a_grader_that_wants_wrapped_strings_is_told_the_option_and_passes_with_it(
+    audited, make_rows
+):
+    # As AWS's sample for gpt-oss reads it: at the root, and '' where there is none.
+    source = """
+        def truth_of(s):
+            found = s.get("reference_answer", {})
+            text = found.get("text", "") if isinstance(found, dict) else ""
+            return text.rpartition("####")[2].strip() or "unknown"
+        """
+    data = make_rows(8, shape="open-weight")
+    plain = audited(source, data=data)
+    error = plain.errors[0]
+    assert "8 of 8 good replies under both: silent zero" in error.what
+    assert "--wrap (in a recipe local.wrapStringAsText: true) wraps them" in error.remedy
+    assert audited(source, data=data, reward={"wrap": True}).ok
+
+
 def test_the_cost_of_a_run_is_projected_by_multiplication(audited, rows):
     workload = AuditWorkload(
         rollouts_per_step=96, steps=10, validation_answers=100, inference_max_tokens=1000

@@ -83,6 +83,8 @@ def check_references(references: References, *, unphrased: Sequence[str]) -> lis
     findings = [*_unphrased(own, unphrased)]
     elsewhere = [other.variant for other in others if other.ok]
     hint = f"; every good reply passes under {' and under '.join(elsewhere)}" if elsewhere else ""
+    if not own.wrapped and any(other.ok and other.wrapped for other in others):
+        hint += "; --wrap (in a recipe local.wrapStringAsText: true) wraps them"
     findings += [
         _failed("reference", "error", own, failure, by_id, hint=hint) for failure in own.failures
     ]
