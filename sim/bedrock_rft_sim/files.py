@@ -15,6 +15,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import stat
 import sys
 import tomllib
@@ -53,7 +54,7 @@ def named_errors(
             where=str(where),
             expected=expected,
             found=(error.strerror or str(error)) + (f", at step {step}" if step else ""),
-            hint=_hint(error.errno) if hint is None and kind is RunFolderError else hint,
+            hint=hint_of(error) if hint is None and kind is RunFolderError else hint,
         ) from error
     except UnicodeDecodeError as error:
         found = f"byte {error.object[error.start]:#04x} at position {error.start}"
@@ -88,8 +89,10 @@ def expanded(path: str) -> Path:
         return Path(path)
 
 
-def _hint(number: int | None) -> str:
-    if number in (errno.ENOSPC, errno.EDQUOT):
+def hint_of(error: Exception) -> str:
+    """Return how to go on with a run whose disk refused; a library may hide the error's number."""
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error):
         return "free some space, then go on with --resume; everything written before is kept"
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "make the folder writable, or choose another one with --out"
@@ -125,7 +128,7 @@ def replacing(path: Path, *, durable: bool = True, mode: int = 0o666) -> Iterato
     """
     if path.exists() or path.is_symlink():
         regular(path).close()  # a rename would put a file in the place of a device
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = _temporary(path)
     try:
         with open(temporary, "wb", opener=partial(os.open, mode=mode)) as file:
             yield file
@@ -138,6 +141,24 @@ def replacing(path: Path, *, durable: bool = True, mode: int = 0o666) -> Iterato
         raise
     if durable:
         _sync_folder(path.parent)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a kill left half written in the folder; nobody else may be writing there.
+
+    Raises:
+        RunFolderError: the disk refuses.
+    """
+    with named_errors(folder, "remove what a kill left half written"):
+        for left in folder.glob(".*.tmp"):
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def replace_file(path: Path, data: bytes, *, durable: bool = True, mode: int = 0o666) -> None:
@@ -194,18 +215,27 @@ def dump(value: Mapping[str, Any], *, indent: int | None = None) -> str:
     return json.dumps(value, allow_nan=False, indent=indent, separators=separators)
 
 
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a regular file; a pipe or a device is never waited for.
+
+    Raises:
+        RunFolderError: the file can't be read, or something else has its name.
+    """
+    with named_errors(path, "read the file", expected="a regular file"), regular(path) as file:
+        return file.read()
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in the file.
 
     Raises:
         RunFolderError: the file can't be read or holds no JSON object.
     """
-    with named_errors(path, "read the file"):
-        text = path.read_bytes()
+    text = read_bytes(path)
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _damaged(path, None, str(error)) from error
+        raise _damaged(path, None, str(error) or "no text") from error
     if not isinstance(value, dict):
         raise _damaged(path, None, type(value).__name__)
     return value
@@ -218,10 +248,11 @@ def table_beside(module: str, name: str) -> dict[str, Any]:
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """Return the objects of the file; a torn last line is left out, no file means no lines."""
-    with named_errors(path, "read the file"):
-        if not path.exists():
-            return []
-        lines = path.read_bytes().splitlines()
+    if not os.path.lexists(path):
+        return []
+    lines = read_bytes(path).split(b"\n")
+    if not lines[-1]:
+        lines.pop()
     values = []
     for number, line in enumerate(lines, start=1):
         value = _parse(line)
@@ -240,11 +271,13 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _damaged(path: Path, line: int | None, found: str) -> RunFolderError:
+def _damaged(
+    path: Path, line: int | None, found: str, expected: str = "one JSON object"
+) -> RunFolderError:
     return RunFolderError(
         "the file is damaged",
         where=str(path) if line is None else f"{path}:{line}",
-        expected="one JSON object" + ("" if line is None else " per line"),
+        expected=expected + ("" if line is None else " per line"),
         found=found,
         hint="start the run anew under another name; this folder was changed by something else",
     )
@@ -252,7 +285,7 @@ def _damaged(path: Path, line: int | None, found: str) -> RunFolderError:
 
 def keep_lines(path: Path, keep: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
     """Rewrite a JSON-lines file with the objects to keep, and return them."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
     kept = [value for value in read_json_lines(path) if keep(value)]
     replace_file(path, "".join(dump(value) + "\n" for value in kept).encode())

@@ -263,3 +263,24 @@ def test_an_end_that_can_not_be_delivered_holds_up_no_other(
     create(jobs, "good")
     wait_until(lambda: told == ["good"])
     assert capfd.readouterr().err.count("the disk is full") >= 1
+
+
+def test_what_a_killed_server_left_half_written_is_swept_at_the_next_start(
+    open_jobs: Callable[..., Jobs],
+) -> None:
+    first = open_jobs()
+    first.close()
+    root = first.root
+    for folder in ("s3", "files/1", "functions/code/unpacked", "runs/a"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    left = [".jobs.tmp", "s3/.ab.object.tmp", "recipes/.a.yaml.tmp", "files/1/.content.jsonl.tmp"]
+    kept = ["functions/code/unpacked/.users.tmp", "runs/a/.report.html.tmp", "s3/ab.object"]
+    for name in (*left, *kept):
+        (root / name).write_text("half")
+    scratch = root / "functions" / "code" / ".x.tmp"
+    scratch.mkdir()
+    (scratch / "code.zip").write_text("half")
+    open_jobs()
+    assert not [name for name in left if (root / name).exists()]
+    assert not scratch.exists()
+    assert all((root / name).exists() for name in kept)

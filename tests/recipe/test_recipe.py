@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from bedrock_rft_sim.contract.knobs import Provenance
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe import BuiltInData, load_recipe
 
@@ -193,6 +194,46 @@ def test_the_size_of_an_update_is_part_of_the_hash_where_it_cuts_a_batch(write, 
         for batch in (few, many)
     }
     assert (len(hashes[few]), len(hashes[many])) == (1, 2)
+
+
+def test_the_hash_covers_values_and_no_wording_of_ours(write, nova, monkeypatch):
+    before = load_recipe(write(nova))
+    hashed, resolved = before.recipe_hash, before.resolved()
+    reworded = {
+        name: Provenance(each.origin, f"{each.source}, said otherwise")
+        for name, each in before.provenance.items()
+    }
+    after = dataclasses.replace(before, provenance=reworded)
+    assert after.resolved() != resolved
+    assert (after.recipe_hash, after.changes_since(resolved)) == (hashed, {})
+
+
+def test_a_changed_recipe_says_which_values_were_and_are(write, nova):
+    before = load_recipe(write(nova)).resolved()
+    after = load_recipe(write(nova), sets=["local.seed=7", "local.overrides.batchSize=2"])
+    was = before["settings"]["batch_size"]["value"]
+    changed = {"batch_size": (was, 2), "seed": (0, 7), "local.seed": (0, 7)}
+    assert after.changes_since(before) == changed
+
+
+def test_a_setting_that_an_older_version_did_not_know_counts_where_it_changes_something(
+    write, nova
+):
+    older = load_recipe(write(nova)).resolved()
+    del older["local"]["engine"]
+    del older["settings"]["mini_batch_size"]
+    assert load_recipe(write(nova)).changes_since(older) == {}
+    stated = load_recipe(write(nova), sets=["local.engine=native"])
+    assert stated.changes_since(older) == {"local.engine": ("auto", "native")}
+
+
+def test_a_batch_that_an_older_version_took_in_one_update_is_not_cut_midway(write, nova):
+    many = ["local.overrides.batchSize=64"]
+    older = load_recipe(write(nova), sets=many).resolved()
+    del older["settings"]["mini_batch_size"]
+    assert load_recipe(write(nova), sets=many).changes_since(older) == {
+        "mini_batch_size": (None, 32)
+    }
 
 
 def test_json_is_a_recipe_too(write, nova):

@@ -106,3 +106,9 @@ def test_missing_values_leave_gaps_and_strange_ones_are_no_points() -> None:
 )
 def test_hidden_characters_are_shown(text: str, shown: str) -> None:
     assert visible(text) == shown
+
+
+def test_a_run_without_graphs_leaves_no_empty_folder(tmp_path: Path) -> None:
+    with make_run(tmp_path, steps=-1) as run:
+        assert export_graphs(Run.read(run), "svg", tmp_path / "pictures") == []
+    assert not (tmp_path / "pictures").exists()

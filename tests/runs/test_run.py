@@ -29,8 +29,8 @@ def folder(tmp_path: Path) -> Iterator[RunFolder]:
     with write_run(
         tmp_path,
         lines=[start, *lines],
-        rollouts={1: group(1, "p", [("a", 1.0), ("b", 0.0)]), 3: group(3, "q", [("c", 1.0)])},
-        validations={0: [answer(0, "v", "d", 1.0)]},
+        rollouts={step: group(step, "p", [("a", 1.0), ("b", 0.0)]) for step in range(1, STEPS + 1)},
+        validations={step: [answer(step, "v", "d", 1.0)] for step in range(STEPS + 1)},
     ) as run:
         yield run
 
@@ -47,8 +47,10 @@ def test_a_whole_run_is_read_and_needs_no_remark(folder: RunFolder) -> None:
     assert run.setting("batch_size") == 16
     assert run.local("model") == "tiny"
     assert (run.setting("nothing"), run.local("nothing")) == (None, None)
-    assert [(step, len(answers)) for step, answers in run.rollouts()] == [(1, 2), (3, 1)]
-    assert [(step, len(answers)) for step, answers in run.validations()] == [(0, 1)]
+    assert [(step, len(answers)) for step, answers in run.rollouts()] == [
+        (1, 2), (2, 2), (3, 2), (4, 2)
+    ]  # fmt: skip
+    assert [(step, len(answers)) for step, answers in run.validations()][:1] == [(0, 1)]
 
 
 def test_times_means_and_memory_are_those_of_the_steps_that_recorded_them(

@@ -50,7 +50,12 @@ def steps(lines: list[dict]) -> list[int]:
 
 
 def test_a_new_run_has_a_record_and_is_the_latest(folder: RunFolder, tmp_path: Path) -> None:
-    assert folder.read_record() == {"schema_version": 1, "name": "first", "status": "InProgress"}
+    assert folder.read_record() == {
+        "schema_version": 1,
+        "name": "first",
+        "status": "InProgress",
+        "checkpoints_have_manifests": True,
+    }
     assert (tmp_path / "latest" / "run.json").is_file()
     RunFolder.create(tmp_path, "second").close()
     assert (tmp_path / "latest").readlink() == Path("second")
@@ -70,6 +75,7 @@ def test_a_name_is_never_reused_silently(folder: RunFolder, tmp_path: Path) -> N
 
 def test_a_folder_that_is_no_run_is_never_taken_over(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "note").write_text("mine")
     with pytest.raises(RunFolderError, match="something else") as caught:
         RunFolder.create(tmp_path, "mine")
     assert "--resume" not in str(caught.value)
@@ -86,6 +92,34 @@ def test_a_run_that_can_not_begin_leaves_its_name_free(
         with pytest.raises(RunFolderError, match="No space left"):
             RunFolder.create(tmp_path, "a")
     RunFolder.create(tmp_path, "a").close()
+
+
+@pytest.mark.parametrize("left", [(), (".lock",), (".lock", ".run.json.tmp")])
+def test_a_run_killed_before_its_record_leaves_its_name_free(
+    tmp_path: Path, left: tuple[str, ...]
+) -> None:
+    (tmp_path / "a").mkdir()
+    for name in left:
+        (tmp_path / "a" / name).touch()
+    with RunFolder.create(tmp_path, "a") as folder:
+        assert folder.read_record()["status"] == "InProgress"
+        with pytest.raises(RunFolderError, match="already there"):
+            RunFolder.create(tmp_path, "a")
+
+
+def test_what_a_kill_left_half_written_is_swept_at_the_next_start(folder: RunFolder) -> None:
+    write_step(folder, 1)
+    folder.close()
+    left = [folder.path / ".report.html.tmp", folder.path / "rollouts" / ".step-000002.jsonl.tmp"]
+    for path in left:
+        path.write_text("half")
+    folder.unfinished_model.mkdir()
+    (folder.unfinished_model / "config.json").write_text("{")
+    RunFolder.open(folder.path)
+    assert all(path.exists() for path in left)
+    with RunFolder.open(folder.path, write=True):
+        assert not [path for path in (*left, folder.unfinished_model) if path.exists()]
+    assert folder.read_rollouts(1) == [rollout(1)]
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "-x", "latest", "a\nb", ".hidden", "ü"])

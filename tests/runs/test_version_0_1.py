@@ -69,4 +69,5 @@ def test_it_is_resumed(old: Path) -> None:
     run = Run.open(old)
     assert (run.status, run.last_step) == ("Completed", 4)
     assert run.record["resumed_from_step"] == STEPS
+    assert "step 3 has no manifest" in run.remarks[0]
     assert run.lines[:4] == before

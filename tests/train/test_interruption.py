@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,8 +21,9 @@ import pytest
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError
 from bedrock_rft_sim.files import read_json_lines
 from bedrock_rft_sim.recipe import Recipe
-from bedrock_rft_sim.runs import RunFolder
-from bedrock_rft_sim.train.run import RunResult
+from bedrock_rft_sim.runs import Run, RunFolder
+from bedrock_rft_sim.train.run import RunResult, rehearse
+from tests.run_damage import cut, emptied, flipped, removed
 
 STEPS = 6
 STDERR = "stderr.txt"
@@ -119,6 +121,17 @@ def test_ctrl_c_ends_as_stopped_with_everything_kept(
     assert RunFolder.open(folder).checkpoint_steps()[-1] == steps[-1]
     assert (folder / "model" / "model.safetensors").is_file()
     assert "Traceback" not in (tmp_path / STDERR).read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="it watches itself through /proc")
+def test_runs_killed_at_named_instants_and_at_random_end_as_the_unbroken_one() -> None:
+    script = Path(__file__).parents[2] / "scripts" / "bench_kills"
+    command = [sys.executable, str(script), "--kills", "4"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # a fork must meet no thread
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "differently than the unbroken one: 0" in done.stdout
 
 
 class StopsAfterThreeSteps:
@@ -248,13 +261,166 @@ def test_a_run_killed_after_its_last_checkpoint_still_saves_the_trained_model(
     assert weights.read_bytes() == trained
 
 
-def test_a_run_that_is_complete_is_not_resumed(
+def test_resuming_a_complete_run_changes_nothing_and_says_how_it_ended(
     recipe_for: Callable[..., Recipe], run: Callable[..., RunResult]
 ) -> None:
     recipe = recipe_for("local.maxSteps=1")
-    run(recipe)
-    with pytest.raises(RunFolderError, match="already complete"):
-        run(recipe, resume=True)
+    ended = run(recipe)
+    before = {path: path.read_bytes() for path in ended.folder.rglob("*") if path.is_file()}
+    assert run(recipe, resume=True) == ended
+    assert {path: path.read_bytes() for path in before} == before
+
+
+class Killed(BaseException):
+    """Stands in for SIGKILL: nothing in the program catches it."""
+
+
+def killed_at(method: str, is_it: Callable[..., bool], patch: pytest.MonkeyPatch) -> None:
+    """Let the run folder's method kill the run instead, at the call that is it."""
+    real = getattr(RunFolder, method)
+
+    def killing(self: RunFolder, *values: Any, **fields: Any) -> None:
+        if is_it(*values, **fields):
+            raise Killed
+        real(self, *values, **fields)
+
+    patch.setattr(RunFolder, method, killing)
+
+
+@pytest.mark.parametrize(
+    ("method", "is_it"),
+    [
+        ("accept_model", lambda: True),
+        ("append_event", lambda event: event["message"].startswith("Job completed")),
+        ("write_report", lambda html: "Completed" in html),
+        ("write_record", lambda **fields: fields.get("status") == "Completed"),
+    ],
+    ids=["model", "event", "page", "status"],
+)
+def test_an_end_that_a_kill_cut_off_is_written_whole_and_once(
+    method: str,
+    is_it: Callable[..., bool],
+    recipe_for: Callable[..., Recipe],
+    run: Callable[..., RunResult],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = recipe_for("local.maxSteps=1", "local.checkpointInterval=1")
+    with monkeypatch.context() as patch:
+        killed_at(method, is_it, patch)
+        with pytest.raises(Killed):
+            run(recipe)
+    folder = RunFolder.open(tmp_path / "runs" / "run")
+    assert folder.read_record()["status"] == "InProgress"
+    resumed = run(recipe, resume=True)
+    assert (resumed.status, resumed.signal.severity) == ("Completed", "clear")
+    words = [event["message"] for event in folder.read_events()]
+    assert (words[-1], words.count("Job completed")) == ("Job completed", 1)
+    assert '"status":"Completed"' in folder.report.read_text().replace(" ", "")
+    assert (folder.model / "model.safetensors").is_file()
+    assert not list(folder.path.rglob("*.tmp"))
+
+
+def test_a_complete_run_of_version_0_1_without_its_last_event_gets_it(
+    recipe_for: Callable[..., Recipe], run: Callable[..., RunResult]
+) -> None:
+    recipe = recipe_for("local.maxSteps=1")
+    folder = RunFolder.open(run(recipe).folder)
+    lines = folder.events.read_text().splitlines(keepends=True)
+    folder.events.write_text("".join(lines[:-1]))
+    folder.report.unlink()
+    assert run(recipe, resume=True).status == "Completed"
+    assert folder.last_message() == "Job completed"
+    assert folder.report.is_file()
+
+
+def reopened(folder: Path, at: Path) -> Path:
+    """Return a copy of an ended run, as a kill before its end would have left it."""
+    shutil.copytree(folder, at)
+    record = json.loads((at / "run.json").read_text())
+    (at / "run.json").write_text(json.dumps({**record, "status": "InProgress"}))
+    return at
+
+
+@pytest.mark.parametrize(
+    ("name", "harm", "named"),
+    [
+        ("model.safetensors", lambda path: os.truncate(path, 1000), "has 1,000 of"),
+        ("trainer_state.json", Path.unlink, "is missing"),
+        ("optimizer.pt", lambda path: os.truncate(path, 0), "has 0 of"),
+    ],
+)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(
+    name: str,
+    harm: Callable[[Path], None],
+    named: str,
+    finished: tuple[Recipe, RunResult],
+    tmp_path: Path,
+) -> None:
+    recipe, whole = finished
+    folder = RunFolder(reopened(whole.folder, tmp_path / "runs" / "run"))
+    harm(folder.checkpoint(3) / name)
+    said: list[str] = []
+    resumed = rehearse(recipe, parent=tmp_path / "runs", name="run", resume=True, say=said.append)
+    assert resumed.status == "Completed"
+    assert compared(resumed.folder) == compared(whole.folder)
+    record = folder.read_record()
+    assert record["resumed_from_step"] == 2
+    (remark,) = resumed.remarks
+    assert remark.startswith(f"The checkpoint of step 3 is damaged: {name} {named}")
+    assert f"warning: {remark}" in said
+    warned = [event["message"] for event in folder.read_events() if event["level"] == "warn"]
+    assert warned == [remark]
+    assert remark in Run.open(folder.path).remarks
+
+
+HOLDS_THE_STATE = {
+    "model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json",
+    "manifest.json",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_whatever_file_of_the_newest_checkpoint_is_damaged_the_run_ends_as_the_unbroken_one(
+    finished: tuple[Recipe, RunResult], tmp_path: Path
+) -> None:
+    recipe, whole = finished
+    newest = RunFolder(whole.folder).checkpoint(3)
+    names = sorted(path.name for path in newest.iterdir())
+    assert set(names) > HOLDS_THE_STATE
+    weights = (whole.folder / "model" / "model.safetensors").read_bytes()
+    ways = [cut, emptied, removed, flipped]
+    for number, name in enumerate(names):
+        for harm in ways if name in HOLDS_THE_STATE else [ways[number % len(ways)]]:
+            folder = RunFolder(reopened(whole.folder, tmp_path / "runs" / "run"))
+            harm(folder.checkpoint(3) / name)
+            resumed = rehearse(recipe, parent=tmp_path / "runs", name="run", resume=True)
+            told = f"{harm.__name__} {name}: {resumed.remarks}"
+            assert (resumed.status, len(resumed.remarks)) == ("Completed", 1), told
+            assert "The checkpoint of step 3 is damaged: " in resumed.remarks[0], told
+            assert name in resumed.remarks[0] or (name, harm) == ("manifest.json", flipped), told
+            assert compared(folder.path) == compared(whole.folder), told
+            assert (folder.model / "model.safetensors").read_bytes() == weights, told
+            shutil.rmtree(folder.path)
+
+
+@pytest.mark.parametrize("are_gone", [False, True])
+def test_a_run_without_a_whole_checkpoint_is_left_as_it_is(
+    are_gone: bool, finished: tuple[Recipe, RunResult], tmp_path: Path
+) -> None:
+    recipe, whole = finished
+    folder = RunFolder(reopened(whole.folder, tmp_path / "runs" / "run"))
+    for step in folder.checkpoint_steps():
+        os.truncate(folder.checkpoint(step) / "optimizer.pt", 0)
+    if are_gone:
+        shutil.rmtree(folder.checkpoints)
+    before = folder.metrics.read_bytes()
+    with pytest.raises(RunFolderError, match=r"(?s)no checkpoint.*step 3.*step 2") as caught:
+        rehearse(recipe, parent=tmp_path / "runs", name="run", resume=True)
+    assert ("it is missing" if are_gone else "optimizer.pt has 0 of") in str(caught.value)
+    assert "room" not in str(caught.value)
+    assert folder.metrics.read_bytes() == before
+    assert folder.read_record()["status"] == "InProgress"
 
 
 def test_a_name_is_never_reused_silently(
@@ -273,5 +439,7 @@ def test_another_recipe_is_not_resumed_into_the_same_run(
     folder = run(recipe).folder
     record = json.loads((folder / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps({**record, "status": "InProgress"}))
-    with pytest.raises(RunFolderError, match="recipe is not the one"):
+    with pytest.raises(RunFolderError, match="recipe is not the one") as caught:
         run(recipe_for("local.maxSteps=1", "local.seed=7"), resume=True)
+    assert caught.value.expected == "local.seed 0, seed 0"
+    assert caught.value.found == "local.seed 7, seed 7"

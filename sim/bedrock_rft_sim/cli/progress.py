@@ -54,7 +54,7 @@ class Progress:
         else:
             self._console.print(Text(line), soft_wrap=True)
 
-    def ended(self) -> None:
+    def ended(self, _record: Mapping[str, Any]) -> None:
         """Nothing more to show: whoever runs the recipe says how it ended."""
 
     def _sparks(self) -> str:

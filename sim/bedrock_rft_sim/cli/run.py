@@ -60,4 +60,5 @@ def _summary(result: RunResult) -> str:
             lines.append(f"  {title} {first:.3f} -> {last:.3f}")
     if result.early_stopping is not None:
         lines.append(f"  {result.early_stopping}")
+    lines += [f"  {remark}" for remark in result.remarks]
     return "\n".join([*lines, f"  {result.signal.words}"])

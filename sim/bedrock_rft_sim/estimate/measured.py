@@ -119,29 +119,53 @@ def _of_run(path: Path, *, lengths: bool) -> Measured:
         raise DataError(
             "the run has no training step yet", where=str(path), expected="at least one step"
         )
+    _demand_numbers(run)
     steps, mixed = run.step_seconds(), run.mean("local_groups_mixed")
     return Measured(
         source=f"run {run.folder.name}, {len(run.trained)} steps",
         model=run.local("model"),
         limit=run.setting("inference_max_tokens"),
-        response_tokens=mean_over_units([line["response_length_mean"] for line in run.trained]),
+        response_tokens=mean_over_units(
+            [line["response_length_mean"] for line in run.trained if _has_length(line)]
+        ),
         cut_share=run.mean("local_truncated_share"),
         answer_tokens_p99=_answer_tokens_p99(run) if lengths else None,
         mixed_groups={} if mixed is None else {run.setting("samples_per_prompt"): mixed},
         validation=tuple(
             (line["step"], line["validation_rewards_mean"])
             for line in run.lines
-            if "validation_rewards_mean" in line
+            if line.get("validation_rewards_mean") is not None
         ),
         grader_seconds=_grader_seconds(run),
         step_seconds=mean_over_units(steps[1:] or steps),  # the first step also warms up
         validation_seconds=mean_over_units(run.seconds("validate")),
         steps=len(run.trained),
-        rollouts_per_step=run.trained[-1]["local_rollouts"],
+        rollouts_per_step=run.trained[-1].get("local_rollouts"),
         peak_memory_mb=run.peak_memory_mb(),
         total_seconds=sum(run.seconds("total")),
         settings={name: run.setting(name) for name in COMPARED},
     )
+
+
+def _has_length(line: Mapping[str, Any]) -> bool:
+    return line.get("response_length_mean") is not None
+
+
+def _demand_numbers(run: Run) -> None:
+    """Refuse a run whose recipe lacks what measurements are divided by."""
+    numbers = {
+        "inference_max_tokens": run.setting("inference_max_tokens"),
+        "samples_per_prompt": run.setting("samples_per_prompt"),
+        "lambda.batchSize": run.local("lambda.batchSize"),
+    }
+    odd = {name: each for name, each in numbers.items() if type(each) is not int or each < 1}
+    if odd or not isinstance(run.local("model"), str):
+        raise DataError(
+            "the run's recipe is damaged",
+            where=str(run.folder.resolved),
+            expected="the model's name, and whole numbers from 1",
+            found=", ".join(f"{name} {each!r}" for name, each in odd.items()) or "no model",
+        )
 
 
 def _answer_tokens_p99(run: Run) -> int | None:
@@ -156,7 +180,7 @@ def _grader_seconds(run: Run) -> Quantity | None:
     that a resume repeated), so it gives the mean and the recorded answers the number.
     """
     mean = mean_over_units(run.billed_seconds())
-    sizes = [line["local_rollouts"] for line in run.trained]
+    sizes = [line.get("local_rollouts") or 0 for line in run.trained]
     validations = run.folder.validation_steps()
     if validations:
         sizes += [len(run.folder.read_validation(validations[0]))] * len(validations)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.files import Lock, dump, write_file
+from bedrock_rft_sim.files import Lock, dump, sweep, write_file
 from bedrock_rft_sim.jobs.children import LADDER, Ladder
 from bedrock_rft_sim.jobs.job import BedrockDetails, Job, Kind, OpenAIDetails, new_bedrock_id
 from bedrock_rft_sim.jobs.paths import JobPaths
@@ -59,6 +59,7 @@ class Jobs:
         self._paths = JobPaths(self.root)
         self._paths.make()
         self._held = _hold(self.root)
+        _sweep(self._paths)
         self._registry = Registry(self.root / "jobs.sqlite", runs=self._paths.runs)
         self._is_closed = False
         self._worker = Worker(
@@ -153,6 +154,18 @@ class Jobs:
         self._worker.close(seconds=seconds)
         self._registry.close()
         self._held.release()
+
+
+def _sweep(paths: JobPaths) -> None:
+    """Remove what a killed server left half written, in the root and two folders deep.
+
+    Run folders are left to their own next start, since a child may be writing there; what lies
+    deeper is unpacked code of functions.
+    """
+    ours = [each for each in paths.root.iterdir() if each.is_dir() and each != paths.runs]
+    below = (each for folder in ours for each in folder.iterdir() if each.is_dir())
+    for folder in (paths.root, *ours, *below):
+        sweep(folder)
 
 
 def _hold(root: Path) -> Lock:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bedrock_rft_sim.contract.knobs import Provenance, Settings
 from bedrock_rft_sim.contract.sources import HERE
@@ -20,6 +21,10 @@ from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, RecordShape, 
 from bedrock_rft_sim.recipe.local import Local, Section
 from bedrock_rft_sim.recipe.resolve import resolve
 from bedrock_rft_sim.recipe.shipped import BUILT_IN, find_reward, is_bare
+
+BEFORE: Final = {"local.engine": "auto"}
+"""What a setting that version 0.1 did not know amounted to there."""
+UNSAID: Final = Provenance("assumed", HERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +117,29 @@ class Recipe:
 
     @property
     def recipe_hash(self) -> str:
-        """Tell two recipes apart by what they mean, not by how they are written."""
-        resolved = self.resolved()
-        if self.local.engine == "auto":  # as where a run of version 0.1 goes on, which had none
-            del resolved["local"]["engine"]
-        if self.settings.updates_per_step == 1:  # nor was a batch ever cut
-            del resolved["settings"]["mini_batch_size"]
-        meaning = json.dumps(resolved, sort_keys=True, ensure_ascii=False)
+        """Tell two recipes apart by their values, not by how they or our sources are worded."""
+        meaning = json.dumps(self._meaning(self.resolved()), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(meaning.encode()).hexdigest()
+
+    def changes_since(self, resolved: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """Return what a run was started with and what now stands, by name, where these differ."""
+        was, now = BEFORE | self._meaning(resolved), self._meaning(self.resolved())
+        return {
+            name: (was.get(name), now.get(name))
+            for name in dict.fromkeys([*now, *was])
+            if was.get(name) != now.get(name)
+        }
+
+    def _meaning(self, resolved: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of a resolved recipe by name, without where they come from."""
+        values = {
+            prefix + name: entry.get("value")
+            for prefix, section in (("local.", "local"), ("", "settings"))
+            for name, entry in (resolved.get(section) or {}).items()
+        }
+        if self.settings.updates_per_step == 1:  # whatever its size, one update takes the batch
+            values.pop("mini_batch_size", None)
+        return {"dialect": resolved.get("dialect"), "request": resolved.get("request"), **values}
 
     def as_sent(self) -> Recipe:
         """Return it as the cloud would run it: no override and no maxSteps applied.
@@ -165,8 +185,7 @@ class Recipe:
         return values | {f"lambda.{name}": value for name, value in function.items()}
 
     def _with_origins(self, values: dict[str, Any], *, prefix: str) -> dict[str, Any]:
-        unsaid = Provenance("assumed", HERE)
         return {
-            name: {"value": value, **asdict(self.provenance.get(prefix + name, unsaid))}
+            name: {"value": value, **asdict(self.provenance.get(prefix + name, UNSAID))}
             for name, value in values.items()
         }

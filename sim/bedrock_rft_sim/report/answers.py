@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.report.batches import BUDGET_BYTES, PackedStep, pack
@@ -37,9 +38,11 @@ class Answers:
         if self._rows is None:
             self._rows = self._folder.read_prompts()
         remarks: list[str] = []
+        name = self._folder.prompts.name
         if not self._rows and run.lines:
-            name = self._folder.prompts.name
             remarks.append(f"{name} is missing, so answers are shown without their prompts.")
+        elif len(self._rows) < _prompts(run):
+            remarks.append(f"{name} holds {len(self._rows):,} of {_prompts(run):,} prompts.")
         allowance = max(SMALLEST_ALLOWANCE, self._budget // max(1, _expected(run)))
         if allowance != self._allowance:
             self._allowance = allowance
@@ -59,20 +62,26 @@ class Answers:
         folder, known = self._folder, {line["step"] for line in run.lines}
         for step in folder.rollout_steps():
             if step in known:
-                yield TRAIN, step, folder.rollouts(step), folder.read_rollouts
+                yield TRAIN, step, folder.rollouts(step), run.read_rollouts
         for step in folder.validation_steps():
             if step in known:
-                yield VALIDATION, step, folder.validation(step), folder.read_validation
+                yield VALIDATION, step, folder.validation(step), run.read_validation
 
     def _batch(
         self, path: Path, step: int, read: Read, packing: Callable[[int, list[Rollout]], PackedStep]
     ) -> PackedStep:
-        status = path.stat()
+        with files.named_errors(path, "read the answers"):
+            status = path.stat()
         mark = (status.st_mtime_ns, status.st_size)
         known = self._packed.get(path)
         if known is None or known[0] != mark:
             known = self._packed[path] = mark, packing(step, read(step))
         return known[1]
+
+
+def _prompts(run: Run) -> int:
+    data = run.record.get("data") or {}
+    return (data.get("train_prompts") or 0) + (data.get("validation_prompts") or 0)
 
 
 def _expected(run: Run) -> int:

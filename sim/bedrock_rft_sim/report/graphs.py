@@ -132,11 +132,10 @@ def export_graphs(run: Run, form: str, folder: Path, *, bands: bool = False) -> 
         RunFolderError: the disk refuses.
     """
     written = []
-    files.make_folder(folder)
     for graph in (*console_series(run.lines, bands=bands), *local_series(run.lines)):
         if graph.series:
             stem = re.sub("[^a-z0-9]+", "-", graph.title.lower()).strip("-")
             written.append(folder / f"{stem}.{form}")
             content = picture(graph, form)
-            files.write_file(written[-1], content, "export the graph", durable=False)
+            files.write_file(written[-1], content, "export the graph", parents=True, durable=False)
     return written

@@ -73,9 +73,9 @@ class Page:
         self._answers = Answers(folder)
         self._batches: list[PackedStep] = []
 
-    def write(self) -> None:
+    def write(self, ending: Mapping[str, Any] | None = None) -> None:
         """Write report.html into the run folder, which must be open for writing."""
-        self._folder.write_report(self.render())
+        self._folder.write_report(self.render(ending=ending))
 
     def save(self, path: Path) -> Path:
         """Write the page to any file, whether or not the run goes on.
@@ -86,9 +86,12 @@ class Page:
         files.write_file(path, self.render().encode(), "write the report", durable=False)
         return path
 
-    def render(self, *, live: bool = False) -> str:
-        """Return the page; a `live` one goes on asking its server for more."""
-        summary = self.summary()
+    def render(self, *, live: bool = False, ending: Mapping[str, Any] | None = None) -> str:
+        """Return the page; a `live` one goes on asking its server for more.
+
+        `ending` is what run.json is about to hold of a run that ends.
+        """
+        summary = self.summary(ending)
         run = summary.run
         context = {
             "run": run,
@@ -128,9 +131,9 @@ class Page:
         """Return one step's packed answers, as of the last time the run was read."""
         return next((b.packed for b in self._batches if b.id == identity), None)
 
-    def summary(self) -> RunSummary:
+    def summary(self, ending: Mapping[str, Any] | None = None) -> RunSummary:
         """Read the run as it is now and judge it."""
-        run = Run.read(self._folder)
+        run = Run.read(self._folder, ending=ending)
         self._batches, remarks = self._answers.read(run)
         evidence = _evidence(run, self._batches)
         verdicts = diagnose_run(evidence)
@@ -154,9 +157,9 @@ class PageDuringRun:
             done = self._clock()
             self._due = done + max(PAUSE_S, PAUSE_FACTOR * (done - now))
 
-    def ended(self) -> None:
+    def ended(self, record: Mapping[str, Any]) -> None:
         """Write the page whatever the time."""
-        self._page.write()
+        self._page.write(record)
 
 
 def _evidence(run: Run, batches: list[PackedStep]) -> Evidence:

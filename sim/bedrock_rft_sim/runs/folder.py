@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,9 @@ from typing import Any, Self
 from bedrock_rft_sim import files
 from bedrock_rft_sim.contract.statuses import IN_PROGRESS
 from bedrock_rft_sim.data import Row
-from bedrock_rft_sim.errors import RunFolderError
+from bedrock_rft_sim.errors import DataError, RunFolderError
+from bedrock_rft_sim.runs import shapes
+from bedrock_rft_sim.runs.checkpoints import MANIFEST, damage, damage_without_manifest, seal
 from bedrock_rft_sim.runs.metrics.translate import nova_csv_row
 from bedrock_rft_sim.runs.prompts import from_lines, to_lines
 from bedrock_rft_sim.runs.rollouts import Rollout, from_line, to_line
@@ -28,6 +31,12 @@ SCHEMA_VERSION = 1
 
 RECORD = "run.json"
 LOCK = ".lock"
+SEALED = "checkpoints_have_manifests"
+"""In run.json of a run whose every checkpoint has one."""
+UNSEALED = (
+    "The checkpoint of step {step} has no manifest, as version 0.1 wrote them: it was taken, and "
+    "that each of its bytes is right can't be checked."
+)
 LATEST = "latest"
 """A link beside the runs, to the one that was started last."""
 
@@ -67,6 +76,8 @@ class RunFolder:
         """The folder of the checkpoints."""
         self.model = path / "model"
         """The trained model."""
+        self.unfinished_model = path / ".model.tmp"
+        """Where the trainer writes it before it is accepted."""
         self.report = path / "report.html"
         """The run on one page."""
 
@@ -83,8 +94,9 @@ class RunFolder:
             try:
                 path.mkdir()
             except FileExistsError:
-                raise _taken(path) from None
-            folder = cls(path, files.Lock(path / LOCK))
+                if not _is_unbegun(path):
+                    raise _taken(path) from None
+            folder = cls(path, _locked(path))
         folder._begin()
         return folder
 
@@ -101,6 +113,7 @@ class RunFolder:
         folder.read_record()
         if write:
             folder._lock = _locked(folder.path)
+            folder._sweep()
             folder._become_latest()
         return folder
 
@@ -134,7 +147,7 @@ class RunFolder:
 
     def write_record(self, **fields: object) -> None:
         """Set fields of run.json; the others stay."""
-        known = files.read_json(self.record) if self.record.exists() else {}
+        known = files.read_json(self.record) if is_run(self.path) else {}
         text = files.dump({**known, **fields}, indent=2) + "\n"
         self._write(self.record, text, "write the run record")
 
@@ -185,11 +198,28 @@ class RunFolder:
         return self.checkpoints / f"checkpoint-{updates}"
 
     def accept_checkpoint(self, step: int, *, updates_per_step: int = 1) -> None:
-        """Give a completely written checkpoint its name; one without it is never resumed from."""
+        """Give a completely written checkpoint its manifest, then its name.
+
+        One without the name is never resumed from.
+        """
         self._assert_ours()
         with files.named_errors(self.checkpoint(step), "accept the checkpoint", step=step):
             written = self.unfinished_checkpoint(step * updates_per_step)
+            seal(written)
             written.replace(self.checkpoint(step))
+
+    def accept_model(self) -> None:
+        """Give the completely written model its name."""
+        self._assert_ours()
+        with files.named_errors(self.model, "accept the model"):
+            if self.model.exists():
+                shutil.rmtree(self.model)
+            self.unfinished_model.replace(self.model)
+
+    def drop_last_event(self) -> None:
+        """Take the last event back."""
+        text = "".join(files.dump(event) + "\n" for event in self.read_events()[:-1])
+        self._write(self.events, text, "take back an event")
 
     def drop_unfinished_checkpoints(self) -> None:
         """Remove what a kill left half written."""
@@ -226,11 +256,18 @@ class RunFolder:
                 found=repr(record.get("schema_version")),
                 hint="read it with the version of bedrock-rft-sim that wrote it",
             )
+        shapes.demand(record, shapes.RECORD, where=self.record)
         return record
 
     def read_resolved(self) -> dict[str, Any]:
-        """Return the recipe as understood."""
-        return files.read_json(self.resolved)
+        """Return the recipe as understood.
+
+        Raises:
+            RunFolderError: the file is damaged.
+        """
+        resolved = files.read_json(self.resolved)
+        shapes.demand(resolved, shapes.RESOLVED, where=self.resolved)
+        return resolved
 
     def read_prompts(self) -> dict[tuple[str, str], Row]:
         """Return the rows by set (train or validation) and id; none if none were kept.
@@ -238,15 +275,24 @@ class RunFolder:
         Raises:
             RunFolderError: the file is damaged.
         """
-        return from_lines(files.read_json_lines(self.prompts), source=self.prompts)
+        return from_lines(_fitting(self.prompts, shapes.PROMPT), source=self.prompts)
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """Return the metric lines; a torn last one is left out."""
         return files.read_json_lines(self.metrics)
 
     def read_events(self) -> list[dict[str, Any]]:
-        """Return the job events; a torn last one is left out."""
-        return files.read_json_lines(self.events)
+        """Return the job events; a torn last one is left out.
+
+        Raises:
+            RunFolderError: the file is damaged.
+        """
+        return _fitting(self.events, shapes.EVENT)
+
+    def last_message(self) -> str:
+        """Return the words of the last event; none without events."""
+        events = self.read_events()
+        return str(events[-1].get("message")) if events else ""
 
     def read_rollouts(self, step: int) -> list[Rollout]:
         """Return a training step's rollouts."""
@@ -268,16 +314,55 @@ class RunFolder:
         """Return the steps that have a complete checkpoint, in order."""
         return sorted(_steps_in(self.checkpoints))
 
+    def whole_checkpoint(self) -> tuple[int | None, list[str]]:
+        """Return the step of the newest whole checkpoint, and what is wrong with newer ones.
+
+        None, where none was ever saved.
+
+        Raises:
+            RunFolderError: checkpoints were saved and none is whole.
+        """
+        # A checkpoint of version 0.1 has no manifest; one of a run that began here always has.
+        sealed = self.read_record().get(SEALED) is True
+        remarks = []
+        for step in sorted({*self.checkpoint_steps(), *self._saved_steps()}, reverse=True):
+            path = self.checkpoint(step)
+            unsealed = not sealed and path.is_dir() and not os.path.lexists(path / MANIFEST)
+            found = damage_without_manifest(path) if unsealed else damage(path)
+            if found is None:
+                if unsealed:
+                    remarks.append(UNSEALED.format(step=step))
+                return step, remarks
+            remarks.append(f"The checkpoint of step {step} is damaged: {found}.")
+        if remarks:
+            raise RunFolderError(
+                "no checkpoint of this run is whole",
+                where=str(self.checkpoints),
+                expected="one that is as it was written",
+                found=" ".join(remarks),
+                hint="put the files back, or start the run anew under another name",
+            )
+        return None, []
+
+    def _saved_steps(self) -> set[int]:
+        found = (_step_of(event) for event in self.read_events() if event.get("type") == "message")
+        return {step for step in found if step is not None}
+
     # How
 
     def _begin(self) -> None:
+        first = {"schema_version": SCHEMA_VERSION, "name": self.name, "status": IN_PROGRESS}
         try:
-            self.write_record(schema_version=SCHEMA_VERSION, name=self.name, status=IN_PROGRESS)
+            self.write_record(**first, **{SEALED: True})
         except RunFolderError:  # nothing ran yet, so leave no name taken by nothing
             self.close()
             shutil.rmtree(self.path, ignore_errors=True)
             raise
         self._become_latest()
+
+    def _sweep(self) -> None:
+        for folder in (self.path, self.path / "rollouts", self.path / "validation"):
+            files.sweep(folder)
 
     def _assert_ours(self) -> None:
         assert self._lock is not None, "opened to read only"
@@ -334,8 +419,13 @@ def is_locked(path: Path) -> bool:
 
 def remove_unbegun(path: Path) -> None:
     """Remove what a kill left of a run before its record was written; anything else stays."""
-    if path.is_dir() and {each.name for each in path.iterdir()} <= {LOCK, f".{RECORD}.tmp"}:
+    if _is_unbegun(path):
         shutil.rmtree(path)
+
+
+def _is_unbegun(path: Path) -> bool:
+    is_there = path.is_dir() and not path.is_symlink()
+    return is_there and {each.name for each in path.iterdir()} <= {LOCK, f".{RECORD}.tmp"}
 
 
 def _checked(name: str) -> str:
@@ -371,8 +461,11 @@ def _no_run(path: Path) -> RunFolderError:
 
 def _locked(path: Path) -> files.Lock:
     try:
-        return files.Lock(path / LOCK)
-    except (BlockingIOError, PermissionError) as error:
+        with files.named_errors(path / LOCK, "lock the run"):
+            return files.Lock(path / LOCK)
+    except RunFolderError as error:
+        if not isinstance(error.__cause__, files.BUSY):
+            raise
         raise RunFolderError(
             "another process is writing to this run",
             where=str(path),
@@ -402,9 +495,18 @@ def _csv(rows: Sequence[Mapping[str, Any]], *, header: bool) -> str:
     return out.getvalue().removesuffix("\n")
 
 
+def _fitting(path: Path, shape: Any) -> list[dict[str, Any]]:
+    lines = files.read_json_lines(path)
+    for number, line in enumerate(lines, start=1):
+        shapes.demand(line, shape, where=f"{path}:{number}")
+    return lines
+
+
 def _read_rollouts(path: Path) -> list[Rollout]:
     with files.named_errors(path, "read the rollouts"):
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = files.read_bytes(path).decode().splitlines()
+    if not lines:
+        raise DataError("the file of answers is empty", where=str(path), expected="answers")
     return [from_line(line, where=f"{path}:{n}") for n, line in enumerate(lines, start=1)]
 
 

@@ -18,8 +18,8 @@ class RunObserver(Protocol):
     def step(self, line: Mapping[str, Any]) -> None:
         """Called after each step; its metric line is in the folder already."""
 
-    def ended(self) -> None:
-        """Called once at the end, whatever the status: run.json holds it already."""
+    def ended(self, record: Mapping[str, Any]) -> None:
+        """Called once at the end, whatever the status; run.json gets these fields last of all."""
 
 
 Observe = Callable[[RunFolder], RunObserver]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.runs.shapes import ROLLOUT, misfit
 
 ADVANTAGE_EPSILON = 1e-6
 """verl adds this to the group's standard deviation before it divides."""
@@ -106,11 +107,15 @@ def from_line(line: str, *, where: str = "rollouts") -> Rollout:
     """Return the rollout that `to_line` wrote; unknown keys of a later version are ignored."""
     try:
         record = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError("not a JSON line", where=where, found=str(error)) from error
     if not isinstance(record, dict):
         raise DataError("not a rollout", where=where, expected="an object", found=repr(record)[:80])
-    missing = [name for name in _REQUIRED if name not in record]
-    if missing:
-        raise DataError("a rollout lacks keys", where=where, expected=", ".join(missing))
+    missing = [n for n in _REQUIRED if record.get(n) is None and n != "advantage"]
+    if missing or "advantage" not in record:
+        expected = ", ".join(missing or ["advantage"])
+        raise DataError("a rollout lacks keys", where=where, expected=expected)
+    found = misfit(record, ROLLOUT)
+    if found is not None:
+        raise DataError("not a rollout", where=where, expected="the keys' own types", found=found)
     return Rollout(**{name: record[name] for name in _FIELD_NAMES if name in record})

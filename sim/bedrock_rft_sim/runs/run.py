@@ -11,19 +11,21 @@ whole milliseconds for each invocation).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim import files
 from bedrock_rft_sim.contract.metrics import METRICS
-from bedrock_rft_sim.contract.statuses import IN_PROGRESS, STOPPING
+from bedrock_rft_sim.contract.statuses import COMPLETED, IN_PROGRESS, STOPPING
 from bedrock_rft_sim.data import Row
-from bedrock_rft_sim.errors import RunFolderError
+from bedrock_rft_sim.errors import DataError, RunFolderError
 from bedrock_rft_sim.runs.folder import RunFolder, is_locked
 from bedrock_rft_sim.runs.metrics.finite import is_number
 from bedrock_rft_sim.runs.rollouts import Rollout
+from bedrock_rft_sim.runs.shapes import METRICS_INSIDE, misfit
 from bedrock_rft_sim.stats.shares import mean
 
 NOT_NUMBERS: Final = frozenset(
@@ -32,6 +34,8 @@ NOT_NUMBERS: Final = frozenset(
 NUMBERS: Final = frozenset(metric.inner for metric in METRICS) - NOT_NUMBERS
 MILLISECOND: Final = 0.001
 """What Lambda bills at least for an invocation, in seconds."""
+SHOWN: Final = 5
+"""Steps that a remark names."""
 _REPORT = re.compile(r"REPORT RequestId: \S+\t(?:[^\t]*\t)*Billed Duration: (\d+) ms\t")
 
 
@@ -49,7 +53,9 @@ class Run:
     going_on: bool
     """Whether a process is still writing to it; False for a copy, which has no lock."""
     remarks: tuple[str, ...]
-    """What was found wrong and mended."""
+    """What was found wrong and mended, or is missing."""
+    gaps: tuple[str, ...] = ()
+    """Of the remarks those that name steps whose numbers or answers are gone."""
 
     @classmethod
     def open(cls, path: str | Path) -> Run:
@@ -61,16 +67,16 @@ class Run:
         return cls.read(RunFolder.open(path))
 
     @classmethod
-    def read(cls, folder: RunFolder) -> Run:
-        """Read a run whose folder is at hand.
+    def read(cls, folder: RunFolder, *, ending: Mapping[str, Any] | None = None) -> Run:
+        """Read a run whose folder is at hand; `ending` is what run.json is about to hold.
 
         Raises:
             RunFolderError: its record or metrics are damaged.
         """
-        record = folder.read_record()
+        record = {**folder.read_record(), **(ending or {})}
         goes_on = record.get("status") in (IN_PROGRESS, STOPPING)
         going_on = goes_on and is_locked(folder.path)
-        remarks = []
+        remarks = [str(remark) for remark in record.get("remarks") or ()]
         if goes_on and not going_on:
             remarks.append(
                 "No process is writing to this run any more: it was killed. "
@@ -80,7 +86,9 @@ class Run:
         if not resolved:
             remarks.append("recipe.resolved.json is missing: the run ended before it was written.")
         lines = _mended(folder, remarks)
-        return cls(folder, record, resolved, lines, going_on, tuple(remarks))
+        gaps = _gaps(folder, record, lines)
+        remarks += gaps
+        return cls(folder, record, resolved, lines, going_on, tuple(remarks), tuple(gaps))
 
     @property
     def status(self) -> str:
@@ -119,8 +127,7 @@ class Run:
         Raises:
             RehearsalError: a file is damaged.
         """
-        folder = self.folder
-        return ((step, folder.read_rollouts(step)) for step in folder.rollout_steps())
+        return ((step, self.read_rollouts(step)) for step in self.folder.rollout_steps())
 
     def validations(self) -> Iterator[tuple[int, list[Rollout]]]:
         """Yield each step after which answers were validated, and these.
@@ -128,9 +135,27 @@ class Run:
         Raises:
             RehearsalError: a file is damaged.
         """
-        return (
-            (step, self.folder.read_validation(step)) for step in self.folder.validation_steps()
-        )
+        return ((step, self.read_validation(step)) for step in self.folder.validation_steps())
+
+    def read_rollouts(self, step: int) -> list[Rollout]:
+        """Return a training step's answers.
+
+        Raises:
+            RehearsalError: the file is damaged, or holds fewer than the step had.
+        """
+        known = (line.get("local_rollouts") for line in self.lines if line["step"] == step)
+        found = self.folder.read_rollouts(step)
+        return _all_of(found, next(known, None), where=self.folder.rollouts(step))
+
+    def read_validation(self, step: int) -> list[Rollout]:
+        """Return the answers validated after this many steps.
+
+        Raises:
+            RehearsalError: the file is damaged, or holds fewer than there are prompts.
+        """
+        known = (self.record.get("data") or {}).get("validation_prompts")
+        found = self.folder.read_validation(step)
+        return _all_of(found, known, where=self.folder.validation(step))
 
     # Measured
 
@@ -206,9 +231,51 @@ def _numbers_only(line: dict[str, Any], remarks: list[str]) -> dict[str, Any]:
     foreign = [n for n, v in line.items() if n in NUMBERS and v is not None and not is_number(v)]
     for name in foreign:
         remarks.append(f"metrics.jsonl, step {line['step']}: {name} is no number and is left out.")
+    for name, shape in METRICS_INSIDE.items():
+        if misfit(line.get(name), shape) is not None:
+            foreign.append(name)
+            remarks.append(f"metrics.jsonl, step {line['step']}: {name} is damaged and left out.")
     return {name: value for name, value in line.items() if name not in foreign}
 
 
-def _steps(steps: list[int], shown: int = 5) -> str:
-    named = ", ".join(map(str, steps[:shown])) + (" ..." if len(steps) > shown else "")
+def _all_of(rollouts: list[Rollout], count: float | None, *, where: Path) -> list[Rollout]:
+    if count is not None and len(rollouts) < count:
+        raise DataError(
+            "answers are missing from the file",
+            where=str(where),
+            expected=f"{count:,.0f} answers",
+            found=f"{len(rollouts):,}",
+            hint="the file was cut; restore it, or leave it out by moving it away",
+        )
+    return rollouts
+
+
+def _gaps(
+    folder: RunFolder, record: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Return what a run that went so far must have and does not."""
+    known, answered = {line["step"] for line in lines}, folder.rollout_steps()
+    # Answers are written first, so a run that was killed may have those of one step more.
+    is_cut_off = record.get("status") in (IN_PROGRESS, STOPPING)
+    last = max([*known, *(step - is_cut_off for step in answered)], default=0)
+    if record.get("status") == COMPLETED and not record.get("early_stopping"):
+        last = max(last, (record.get("steps") or {}).get("total") or 0)
+    missing = {"metrics.jsonl lacks": _first_without(range(1, last + 1), known)}
+    for room, metric, kept in (
+        ("rollouts/", "critic_rewards_mean", answered),
+        ("validation/", "validation_rewards_mean", folder.validation_steps()),
+    ):
+        if kept:
+            due = sorted(line["step"] for line in lines if metric in line)
+            missing[f"{room} lacks the answers of"] = _first_without(due, kept)
+    return [f"{what} {_steps(steps)}." for what, steps in missing.items() if steps]
+
+
+def _first_without(due: Iterable[int], known: Container[int]) -> list[int]:
+    """Return the first steps that are due and not known: as many as are named, and one more."""
+    return list(islice((step for step in due if step not in known), SHOWN + 1))
+
+
+def _steps(steps: list[int]) -> str:
+    named = ", ".join(map(str, steps[:SHOWN])) + (" ..." if len(steps) > SHOWN else "")
     return f"step{'s' if len(steps) > 1 else ''} {named}"

@@ -43,7 +43,7 @@ class PointOutcome:
     resolution: float | None = None
     """What one validation prompt weighs."""
     problems: tuple[str, ...] = ()
-    """Checks of `rft report` that found a problem or a warning."""
+    """Checks of `rft report` that found a problem or a warning, and steps that are gone."""
     why: str | None = None
     """Why it failed or was pruned."""
 
@@ -91,7 +91,7 @@ def read_outcome(path: Path, point: Point, metric: Metric) -> PointOutcome:
         gain=after[VALIDATION] - before[VALIDATION] if before and after else None,
         noise=standard_error(differences),
         resolution=1 / len(differences) if differences else None,
-        problems=tuple(v.rule for v in findings if v.severity in ("problem", "warning")),
+        problems=(*(v.rule for v in findings if v.severity in ("problem", "warning")), *run.gaps),
         why=None if value is not None else f"the run recorded no {metric}",
     )
 

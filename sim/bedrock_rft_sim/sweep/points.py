@@ -19,6 +19,7 @@ from signal import SIGKILL, SIGTERM
 from typing import Any, Final
 
 from bedrock_rft_sim import files
+from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.jobs.children import LADDER, Child, Ladder
 from bedrock_rft_sim.jobs.progress import can_resume, outcome_of
 from bedrock_rft_sim.runs import RunFolder
@@ -71,12 +72,11 @@ class PointRunner:
         return RunFolder.open(self.folder(point)).read_metrics()
 
     def read(self, point: Point) -> PointOutcome:
-        """Return what came of a finished point.
-
-        Raises:
-            RunFolderError: its folder is damaged.
-        """
-        return read_outcome(self.folder(point), point, self.metric)
+        """Return what came of a finished point; one whose folder is damaged has failed."""
+        try:
+            return read_outcome(self.folder(point), point, self.metric)
+        except RehearsalError as error:
+            return without_value(point, "failed", str(error))
 
     def make(self, point: Point, *, watch: Watch | None = None) -> PointOutcome:
         """Make the point unless it is finished; one that fails is an outcome, too.

@@ -9,12 +9,13 @@ from __future__ import annotations
 import datetime
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from bedrock_rft_sim import files
 from bedrock_rft_sim.contract import statuses
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.data import plan
@@ -32,7 +33,7 @@ from bedrock_rft_sim.grader.environment import confinement
 from bedrock_rft_sim.grader.reward import path_hash, reward_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.recipe.trackers import demand_trackers
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.observer import Observe
 from bedrock_rft_sim.train import provenance
 from bedrock_rft_sim.train.early_stopping import demand_validation
@@ -42,6 +43,14 @@ from bedrock_rft_sim.train.reward import preflight
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.train.trainer import RehearsalTrainer
+
+
+TORCH_WRITER: Final = "inline_container"
+"""Where torch.save fails on a full disk; its RuntimeError hides what the system said."""
+ENDED: Final = tuple(
+    f"Job {status.lower()}" for status in (statuses.COMPLETED, statuses.STOPPED, statuses.FAILED)
+)
+"""How the last event of a run that ended begins."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +65,13 @@ class RunResult:
     signal: Finding
     """Whether the rewards carried a learning signal, in words."""
     first: dict[str, Any]
-    """The first metrics line, of step 0."""
+    """The first metrics line, of step 0; empty where all were lost."""
     last: dict[str, Any]
     """The last metrics line."""
     early_stopping: str | None = None
     """Why the run ended before its last step, in words; None where it did not."""
+    remarks: tuple[str, ...] = ()
+    """What was found damaged on the way, and what was taken instead."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the result as JSON-ready data."""
@@ -100,9 +111,14 @@ def rehearse(
     demand_validation(recipe, validates=bool(data.validation))
     device = choose_device(recipe.local.device, recipe.local.dtype)
     identity = _identity(recipe, data, steps, device)
-    with _open_folder(Path(parent), name, identity, resume=resume) as folder:
+    with _open_folder(Path(parent), name, recipe, identity, resume=resume) as folder:
         watching = [observe(folder) for observe in observers]
         rehearsal = Rehearsal(recipe, data, steps, folder, device, say, watching)
+        if folder.read_record().get("status") == statuses.COMPLETED:
+            say(f"{name} is complete already: nothing is left to do")
+            if not folder.last_message().startswith(ENDED):  # version 0.1 wrote the status first
+                _end(rehearsal, statuses.COMPLETED)
+            return _result(folder, steps)
         last_checkpoint = _prepare(rehearsal, identity)
         with _final_status(rehearsal) as finish:
             finish(_train(rehearsal, last_checkpoint, say))
@@ -130,38 +146,54 @@ def _identity(recipe: Recipe, data: Data, steps: Steps, device: Device) -> dict[
     }
 
 
-def _open_folder(parent: Path, name: str, identity: dict[str, Any], *, resume: bool) -> RunFolder:
+def _open_folder(
+    parent: Path, name: str, recipe: Recipe, identity: dict[str, Any], *, resume: bool
+) -> RunFolder:
     if not resume:
         return RunFolder.create(parent, name)
     folder = RunFolder.open(parent / name, write=True)
-    record = folder.read_record()
-    if record.get("status") == statuses.COMPLETED:
+    try:
+        _demand_identity(folder, recipe, identity)
+    except RehearsalError:
         folder.close()
-        raise RunFolderError(
-            "the run is already complete",
-            where=str(folder.path),
-            hint="leave --resume out and give the new run another --name",
-        )
-    for key in ("recipe_hash", "reward_hash", "data_hash"):
-        if key in record and record[key] != identity[key]:
-            folder.close()
-            raise RunFolderError(
-                f"the {key.removesuffix('_hash')} is not the one the run was started with",
-                where=str(folder.record),
-                expected=f"{key} {record[key]}",
-                found=identity[key],
-                hint="resume with the unchanged recipe, reward and data, or start a new run",
-            )
+        raise
     return folder
+
+
+def _demand_identity(folder: RunFolder, recipe: Recipe, identity: dict[str, Any]) -> None:
+    record = folder.read_record()
+    for key in ("recipe_hash", "reward_hash", "data_hash"):
+        if key not in record or record[key] == identity[key]:
+            continue
+        expected, found = f"{key} {record[key]}", str(identity[key])
+        if key == "recipe_hash" and folder.resolved.exists():
+            # A hash of version 0.1 covers wordings too; the values are what counts.
+            changes = recipe.changes_since(folder.read_resolved())
+            if not changes:
+                continue
+            expected = ", ".join(f"{name} {was!r}" for name, (was, _) in changes.items())
+            found = ", ".join(f"{name} {now!r}" for name, (_, now) in changes.items())
+        raise RunFolderError(
+            f"the {key.removesuffix('_hash')} is not the one the run was started with",
+            where=str(folder.record),
+            expected=expected,
+            found=found,
+            hint="resume with the unchanged recipe, reward and data, or start a new run",
+        )
 
 
 def _prepare(rehearsal: Rehearsal, identity: dict[str, Any]) -> int | None:
     """Write down what will run; return the checkpoint to go on from, None for the beginning."""
     folder, recipe = rehearsal.folder, rehearsal.recipe
+    last, found = folder.whole_checkpoint()
+    lost, record = Run.read(folder).gaps, folder.read_record()
+    remarks = list(dict.fromkeys([*(record.get("remarks") or ()), *found]))
+    folder.write_record(remarks=remarks)  # before what they speak of is cut off
     folder.drop_unfinished_checkpoints()
-    last = max(folder.checkpoint_steps(), default=None)
     folder.truncate_after(-1 if last is None else last)
-    started = folder.read_record().get("started")
+    if record.get("status") == statuses.IN_PROGRESS and folder.last_message().startswith(ENDED):
+        folder.drop_last_event()  # of an end that a kill cut off
+    started = record.get("started")
     folder.write_record(
         **identity,
         status=statuses.IN_PROGRESS,
@@ -172,7 +204,14 @@ def _prepare(rehearsal: Rehearsal, identity: dict[str, Any]) -> int | None:
     )
     folder.write_prompts(rehearsal.data.train, rehearsal.data.validation)
     folder.write_recipe(recipe.text, resolved=recipe.resolved(), request=_request(recipe))
-    event = "Job started" if started is None else f"Job resumed after step {last or 0}"
+    has_begun = bool(folder.last_message())
+    event = f"Job resumed after step {last or 0}" if has_begun else "Job started"
+    told = {event.get("message") for event in folder.read_events()}
+    for remark in dict.fromkeys([*lost, *remarks]):
+        if remark not in told:
+            folder.append_event(message_event(remark, level="warn"))
+    for remark in (*lost, *found):
+        rehearsal.say(f"warning: {remark}")
     folder.append_event(message_event(event))
     dropped = _dropped(rehearsal)
     if started is None and dropped is not None:
@@ -201,23 +240,10 @@ def _request(recipe: Recipe) -> dict[str, Any]:
 def _final_status(rehearsal: Rehearsal) -> Iterator[Callable[[str], None]]:
     """Write how the run ended, whatever ended it."""
     folder = rehearsal.folder
-
-    def finish(status: str, error: str | None = None) -> None:
-        lines = folder.read_metrics()
-        signal = signal_record(learning_signal(Evidence(lines)))
-        folder.write_record(status=status, error=error, ended=_now(), learning_signal=signal)
-        for words in _warnings(lines, signal) if status == statuses.COMPLETED else []:
-            folder.append_event(message_event(words, level="warn"))
-        for each in rehearsal.observers:
-            each.ended()
-        level: Any = "error" if status == statuses.FAILED else "info"
-        words = f"Job {status.lower()}" + (f": {error.splitlines()[0]}" if error else "")
-        folder.append_event(message_event(words, level=level))
-
     try:
-        yield finish
+        yield lambda status: _end(rehearsal, status)
     except KeyboardInterrupt:
-        finish(statuses.STOPPED)
+        _end(rehearsal, statuses.STOPPED)
         raise
     except RunFolderError as error:
         # The disk refuses; what it holds already is the record, so try the status and no more.
@@ -225,16 +251,41 @@ def _final_status(rehearsal: Rehearsal) -> Iterator[Callable[[str], None]]:
             folder.write_record(status=statuses.FAILED, error=str(error), ended=_now())
         raise
     except RehearsalError as error:
-        finish(statuses.FAILED, str(error))
+        _end(rehearsal, statuses.FAILED, str(error))
         raise
     except Exception:
-        finish(statuses.FAILED, traceback.format_exc())
+        _end(rehearsal, statuses.FAILED, traceback.format_exc())
         raise
 
 
-def _warnings(lines: Sequence[dict[str, Any]], signal: dict[str, Any]) -> list[str]:
+def _end(rehearsal: Rehearsal, status: str, error: str | None = None) -> None:
+    """Write the last events and the page, then the status: a run that has one is whole."""
+    folder = rehearsal.folder
+    lines = folder.read_metrics()
+    signal = signal_record(learning_signal(Evidence(lines)))
+    if status == statuses.COMPLETED:
+        stop = folder.read_record().get("early_stopping") or {}
+        told = {
+            event.get("message") for event in folder.read_events()
+        }  # before a kill in this place
+        for words in _warnings(lines, signal, stop.get("reason")):
+            if words not in told:
+                folder.append_event(message_event(words, level="warn"))
+    level: Any = "error" if status == statuses.FAILED else "info"
+    words = f"Job {status.lower()}" + (f": {error.splitlines()[0]}" if error else "")
+    folder.append_event(message_event(words, level=level))
+    ending = {"status": status, "error": error, "ended": _now(), "learning_signal": signal}
+    for each in rehearsal.observers:
+        each.ended(ending)
+    folder.write_record(**ending)
+
+
+def _warnings(
+    lines: Sequence[dict[str, Any]], signal: dict[str, Any], early: str | None
+) -> list[str]:
     """Say what a run that completed did badly, for whoever looks at its status alone."""
-    found = [] if signal["ok"] else [signal["words"]]
+    found = [f"Job ends by {early}"] if early else []
+    found += [] if signal["ok"] else [signal["words"]]
     errors: Counter[str] = Counter()
     for line in lines:
         errors.update(line.get("local_grader_errors") or {})
@@ -270,10 +321,9 @@ def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str
         stop = rehearsal.early_stop()
         if stop is not None and stop.step < total:
             folder.write_record(early_stopping=asdict(stop))
-            folder.append_event(message_event(f"Job ends by {stop.reason}", level="warn"))
             say(stop.reason)
             return statuses.COMPLETED
-        unfinished = folder.read_metrics()[-1]["step"] < total
+        unfinished = max([last_checkpoint or 0, *_steps(folder.read_metrics())]) < total
         return statuses.STOPPED if interrupt.requested and unfinished else statuses.COMPLETED
 
 
@@ -288,7 +338,8 @@ def _run_trainer(
             trainer.load_weights(path)  # killed between the last checkpoint and the end
         else:
             trainer.train(resume_from_checkpoint=path)
-        trainer.save_model(str(folder.model))
+        trainer.save_model(str(folder.unfinished_model))
+        folder.accept_model()
 
 
 @contextmanager
@@ -309,24 +360,31 @@ def _named_errors(rehearsal: Rehearsal) -> Iterator[None]:
             hint="lower batchSize, trainingSamplePerPrompt or inferenceMaxTokens "
             "under local.overrides",
         ) from error
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and TORCH_WRITER not in str(error):
+            raise
         raise RunFolderError(
             "a checkpoint or the model can't be written",
             where=str(rehearsal.folder.path),
             found=str(error),
-            hint="make room on the disk, then go on with --resume",
+            hint=files.hint_of(error),
         ) from error
 
 
+def _steps(lines: Sequence[Mapping[str, Any]]) -> list[int]:
+    return [line["step"] for line in lines]
+
+
 def _result(folder: RunFolder, steps: Steps) -> RunResult:
-    lines = folder.read_metrics()
+    lines, record = folder.read_metrics(), folder.read_record()
     return RunResult(
         folder=folder.path,
-        status=folder.read_record()["status"],
-        step=lines[-1]["step"],
+        status=record["status"],
+        step=max(_steps(lines), default=0),
         total_steps=steps.total,
         signal=learning_signal(Evidence(lines)),
-        first=lines[0],
-        last=lines[-1],
-        early_stopping=folder.read_record().get("early_stopping", {}).get("reason"),
+        first=lines[0] if lines else {},
+        last=lines[-1] if lines else {},
+        early_stopping=record.get("early_stopping", {}).get("reason"),
+        remarks=(*(record.get("remarks") or ()), *Run.read(folder).gaps),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bedrock_rft_sim.data import read_rows
-from bedrock_rft_sim.errors import DataError, HandlerError, RecipeError
+from bedrock_rft_sim.errors import DataError, HandlerError, RecipeError, RunFolderError
 from bedrock_rft_sim.grader.grade.answers import file_batches
 from bedrock_rft_sim.grader.grade.run import GradedAgain, Source, grade_again, open_source
 from bedrock_rft_sim.recipe import load_recipe
@@ -220,6 +220,9 @@ def test_a_damaged_record_of_the_recipe_is_one_error(
 ) -> None:
     run = saved_run()
     (run / "recipe.resolved.json").write_text('{"local": {"model": 5}}')
+    with pytest.raises(RunFolderError, match=r"local\.model is 5, not an object"):
+        grade(run, rewards["exact"])
+    (run / "recipe.resolved.json").write_text('{"local": {}}')
     with pytest.raises(DataError, match="can't be read back"):
         grade(run, rewards["exact"])
 

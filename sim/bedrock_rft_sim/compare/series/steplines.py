@@ -49,7 +49,7 @@ def read_run(path: Path) -> Curves:
     found = read_step_lines(placed, str(path))
     batch = number(run.setting("batch_size"))
     planned = number((run.record.get("steps") or {}).get("total"))
-    notes = [*found.notes, *_torn(metrics)]
+    notes = [*run.gaps, *found.notes, *_torn(metrics)]
     if run.status != COMPLETED:
         notes.append(f"the run is {run.status} and ends at step {found.last_step}")
     return replace(

@@ -43,6 +43,8 @@ class Source:
     batches: Iterator[Batch]
     recipe: Recipe | None
     is_run: bool
+    gaps: tuple[str, ...] = ()
+    """Steps of a run whose answers are gone."""
 
 
 class GradedAgain:
@@ -59,7 +61,7 @@ class GradedAgain:
         self.replays = [Replay(name) for name in names] if source.is_run else []
         self.inexact: set[str] = set()
         """Rewards that failed so often that answers of one event were counted together."""
-        self.warnings: dict[str, None] = {}
+        self.warnings: dict[str, None] = dict.fromkeys(source.gaps)
 
     def add(self, batch: Batch, searches: Sequence[FaultSearch], file: ScoreFile | None) -> None:
         """Grade one batch and take in what came out; `searches` has one entry per reward."""
@@ -119,7 +121,7 @@ def open_source(path: Path, *, data: Path | None, recipe: str | None, validation
         run = Run.open(path)
         own = stated or recipe_of(run)
         batches = run_batches(run, own, data=data, validation=validation)
-        return Source(str(path), batches, own, is_run=True)
+        return Source(str(path), batches, own, is_run=True, gaps=run.gaps)
     if validation:
         raise DataError(
             "only a run has validation answers",

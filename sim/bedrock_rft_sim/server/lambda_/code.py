@@ -50,7 +50,7 @@ class CodeStore:
         name = hashlib.sha256("+".join([folder, *layers]).encode()).hexdigest()
         target = self._folder / name
         if not target.is_dir():
-            with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
+            with self._scratch() as scratch:
                 whole = Path(scratch) / name
                 for layer in layers:  # a later one's files replace an earlier one's
                     for pattern in (_LAYER, _LAYER_SITE):
@@ -83,10 +83,14 @@ class CodeStore:
         code_sha = base64.b64encode(digest.digest()).decode()
         return {"codeFolder": target.name, "CodeSha256": code_sha, "CodeSize": len(content)}
 
+    def _scratch(self) -> tempfile.TemporaryDirectory[str]:
+        """Return a folder whose name the next start sweeps, should a kill leave it."""
+        return tempfile.TemporaryDirectory(dir=self._folder, prefix=".", suffix=".tmp")
+
     def _unpack(self, content: bytes, target: Path) -> None:
         try:
             _refuse_many(content)
-            with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
+            with self._scratch() as scratch:
                 archive = Path(scratch) / "code.zip"
                 archive.write_bytes(content)
                 unpack(archive, Path(scratch) / "code")

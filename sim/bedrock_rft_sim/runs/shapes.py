@@ -1,0 +1,113 @@
+"""The shapes of what a run folder holds, checked where it is read: readers rely on them.
+
+A folder may have been damaged or changed by something else. A key that is absent or null fits,
+since a run that ended early lacks some and an older version knew fewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bedrock_rft_sim.errors import RunFolderError
+
+NUMBER: Final = (int, float)
+WORDS: Final = {str: "text", int: "a whole number", NUMBER: "a number", dict: "an object",
+                list: "a list", bool: "true or false"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Each:
+    """An object whose every value has one shape."""
+
+    shape: Any
+
+
+RECORD: Final = {
+    "name": str, "status": str, "error": str, "started": str, "ended": str, "seed": int,
+    "recipe_hash": str, "reward_hash": str, "data_hash": str, "git_revision": str,
+    "micro_batch": int, "resumed_from_step": int, "remarks": [str], "versions": Each(str),
+    "checkpoints_have_manifests": bool,
+    "device": {"type": str, "name": str, "dtype": str, "free_bytes": int},
+    "data": {"records": int, "train_prompts": int, "validation_prompts": int,
+             "dropped_too_long": [str]},
+    "steps": {"per_epoch": int, "total": int, "planned": int, "checkpoints": [int],
+              "validations": [int]},
+    "engine": {"name": str, "why": str},
+    "update": {"name": str, "why": str},
+    "learning_signal": {"ok": bool, "words": str},
+    "early_stopping": {"step": int, "best_step": int, "best_validation_reward": NUMBER,
+                       "reason": str},
+}  # fmt: skip
+"""run.json."""
+ENTRY: Final = {"origin": str, "source": str}
+RESOLVED: Final = {
+    "name": str, "dialect": str, "request": dict, "settings": Each(ENTRY), "local": Each(ENTRY),
+}  # fmt: skip
+"""recipe.resolved.json; a `value` may be anything."""
+PROMPT: Final = {"set": str, "id": str, "messages": [dict], "extra": dict}
+EVENT: Final = {"id": str, "created_at": int, "level": str, "message": str, "type": str,
+                "data": {"step": int}}  # fmt: skip
+ROLLOUT: Final = {
+    "step": int, "prompt_id": str, "sample": int, "text": str, "tokens": [int],
+    "stop_reason": str, "grade": NUMBER, "components": [dict], "advantage": NUMBER,
+    "entropy": NUMBER, "logprob": NUMBER, "kl": NUMBER,
+}  # fmt: skip
+METRICS_INSIDE: Final = {
+    "local_reward_components": Each(NUMBER), "local_grader_errors": Each(int),
+    "local_seconds": Each(NUMBER), "local_non_finite": [str],
+}  # fmt: skip
+"""What a metric line holds beside numbers."""
+
+
+def demand(value: Any, shape: Any, *, where: object) -> None:
+    """Refuse what has another shape.
+
+    Raises:
+        RunFolderError: it has; the message names the place in it.
+    """
+    found = misfit(value, shape)
+    if found is not None:
+        raise RunFolderError(
+            "the file is damaged",
+            where=str(where),
+            expected="what a run writes there",
+            found=found,
+            hint="something else wrote this file; restore it, or run again under another name",
+        )
+
+
+def misfit(value: Any, shape: Any, place: str = "") -> str | None:
+    """Return where a value has another shape and what stands there; None where it fits."""
+    if value is None:
+        return None
+    if not _is(value, _kind(shape)):
+        return f"{place or 'it'} is {value!r:.60}, not {WORDS[_kind(shape)]}"
+    for name, inner, wanted in _parts(value, shape):
+        found = misfit(inner, wanted, f"{place}.{name}" if place else str(name))
+        if found is not None:
+            return found
+    return None
+
+
+def _kind(shape: Any) -> Any:
+    if isinstance(shape, list):
+        return list
+    return dict if isinstance(shape, Mapping | Each) else shape
+
+
+def _is(value: Any, kind: Any) -> bool:
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _parts(value: Any, shape: Any) -> list[tuple[Any, Any, Any]]:
+    if isinstance(shape, list):
+        if set(map(type, value)) <= {shape[0]}:  # at once, because lists of tokens are long
+            return []
+        return [(n, each, shape[0]) for n, each in enumerate(value)]
+    if isinstance(shape, Each):
+        return [(name, each, shape.shape) for name, each in value.items()]
+    if isinstance(shape, Mapping):
+        return [(name, value[name], wanted) for name, wanted in shape.items() if name in value]
+    return []
