@@ -18,6 +18,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bedrock_rft_sim.cli import main
-from tests.server.conftest import Endpoint
+from tests.server.conftest import serve
 
 SLOWEST_S = 10
 MEMORY_MAX_MB = 1024
@@ -374,25 +375,25 @@ def answer_of(address: tuple[str, int], sent: bytes) -> bytes:
 
 @pytest.mark.slow
 def test_a_damaged_request_is_answered_or_refused(
-    serve_root: Callable[..., Endpoint], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    endpoint = serve_root()
-    parts = urlsplit(endpoint.url)
-    address = (str(parts.hostname), int(parts.port or 0))
-    target = Target("requests", SEEDS, "", (), no_text)
-    found = []
-    with caplog.at_level(logging.ERROR):
-        for number, data in inputs(target, int(os.environ.get("FUZZ", REQUESTS))):
-            start = time.monotonic()
-            try:
-                answer = answer_of(address, whole(data))
-            except TimeoutError:
-                found.append(f"{number}: no answer in {SLOWEST_S} s")
-                continue
-            if b"in the local endpoint" in answer or caplog.records:
-                found.append(f"{number}: {answer[:300]!r} {caplog.text[-600:]}")
-                caplog.clear()
-            if time.monotonic() - start > SLOWEST_S:
-                found.append(f"{number}: took {time.monotonic() - start:.0f} s")
-    assert found == []
-    assert b"bedrock-rft-sim" in answer_of(address, SEEDS[0])
+    with ExitStack() as stack:
+        parts = urlsplit(serve(stack, tmp_path / "root").url)
+        address = (str(parts.hostname), int(parts.port or 0))
+        target = Target("requests", SEEDS, "", (), no_text)
+        found = []
+        with caplog.at_level(logging.ERROR):
+            for number, data in inputs(target, int(os.environ.get("FUZZ", REQUESTS))):
+                start = time.monotonic()
+                try:
+                    answer = answer_of(address, whole(data))
+                except TimeoutError:
+                    found.append(f"{number}: no answer in {SLOWEST_S} s")
+                    continue
+                if b"in the local endpoint" in answer or caplog.records:
+                    found.append(f"{number}: {answer[:300]!r} {caplog.text[-600:]}")
+                    caplog.clear()
+                if time.monotonic() - start > SLOWEST_S:
+                    found.append(f"{number}: took {time.monotonic() - start:.0f} s")
+        assert found == []
+        assert b"bedrock-rft-sim" in answer_of(address, SEEDS[0])
