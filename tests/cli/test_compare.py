@@ -159,6 +159,45 @@ def test_wrong_usage_is_one_message_and_exit_code_2(
     assert "Traceback" not in printed.err
 
 
+def test_a_plan_says_what_it_takes_before_anything_is_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["compare", "--plan", "quickstart"]) == 0
+    printed = capsys.readouterr().out
+    assert "recorded runs of the quickstart" in printed
+    assert "against one job" in printed
+    assert main(["compare", "--plan", "quickstart", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["steps"] == 45
+    least = found["against_one_job"][0]
+    assert (least["a"], least["b"], least["steps"]) == (3, 1, 45)
+    assert least["same"] < 0.05
+    longest = found["against_as_many"][-1]
+    assert longest["same"] > 0.9
+
+
+def test_a_plan_takes_the_noise_of_runs(run: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    a, b, c = (run(name) for name in "abc")
+    assert main(["compare", "--plan", a, b, c, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["steps"], found["noise_from"]) == (STEPS, "the runs themselves")
+    assert main(["compare", "--plan", a, "--with", b]) == 2
+    assert "a plan compares nothing" in capsys.readouterr().err
+
+
+def test_cannot_tell_says_what_it_would_take(
+    run: Make, job: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seeds = [run(f"seed{n}", noise=0.06) for n in range(2)]
+    assert main(["compare", *seeds, "--bedrock", job("a.json"), "--json"]) == 0
+    (comparison,) = json.loads(capsys.readouterr().out)["comparisons"]
+    assert comparison["verdict"] == "cannot tell"
+    needed = comparison["metrics"][0]["needed"]
+    assert needed["now"]["steps"] == STEPS
+    assert needed["best"]["same"] > needed["now"]["same"]
+    assert "where nothing differs 2 against 1" in comparison["metrics"][0]["words"]
+
+
 @pytest.mark.parametrize("option", [["--margin", "0"], ["--margin", "2"], ["--batch-size", "0"]])
 def test_a_value_out_of_range_is_a_usage_error(option: list[str]) -> None:
     with pytest.raises(SystemExit) as exit_:

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bedrock_rft_sim.compare import Comparison, compare, order
+from bedrock_rft_sim.compare import Comparison, compare, noise_of, order
 from bedrock_rft_sim.compare.axis import MOST_POINTS, PlacedSeries, thin
 from bedrock_rft_sim.compare.compare import COMPARED
+from bedrock_rft_sim.compare.decide import MEASURES, side_of_group
+from bedrock_rft_sim.compare.needed import prospect
 from bedrock_rft_sim.compare.series import Curve, Curves
 from bedrock_rft_sim.compare.summary import CurveSummary, level_weights, summarise
 from bedrock_rft_sim.contract.metrics import METRICS
@@ -42,7 +44,7 @@ def test_gain_and_area_are_what_they_are_said_to_be() -> None:
     found = summary(y)
     start, end = (0.2 + 0.2 + 0.4) / 3, 0.6
     mean = (sum(y) - (y[0] + y[-1]) / 2) / 10
-    assert (found.start, found.end, found.mean) == pytest.approx((start, end, mean))
+    assert (found.start, found.end) == pytest.approx((start, end))
     assert found.gain == pytest.approx((end - start) / (1 - start))
     assert found.area == pytest.approx((mean - start) / (1 - start))
     assert summary(y, top=None).gain == pytest.approx((end - start) / start)
@@ -54,14 +56,20 @@ def test_a_relative_gain_does_not_depend_on_the_unit(y: list[float], unit: float
     shifted = [1 + each for each in y]
     scaled = [unit * each for each in shifted]
     assert summary(scaled, top=None).gain == pytest.approx(summary(shifted, top=None).gain)
-    assert summary(scaled, top=None).noise == pytest.approx(summary(shifted, top=None).noise)
+    assert summary(scaled, top=None).unrest == pytest.approx(summary(shifted, top=None).unrest)
+    assert noise(scaled) == pytest.approx(noise(shifted), abs=1e-12)
+
+
+def noise(y: list[float]) -> float:
+    return float(side_of_group([summary(y, top=None)]).own[0])
 
 
 def test_the_noise_of_the_gain_is_what_repetition_shows(process: Make) -> None:
-    drawn = process(seed_spread=0.0).draw(np.random.default_rng(3), 400)
+    drawn = process(seed_spread=1e-6).draw(np.random.default_rng(3), 400)
     found = [summary(list(run.series["critic_rewards_mean"].values)) for run in drawn]
-    claimed = np.mean([one.noise[0, 0] for one in found]) ** 0.5
-    assert claimed == pytest.approx(np.std([one.gain for one in found]), rel=0.25)
+    claimed = np.sqrt(side_of_group(found).own)
+    for name, each in zip(MEASURES, claimed, strict=True):
+        assert each == pytest.approx(np.std([getattr(one, name) for one in found]), rel=0.25)
 
 
 def test_levels_are_means_over_the_axis_and_not_over_the_points() -> None:
@@ -160,11 +168,105 @@ def test_a_reward_that_begins_at_its_top_has_nothing_to_gain(curves_of: Make) ->
     assert compare(*sides, top=5.0).verdict == "same shape"
 
 
-def test_the_top_is_the_highest_reward_that_any_curve_shows(curves_of: Make, runs: Make) -> None:
+def test_the_top_is_given_or_1_and_never_the_highest_reward_seen(
+    curves_of: Make, runs: Make
+) -> None:
     high = curves_of("x", critic_rewards_mean=np.linspace(1, 3, 20), critic_rewards_max=[5.0] * 20)
-    assert compare(runs(2), [high]).top_reward == 5.0
+    with pytest.raises(DataError, match="beyond 1 at 20 of 20 steps") as error:
+        compare(runs(2), [high])
+    assert "--top" in str(error.value)
+    assert compare(runs(2), [high], top=5.0).top_reward == 5.0
     assert compare(runs(2), runs(2, seed=1)).top_reward == 1.0
-    assert compare(runs(2), runs(2, seed=1), top=2.0).top_reward == 2.0
+    assert any("beyond the top of 2" in note for note in compare(runs(2), [high], top=2.0).notes)
+
+
+def spoiled(run: Curves, step: int, grade: float) -> Curves:
+    """Return the run with one grade among 128 of a step set to this."""
+    series = dict(run.series)
+    curve = series["critic_rewards_mean"]
+    values = list(curve.values)
+    values[step] += (grade - values[step]) / 128
+    series["critic_rewards_mean"] = replace(curve, values=tuple(values))
+    if grade > 1:
+        highest = [1.0] * len(values)
+        highest[step] = grade
+        series["critic_rewards_max"] = Curve("critic_rewards_max", curve.steps, tuple(highest))
+    return replace(run, series=series)
+
+
+@pytest.mark.parametrize("grade", [-1e12, -50.0, 5.0, 50.0, 1e12])
+@pytest.mark.parametrize("step", [0, 20, 43])
+@pytest.mark.parametrize(("gain", "verdict"), [(0.5, "same shape"), (0.0, "different")])
+def test_one_grade_of_any_size_changes_no_verdict(
+    grade: float, step: int, gain: float, verdict: str, runs: Make
+) -> None:
+    changes = {"noise": 0.01, "seed_spread": 0.01}
+    a, b = runs(5, **changes), runs(1, seed=1, gain=gain, **changes)
+    clean = compare(a, b, resamples=0)
+    assert rewards(clean).verdict == verdict
+    for found in (
+        compare([spoiled(a[0], step, grade), *a[1:]], b, resamples=0),
+        compare(a, [spoiled(b[0], step, grade)], resamples=0),
+    ):
+        assert found.verdict == clean.verdict
+        assert rewards(found).verdict == verdict
+        if abs(grade) >= 50:
+            assert any("far off" in note for note in found.notes)
+
+
+def test_two_odd_steps_in_a_row_are_no_slip_and_stay() -> None:
+    y = np.linspace(0.2, 0.8, 45) + 0.01 * np.random.default_rng(0).normal(size=45)
+    y[20:22] = 0.0
+    assert summary(list(y)).left_out == ()
+    y[21] = y[22]
+    assert summary(list(y)).left_out == (20,)
+
+
+@pytest.mark.parametrize("period", [2.0, 5.0, 8.0, 16.0])
+def test_a_curve_that_swings_is_not_the_same_as_one_that_climbs(period: float, runs: Make) -> None:
+    changes = {"noise": 0.01, "seed_spread": 0.01}
+    smooth, swings = runs(5, **changes), runs(5, seed=1, swing=0.15, period=period, **changes)
+    found = rewards(compare(smooth, swings, resamples=0))
+    assert found.verdict == "different"
+    assert found.differences[2].b > found.differences[2].a + 0.1
+
+
+def test_a_collapse_of_six_steps_is_seen(runs: Make) -> None:
+    found = rewards(compare(runs(5), runs(1, seed=1, collapse=6), resamples=0))
+    assert found.verdict == "different"
+    assert "unrest" in found.words
+
+
+def test_other_noise_of_the_steps_alone_is_not_different(runs: Make) -> None:
+    found = rewards(compare(runs(5), runs(5, seed=1, noise=0.02), resamples=0))
+    assert found.verdict != "different"
+
+
+def test_what_it_would_take_stands_beside_cannot_tell(runs: Make) -> None:
+    job = replace(runs(1, seed=1)[0], kind="mantle")
+    found = compare(runs(3), [job], resamples=10)
+    assert found.verdict == "cannot tell"
+    needed = rewards(found).needed
+    assert needed.now.same < 0.2
+    assert "where nothing differs 3 against 1 of 45 steps say same in" in found.words
+    more = needed.enough or needed.best
+    assert more.b == 1
+    assert more.steps > 45 or more.a > 3
+    assert more.same > needed.now.same
+    assert json.loads(json.dumps(found.as_json()))["metrics"][0]["needed"]["now"]["a"] == 3
+    assert rewards(compare(runs(3), runs(1, seed=1), resamples=0)).needed is None
+
+
+def test_more_seeds_and_longer_runs_promise_more(runs: Make) -> None:
+    noise = noise_of(runs(8))
+    few, many = (prospect(noise, n, n, steps=45, margin=0.1) for n in (3, 12))
+    longer = prospect(noise, 3, 3, steps=180, margin=0.1)
+    assert few.same < many.same
+    assert few.same < longer.same
+    assert few.seen > many.seen
+    assert prospect(noise, 1, 1, steps=45, margin=0.1).same == 0
+    with pytest.raises(DataError, match="no noise can be taken"):
+        noise_of([cut_to(run, 3) for run in runs(3)])
 
 
 def test_a_metric_that_one_side_lacks_is_named_and_holds_nothing_up(
@@ -257,7 +359,7 @@ def test_any_curves_end_in_a_verdict_of_finite_numbers(values: list[list[float]]
             "critic_rewards_mean", tuple(range(len(each))), tuple(each))})
         for n, each in enumerate(values)
     ]  # fmt: skip
-    found = compare(made[:1], made[1:], resamples=20)
+    found = compare(made[:1], made[1:], resamples=20, top=2e6)
     text = json.dumps(found.as_json(), allow_nan=False)
     assert json.loads(text)["verdict"] in ("same shape", "different", "cannot tell")
 
@@ -274,6 +376,13 @@ def test_the_order_at_home_is_the_order_in_the_cloud(runs: Make) -> None:
     turned = order(local, cloud[::-1])
     assert (turned.verdict, turned.kendall_tau.value) == ("different", -1.0)
     assert json.dumps(found.as_json(), allow_nan=False)
+
+
+def test_one_grade_of_any_size_turns_no_order(runs: Make) -> None:
+    local = [runs(3, seed=n, gain=gain) for n, gain in enumerate((0.1, 0.8))]
+    cloud = [runs(1, seed=9 + n, gain=gain) for n, gain in enumerate((0.2, 0.9))]
+    spoilt = [[spoiled(local[0][0], 40, 1e6), *local[0][1:]], local[1]]
+    assert order(spoilt, cloud).local == pytest.approx(order(local, cloud).local, abs=0.03)
 
 
 def test_recipes_too_close_to_order_can_not_be_told(runs: Make) -> None:

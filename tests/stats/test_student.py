@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,11 +43,21 @@ def test_what_shows_no_spread_has_no_reach(values: list[float]) -> None:
     assert student.reach_of_mean(values) is None
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
-def test_holm_s_adjustment_is_its_definition(p_values: list[float]) -> None:
-    adjusted = student.holm(p_values)
-    count = len(p_values)
-    order = sorted(range(count), key=lambda place: p_values[place])
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(1, 4)), min_size=1, max_size=10))
+def test_holm_s_adjustment_is_its_definition(given: list[tuple[float, int]]) -> None:
+    p_values, weights = (np.array(each, float) for each in zip(*given, strict=True))
+    adjusted = student.holm(p_values, weights)
+    order = sorted(range(len(given)), key=lambda place: p_values[place] / weights[place])
     for rank, place in enumerate(order):
-        steps = [(count - k) * p_values[order[k]] for k in range(rank + 1)]
+        steps = [
+            weights[order[k:]].sum() * p_values[order[k]] / weights[order[k]]
+            for k in range(rank + 1)
+        ]
         assert adjusted[place] == pytest.approx(min(1.0, max(steps)))
+
+
+def test_many_comparisons_are_adjusted_at_once_as_each_alone() -> None:
+    p_values = np.random.default_rng(0).uniform(size=(20, 6))
+    weights = np.array([3.0, 3.0, 1.0, 1.0, 1.0, 1.0])
+    alone = [student.holm(row, weights) for row in p_values]
+    assert student.holm(p_values, weights) == pytest.approx(np.array(alone))

@@ -5,18 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import add_flag, add_number, add_path, add_repeatable
+from bedrock_rft_sim.cli.arguments import (
+    add_flag,
+    add_number,
+    add_path,
+    add_repeatable,
+    print_result,
+)
 from bedrock_rft_sim.cli.terminal import console
 from bedrock_rft_sim.errors import DataError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bedrock_rft_sim.compare.needed import Noise
     from bedrock_rft_sim.compare.order import RecipeOrder
     from bedrock_rft_sim.compare.result import MetricComparison
     from bedrock_rft_sim.compare.series import Curves
@@ -35,6 +42,10 @@ what to give:
   rft compare a0 a1 --with b0 b1 --bedrock a.json --bedrock b.json
       each recipe against its own job, in this order; and whether the order of the recipes at home
       is their order in the cloud
+
+  rft compare --plan quickstart
+      before anything is run: how many seeds and steps it takes to know; a recipe, or runs whose
+      noise is taken
 
 RUN and FILE may be a run folder or its name under runs/, the events of a mantle job (JSON or JSON
 lines, pages in any order), Nova's step_wise_training_metrics.csv or the output.tar.gz around it, a
@@ -62,10 +73,11 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     add_number(verb, "--batch-size", "prompts per step of every source that does not say it")
     margin = "differences below it are the same (default 0.1)"
     verb.add_argument("--margin", type=_share, metavar="X", help=margin)
-    top = "greatest possible reward (default 1, or as seen)"
+    top = "greatest possible reward (default 1; never what was seen)"
     verb.add_argument("--top", type=float, metavar="X", help=top)
     add_path(verb, "--out", "write the overlay there: page, SVG and PNG", metavar="DIR")
     add_flag(verb, "--strict", "exit with 1 on cannot tell, too")
+    add_flag(verb, "--plan", "compare nothing; say what it takes to know, for a recipe or for runs")
 
 
 def _share(text: str) -> float:
@@ -80,6 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.compare import order
     from bedrock_rft_sim.report.overlay import write_overlay
 
+    if arguments.plan:
+        return _plan(arguments)
     pairs = [_pair(*sides, arguments) for sides in _sides(arguments)]
     found = order([pair.a for pair in pairs], [pair.b for pair in pairs]) if pairs[1:] else None
     files = write_overlay(arguments.out, pairs, found) if arguments.out else []
@@ -96,6 +110,63 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(pairs, found, files)
     return EXIT_DIFFERENT if verdict in DOUBTS[: 1 + arguments.strict] else 0
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    """Print what so many seeds and steps can say, by the noise of runs or the recorded one."""
+    from bedrock_rft_sim.compare import needed
+    from bedrock_rft_sim.compare.decide import MARGIN
+
+    if arguments.others or arguments.bedrock:
+        raise DataError(
+            "a plan compares nothing",
+            expected="--plan with a recipe or runs of one",
+            found="--with or --bedrock",
+            hint="leave --plan out to compare",
+        )
+    noise = _noise(arguments)
+    margin = MARGIN if arguments.margin is None else arguments.margin
+    one_job, as_many = (needed.table(noise, margin=margin, jobs=jobs) for jobs in (1, None))
+    result = {
+        "steps": noise.steps,
+        "noise_from": noise.source,
+        "margin": margin,
+        "against_one_job": [asdict(each) for each in one_job],
+        "against_as_many": [asdict(each) for each in as_many],
+    }
+    lines = [
+        f"Training rewards, noise from {noise.source}, margin {margin:g}.",
+        "same: how often the same shape is seen where nothing differs",
+        "gap: the difference in gain that is seen in 80 % of cases",
+        "as many: runs at home that see the same prompts in the same order",
+        f"{'':>6} {'':>6}  {'against one job':^17}  {'against as many':^17}",
+        f"{'steps':>6} {'seeds':>6}  {'same':>8} {'gap':>8}  {'same':>8} {'gap':>8}",
+        *(
+            f"{job.steps:6} {job.a:6}  {job.same:8.0%} {job.seen:8.2f}  {many.same:8.0%} "
+            f"{many.seen:8.2f}"
+            for job, many in zip(one_job, as_many, strict=True)
+        ),
+    ]
+    print_result(arguments, result, lines)
+    return 0
+
+
+def _noise(arguments: argparse.Namespace) -> Noise:
+    from bedrock_rft_sim.compare import needed, noise_of
+    from bedrock_rft_sim.data import plan
+    from bedrock_rft_sim.data.tokens import load_tokenizer
+    from bedrock_rft_sim.recipe import load_recipe
+    from bedrock_rft_sim.runs import is_run, or_under_runs
+
+    if any(is_run(or_under_runs(name)) for name in arguments.runs) or len(arguments.runs) > 1:
+        return noise_of(_group(arguments.runs, batch_size=None)[1], top=arguments.top)
+    recipe = load_recipe(arguments.runs[0])
+    settings = recipe.settings
+    prompts = len(plan.read_data(recipe, load_tokenizer(recipe.model)).train)
+    steps = plan.steps(prompts, settings, validates=False).total
+    return needed.recorded(
+        steps=steps, prompts=settings.batch_size, rollouts=settings.rollouts_per_step
+    )
 
 
 Group = tuple[str, list["Curves"]]

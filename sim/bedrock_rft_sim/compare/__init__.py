@@ -6,8 +6,8 @@ It reads curves that `bedrock_rft_sim.compare.series` made and draws nothing;
 
 from __future__ import annotations
 
-from bedrock_rft_sim.compare.compare import compare
+from bedrock_rft_sim.compare.compare import compare, noise_of
 from bedrock_rft_sim.compare.order import order
 from bedrock_rft_sim.compare.result import Comparison
 
-__all__ = ["Comparison", "compare", "order"]
+__all__ = ["Comparison", "compare", "noise_of", "order"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from bedrock_rft_sim.compare.series import Curves
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.stats.bootstrap import Array
+from bedrock_rft_sim.stats.student import Array
 
 Axis = Literal["prompts", "share"]
 LABELS: Mapping[Axis, str] = {"prompts": "prompts seen", "share": "share of the run"}

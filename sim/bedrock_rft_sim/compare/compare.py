@@ -7,13 +7,15 @@ It compares shapes and never heights: another model starts elsewhere. The rule s
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
 
+import numpy as np
+
 from bedrock_rft_sim.compare import decide, summary
+from bedrock_rft_sim.compare import needed as need
 from bedrock_rft_sim.compare.axis import (
     LABELS,
     Axis,
@@ -29,10 +31,10 @@ from bedrock_rft_sim.compare.axis import (
 from bedrock_rft_sim.compare.resample import RESAMPLES, rank_correlation, resample
 from bedrock_rft_sim.compare.result import Comparison, MetricComparison, SideSummary
 from bedrock_rft_sim.compare.series import Curves
-from bedrock_rft_sim.compare.words import in_all, of_metric
+from bedrock_rft_sim.compare.words import TRAINING_REWARD, in_all, of_metric
 from bedrock_rft_sim.contract.metrics import Metric, metric
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.stats import student
+from bedrock_rft_sim.stats.student import Array
 
 REWARDS: Final = ("critic_rewards_mean", "validation_rewards_mean")
 COMPARED: Final[tuple[Metric, ...]] = tuple(
@@ -47,8 +49,13 @@ COMPARED: Final[tuple[Metric, ...]] = tuple(
 """The console's graphs whose shape means the same here and in the cloud, in its order."""
 HIGHEST_SEEN: Final = "critic_rewards_max"
 USUAL_TOP: Final = 1.0
+"""The top of the scale that `rft audit` asks a reward to keep to."""
+MOST_BEYOND: Final = 0.1
+"""Share of a run's steps at which a grade may lie beyond that top, as a slip."""
+ROUNDING: Final = 1e-9
 ALMOST: Final = 0.95
 """Runs that end within this share of each other count as equally long."""
+DIRECTIONS: Final = {-1: "falling", 0: "level", 1: "rising"}
 ARRIVED: Final = 0.9
 """A curve has reached its plateau when this share of its way is made for good."""
 
@@ -69,22 +76,30 @@ def compare(
         b: the same for the other side, for example one Bedrock job.
         axis: prompts seen or share of the run; None takes prompts where both sides know them.
         margin: a difference in gain or area below it counts as the same.
-        top: the greatest possible reward; None takes 1, or the highest that was seen.
-        resamples: bootstrap replicates; 0 leaves the bootstrap out.
+        top: the greatest possible reward; None takes 1, never what was seen.
+        resamples: bootstrap replicates; 0 leaves out the bootstrap and what it would take to know.
 
     Raises:
-        DataError: the two sides have no compared metric in common, or a run stands twice on one.
+        DataError: the two sides have no compared metric in common, a run stands twice on one, or
+            grades lie beyond a top that nobody gave.
     """
     for group in (a, b):
         _check_seeds(group)
     chosen = choose((a, b), axis)
-    highest = _top([*a, *b]) if top is None else top
+    highest = USUAL_TOP if top is None else top
+    beyond = _beyond_top([*a, *b], highest, is_given=top is not None)
     placed = [_place(each, a, b, axis=chosen, top=highest) for each in COMPARED]
     if not any(one.side_a and one.side_b for one in placed):
         raise _nothing_in_common(a, b)
-    found = decide.adjusted([one.differences(margin) for one in placed])
+    tested = [one for one in placed if not one.reason]
+    tests = [one.tests(margin) for one in tested]
+    names = [one.metric.inner for one in tested]
+    first = names.index(TRAINING_REWARD) if TRAINING_REWARD in names else None
+    adjusted = decide.adjusted(tests, first=first) if tests else []
+    found = dict(zip(names, zip(tests, adjusted, strict=True), strict=True))
+    jobs = None if all(run.kind == "run" for run in b) else len(b)
     metrics = tuple(
-        _judge(one, each, margin, resamples) for one, each in zip(placed, found, strict=True)
+        _judge(one, found.get(one.metric.inner), margin, resamples, jobs) for one in placed
     )
     verdict, words = in_all(metrics, margin=margin)
     return Comparison(
@@ -96,7 +111,7 @@ def compare(
         margin=margin,
         top_reward=highest,
         metrics=metrics,
-        notes=_notes([*a, *b], chosen),
+        notes=(*_notes([*a, *b], chosen), *beyond, *_left_out(placed, (a, b))),
     )
 
 
@@ -113,11 +128,50 @@ def _check_seeds(group: Sequence[Curves]) -> None:
             )
 
 
-def _top(runs: Sequence[Curves]) -> float:
-    """Return 1, or the highest reward that any curve shows."""
-    names = (*REWARDS, HIGHEST_SEEN)
-    seen = [max(run.series[name].values) for run in runs for name in names if name in run.series]
-    return max([USUAL_TOP, *seen])
+def _beyond_top(runs: Sequence[Curves], top: float, *, is_given: bool) -> list[str]:
+    """Return notes on grades beyond the top; refuse many of them where no top is given.
+
+    One absurd grade says nothing of the scale, and the step it spoils is left out.
+    """
+    notes = []
+    for run in runs:
+        curves = [run.series[name] for name in (*REWARDS, HIGHEST_SEEN) if name in run.series]
+        pairs = [pair for each in curves for pair in zip(each.steps, each.values, strict=True)]
+        beyond = {step: value for step, value in pairs if value > top * (1 + ROUNDING)}
+        if not beyond:
+            continue
+        steps = len({step for step, _ in pairs})
+        step, highest = max(beyond.items(), key=lambda pair: pair[1])
+        if not is_given and len(beyond) > MOST_BEYOND * steps:
+            raise DataError(
+                f"grades lie beyond {top:g} at {len(beyond)} of {steps} steps",
+                where=run.source,
+                expected=f"rewards up to {top:g}, the top where none is given",
+                found=f"{highest:g} at step {step}",
+                hint="give the greatest reward that is possible, not the greatest seen: --top X",
+            )
+        notes.append(
+            f"{run.name}: grades beyond the top of {top:g} at {len(beyond)} of {steps} steps, "
+            f"{highest:g} at step {step}"
+        )
+    return notes
+
+
+def _left_out(placed: Sequence[_Placed], groups: Sequence[Sequence[Curves]]) -> list[str]:
+    """Return notes on steps that stood far off their neighbours."""
+    return [
+        f"{run.name}: {one.metric.console_title or one.metric.inner} stand far off their "
+        f"neighbours at {', '.join(f'{each.series.x[place]:.4g}' for place in each.left_out)} on "
+        "the axis; there the neighbours' line is taken"
+        for one in placed
+        for group, summed in zip(groups, (one.a, one.b), strict=True)
+        for run, each in zip(_having(group, one.metric), summed, strict=False)
+        if each.left_out
+    ]
+
+
+def _having(group: Sequence[Curves], each: Metric) -> list[Curves]:
+    return [run for run in group if each.inner in run.series]
 
 
 @dataclass(frozen=True)
@@ -132,10 +186,13 @@ class _Placed:
     reason: str = ""
     """Why it can't be judged."""
 
-    def differences(self, margin: float) -> tuple[decide.ShapeDifference, ...]:
-        if self.reason or self.side_a is None:
-            return ()
-        return decide.differences(self.a, self.b, points=self.side_a.points, margin=margin)
+    def tests(self, margin: float) -> decide.ShapeTests:
+        sides = [decide.side_of_group(group) for group in (self.a, self.b)]
+        return decide.shape_tests(*sides, points=self.points, margin=margin)
+
+    @property
+    def points(self) -> int:
+        return self.side_a.points if self.side_a else 0
 
 
 def _place(
@@ -185,26 +242,20 @@ def _short_side(group: Sequence[PlacedSeries]) -> SideSummary | None:
 
 
 def _side(group: Sequence[summary.CurveSummary], points: int) -> SideSummary:
-    gain = decide.across_runs(group, "gain")
-    direction = _direction(gain)
+    side = decide.side_of_group(group)
+    direction = DIRECTIONS[int(decide.direction(side))]
     start, end = (fmean(getattr(one, name) for one in group) for name in ("start", "end"))
     return SideSummary(
         runs=len(group),
         points=points,
         start=start,
         end=end,
-        gain=gain.mean,
+        gain=fmean(one.gain for one in group),
         area=fmean(one.area for one in group),
+        unrest=fmean(one.unrest for one in group),
         direction=direction,
         plateau=None if direction == "level" else _plateau(group, start, end),
     )
-
-
-def _direction(gain: decide.AcrossRuns) -> str:
-    limit = student.critical(decide.ALPHA / 2, gain.runs - 1 or math.inf)
-    if abs(gain.mean) <= limit * math.sqrt(gain.variance / gain.runs):
-        return "level"
-    return "rising" if gain.mean > 0 else "falling"
 
 
 def _plateau(group: Sequence[summary.CurveSummary], start: float, end: float) -> float:
@@ -217,17 +268,27 @@ def _plateau(group: Sequence[summary.CurveSummary], start: float, end: float) ->
 
 
 def _judge(
-    one: _Placed, found: tuple[decide.ShapeDifference, ...], margin: float, resamples: int
+    one: _Placed,
+    found: tuple[decide.ShapeTests, Array] | None,
+    margin: float,
+    resamples: int,
+    jobs: int | None,
 ) -> MetricComparison:
     verdict: decide.ShapeVerdict = "cannot tell"
-    words, bootstrap = one.reason, None
+    words, bootstrap, needed = one.reason, None, None
+    differences: tuple[decide.ShapeDifference, ...] = ()
     if found and one.side_a and one.side_b:
+        tests, adjusted = found
+        differences = decide.differences(tests, adjusted)
         grid = summary.grid_over([each.series for each in (*one.a, *one.b)])
         correlation = rank_correlation(one.a, one.b, grid)
         verdict, words = of_metric(
-            one.side_a, one.side_b, found, correlation=correlation, margin=margin
+            one.side_a, one.side_b, tests, adjusted, correlation=correlation, margin=margin
         )
         bootstrap = resample(one.a, one.b, grid, count=resamples) if resamples else None
+        if verdict == "cannot tell" and resamples and one.metric.inner == TRAINING_REWARD:
+            needed = _needed(one, margin, jobs)
+            words = f"{words}; {needed.words()}"
     return MetricComparison(
         metric=one.metric.inner,
         title=one.metric.console_title or one.metric.inner,
@@ -235,9 +296,40 @@ def _judge(
         words=words,
         a=one.side_a,
         b=one.side_b,
-        differences=found,
+        differences=differences,
         bootstrap=bootstrap,
+        needed=needed,
     )
+
+
+def _needed(one: _Placed, margin: float, jobs: int | None) -> need.Needed:
+    a, b = (decide.side_of_group(group) for group in (one.a, one.b))
+    _, seeds, of_steps = decide.errors_of(a, b)
+    shared = seeds.known if max(a.runs, b.runs) > 1 else of_steps.known - a.own - b.own
+    noise = need.measured(a, b, steps=one.points, known=np.maximum(0.0, shared))
+    return need.needed(noise, a.runs, b.runs, margin=margin, jobs=jobs)
+
+
+def noise_of(runs: Sequence[Curves], *, top: float | None = None) -> need.Noise:
+    """Return what makes the training rewards of these runs differ, for a plan.
+
+    Raises:
+        DataError: they have no rewards, too few steps or nothing to gain, or a run stands twice.
+    """
+    _check_seeds(runs)
+    highest = USUAL_TOP if top is None else top
+    _beyond_top(runs, highest, is_given=top is not None)
+    placed = _place(metric(TRAINING_REWARD), runs, runs, axis=choose((runs,), None), top=highest)
+    if placed.reason:
+        raise DataError(
+            "no noise can be taken from these runs",
+            where=runs[0].source,
+            expected=f"{TRAINING_REWARD} that can be judged",
+            found=placed.reason,
+        )
+    side = decide.side_of_group(placed.a)
+    shared = np.maximum(0.0, side.together - side.own / side.runs)
+    return need.measured(side, side, steps=placed.points, known=2 * shared)
 
 
 def _notes(runs: Sequence[Curves], axis: Axis) -> tuple[str, ...]:

@@ -16,12 +16,13 @@ import numpy as np
 from bedrock_rft_sim.compare.axis import place, thin
 from bedrock_rft_sim.compare.resample import RESAMPLES, SEED
 from bedrock_rft_sim.compare.series import Curves
-from bedrock_rft_sim.compare.summary import level_weights, scaled_residuals
+from bedrock_rft_sim.compare.summary import level_weights, scaled_residuals, without_far_off
 from bedrock_rft_sim.contract.metrics import metric
 from bedrock_rft_sim.errors import DataError
-from bedrock_rft_sim.stats.bootstrap import Array, BootstrapInterval, interval_of, moving_blocks
+from bedrock_rft_sim.stats.bootstrap import BootstrapInterval, interval_of, moving_blocks
 from bedrock_rft_sim.stats.ranks import kendall, kendall_rows
 from bedrock_rft_sim.stats.shares import percent
+from bedrock_rft_sim.stats.student import Array
 
 OrderVerdict = Literal["same order", "different", "cannot tell"]
 
@@ -102,8 +103,9 @@ def _levels(
             )
         series = thin(series)
         weights = level_weights(series.x)[END]
-        left = scaled_residuals(series.y)
-        found.append(float(weights @ series.y))
+        y = without_far_off(series.y[None, :])[0][0]
+        left = scaled_residuals(y)
+        found.append(float(weights @ y))
         drawn.append(found[-1] + moving_blocks(left, len(series.y), count, rng) @ weights)
     chosen = rng.integers(len(group), size=(count, len(group)))
     replicates: Array = np.stack(drawn, axis=1)[np.arange(count)[:, None], chosen].mean(axis=1)

@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 
 from bedrock_rft_sim.compare.summary import CurveSummary, mean_curve, smoother
-from bedrock_rft_sim.stats.bootstrap import Array, BootstrapInterval, interval_of, moving_blocks
+from bedrock_rft_sim.stats.bootstrap import BootstrapInterval, interval_of, moving_blocks
 from bedrock_rft_sim.stats.ranks import improvement, spearman, spearman_rows
+from bedrock_rft_sim.stats.student import Array
 
 RESAMPLES: Final = 1000
 SEED: Final = 20260218
@@ -75,7 +76,7 @@ def _draw(
         interpolation = np.stack([np.interp(grid, x, row) for row in np.eye(len(x))], axis=1)
         onto = interpolation @ smoother(len(y))
         measures[:, place] = [one.gain, one.area] + noise @ one.weights.T
-        curves[:, place] = onto @ y + noise @ onto.T
+        curves[:, place] = onto @ y + one.room * noise @ onto.T
     chosen = rng.integers(len(group), size=(count, len(group)))
     rows = np.arange(count)[:, None]
     return measures[rows, chosen], curves[rows, chosen].mean(axis=1)

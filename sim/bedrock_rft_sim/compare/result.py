@@ -10,6 +10,7 @@ from typing import Any
 
 from bedrock_rft_sim.compare.axis import Axis
 from bedrock_rft_sim.compare.decide import ShapeDifference, ShapeVerdict
+from bedrock_rft_sim.compare.needed import Needed
 from bedrock_rft_sim.compare.resample import Resampled
 
 
@@ -25,6 +26,7 @@ class SideSummary:
     gain: float | None = None
     """None where the curves are too short to be judged or there is no room to gain."""
     area: float | None = None
+    unrest: float | None = None
     direction: str | None = None
     """rising, falling, or level: no movement that the noise could not have made."""
     plateau: float | None = None
@@ -44,6 +46,9 @@ class MetricComparison:
     b: SideSummary | None
     differences: tuple[ShapeDifference, ...]
     bootstrap: Resampled | None
+    needed: Needed | None = None
+    """What it would take to know; None where it is known, or for other metrics than the training
+    rewards."""
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data; what is unknown or infinite is None."""
@@ -62,7 +67,7 @@ class Comparison:
     axis: Axis
     margin: float
     top_reward: float
-    """The greatest possible reward, as far as the curves or the user say."""
+    """The greatest possible reward: given, or 1."""
     metrics: tuple[MetricComparison, ...]
     notes: tuple[str, ...]
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from bedrock_rft_sim.compare import decide
 from bedrock_rft_sim.compare.result import MetricComparison, SideSummary
+from bedrock_rft_sim.stats.student import Array
 
 LEAST_CORRELATION: Final = 0.5
 """Curves that both move and agree less than this in rank do not have the same shape."""
@@ -16,36 +17,47 @@ TRAINING_REWARD: Final = "critic_rewards_mean"
 def of_metric(
     a: SideSummary,
     b: SideSummary,
-    found: Sequence[decide.ShapeDifference],
+    tests: decide.ShapeTests,
+    adjusted: Array,
     *,
     correlation: float | None,
     margin: float,
 ) -> tuple[decide.ShapeVerdict, str]:
-    """Return the verdict on one metric and its reason."""
+    """Return the verdict on one metric and its reason; the tests are of one comparison, (M,)."""
     moves = "level" not in (a.direction, b.direction)
     agree = correlation is not None and correlation >= LEAST_CORRELATION
-    widest = max(difference.largest_not_ruled_out for difference in found)
-    if decide.is_same(found) and (agree or not moves):
+    widest = tests.largest_not_ruled_out.max()
+    is_same = bool(decide.is_same(tests))
+    if is_same and (agree or not moves):
         return "same shape", f"the true difference is at most {widest:.2f} (limit {margin:g})"
-    if sure := decide.surely_apart(found):
-        return "different", f"{_apart(a, b)}: beyond chance in {' and '.join(sure)}"
+    found = zip(decide.MEASURES, decide.apart(tests, adjusted), strict=True)
+    if sure := [measure for measure, is_apart in found if is_apart]:
+        even = "" if max(a.runs, b.runs) >= decide.LEAST_SEEDS else f", {_EVEN_IF}"
+        return "different", f"{_apart(a, b, sure)}: beyond chance in {' and '.join(sure)}{even}"
     points = min(a.points, b.points)
     if points < decide.LEAST_POINTS:
         doubt = f"{points} points, and fewer than {decide.LEAST_POINTS} never show the same shape"
     elif a.runs == b.runs == 1:
-        doubt = "one run a side never shows the same shape: run more seeds"
-    elif min(a.runs, b.runs) == 1 and max(a.runs, b.runs) < decide.LEAST_SEEDS:
+        doubt = f"one run a side shows no spread between seeds, which may be {_SPREAD}"
+    elif not decide.may_be_same(a.runs, b.runs):
         doubt = f"one run against {max(a.runs, b.runs)}: {decide.LEAST_SEEDS} seeds are needed"
-    elif decide.is_same(found):
+    elif is_same:
         known = "unknown, one is flat" if correlation is None else f"{correlation:.2f}"
         doubt = f"ends agree, but the smoothed curves' rank correlation is {known}"
     else:
-        limit = f"(limit {margin:g}): run more seeds"
-        doubt = f"the true difference may be as large as {widest:.2f} {limit}"
+        measure = decide.MEASURES[int(tests.largest_not_ruled_out.argmax())]
+        doubt = f"the true difference in {measure} may be as large as {widest:.2f}"
+        doubt += f" (limit {margin:g})"
     return "cannot tell", doubt
 
 
-def _apart(a: SideSummary, b: SideSummary) -> str:
+_SPREAD: Final = f"{decide.PLAUSIBLE_SEED_SPREAD:.2f}"
+_EVEN_IF: Final = f"even if seeds vary by {_SPREAD}"
+
+
+def _apart(a: SideSummary, b: SideSummary, measures: Sequence[str]) -> str:
+    if measures == ["unrest"]:
+        return f"{'B' if (b.unrest or 0) > (a.unrest or 0) else 'A'} swings more"
     if a.direction != b.direction:
         return f"A is {a.direction}, B {b.direction}"
     return f"both {a.direction}, not alike"

@@ -15,7 +15,12 @@ from bedrock_rft_sim import files
 from bedrock_rft_sim.compare import Comparison
 from bedrock_rft_sim.compare.axis import LABELS, PlacedSeries, place
 from bedrock_rft_sim.compare.compare import REWARDS
-from bedrock_rft_sim.compare.decide import ALPHA, ASSUMED_SEED_SPREAD, LEAST_POINTS, LEAST_SEEDS
+from bedrock_rft_sim.compare.decide import (
+    ALPHA,
+    LEAST_POINTS,
+    LEAST_SEEDS,
+    PLAUSIBLE_SEED_SPREAD,
+)
 from bedrock_rft_sim.compare.order import RecipeOrder
 from bedrock_rft_sim.compare.result import MetricComparison
 from bedrock_rft_sim.compare.series import Curves
@@ -77,7 +82,7 @@ def page(pairs: Sequence[Overlay], order: RecipeOrder | None = None) -> str:
         "window": WINDOW,
         "least_points": LEAST_POINTS,
         "least_seeds": LEAST_SEEDS,
-        "assumed": ASSUMED_SEED_SPREAD,
+        "plausible": PLAUSIBLE_SEED_SPREAD,
     }
     return html.render("report", "overlay.html.jinja", context, filters={"number": number})
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bedrock_rft_sim.stats.student import TAIL
-
-Array = NDArray[np.float64]
+from bedrock_rft_sim.stats.student import TAIL, Array
 
 
 @dataclass(frozen=True)
@@ -39,16 +36,17 @@ def block_length(count: int) -> int:
 
 
 def block_sums(values: Array) -> Array:
-    """Return the sum of each moving block along the first axis."""
-    length = block_length(len(values))
-    total = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)])
-    sums: Array = total[length:] - total[:-length]
+    """Return the sum of each moving block along the last axis."""
+    length = block_length(values.shape[-1])
+    total = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values, axis=-1)], axis=-1)
+    sums: Array = total[..., length:] - total[..., :-length]
     return sums
 
 
-def block_variance(residuals: Array) -> float:
-    """Return the variance of the noise, with the dependence between neighbours, from block sums."""
-    return float(np.mean(block_sums(residuals) ** 2) / block_length(len(residuals)))
+def block_variance(residuals: Array) -> Array:
+    """Return the variance of noise, (...), with the dependence between neighbours in (..., n)."""
+    sums: Array = np.mean(block_sums(residuals) ** 2, axis=-1) / block_length(residuals.shape[-1])
+    return sums
 
 
 def moving_blocks(residuals: Array, length: int, count: int, rng: np.random.Generator) -> Array:

@@ -10,6 +10,11 @@ import statistics
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
 LEVEL: Final = 0.95
 """What an interval covers unless it says otherwise."""
 TAIL: Final = 0.025
@@ -18,23 +23,30 @@ LEAST_VALUES: Final = 2
 """Fewer show no spread."""
 
 
-def upper_tail(t: float, df: float) -> float:
-    """Return P(T > t) for `df` degrees of freedom."""
+def upper_tails(t: Array, df: Array) -> Array:
+    """Return P(T > t) for `df` degrees of freedom, element by element."""
     from scipy import special
 
-    return float(special.stdtr(df, -t))
+    found: Array = special.stdtr(df, -np.asarray(t))
+    return found
 
 
-def two_sided(t: float, df: float) -> float:
-    """Return P(|T| > |t|)."""
-    return 2 * upper_tail(abs(t), df)
+def upper_tail(t: float, df: float) -> float:
+    """Return P(T > t) for `df` degrees of freedom."""
+    return float(upper_tails(np.asarray(t), np.asarray(df)))
+
+
+def criticals(tail: Array | float, df: Array) -> Array:
+    """Return the t that leaves `tail` above it, element by element."""
+    from scipy import special
+
+    found: Array = -(special.ndtri(tail) if np.all(np.isinf(df)) else special.stdtrit(df, tail))
+    return found
 
 
 def critical(tail: float, df: float) -> float:
     """Return the t that leaves `tail` above it."""
-    from scipy import special
-
-    return -float(special.stdtrit(df, tail))
+    return float(criticals(tail, np.asarray(df)))
 
 
 def standard_error(values: Sequence[float]) -> float | None:
@@ -50,20 +62,31 @@ def reach_of_mean(values: Sequence[float]) -> float | None:
     return None if error is None else critical(TAIL, len(values) - 1) * error
 
 
-def welch_degrees(part_a: float, a: int, part_b: float, b: int) -> float:
-    """Return Welch's degrees of freedom: each part is a variance over its number of values."""
-    total = part_a + part_b
-    if not total:
-        return float(a + b - 2)
-    return total**2 / (part_a**2 / (a - 1) + part_b**2 / (b - 1))
+def welch_degrees(parts: Array, counts: Array) -> Array:
+    """Return Welch's degrees of freedom, (...).
+
+    Args:
+        parts: variances over their numbers of values, (..., k).
+        counts: the numbers of values, (k,).
+    """
+    total = parts.sum(axis=-1)
+    lost = (parts**2 / (counts - 1)).sum(axis=-1)
+    degrees: Array = np.divide(total**2, lost, out=np.full_like(total, np.inf), where=lost > 0)
+    return degrees
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values adjusted so that all together err as seldom as one (Holm 1979)."""
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    adjusted = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = highest
+def holm(p_values: Array, weights: Array) -> Array:
+    """Return the p-values, (..., m), adjusted so that all together err as seldom as one.
+
+    Holm 1979, with his weights: a number of twice the weight gets twice the share of the error.
+    """
+    order = np.argsort(p_values / weights, axis=-1)
+    sorted_p, sorted_weights = (
+        np.take_along_axis(np.broadcast_to(each, p_values.shape), order, axis=-1)
+        for each in (p_values, weights)
+    )
+    left = np.flip(np.cumsum(np.flip(sorted_weights, -1), axis=-1), -1)
+    steps = np.maximum.accumulate(sorted_p * left / sorted_weights, axis=-1)
+    adjusted = np.empty_like(p_values)
+    np.put_along_axis(adjusted, order, np.minimum(1.0, steps), axis=-1)
     return adjusted
