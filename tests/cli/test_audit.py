@@ -154,7 +154,7 @@ def test_a_waiver_of_no_check_names_the_nearest(
 
 
 @pytest.mark.parametrize(
-    "options", [["--waive", "empty"], ["--rows", "0"], ["--timeout", "901"], ["--env", "KEY"]]
+    "options", [["--waive", "empty"], ["--rows", "0"], ["--timeout", "1801"], ["--env", "KEY"]]
 )
 def test_an_option_out_of_bounds_is_a_usage_error(
     options: list[str], write_rows: Callable[..., Path]

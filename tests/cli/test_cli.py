@@ -36,14 +36,14 @@ VERBS = {
     | {"--json"},
     "compare": COMMON
     | {"--with", "--bedrock", "--axis", "--batch-size", "--margin", "--top", "--out", "--strict"}
-    | {"--json"},
-    "report": COMMON | {"--text", "--out", "--export", "--watch", "--port", "--json"},
+    | {"--plan", "--bands", "--json"},
+    "report": COMMON | {"--text", "--out", "--export", "--bands", "--watch", "--port", "--json"},
     "estimate": COMMON
     | {"--set", "--json", "--measured", "--price", "--prices"}
     | {"--seconds-per-step", "--judge-calls"},
     "probe": COMMON
     | {"--set", "--json", "--prompts", "--samples", "--out", "--filtered", "--force"}
-    | {"--endpoint", "--endpoint-model", "--endpoint-key-env"},
+    | {"--temperature", "--endpoint", "--endpoint-model", "--endpoint-key-env"},
     "serve": COMMON
     | {"--root", "--host", "--port", "--parallel", "--mapping", "--region", "--token-env"}
     | {"--no-token", "--model", "--pending", "--faults", "--json"},

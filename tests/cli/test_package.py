@@ -58,7 +58,7 @@ def test_an_unknown_reward_is_a_usage_error(
 
 
 @pytest.mark.parametrize(
-    "options", [["--timeout", "901"], ["--memory", "64"], ["--timeout", "x"], ["--env", "A"]]
+    "options", [["--timeout", "1801"], ["--memory", "64"], ["--timeout", "x"], ["--env", "A"]]
 )
 def test_what_lambda_would_refuse_is_a_usage_error(options: list[str]) -> None:
     with pytest.raises(SystemExit) as exit_:

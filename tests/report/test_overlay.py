@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -78,6 +79,16 @@ def test_the_page_has_the_verdict_the_titles_and_the_reasons(pair: Overlay) -> N
     assert "Policy entropy" not in text  # nobody has it
     assert "A is rising, B falling" in text
     assert "Only A has it" in text
+
+
+def test_the_bands_of_aws_s_experiments_are_drawn_under_rewards_where_asked_for(
+    pair: Overlay,
+) -> None:
+    words = b"AWS's experiments, other models"
+    assert picture(pair, "svg").count(words) == 0
+    assert picture(replace(pair, bands=True), "svg").count(words) == len(
+        {one.metric for one in pair.comparison.known} - {"response_length_mean"}
+    )
 
 
 def test_the_same_numbers_give_the_same_bytes(pair: Overlay) -> None:

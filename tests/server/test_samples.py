@@ -63,7 +63,7 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
 @pytest.fixture(autouse=True)
 def _variables(samples: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set what `rft serve` prints, and nothing else."""
-    for name, value in exports(samples.url, region="us-east-1", shown=None).items():
+    for name, value in exports(samples.url, region="us-east-1").items():
         monkeypatch.setenv(name, value)
 
 

@@ -76,6 +76,8 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     top = "greatest possible reward (default 1; never what was seen)"
     verb.add_argument("--top", type=float, metavar="X", help=top)
     add_path(verb, "--out", "write the overlay there: page, SVG and PNG", metavar="DIR")
+    bands = "in --out, shade between which rewards AWS's own experiments moved (other models)"
+    add_flag(verb, "--bands", bands)
     add_flag(verb, "--strict", "exit with 1 on cannot tell, too")
     add_flag(verb, "--plan", "compare nothing; say what it takes to know, for a recipe or for runs")
 
@@ -210,7 +212,7 @@ def _pair(a: Group, b: Group, arguments: argparse.Namespace) -> Overlay:
 
     margin = {} if arguments.margin is None else {"margin": arguments.margin}
     comparison = compare(a[1], b[1], axis=arguments.axis, top=arguments.top, **margin)
-    return Overlay(comparison, a[1], b[1], a[0], b[0])
+    return Overlay(comparison, a[1], b[1], a[0], b[0], bands=arguments.bands)
 
 
 def _print(pairs: Sequence[Overlay], order: RecipeOrder | None, files: Sequence[Path]) -> None:

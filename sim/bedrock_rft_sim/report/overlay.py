@@ -25,7 +25,7 @@ from bedrock_rft_sim.compare.order import RecipeOrder
 from bedrock_rft_sim.compare.result import MetricComparison
 from bedrock_rft_sim.compare.series import Curves
 from bedrock_rft_sim.compare.summary import WINDOW, grid_over, smoother
-from bedrock_rft_sim.contract.metrics import metric
+from bedrock_rft_sim.contract.metrics import HEALTHY_BANDS, metric
 from bedrock_rft_sim.report import graphs, html
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Overlay:
     b: Sequence[Curves]
     label_a: str
     label_b: str
+    bands: bool = False
+    """Whether to shade between which rewards AWS's own experiments moved."""
 
 
 def write_overlay(
@@ -116,6 +118,8 @@ def _draw(axes: Axes, pair: Overlay, found: MetricComparison) -> None:
     is_share, relative = pair.comparison.axis == "share", found.metric not in REWARDS
     unit = "times its start" if relative else metric(found.metric).unit
     graphs.frame(axes, x=f"{LABELS[pair.comparison.axis]}{', %' if is_share else ''}", y=unit)
+    if pair.bands and not relative and found.metric in HEALTHY_BANDS:
+        graphs.shade(axes, HEALTHY_BANDS[found.metric])
     across = 100.0 if is_share else 1.0
     sides = ((pair.a, found.a, pair.label_a), (pair.b, found.b, pair.label_b))
     for (runs, side, label), color in zip(sides, graphs.COLORS, strict=False):
