@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PROFILES
-from bedrock_rft_sim.files import expanded
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.data import Row
@@ -187,6 +186,8 @@ def _path(
         return None
     from_ini = not config.getoption(name) and config.inipath is not None
     folder = config.inipath.parent if from_ini and config.inipath else config.invocation_params.dir
+    from bedrock_rft_sim.files import expanded
+
     path = folder / expanded(value)
     if not is_right(path):
         raise _usage(name, f"there is no {kind} {path}")

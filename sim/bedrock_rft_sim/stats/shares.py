@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 
-from bedrock_rft_sim.stats.student import LEVEL
-
+LEVEL: Final = 0.95
+"""What an interval covers unless it says otherwise."""
 Z: Final = 1.959963984540054
 """Of the standard normal distribution, at 97.5 %."""
 

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-LEVEL: Final = 0.95
-"""What an interval covers unless it says otherwise."""
 TAIL: Final = 0.025
 """On each side of it."""
 LEAST_VALUES: Final = 2
