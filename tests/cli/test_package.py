@@ -27,10 +27,10 @@ def test_package_prints_json_for_programs_and_writes_the_policies(
 ) -> None:
     out, folder = tmp_path / "reward.zip", tmp_path / "policies"
     options = ["-o", str(out), "--policies", str(folder), "--timeout", "9", "--memory", "256"]
-    assert main(["package", "gsm8k", *options, "--env", "A=b=c", "--json"]) == 0
+    assert main(["package", "gsm8k", *options, "--env", "MODE=b=c", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["function"]["timeout_s"] == 9
-    assert found["function"]["environment"] == {"A": "b=c"}
+    assert found["function"]["environment"] == {"MODE": "b=c"}
     assert "--memory-size 256" in found["create_function"]
     for policy in found["policies"]:
         written = json.loads((folder / f"{policy['name']}.json").read_text())

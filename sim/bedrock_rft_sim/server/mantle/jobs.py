@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.contract.statuses import OpenAIStatus
+from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.jobs import Job, Status
 from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.runs import RunFolder
@@ -81,10 +82,16 @@ def _hyperparameters(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _trained_tokens(job: Job) -> int | None:
-    """Return the tokens of all answers trained on; None before the job has succeeded."""
+    """Return the tokens of all answers trained on.
+
+    None before the job has succeeded, and where its metrics are damaged, which its events tell.
+    """
     if job.status != "completed":
         return None
-    lines = RunFolder(job.folder).read_metrics()
+    try:
+        lines = RunFolder(job.folder).read_metrics()
+    except RunFolderError:
+        return None
     counted = [int(line["local_tokens"]) for line in lines if line.get("local_tokens") is not None]
     return sum(counted) if counted else None
 
