@@ -288,7 +288,7 @@ def test_an_error_prints_as_one_message_with_everything_in_it(write):
     [
         ("{AWS_REGION: eu-west-1}", "variables that Lambda reserves", "AWS_REGION"),
         ("{MY-MODE: strict}", "variable's name", "'MY-MODE'"),
-        ('{MODE: "a\\0b"}', "value can't be set", "the value of MODE"),
+        ('{MODE: "a\\0b"}', "a NUL character", r"'a\x00b'"),
         (f"{{MODE: {'x' * 5000}}}", "larger than Lambda takes", "5,011 bytes"),
     ],
 )

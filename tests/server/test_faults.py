@@ -124,7 +124,7 @@ def test_a_slow_call_and_a_timeout_that_ends_take_their_time(
 def test_a_new_role_can_be_assumed_only_after_its_delay(
     serve_root: Callable[..., Endpoint],
 ) -> None:
-    endpoint = serve_root(faults=plan(delay=0.5))
+    endpoint = serve_root(faults=plan(delay=3.0))
     iam = endpoint.client("iam")
     role = iam.create_role(RoleName="just-made", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
     put(endpoint, "role-delay", train=records(), validation=records(2))
