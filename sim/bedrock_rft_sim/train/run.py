@@ -7,6 +7,7 @@ service; `bedrock_rft_sim.contract.ledger` says what differs, knob by knob.
 from __future__ import annotations
 
 import datetime
+import os
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,7 @@ from bedrock_rft_sim.diagnosis.finding import fired
 from bedrock_rft_sim.diagnosis.model import diagnose_model
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import Device, choose_device
+from bedrock_rft_sim.engine.memory import keep_freed_memory
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError, TrainingError
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.environment import confinement
@@ -100,6 +102,7 @@ def rehearse(
         RehearsalError: once the run folder exists, after it has recorded the status `Failed`.
     """
     name, say = name or recipe.name, say or _be_quiet
+    _demand_one_process()
     quiet.silence_for(recipe)
     say(f"{name}: reading {recipe.local.trainingData}")
     chat = load_chat_tokenizer(recipe.model)
@@ -110,6 +113,8 @@ def rehearse(
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
     demand_validation(recipe, validates=bool(data.validation))
     device = choose_device(recipe.local.device, recipe.local.dtype)
+    if device.type == "cpu":
+        keep_freed_memory()
     identity = _identity(recipe, data, steps, device)
     with _open_folder(Path(parent), name, recipe, identity, resume=resume) as folder:
         watching = [observe(folder) for observe in observers]
@@ -123,6 +128,18 @@ def rehearse(
         with _final_status(rehearsal) as finish:
             finish(_train(rehearsal, last_checkpoint, say))
         return _result(folder, steps)
+
+
+def _demand_one_process() -> None:
+    """Refuse a launcher's several processes: each would train on, and record, its share alone."""
+    if (count := os.environ.get("WORLD_SIZE", "1")) != "1":
+        raise TrainingError(
+            "a run is trained by one process",
+            where="WORLD_SIZE, which a launcher such as torchrun sets",
+            expected="1",
+            found=count,
+            hint="start rft run by itself; local.device chooses the GPU",
+        )
 
 
 def _identity(recipe: Recipe, data: Data, steps: Steps, device: Device) -> dict[str, Any]:
