@@ -411,3 +411,26 @@ def test_an_assumed_spread_leaves_no_infinity_in_the_json(runs: Make) -> None:
     degrees = found.as_json()["metrics"][0]["differences"]["gain"]["degrees_of_freedom"]
     assert degrees is None
     assert math.isinf(found.metrics[0].differences[0].degrees_of_freedom)
+
+
+def test_second_opinions_of_both_sides_are_compared_each_by_itself(process: Make) -> None:
+    name = "local_also_graded/gsm8k"
+
+    def doubted(runs: list[Curves], share: float, top: float = 1.0) -> list[Curves]:
+        return [
+            replace(run, series={**run.series, name: Curve(name, c.steps, values)})
+            for run in runs
+            for c in [run.series["critic_rewards_mean"]]
+            for values in [tuple(top * (0.3 + share * (v - 0.3)) for v in c.values)]
+        ]
+
+    rng = np.random.default_rng(0)
+    a, b = (process().draw(rng, 6)[:3] for _ in range(2))
+    plain = compare(a, b, resamples=0)
+    assert compare(doubted(a, 1), b, resamples=0).metrics == plain.metrics
+    found = compare(doubted(a, 1.0), doubted(b, 0.0), resamples=0)
+    [second] = [one for one in found.metrics if one.metric == name]
+    assert second.verdict == "different"
+    assert name in found.words
+    beyond = compare(doubted(a, 1, top=9), doubted(b, 1, top=9), resamples=0).metrics[-1]
+    assert (beyond.verdict, beyond.words) == ("cannot tell", "its grades lie beyond the top of 1")

@@ -21,7 +21,7 @@ from bedrock_rft_sim.diagnosis.answers import (
 )
 from bedrock_rft_sim.diagnosis.bend import find_bend
 from bedrock_rft_sim.diagnosis.finding import fired
-from bedrock_rft_sim.diagnosis.gaming import reward_gaming
+from bedrock_rft_sim.diagnosis.gaming import reward_at_floor, reward_gaming
 from bedrock_rft_sim.diagnosis.grading import grader_errors, grader_latency
 from bedrock_rft_sim.diagnosis.policy import (
     entropy_collapse,
@@ -45,6 +45,7 @@ from bedrock_rft_sim.diagnosis.signal import (
 )
 
 STEPS = 50
+FLOOR = {"score": 0.2, "strategy": "guesses: the first number", "strategies": 327, "rows": 32}
 Course = Callable[[float], Any]
 """A metric as a function of the share of the run, 0 to 1."""
 
@@ -96,7 +97,7 @@ def evidence(*, steps: int = STEPS, **courses: Any) -> Evidence:
         if step % 10 == 0:
             line["validation_rewards_mean"] = validation(share)
         lines.append({"step": step, "total_steps": steps, **line})
-    limits = {"timeout_s": 3.0, "inference_max_tokens": 512}
+    limits = {"timeout_s": 3.0, "inference_max_tokens": 512, "floor": FLOOR}
     return Evidence(lines, **{**limits, **known})
 
 
@@ -202,6 +203,32 @@ PAIRS: dict[str, tuple[Any, Evidence, str, str, Evidence]] = {
         "warning",
         "while answers that repeat themselves from",
         evidence(local_truncated_share=line_to(0.0, 0.3), local_reward_components=None),
+    ),
+    "reward gaming by a second opinion": (
+        reward_gaming,
+        evidence(
+            local_reward_components=None,
+            local_also_graded=lambda s: {"exact": 0.3, "other": 0.3 + 0.09 * s},
+        ),
+        "problem",
+        "second opinion other from 0.308 to 0.382: it pays for something else",
+        evidence(
+            local_reward_components=None, local_also_graded=lambda s: {"exact": 0.3 + 0.2 * s}
+        ),
+    ),
+    "reward gaming by one of two goals": (
+        reward_gaming,
+        evidence(local_also_graded=lambda _: {"exact": 0.3}),
+        "warning",
+        "second opinion exact from 0.300 to 0.300: second opinion exact did not follow.",
+        evidence(local_also_graded=lambda _: {"exact": 0.9}),
+    ),
+    "reward at its floor": (
+        reward_at_floor,
+        evidence(critic_rewards_mean=noisy(lambda _: 0.2), floor=FLOOR),
+        "warning",
+        "no more than a script earns that sees only the prompts (guesses: the first number)",
+        evidence(critic_rewards_mean=noisy(lambda _: 0.23), floor=FLOOR),
     ),
     "entropy collapse": (
         entropy_collapse,
@@ -345,7 +372,7 @@ def test_a_healthy_run_has_nothing_to_report() -> None:
     findings = diagnose_run(run)
     assert [finding.severity for finding in findings] == ["clear"] * len(CHECKS)
     assert headline(run, findings) == (
-        "Validation reward 0.350 → 0.850. 19 checks ran: nothing to report."
+        "Validation reward 0.350 → 0.850. 20 checks ran: nothing to report."
     )
 
 
@@ -467,3 +494,12 @@ def test_no_numbers_at_all_break_a_check(rows: list[dict[str, Any]]) -> None:
     for finding in diagnose_run(Evidence(lines)):
         assert isinstance(finding, Finding)
         json.dumps(finding.as_json(), allow_nan=False)
+
+
+def test_a_floor_that_is_not_known_is_no_finding_and_says_why() -> None:
+    for floor, words in ((None, "did not measure"), ({"left_out": "it asks a judge"}, "a judge")):
+        finding = reward_at_floor(evidence(floor=floor))
+        assert finding.severity == "unknown"
+        assert words in finding.says
+    unearned = evidence(critic_rewards_mean=lambda _: 0.0, floor=FLOOR | {"score": 0})
+    assert reward_at_floor(unearned).severity == "clear"

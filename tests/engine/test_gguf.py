@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,3 +140,14 @@ def test_a_file_that_is_not_there_is_one_message(tmp_path: Path) -> None:
     sets = [f"local.model={tmp_path / 'absent.gguf'}"]
     with pytest.raises(RecipeError, match="there is no such model"):
         _ = load_recipe("quickstart", sets=sets).model
+
+
+def test_unpacking_draws_no_bar_of_a_library(
+    small_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = write_gguf(small_model("llama"), tmp_path / "model.gguf")
+    command = [sys.executable, "-m", "bedrock_rft_sim.engine.gguf", str(file)]
+    found = subprocess.run(
+        [*command, str(tmp_path / "folder")], capture_output=True, text=True, check=True
+    )
+    assert found.stderr == ""

@@ -165,6 +165,13 @@ def test_a_recipe_of_local_alone_says_what_to_add(refuse):
         ("  training: {method: lorra}\n", "unusable value local.training.method"),
         ("  reportTo: wandb\n", "wrong type local.reportTo"),
         ("  maxSteps: 0\n", "unusable value local.maxSteps"),
+        ("  alsoGrade: gsm8k\n", "wrong type local.alsoGrade"),
+        ('  alsoGrade: [""]\n', "unusable value local.alsoGrade.0"),
+        ("  alsoGrade: [gsm8]\n", "no reward of that name is shipped"),
+        (
+            "  alsoGrade: [a/own.py, b/own.py]\n",
+            "two rewards of local.alsoGrade have one name",
+        ),
     ],
 )
 def test_a_wrong_local_value_names_its_line(refuse, addition, what, nova):

@@ -59,6 +59,19 @@ def test_files_given_on_the_command_line_start_from_the_current_folder(
     assert load_recipe(write(nova)).training_source == tmp_path / "data/train.jsonl"
 
 
+def test_second_opinions_given_on_the_command_line_start_from_the_current_folder(
+    write, nova, tmp_path, monkeypatch
+):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    text = write(nova + "  alsoGrade: [./beside.py, gsm8k]\n")
+    assert load_recipe(text).second_opinions["beside"] == tmp_path / "beside.py"
+    for sets in (["local.alsoGrade=[gsm8k, ./mine.py]"], ["local.alsoGrade.0=mine.py"]):
+        found = load_recipe(text, sets=sets).second_opinions
+        assert found["mine"] == tmp_path / "elsewhere" / "mine.py"
+        assert found["gsm8k"].name == "gsm8k.py"
+
+
 def test_shipped_names_stay_names_on_the_command_line(write, nova):
     recipe = load_recipe(write(nova), sets=["local.trainingData=problems:8", "local.reward=gsm8k"])
     assert recipe.training_source.count == 8

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bedrock_rft_sim.report import Page, PageDuringRun
-from bedrock_rft_sim.report.graphs import console_graphs
+from bedrock_rft_sim.report.graphs import FLOOR_WORDS, console_graphs
 from bedrock_rft_sim.runs import RunFolder
 from tests.report.conftest import GROUP, HOSTILE, STEPS, make_run
 
@@ -79,6 +79,11 @@ def test_the_graphs_carry_the_console_s_titles() -> None:
     svg = console_graphs(LINES)
     for title in TITLES:
         assert title in svg
+
+
+def test_the_floor_is_a_line_under_both_rewards_and_only_where_it_is_known() -> None:
+    assert console_graphs(LINES, floor=0.125).count(FLOOR_WORDS) == 2
+    assert FLOOR_WORDS not in console_graphs(LINES)
 
 
 def test_the_graphs_are_the_same_bytes_for_the_same_numbers() -> None:

@@ -15,6 +15,7 @@ from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.metrics.spark import condensed, sparkline
 from tests.report.conftest import make_run
+from tests.run_folders import metric_line, write_run
 
 
 def printed(run: RunFolder) -> str:
@@ -31,6 +32,22 @@ def test_the_terminal_report_has_headline_rows_and_verdicts(folder: RunFolder) -
     assert "0.25 → 0.625 reward" in text
     assert "warning: truncation" in text
     assert "next: Raise inferenceMaxTokens" in text
+
+
+def test_second_opinions_and_the_floor_stand_under_the_console_s_graphs(tmp_path: Path) -> None:
+    floor = {"score": 0.125, "strategy": "guesses: \x1b[2J", "strategies": 327, "rows": 32}
+    lines = [
+        metric_line(n, 4, reward=0.5, local_also_graded={"gsm8k": n / 4}) for n in (1, 2, 3, 4)
+    ]
+    with write_run(tmp_path, "known", lines=lines, floor=floor) as run:
+        text = printed(run)
+        assert Page(run).summary().as_json()["floor"] == floor
+    assert "Second opinions, gsm8k" in text
+    assert "0.25 → 1 reward" in text
+    assert "floor of the reward  0.125, earned without solving: the best of 327" in text
+    assert "\x1b" not in text
+    with write_run(tmp_path, "not", lines=lines, floor={"left_out": "it asks a judge"}) as run:
+        assert "floor of the reward  not measured: it asks a judge" in printed(run)
 
 
 def test_the_terminal_gets_no_control_characters(tmp_path: Path) -> None:

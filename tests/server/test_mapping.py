@@ -150,3 +150,15 @@ def test_the_published_run_keeps_its_67_steps_by_default() -> None:
     recipe = parse_recipe(json.dumps({**request, "local": local}), name="job")
     read = plan.read_data(recipe, load_tokenizer(recipe.model))
     assert plan.steps(len(read.train), recipe.settings, validates=True).total == 67
+
+
+def test_a_model_s_second_opinions_are_shipped_names_or_paths_from_the_file(
+    tmp_path: Path,
+) -> None:
+    text = "models: {amazon.nova-2-lite-v1:0:256k: {alsoGrade: [gsm8k, ./own.py]}}"
+    mapping = read_mapping(write(tmp_path, text))
+    local = mapping.of_request("bedrock", REQUEST).local("bedrock", REQUEST)
+    assert local["alsoGrade"] == ["gsm8k", str(tmp_path / "own.py")]
+    assert "alsoGrade" not in ModelMapping().of_request("bedrock", REQUEST).local(
+        "bedrock", REQUEST
+    )

@@ -73,7 +73,8 @@ def test_relative_files_of_the_recipe_and_of_the_sweep_are_found_from_where_each
     for name in ("base/mine.py", "asked/other.py"):
         (tmp_path / name).write_text("def lambda_handler(event, context): return []\n")
     base = load_recipe("quickstart").text.replace("problems:720", "rows.jsonl")
-    base = base.replace("reward: gsm8k ", "reward: ./mine.py\n  validationData: rows.jsonl ")
+    local = "reward: ./mine.py\n  validationData: rows.jsonl\n  alsoGrade: [gsm8k, ./mine.py] "
+    base = base.replace("reward: gsm8k ", local)
     (tmp_path / "base" / "recipe.yaml").write_text(base)
     asked = tmp_path / "asked" / "sweep.yaml"
     asked.write_text("recipe: ../base/recipe.yaml\naxes: {local.reward: [./other.py]}\n")
@@ -82,6 +83,10 @@ def test_relative_files_of_the_recipe_and_of_the_sweep_are_found_from_where_each
     assert centre.training_source == tmp_path / "base" / "rows.jsonl"
     assert centre.reward_path == tmp_path / "base" / "mine.py"
     assert other.reward_path == tmp_path / "asked" / "other.py"
+    assert other.second_opinions["mine"] == tmp_path / "base" / "mine.py"
+    before = plan.point({"local.reward": "./other.py"}, 0).identity
+    (tmp_path / "base/mine.py").write_text("def lambda_handler(event, context): return None\n")
+    assert plan.point({"local.reward": "./other.py"}, 0).identity != before
 
 
 REFUSED = {

@@ -184,7 +184,7 @@ calls = 0
 def lambda_handler(event, context):
     global calls
     calls += 1
-    if calls == 3:  # after the check of the reward and the first validation
+    if calls == 4:  # after the check of the reward, in both phrasings, and the first validation
         raise ValueError("the judge is busy")
     return [{"id": sample["id"], "aggregate_reward_score": 0.0} for sample in event]
 """

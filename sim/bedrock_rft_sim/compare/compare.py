@@ -7,8 +7,8 @@ It compares shapes and never heights: another model starts elsewhere. The rule s
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Final
 
@@ -47,6 +47,8 @@ COMPARED: Final[tuple[Metric, ...]] = tuple(
     )
 )
 """The console's graphs whose shape means the same here and in the cloud, in its order."""
+SECOND_OPINIONS: Final = ("local_also_graded", "local_validation_also_graded")
+"""Compared where both sides have them, each reward by itself."""
 HIGHEST_SEEN: Final = "critic_rewards_max"
 USUAL_TOP: Final = 1.0
 """The top of the scale that `rft audit` asks a reward to keep to."""
@@ -88,7 +90,8 @@ def compare(
     chosen = choose((a, b), axis)
     highest = USUAL_TOP if top is None else top
     beyond = _beyond_top([*a, *b], highest, is_given=top is not None)
-    placed = [_place(each, a, b, axis=chosen, top=highest) for each in COMPARED]
+    metrics = (*COMPARED, *_second_opinions(a, b))
+    placed = [_place(each, a, b, axis=chosen, top=highest) for each in metrics]
     if not any(one.side_a and one.side_b for one in placed):
         raise _nothing_in_common(a, b)
     tested = [one for one in placed if not one.reason]
@@ -98,10 +101,10 @@ def compare(
     adjusted = decide.adjusted(tests, first=first) if tests else []
     found = dict(zip(names, zip(tests, adjusted, strict=True), strict=True))
     jobs = None if all(run.kind == "run" for run in b) else len(b)
-    metrics = tuple(
+    judged = tuple(
         _judge(one, found.get(one.metric.inner), margin, resamples, jobs) for one in placed
     )
-    verdict, words = in_all(metrics, margin=margin)
+    verdict, words = in_all(judged, margin=margin)
     return Comparison(
         verdict=verdict,
         words=words,
@@ -110,9 +113,22 @@ def compare(
         axis=chosen,
         margin=margin,
         top_reward=highest,
-        metrics=metrics,
+        metrics=judged,
         notes=(*_notes([*a, *b], chosen), *beyond, *_left_out(placed, (a, b))),
     )
+
+
+def is_reward(name: str) -> bool:
+    """Whether a metric has the scale of a reward, so that its gain is one of the room above it."""
+    return name in REWARDS or name.partition("/")[0] in SECOND_OPINIONS
+
+
+def _second_opinions(a: Sequence[Curves], b: Sequence[Curves]) -> Iterator[Metric]:
+    known = dict.fromkeys(name for run in a for name in run.series)
+    for name in known:
+        table = name.partition("/")[0]
+        if table in SECOND_OPINIONS and any(name in run.series for run in b):
+            yield replace(metric(table), inner=name)
 
 
 def _check_seeds(group: Sequence[Curves]) -> None:
@@ -208,18 +224,20 @@ def _place(
         return _unjudged(each, placed, reason)
     low, high = common_range([*placed[0], *placed[1]])
     inside = [[cut(one, low, high) for one in group] for group in placed]
-    points = min(len(one.x) for group in inside for one in group)
+    both = [one for group in inside for one in group]
+    points = min(len(one.x) for one in both)
     if points < decide.LEAST_POINTS_AT_ALL:
         noun = "point" if points == 1 else "points"
         reason = f"{points} {noun} in common; fewer than {decide.LEAST_POINTS_AT_ALL} show no shape"
         return _unjudged(each, placed, reason)
-    is_reward = each.inner in REWARDS
-    limit = top if is_reward else None
+    limit = top if is_reward(each.inner) else None
+    if each.inner not in REWARDS and limit and any(one.y.max() > limit for one in both):
+        return _unjudged(each, inside, f"its grades lie beyond the top of {limit:g}")
     summed = [[summary.summarise(thin(one), top=limit) for one in group] for group in inside]
     known = [[one for one in group if one is not None] for group in summed]
     if any(one is None for group in summed for one in group):
         reason = "it begins at 0, so there is no relative change"
-        if is_reward:
+        if limit:
             reason = "the reward begins at its top, so there is nothing to gain"
         return _unjudged(each, inside, reason)
     return _Placed(each, _side(known[0], points), _side(known[1], points), known[0], known[1])

@@ -143,6 +143,10 @@ _LOCAL: Final = (
            unit="attempts", estimator="over the step's invocations"),
     _local("reward_components", "mean of each entry of metrics_list by its name",
            unit="reward", estimator="mean over the rollouts that report it"),
+    _local("also_graded", "mean grade of each reward of local.alsoGrade, which is not trained on",
+           unit="reward", estimator=_ROLLOUTS),
+    _local("validation_also_graded", "the same over the validation set",
+           unit="reward", estimator="mean over all validation prompts"),
     _local("grader_cold_starts", "events that found no warm container",
            unit="events", estimator="over the step's invocations"),
     _local("non_finite", "names of the values left out because they were not finite",
@@ -164,8 +168,8 @@ METRICS: Final[tuple[Metric, ...]] = (*_CLOUD, *_LOCAL)
 
 
 def metric(inner: str) -> Metric:
-    """Look a metric up by its inner name."""
-    return _BY_INNER[inner]
+    """Look a metric up by its inner name, or that of one entry of a table, as `name/entry`."""
+    return _BY_INNER[inner.partition("/")[0]]
 
 
 _BY_INNER: Final = {entry.inner: entry for entry in METRICS}

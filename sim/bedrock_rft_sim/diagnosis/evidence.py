@@ -39,6 +39,9 @@ class Evidence:
     prompts_per_step: int | None = None
     """The batch size, in prompts."""
     validation_prompts: int | None = None
+    floor: Mapping[str, Any] | None = None
+    """What the run recorded of its reward's floor: `score` and `strategy`, or why it is not known,
+    `left_out`."""
 
     @classmethod
     def of(
@@ -58,6 +61,7 @@ class Evidence:
             inference_max_tokens=run.setting("inference_max_tokens"),
             prompts_per_step=run.setting("batch_size"),
             validation_prompts=data.get("validation_prompts") if isinstance(data, dict) else None,
+            floor=run.record.get("floor"),
         )
 
     def points(self, name: str) -> Points:
@@ -73,11 +77,14 @@ class Evidence:
         """Return the finite numbers of a metric in order of steps."""
         return values_of(self.points(name))
 
-    def component(self, name: str) -> list[float]:
-        """Return the means of one component of the reward, in order of steps."""
-        tables = (line.get("local_reward_components") for line in self.lines)
-        found = (each.get(name) for each in tables if isinstance(each, dict))
-        return [float(value) for value in found if is_number(value)]
+    def table(self, name: str) -> dict[str, list[float]]:
+        """Return the finite numbers of each entry of a metric that is a table, by step."""
+        found: dict[str, list[float]] = {}
+        for table in (line.get(name) for line in self.lines):
+            for entry, value in table.items() if isinstance(table, dict) else ():
+                if is_number(value):
+                    found.setdefault(entry, []).append(float(value))
+        return found
 
     def mean(self, name: str) -> float | None:
         """Return the mean of a metric over the steps; None where it was never recorded."""

@@ -1,7 +1,9 @@
 """Reward gaming: the reward rises, and what it was meant to pay for does not.
 
-Asked is the reward's own `accuracy`, where it reports one; else whether the rise comes with answers
-that repeat themselves, are cut, or are twice as long.
+Asked are the reward's own `accuracy`, where it reports one, and the second opinions of
+`local.alsoGrade`, taken to have the scale of the reward; without either, whether the rise comes
+with answers that repeat themselves, are cut, or are twice as long.
+A reward that earns no more than its floor, a script that sees only the prompts, teaches as little.
 
 Sources: Amazon Bedrock best-practices blog (reward hacking); a run on SmolLM2-135M whose reward
 rose threefold on chained equations while not one answer was right.
@@ -22,7 +24,7 @@ ACCURACY: Final = "accuracy"
 RISE_ERRORS: Final = 3.0
 """Assumed: a reward has risen by more than this many standard errors of its own steps."""
 FOLLOWS_SHARE: Final = 0.2
-"""Assumed: accuracy that gained less than this share of the reward's gain did not follow it."""
+"""Assumed: a goal that gained less than this share of the reward's gain did not follow it."""
 TRUNCATED_RISE: Final = 0.1
 TRUNCATED_LEAST: Final = 0.5
 """Assumed: answers cut more often than at first by this share, and at least so many at the end."""
@@ -37,6 +39,12 @@ GAMING: Final = Diagnostic(
     "what an answer earns that knows nothing, and pay for the goal before the steps towards it.",
     BEST_PRACTICES,
 )
+FLOOR: Final = Diagnostic(
+    "reward at its floor",
+    "`rft audit` shows the answers that earn as much without solving anything; pay less for them, "
+    "or take prompts of which the model solves some (`rft probe`).",
+    BEST_PRACTICES,
+)
 
 
 def reward_gaming(evidence: Evidence) -> Finding:
@@ -49,20 +57,51 @@ def reward_gaming(evidence: Evidence) -> Finding:
     says = f"The reward went from {first:.3f} to {last:.3f}"
     if gain <= RISE_ERRORS * noise(rewards) * math.sqrt(2 / max(1, len(rewards) // 5)):
         return GAMING.clear(f"{says}: no rise that anything could have been won by.", numbers)
-    accuracy = evidence.component(ACCURACY)
-    if len(accuracy) >= STEPS_MIN:
-        before, after = end_means(accuracy)
-        numbers |= {"accuracy_first": before, "accuracy_last": after}
-        says += f", accuracy from {before:.3f} to {after:.3f}"
-        if after - before >= FOLLOWS_SHARE * gain or after >= last:
-            return GAMING.clear(f"{says}.", numbers)
-        signs = _signs(evidence)
-        says += ": it pays for something else" + (f" ({', '.join(signs)})." if signs else ".")
-        return GAMING.fires("problem", says, numbers)
-    signs = _signs(evidence)
-    if not signs:
+    goals, signs = _goals(evidence), _signs(evidence)
+    if not goals and not signs:
         return GAMING.clear(f"{says}, without a sign of a trick.", numbers)
-    return GAMING.fires("warning", f"{says} while {', '.join(signs)}.", numbers)
+    if not goals:
+        return GAMING.fires("warning", f"{says} while {', '.join(signs)}.", numbers)
+    behind = []
+    for name, (before, after) in goals.items():
+        numbers |= {f"{name}_first": before, f"{name}_last": after}
+        says += f", {name} from {before:.3f} to {after:.3f}"
+        if after - before < FOLLOWS_SHARE * gain and after < last:
+            behind.append(name)
+    if not behind:
+        return GAMING.clear(f"{says}.", numbers)
+    seen = f" ({', '.join(signs)})." if signs else "."
+    if len(behind) < len(goals):
+        says += f": {' and '.join(behind)} did not follow{seen}"
+        return GAMING.fires("warning", says, numbers)
+    return GAMING.fires("problem", f"{says}: it pays for something else{seen}", numbers)
+
+
+def reward_at_floor(evidence: Evidence) -> Finding:
+    """The reward ended no higher than what a script earns that never sees a reference."""
+    recorded, rewards = evidence.floor or {}, evidence.values("critic_rewards_mean")
+    floor = recorded.get("score")
+    if floor is None:
+        why = recorded.get("left_out") or "this run did not measure it"
+        return FLOOR.unknown(f"The floor of the reward is not known: {why}.")
+    if len(rewards) < STEPS_MIN:
+        return FLOOR.too_short(len(rewards))
+    last, numbers = end_means(rewards).last_fifth, {"floor": floor}
+    numbers["last_fifth"] = last
+    reach = RISE_ERRORS * noise(rewards) / math.sqrt(max(1, len(rewards) // 5))
+    says = f"The reward ended at {last:.3f}, its floor is {floor:.3f}"
+    if floor <= 0 or last > floor + reach:
+        return FLOOR.clear(f"{says}.", numbers)
+    says += f": no more than a script earns that sees only the prompts ({recorded['strategy']})."
+    return FLOOR.fires("warning", says, numbers)
+
+
+def _goals(evidence: Evidence) -> dict[str, Ends]:
+    """Return what the reward was meant to raise, by name."""
+    accuracy = evidence.table("local_reward_components").get(ACCURACY, [])
+    others = evidence.table("local_also_graded").items()
+    values = {ACCURACY: accuracy, **{f"second opinion {name}": each for name, each in others}}
+    return {name: end_means(each) for name, each in values.items() if len(each) >= STEPS_MIN}
 
 
 def _signs(evidence: Evidence) -> list[str]:

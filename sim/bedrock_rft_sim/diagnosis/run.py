@@ -21,6 +21,7 @@ CHECKS: Final = (
     reward.validation_parts,
     reward.component_dominates,
     gaming.reward_gaming,
+    gaming.reward_at_floor,
     policy.entropy_collapse,
     policy.entropy_stuck,
     policy.gradient_spikes,

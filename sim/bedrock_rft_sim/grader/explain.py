@@ -45,6 +45,7 @@ OURS = ("lambda_hooks.py", "launcher.py")
 SHOWN_FRAMES = 3
 SHOWN_LINES = 6
 SHOWN_CHARS = 1000
+PRINTED_CHARS = 300
 
 
 def found_in(outcome: Outcome) -> str | None:
@@ -77,6 +78,12 @@ def warnings_of(outcome: Outcome) -> tuple[str, ...]:
     """Return what the lines of a handler that graded all the same say about credentials."""
     mark, hint = NO_CREDENTIALS
     return (hint,) if mark.search(outcome.printed.decode("utf-8", "replace")) else ()
+
+
+def last_printed(outcome: Outcome) -> str:
+    """Return the last line that the handler printed; empty where it printed none."""
+    lines = outcome.printed.decode("utf-8", "replace").split("\n")
+    return visible(next((line for line in reversed(lines) if line.strip()), ""))[:PRINTED_CHARS]
 
 
 def _left_behind(said: str, package: Package) -> str | None:

@@ -88,6 +88,12 @@ def good_reply(reference: str | Mapping[str, Any] | None) -> str | None:
     return "\n".join([*lines, *answer, f"#### {reference[key]}"])
 
 
+def boxed(reply: str) -> str | None:
+    """A good reply with the value behind its last marker in a box; None where it has no marker."""
+    before, marker, value = reply.rpartition("####")
+    return f"{before}\\boxed{{{value.strip()}}}" if marker else None
+
+
 def check_reward(
     reward: RewardFile,
     rows: Iterable[Row],

@@ -26,7 +26,7 @@ from bedrock_rft_sim.errors import HandlerError, ResponseError
 from bedrock_rft_sim.grader.container import TOO_LARGE, Container, Fault, Outcome
 from bedrock_rft_sim.grader.environment import RuntimeClient, deploy
 from bedrock_rft_sim.grader.event import build_event, encode_event, split
-from bedrock_rft_sim.grader.explain import found_in, hint_for, warnings_of
+from bedrock_rft_sim.grader.explain import found_in, hint_for, last_printed, warnings_of
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.grader.package import open_package
 from bedrock_rft_sim.grader.reply import Reply, read_reply
@@ -200,4 +200,5 @@ def _invocation(outcome: Outcome, reply: Reply, *, errors: Sequence[str]) -> Inv
         attempts=len(errors) + 1,
         errors=tuple(errors),
         warnings=reply.warnings,
+        printed=last_printed(outcome),
     )

@@ -73,6 +73,17 @@ def reward_of(recipe: Recipe) -> RewardFile:
     )
 
 
+def in_place_of(own: RewardFile, reward: str, path: Path) -> RewardFile:
+    """Return another reward, by the name it was given and its path, with `own`'s settings.
+
+    It has the function of own's name, a shipped one the name that all of them have.
+    """
+    if path.resolve() == own.path.resolve():
+        return replace(own, path=path)
+    handler = RewardFile.handler if is_bare(reward) else own.handler.split(".")[-1]
+    return replace(own, path=path, handler=handler)
+
+
 def reward_path(text: str) -> Path:
     """Return the file or folder of the reward that a person types: a shipped name, or a path.
 

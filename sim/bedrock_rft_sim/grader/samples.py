@@ -69,6 +69,8 @@ class Invocation:
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """What is doubtful about the form of the reply, although it was accepted."""
+    printed: str = ""
+    """The last line that the handler printed."""
 
 
 @dataclass(frozen=True)

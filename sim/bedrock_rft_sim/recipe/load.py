@@ -25,7 +25,7 @@ from bedrock_rft_sim.recipe.reader import SIZE_MAX, Document, read_document
 from bedrock_rft_sim.recipe.recipe import Recipe
 from bedrock_rft_sim.recipe.resolve import resolve
 from bedrock_rft_sim.recipe.set_options import apply_sets
-from bedrock_rft_sim.recipe.shipped import BUILT_IN, find_recipe, find_reward, is_bare
+from bedrock_rft_sim.recipe.shipped import BUILT_IN, find_recipe, find_reward, is_bare, reward_name
 from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean, dotted
 
 _LOCAL: Final = "local"
@@ -193,7 +193,26 @@ def _check_local(dialect: DialectName, data: Plain, places: _Places) -> Local:
         )
     if is_bare(local.reward):
         find_reward(local.reward, where=places.where((_LOCAL, "reward")))
+    _check_second_opinions(local, places)
     return local
+
+
+def _check_second_opinions(local: Local, places: _Places) -> None:
+    seen: set[str] = set()
+    for place, reward in enumerate(local.alsoGrade):
+        where = places.where((_LOCAL, "alsoGrade", place))
+        if is_bare(reward):
+            find_reward(reward, where=where)
+        name = reward_name(reward)
+        if name in seen:
+            raise RecipeError(
+                "two rewards of local.alsoGrade have one name",
+                where=where,
+                expected="names that differ, since each names a metric",
+                found=f"{name} twice",
+                hint="rename one of the files",
+            )
+        seen.add(name)
 
 
 def _check_source(text: str | None, *, where: str, name: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, product
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -93,6 +93,8 @@ class Local(Section):
     """The same for the validation file."""
     reward: str = Field(min_length=1)
     """A shipped name, or a .py file, folder or .zip: stands in for the Lambda."""
+    alsoGrade: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    """Rewards that grade rollouts and validation too and are not trained on: a metric each."""
     handler: str = _default("lambda_handler", sources.HERE, min_length=1)
     """The function in the reward's module, or module.function."""
     seed: int = _default(0, sources.HERE, ge=0, lt=2**32)

@@ -20,9 +20,9 @@ from bedrock_rft_sim.files import expanded, real
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, RecordShape, Refusal
 from bedrock_rft_sim.recipe.local import Local, Section
 from bedrock_rft_sim.recipe.resolve import resolve
-from bedrock_rft_sim.recipe.shipped import BUILT_IN, find_reward, is_bare
+from bedrock_rft_sim.recipe.shipped import BUILT_IN, find_reward, is_bare, reward_name
 
-BEFORE: Final = {"local.engine": "auto"}
+BEFORE: Final[dict[str, Any]] = {"local.engine": "auto", "local.alsoGrade": []}
 """What a setting that version 0.1 did not know amounted to there."""
 UNSAID: Final = Provenance("assumed", HERE)
 
@@ -77,8 +77,12 @@ class Recipe:
     @property
     def reward_path(self) -> Path:
         """The reward's file, folder or archive."""
-        reward = self.local.reward
-        return find_reward(reward) if is_bare(reward) else self._path(reward)
+        return self._reward(self.local.reward)
+
+    @property
+    def second_opinions(self) -> dict[str, Path]:
+        """The rewards that grade too and are not trained on, by name."""
+        return {reward_name(each): self._reward(each) for each in self.local.alsoGrade}
 
     @property
     def model(self) -> str:
@@ -169,6 +173,9 @@ class Recipe:
     def payload(self) -> dict[str, Any] | None:
         """Give the request for Bedrock; None where Bedrock would refuse it."""
         return None if self.refusals else copy.deepcopy(self.request)
+
+    def _reward(self, text: str) -> Path:
+        return find_reward(text) if is_bare(text) else self._path(text)
 
     def _source(self, text: str) -> Path | BuiltInData:
         name, colon, count = text.partition(":")

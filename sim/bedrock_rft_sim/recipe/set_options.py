@@ -17,7 +17,7 @@ from bedrock_rft_sim.recipe.shipped import is_bare
 from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean, dotted
 
 _FILES: Final = frozenset(
-    {("local", "trainingData"), ("local", "validationData"), ("local", "reward")}
+    {("local", name) for name in ("trainingData", "validationData", "reward", "alsoGrade")}
 )
 
 
@@ -39,17 +39,23 @@ def apply_sets(data: dict[str, Any], sets: Sequence[str]) -> dict[Keys, str]:
         if len(keys) > DEPTH_MAX:
             at_most = f"at most {DEPTH_MAX} levels"
             raise RecipeError("nested too deep", where=where, expected=at_most)
-        value = read_scalar(value_text, where=where)
-        if isinstance(value, str) and _is_path(keys, value):
-            value = str(real(expanded(value)))
+        value = _from_here(keys, read_scalar(value_text, where=where))
         behind |= dict.fromkeys(place(data, keys, value, where=where), where)
     return behind
+
+
+def _from_here(keys: Keys, value: Plain) -> Plain:
+    if isinstance(value, list):
+        return [_from_here(keys, each) for each in value]
+    if isinstance(value, str) and _is_path(keys, value):
+        return str(real(expanded(value)))
+    return value
 
 
 def _is_path(keys: Keys, value: str) -> bool:
     if keys == ("local", "model"):  # a Hub id has a slash too, so only what looks like nothing else
         return value.startswith((".", "~")) and not is_bare(value)
-    return keys in _FILES and not is_bare(value)
+    return keys[:2] in _FILES and not is_bare(value)
 
 
 def place(data: dict[str, Any], keys: Sequence[str], value: Plain, *, where: str) -> list[Keys]:

@@ -37,6 +37,11 @@ def shipped_sweeps() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_shipped("configs").glob("sweeps/*.yaml"))}
 
 
+def reward_name(reward: str) -> str:
+    """Return what a reward is called: its shipped name, or that of its file without the suffix."""
+    return reward if is_bare(reward) else Path(reward).stem
+
+
 def find_recipe(name: str) -> Path:
     """Find a shipped recipe."""
     return _find(name, shipped_recipes(), kind="recipe")

@@ -186,6 +186,10 @@ def _row(rollout: Rollout, *, limit: int | None) -> dict[str, Any]:
         "components": [
             (str(c.get("name")), _number(c.get("value")), str(c.get("type")))
             for c in _entries(rollout)
+        ]
+        + [
+            (name, _number(grade), "second opinion")
+            for name, grade in (rollout.also_graded or {}).items()
         ],
     }
 

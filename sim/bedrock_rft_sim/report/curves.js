@@ -43,15 +43,20 @@ const Curves = (() => {
     const isMarked = graph.sparse || series.values.length === 1;
     return { x: series.steps, y: series.values, type: "scatter", mode: isMarked ? "lines+markers" : "lines", cliponaxis: false, marker: { size: 6, color: color(name) }, line: { color: color(name), width: 2 } };
   }
-  function layout(graph, lastStep, bandWords) {
+  function layout(graph, lastStep, bandWords, floorWords) {
     const quiet = { fixedrange: true, zeroline: false, ticklen: 3, tickcolor: "rgba(0,0,0,0)" };
     const [low, high] = graph.band || [];
-    const band = graph.band ? {
-      shapes: [{ type: "rect", xref: "paper", x0: 0, x1: 1, y0: low, y1: high, layer: "below", line: { width: 0 }, fillcolor: "rgba(31,148,128,0.14)" }],
-      annotations: [{ xref: "paper", x: 1, xanchor: "right", y: high, yanchor: "top", text: bandWords, showarrow: false, font: { size: 9, color: "#1f9480" } }],
-    } : {};
+    const shapes = [], annotations = [], words = { xref: "paper", showarrow: false };
+    if (graph.band) {
+      shapes.push({ type: "rect", xref: "paper", x0: 0, x1: 1, y0: low, y1: high, layer: "below", line: { width: 0 }, fillcolor: "rgba(31,148,128,0.14)" });
+      annotations.push({ ...words, x: 1, xanchor: "right", y: high, yanchor: "top", text: bandWords, font: { size: 9, color: "#1f9480" } });
+    }
+    if (typeof graph.floor === "number") {
+      shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: graph.floor, y1: graph.floor, line: { width: 1, dash: "dash", color: "#7a8493" } });
+      annotations.push({ ...words, x: 0, xanchor: "left", y: graph.floor, yanchor: "bottom", text: floorWords, font: { size: 9, color: "#7a8493" } });
+    }
     return {
-      ...band,
+      shapes, annotations,
       margin: { l: 44, r: 10, t: 8, b: 30 }, height: 190, autosize: true, showlegend: false, dragmode: false,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified",
       font: { family: "system-ui, sans-serif", size: 11 },

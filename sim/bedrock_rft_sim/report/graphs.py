@@ -27,6 +27,8 @@ WIDTH, ROW_HEIGHT = 11.0, 2.7  # inches
 COLORS: Final = ("#2563a8", "#d1761c", "#1f9480", "#a457b8", "#c94f5d", "#7a8493")
 BAND_COLOR: Final = "#1f9480"
 BAND_WORDS: Final = "AWS's experiments, other models"
+FLOOR_COLOR: Final = "#7a8493"
+FLOOR_WORDS: Final = "floor: earned without solving"
 PICTURE_SIZE = (6.0, 3.4)  # inches
 PICTURE_DPI: Final = 160
 HASH_SALT: Final = "bedrock-rft-sim"  # keeps the ids inside the SVG the same from run to run
@@ -83,9 +85,9 @@ def plain(name: str) -> str:
     return visible(name).replace("$", r"\$").lstrip("_") or "?"
 
 
-def console_graphs(lines: Lines, *, bands: bool = False) -> str:
+def console_graphs(lines: Lines, *, bands: bool = False, floor: float | None = None) -> str:
     """Return an SVG of the console's graphs, in its order."""
-    graphs = console_series(lines, bands=bands)
+    graphs = console_series(lines, bands=bands, floor=floor)
     with figure(WIDTH, ROW_HEIGHT * rows_of(len(graphs), COLUMNS)) as drawn:
         for axes, graph in zip(places(drawn, len(graphs), columns=COLUMNS), graphs, strict=True):
             axes.set_title(graph.title, fontsize=10, loc="left")
@@ -110,6 +112,10 @@ def _draw(axes: Axes, graph: Graph) -> None:
         axes.text(0.5, 0.5, "no values", ha="center", va="center", transform=axes.transAxes)
     if graph.band is not None:
         shade(axes, graph.band)
+    if graph.floor is not None:
+        axes.axhline(graph.floor, color=FLOOR_COLOR, linewidth=0.9, linestyle="--")
+        axes.text(0.01, graph.floor, FLOOR_WORDS, va="bottom", fontsize=7, color=FLOOR_COLOR,
+                  transform=axes.get_yaxis_transform())  # fmt: skip
     marker = "o" if graph.sparse else ""
     for index, line in enumerate(graph.series):
         color, label = COLORS[index % len(COLORS)], plain(line.name)
@@ -132,7 +138,8 @@ def export_graphs(run: Run, form: str, folder: Path, *, bands: bool = False) -> 
         RunFolderError: the disk refuses.
     """
     written = []
-    for graph in (*console_series(run.lines, bands=bands), *local_series(run.lines)):
+    console = console_series(run.lines, bands=bands, floor=run.floor)
+    for graph in (*console, *local_series(run.lines)):
         if graph.series:
             stem = re.sub("[^a-z0-9]+", "-", graph.title.lower()).strip("-")
             written.append(folder / f"{stem}.{form}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from bedrock_rft_sim import files
 from bedrock_rft_sim.compare import Comparison
 from bedrock_rft_sim.compare.axis import LABELS, PlacedSeries, place
-from bedrock_rft_sim.compare.compare import REWARDS
+from bedrock_rft_sim.compare.compare import is_reward
 from bedrock_rft_sim.compare.decide import (
     ALPHA,
     LEAST_POINTS,
@@ -115,7 +115,7 @@ def _graph(pair: Overlay, found: MetricComparison) -> str:
 
 
 def _draw(axes: Axes, pair: Overlay, found: MetricComparison) -> None:
-    is_share, relative = pair.comparison.axis == "share", found.metric not in REWARDS
+    is_share, relative = pair.comparison.axis == "share", not is_reward(found.metric)
     unit = "times its start" if relative else metric(found.metric).unit
     graphs.frame(axes, x=f"{LABELS[pair.comparison.axis]}{', %' if is_share else ''}", y=unit)
     if pair.bands and not relative and found.metric in HEALTHY_BANDS:

@@ -61,7 +61,7 @@
     entry.marker.hidden = empty;
     if (empty) { entry.plot.textContent = "no values"; return; }
     if (!entry.drawn) entry.plot.textContent = "";
-    Plotly.react(entry.plot, traces(entry.graph), Curves.layout(entry.graph, data.step, data.band_words), Curves.CONFIG);
+    Plotly.react(entry.plot, traces(entry.graph), Curves.layout(entry.graph, data.step, data.band_words, data.floor_words), Curves.CONFIG);
     if (!entry.drawn) entry.plot.on("plotly_click", (event) => setStep(Math.round(event.points[0].x)));
     entry.drawn = true;
   }
@@ -214,7 +214,7 @@
     fill.style.width = 100 * grade.share + "%";
     bar.append(fill);
     const chips = element("div", "chips");
-    for (const [name, value, type] of row.components) chips.append(element("span", "tag", visible(name) + " " + number(value) + (type === "Metric" ? " (metric)" : "")));
+    for (const [name, value, type] of row.components) chips.append(element("span", "tag", visible(name) + " " + number(value) + (type === "Reward" ? "" : " (" + visible(type.toLowerCase()) + ")")));
     made.append(head, bar, chips, element("pre", "", visible(row.text) || "(empty)"));
     return made;
   }

@@ -20,7 +20,7 @@ from bedrock_rft_sim.report import html
 from bedrock_rft_sim.report.answers import VALIDATION, Answers
 from bedrock_rft_sim.report.batches import PackedStep
 from bedrock_rft_sim.report.differences import differences
-from bedrock_rft_sim.report.graphs import BAND_WORDS, console_graphs
+from bedrock_rft_sim.report.graphs import BAND_WORDS, FLOOR_WORDS, console_graphs
 from bedrock_rft_sim.report.series import Graph, console_series, local_series
 from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs import Run, RunFolder
@@ -59,6 +59,7 @@ class RunSummary:
             "headline": self.headline,
             "verdicts": [verdict.as_json() for verdict in self.verdicts],
             "remarks": self.remarks,
+            "floor": self.run.record.get("floor"),
             "first": lines[0] if lines else None,
             "last": lines[-1] if lines else None,
         }
@@ -107,7 +108,7 @@ class Page:
                 run.resolved.get("settings") or {},
                 (run.record.get("lora") or {}).get("odds"),
             ),
-            "graphs": html.trusted(console_graphs(run.lines, bands=self._bands)),
+            "graphs": html.trusted(console_graphs(run.lines, bands=self._bands, floor=run.floor)),
             "batches": [] if live else summary.batches,
             "verdicts": summary.verdicts,
             "headline": summary.headline,
@@ -122,7 +123,7 @@ class Page:
 
     def _data_of(self, summary: RunSummary, *, live: bool) -> dict[str, Any]:
         graphs = (
-            *console_series(summary.run.lines, bands=self._bands),
+            *console_series(summary.run.lines, bands=self._bands, floor=summary.run.floor),
             *local_series(summary.run.lines),
         )
         return _data(summary, graphs, live=live)
@@ -187,6 +188,7 @@ def _data(summary: RunSummary, graphs: Iterable[Graph], *, live: bool) -> dict[s
         "verdicts": [{**v.as_json(), "says": visible(v.says)} for v in summary.verdicts],
         "graphs": [{**asdict(graph), "sparse": graph.sparse} for graph in graphs],
         "band_words": BAND_WORDS,
+        "floor_words": FLOOR_WORDS,
         "batches": [
             {"id": b.id, "kind": b.kind, "step": b.step, "answers": b.answers, "kept": b.kept}
             for b in summary.batches

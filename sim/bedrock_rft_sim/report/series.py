@@ -28,6 +28,8 @@ LOCAL_GRAPHS: Final = (
                           "local_groups_all_wrong")),
     ("Answers", ("local_positive_share", "local_truncated_share", "local_parse_failures")),
     ("Reward components", ("local_reward_components",)),
+    ("Second opinions", ("local_also_graded",)),
+    ("Validation, second opinions", ("local_validation_also_graded",)),
     ("Divergence from the reference", ("local_kl",)),
     ("Policy loss and advantages", ("actor_pg_loss", "critic_advantages_mean")),
     ("Grader latency", ("local_grader_latency_p50_s", "local_grader_latency_p95_s",
@@ -73,6 +75,8 @@ class Graph:
     series: list[GraphLine]
     band: tuple[float, float] | None = None
     """Between which values AWS's own experiments moved, where that was asked for."""
+    floor: float | None = None
+    """What a script earns that never sees a reference, where rewards are drawn and it is known."""
 
     @property
     def sparse(self) -> bool:
@@ -80,13 +84,18 @@ class Graph:
         return self.title.startswith("Validation")
 
 
-def console_series(lines: Lines, *, bands: bool = False) -> list[Graph]:
+def console_series(lines: Lines, *, bands: bool = False, floor: float | None = None) -> list[Graph]:
     """Return the console's graphs, in its order, empty ones included."""
     names = {metric.console_title: metric.inner for metric in METRICS if metric.console_title}
     graphs = [_graph(title, [names[title]], lines, console=True) for title in CONSOLE_ORDER]
-    if not bands:
-        return graphs
-    return [replace(each, band=HEALTHY_BANDS.get(names[each.title])) for each in graphs]
+    return [
+        replace(
+            each,
+            band=HEALTHY_BANDS.get(names[each.title]) if bands else None,
+            floor=floor if each.unit == "reward" else None,
+        )
+        for each in graphs
+    ]
 
 
 def local_series(lines: Lines) -> list[Graph]:

@@ -11,7 +11,12 @@ from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs import Run
 from bedrock_rft_sim.runs.metrics.spark import SPARK_WIDTH, condensed, sparkline
 
-ALSO_SHOWN = ("Groups by grades", "Answers")
+ALSO_SHOWN = (
+    "Groups by grades", "Answers", "Second opinions", "Validation, second opinions",
+)  # fmt: skip
+
+OF_REWARDS = "econd opinions"
+"""Ends the titles of graphs whose lines are named even where there is one."""
 
 
 def text_lines(
@@ -29,11 +34,22 @@ def text_lines(
     yield "", ""
     local = [graph for graph in local_series(run.lines) if graph.title in ALSO_SHOWN]
     yield from (("", line) for line in _graphs([*console_series(run.lines), *local]))
+    yield from (("", line) for line in _floor(run))
     for finding in fired(verdicts):
         yield "", ""
         yield finding.severity, f"{finding.severity}: {finding.rule}"
         yield "", f"  {visible(finding.says)}"
         yield "", f"  next: {finding.remedy}"
+
+
+def _floor(run: Run) -> Iterator[str]:
+    found = run.record.get("floor") or {}
+    if found.get("score") is not None:
+        best = f"the best of {found['strategies']} strategies on {found['rows']} rows"
+        yield f"floor of the reward  {found['score']:.3f}, earned without solving: {best}"
+        yield f"                     {visible(found['strategy'])}"
+    elif found.get("left_out"):
+        yield f"floor of the reward  not measured: {visible(found['left_out'])}"
 
 
 def _graphs(graphs: Sequence[Graph]) -> Iterator[str]:
@@ -46,4 +62,5 @@ def _graphs(graphs: Sequence[Graph]) -> Iterator[str]:
 
 
 def _name(graph: Graph, line: GraphLine) -> str:
-    return graph.title if len(graph.series) == 1 else f"{graph.title}, {visible(line.name)}"
+    is_alone = len(graph.series) == 1 and not graph.title.endswith(OF_REWARDS)
+    return graph.title if is_alone else f"{graph.title}, {visible(line.name)}"

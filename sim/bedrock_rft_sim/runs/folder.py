@@ -177,6 +177,10 @@ class RunFolder:
         text = _csv([row], header=not self.nova_csv.exists())
         self._append(self.nova_csv, text, step=row.get("step_number"))
 
+    def second_opinion_log(self, name: str) -> Path:
+        """Name the log of a reward that is not trained on."""
+        return self.path / f"grader-{name}.log"
+
     def append_event(self, event: Mapping[str, Any]) -> None:
         """Append a job event."""
         self._append(self.events, files.dump(event), step=_step_of(event))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,8 @@ class Rollout:
     """Summed log-probability of its tokens, nats, under the sampling policy; None if unknown."""
     kl: float | None = None
     """Mean k3 estimate, over its tokens, of the divergence from the reference model, nats."""
+    also_graded: Mapping[str, float] | None = None
+    """Grades by rewards that are not trained on, by name; one that gave none is absent."""
 
 
 _FIELDS = dataclasses.fields(Rollout)

@@ -28,10 +28,7 @@ from bedrock_rft_sim.runs.rollouts import Rollout
 from bedrock_rft_sim.runs.shapes import METRICS_INSIDE, misfit
 from bedrock_rft_sim.stats.shares import mean
 
-NOT_NUMBERS: Final = frozenset(
-    {"local_reward_components", "local_grader_errors", "local_seconds", "local_non_finite"}
-)
-NUMBERS: Final = frozenset(metric.inner for metric in METRICS) - NOT_NUMBERS
+NUMBERS: Final = frozenset(metric.inner for metric in METRICS) - METRICS_INSIDE.keys()
 MILLISECOND: Final = 0.001
 """What Lambda bills at least for an invocation, in seconds."""
 SHOWN: Final = 5
@@ -107,6 +104,11 @@ class Run:
     def setting(self, name: str) -> Any:
         """Return a setting the run was trained with; None if it is not there."""
         return _value(self.resolved, "settings", name)
+
+    @property
+    def floor(self) -> float | None:
+        """What a script earns that never sees a reference; None where it was not measured."""
+        return (self.record.get("floor") or {}).get("score")
 
     @property
     def trained(self) -> list[dict[str, Any]]:

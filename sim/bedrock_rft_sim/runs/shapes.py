@@ -27,7 +27,8 @@ class Each:
 RECORD: Final = {
     "name": str, "status": str, "error": str, "started": str, "ended": str, "seed": int,
     "recipe_hash": str, "reward_hash": str, "data_hash": str, "git_revision": str,
-    "micro_batch": int, "resumed_from_step": int, "remarks": [str], "versions": Each(str),
+    "second_opinions": Each(str), "micro_batch": int, "resumed_from_step": int,
+    "remarks": [str], "versions": Each(str),
     "checkpoints_have_manifests": bool,
     "device": {"type": str, "name": str, "dtype": str, "free_bytes": int},
     "data": {"records": int, "train_prompts": int, "validation_prompts": int,
@@ -36,6 +37,7 @@ RECORD: Final = {
               "validations": [int]},
     "engine": {"name": str, "why": str},
     "update": {"name": str, "why": str},
+    "floor": {"score": NUMBER, "strategy": str, "strategies": int, "rows": int, "left_out": str},
     "learning_signal": {"ok": bool, "words": str},
     "early_stopping": {"step": int, "best_step": int, "best_validation_reward": NUMBER,
                        "reason": str},
@@ -52,11 +54,12 @@ EVENT: Final = {"id": str, "created_at": int, "level": str, "message": str, "typ
 ROLLOUT: Final = {
     "step": int, "prompt_id": str, "sample": int, "text": str, "tokens": [int],
     "stop_reason": str, "grade": NUMBER, "components": [dict], "advantage": NUMBER,
-    "entropy": NUMBER, "logprob": NUMBER, "kl": NUMBER,
+    "entropy": NUMBER, "logprob": NUMBER, "kl": NUMBER, "also_graded": Each(NUMBER),
 }  # fmt: skip
 METRICS_INSIDE: Final = {
     "local_reward_components": Each(NUMBER), "local_grader_errors": Each(int),
     "local_seconds": Each(NUMBER), "local_non_finite": [str],
+    "local_also_graded": Each(NUMBER), "local_validation_also_graded": Each(NUMBER),
 }  # fmt: skip
 """What a metric line holds beside numbers."""
 

@@ -10,7 +10,8 @@ One YAML, for example:
         limits: {inferenceMaxTokens: 256}
         overrides: {learningRate: 1e-5}
 
-`model` is `tiny`, a folder, a GGUF file or a Hub id; paths are relative to the file.
+`model` is `tiny`, a folder, a GGUF file or a Hub id; `alsoGrade` lists rewards that give a second
+opinion; paths are relative to the file.
 An id that Bedrock does not offer is added to those that can be called.
 A limit holds where the request asks for more or leaves it open; an override always does.
 Overrides are checked when the file is read: those of a model by its API's names, the default's by
@@ -83,6 +84,8 @@ class StandIn(Section):
     """Where the model trains."""
     payloadProfile: PayloadProfile = DEFAULT_PROFILE
     """Where the event for the grader carries the reference answer."""
+    alsoGrade: list[str] = Field(default_factory=list)
+    """Rewards that grade too and are not trained on: shipped names, or paths."""
 
     @property
     def bounds(self) -> Limits:
@@ -98,6 +101,8 @@ class StandIn(Section):
         values["payloadProfile"] = self.payloadProfile
         if self.maxSteps is not None:
             values["maxSteps"] = self.maxSteps
+        if self.alsoGrade:
+            values["alsoGrade"] = self.alsoGrade
         return values | ({"overrides": overrides} if overrides else {})
 
     def remarks(self, dialect: DialectName, request: Mapping[str, Any]) -> list[str]:
@@ -192,4 +197,8 @@ def checked_section(kind: type[S], data: Any, at: Keys, *, document: Document, p
 def _placed(stand_in: StandIn, base: Path) -> StandIn:
     found = real(base / expanded(stand_in.model))
     is_path = not is_bare(stand_in.model) and found.exists()
-    return stand_in.model_copy(update={"model": str(found)}) if is_path else stand_in
+    also = [
+        name if is_bare(name) else str(real(base / expanded(name))) for name in stand_in.alsoGrade
+    ]
+    model = str(found) if is_path else stand_in.model
+    return stand_in.model_copy(update={"model": model, "alsoGrade": also})

@@ -21,7 +21,7 @@ from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.train.provenance import package_versions
 
 VERSIONS: Final = ("bedrock-rft-sim", "torch", "trl", "transformers", "peft")
-PLACES: Final = ("trainingData", "validationData", "reward", "model")
+PLACES: Final = ("trainingData", "validationData", "reward", "alsoGrade", "model")
 
 
 def identity_of(recipe: Recipe) -> str:
@@ -32,6 +32,7 @@ def identity_of(recipe: Recipe) -> str:
     """
     versions = package_versions()
     local = recipe.local.model_dump(mode="json", by_alias=True)
+    also = {name: _hash(path) for name, path in recipe.second_opinions.items()}
     meaning: dict[str, Any] = {
         "request": recipe.request,
         "settings": asdict(recipe.settings),
@@ -39,6 +40,7 @@ def identity_of(recipe: Recipe) -> str:
         "model": recipe.model,
         "data": [_source(recipe.training_source), _source(recipe.validation_source)],
         "reward": _hash(recipe.reward_path),
+        **({"second opinions": also} if also else {}),
         "versions": {name: versions[name] for name in VERSIONS},
     }
     text = json.dumps(meaning, sort_keys=True, ensure_ascii=False)

@@ -31,7 +31,7 @@ Changes = dict[str, Plain]
 
 CENTRE: Final = "centre"
 MODEL: Final = "model"
-FILES: Final = ("trainingData", "validationData", "reward", MODEL)
+FILES: Final = ("trainingData", "validationData", "reward", "alsoGrade", MODEL)
 LABEL_MAX: Final = 70
 RECIPES: Final = "recipes"
 
@@ -137,13 +137,11 @@ class SweepPlan:
             place(data, path.split("."), value, where=path)
         local = {name: value for name, value in data["local"].items() if value is not None}
         for name in FILES:
-            if isinstance(local.get(name), str) and not is_bare(local[name]):
-                # A relative path of an axis or of `set` starts beside the sweep file.
-                is_own = f"local.{name}" in {**self._shared, **changes}
-                home = self.sweep.path.parent if is_own else self._base_folder
-                target = real(home / expanded(local[name]))
-                if name != MODEL or target.is_dir():  # a Hub id has a slash, too
-                    local[name] = _seen_from(folder, target)
+            # A relative path of an axis or of `set` starts beside the sweep file.
+            is_own = f"local.{name}" in {**self._shared, **changes}
+            home = self.sweep.path.parent if is_own else self._base_folder
+            if name in local:
+                local[name] = _moved(local[name], home, folder, is_model=name == MODEL)
         return as_yaml({**data, "local": local})
 
     def typed(self, axis: Axis) -> Axis:
@@ -222,6 +220,16 @@ class SweepPlan:
                 found="none",
                 hint="give local.validationData, or say metric: critic_rewards_mean in the sweep",
             )
+
+
+def _moved(value: Plain, home: Path, folder: Path, *, is_model: bool) -> Plain:
+    """Return a path, or a list of them, as seen from the folder; what is no path stays."""
+    if isinstance(value, list):
+        return [_moved(each, home, folder, is_model=is_model) for each in value]
+    if not isinstance(value, str) or is_bare(value):
+        return value
+    target = real(home / expanded(value))
+    return _seen_from(folder, target) if target.is_dir() or not is_model else value  # not a Hub id
 
 
 def _seen_from(folder: Path, target: Path) -> str:

@@ -23,6 +23,7 @@ from bedrock_rft_sim.engine.load import (
 from bedrock_rft_sim.engine.lora import adapted, lora_config, skeleton
 from bedrock_rft_sim.engine.sampler import SamplingParams
 from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.grader.second_opinions import NO_SECOND_OPINIONS, SecondOpinions
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.train.packed import why_not_packed
 from bedrock_rft_sim.train.record import Rehearsal, StepRecorder
@@ -33,7 +34,10 @@ from bedrock_rft_sim.train.validation import Validation
 
 
 def build_trainer(
-    rehearsal: Rehearsal, grader: Grader, stop_requested: Callable[[], bool]
+    rehearsal: Rehearsal,
+    grader: Grader,
+    stop_requested: Callable[[], bool],
+    second: SecondOpinions = NO_SECOND_OPINIONS,
 ) -> RehearsalTrainer:
     """Return TRL's trainer, ready to train and wired to the grader and the recorder.
 
@@ -42,7 +46,7 @@ def build_trainer(
     """
     disable_progress_bar()  # of loading weights: our own progress is the one to watch
     recipe, data, settings = rehearsal.recipe, rehearsal.data, rehearsal.recipe.settings
-    validation = Validation(recipe, data, grader) if data.validation else None
+    validation = Validation(recipe, data, grader, second) if data.validation else None
     recorder = StepRecorder(rehearsal, validation, stop_requested)
     args = grpo_config(rehearsal, micro_batch=_micro_batch(rehearsal))
     dtype = (args.model_init_kwargs or {})["dtype"]
@@ -53,7 +57,7 @@ def build_trainer(
         dtype=rehearsal.device.dtype,
         model=trainable(recipe.model, full=settings.training == "full", dtype=dtype),
         processing_class=load_tokenizer(tokenizer_source(recipe.model)),
-        reward_funcs=LambdaReward(grader, data.train, recorder),
+        reward_funcs=LambdaReward(grader, data.train, recorder, second),
         train_dataset=prompts(data.train),
         peft_config=lora_config(settings),
         args=args,

@@ -119,16 +119,23 @@ class StepRecorder:
         samples: Sequence[int],
         texts: Sequence[str],
         batch: GradedBatch,
+        also: Sequence[Mapping[str, float]] | None = None,
     ) -> None:
-        """Take the grades of the answers that were sampled last, in the same order."""
+        """Take the grades of the answers that were sampled last, in the same order.
+
+        `also` holds those by rewards that are not trained on.
+        """
         scores = [grade.score for grade in batch.grades]
         size = self._rehearsal.recipe.settings.samples_per_prompt
         rewards_P_G = [scores[start : start + size] for start in range(0, len(scores), size)]
         advantages = [a for group_G in group_advantages(rewards_P_G) for a in group_G]
+        others: Sequence[Mapping[str, float] | None] = also or [None] * len(texts)
         rollouts = [
-            as_rollout(row, answer, grade, step=0, sample=sample, text=text, advantage=advantage)
-            for row, sample, text, answer, grade, advantage in zip(
-                rows, samples, texts, self._answers, batch.grades, advantages, strict=True
+            as_rollout(
+                row, answer, grade, step=0, sample=sample, text=text, advantage=part, also=other
+            )
+            for row, sample, text, answer, grade, part, other in zip(
+                rows, samples, texts, self._answers, batch.grades, advantages, others, strict=True
             )
         ]
         self._pending = PendingStep(rollouts, batch.invocations)

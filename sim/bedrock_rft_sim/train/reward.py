@@ -11,8 +11,9 @@ from typing import Any
 
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.grader import Grader
-from bedrock_rft_sim.grader.good_replies import good_reply
+from bedrock_rft_sim.grader.good_replies import boxed, good_reply
 from bedrock_rft_sim.grader.samples import to_sample
+from bedrock_rft_sim.grader.second_opinions import NO_SECOND_OPINIONS, SecondOpinions
 from bedrock_rft_sim.train.record import StepRecorder
 
 PREFLIGHT_ROWS = 8
@@ -23,8 +24,15 @@ class LambdaReward:
 
     __name__ = "lambda_grader"
 
-    def __init__(self, grader: Grader, rows: Sequence[Row], recorder: StepRecorder) -> None:
+    def __init__(
+        self,
+        grader: Grader,
+        rows: Sequence[Row],
+        recorder: StepRecorder,
+        second: SecondOpinions = NO_SECOND_OPINIONS,
+    ) -> None:
         self._grader = grader
+        self._second = second
         self._rows = rows
         self._recorder = recorder
 
@@ -42,12 +50,15 @@ class LambdaReward:
         """
         texts = [str(completion[-1]["content"]) for completion in completions]
         rows = [self._rows[index] for index in row_index]
-        samples = number_in_group(row_index)
+        numbers = number_in_group(row_index)
+        samples = [to_sample(*each) for each in zip(rows, texts, numbers, strict=True)]
         with self._recorder.clock.phase("grade"):
-            batch = self._grader.grade(
-                [to_sample(*each) for each in zip(rows, texts, samples, strict=True)]
-            )
-        self._recorder.graded(rows, samples, texts, batch)
+            batch = self._grader.grade(samples)
+        also = None
+        if self._second.graders:
+            with self._recorder.clock.phase("also_grade"):
+                also = self._second.grade(samples)
+        self._recorder.graded(rows, numbers, texts, batch, also)
         return [grade.score for grade in batch.grades]
 
 
@@ -61,7 +72,7 @@ def number_in_group(row_index: Sequence[int]) -> list[int]:
     return numbers
 
 
-def preflight(grader: Grader, rows: Sequence[Row]) -> str | None:
+def preflight(grader: Grader, rows: Sequence[Row], name: str = "reward") -> str | None:
     """Grade a few reference answers, phrased as good replies; return a remark when all score 0.
 
     A handler that is missing, raises or answers nonsense fails here, in a second, instead of after
@@ -70,13 +81,12 @@ def preflight(grader: Grader, rows: Sequence[Row]) -> str | None:
     Raises:
         GraderError: the reward gave no usable grade.
     """
-    replies = [good_reply(row.reference_answer) for row in rows[:PREFLIGHT_ROWS]]
-    samples = [to_sample(row, reply or "", 0) for row, reply in zip(rows, replies, strict=False)]
-    grades = grader.grade(samples).grades
-    graded = [g for g, reply in zip(grades, replies, strict=True) if reply is not None]
-    if graded and all(grade.score <= 0 for grade in graded):
-        return (
-            f"the reward gives {len(graded)} of {len(graded)} reference answers no credit; "
-            "`rft check` shows how it reads them"
-        )
-    return None
+    good = [good_reply(row.reference_answer) for row in rows[:PREFLIGHT_ROWS]]
+    for replies in (good, [reply and boxed(reply) for reply in good]):
+        samples = [to_sample(row, text or "", 0) for row, text in zip(rows, replies, strict=False)]
+        grades = grader.grade(samples).grades
+        if any(g.score > 0 for g, text in zip(grades, replies, strict=True) if text is not None):
+            return None
+    count = sum(reply is not None for reply in good)
+    words = f"the {name} gives {count} of {count} reference answers no credit; "
+    return f"{words}`rft check` shows how it reads them" if count else None

@@ -10,7 +10,7 @@ import datetime
 import os
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,15 +24,18 @@ from bedrock_rft_sim.data.fingerprint import rows_hash
 from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.diagnosis import Evidence, Finding, learning_signal, signal_record
-from bedrock_rft_sim.diagnosis.finding import fired
+from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, fired
 from bedrock_rft_sim.diagnosis.model import diagnose_model
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import Device, choose_device
 from bedrock_rft_sim.engine.memory import keep_freed_memory
-from bedrock_rft_sim.errors import RehearsalError, RunFolderError, TrainingError
+from bedrock_rft_sim.errors import SECRET_NAME, RehearsalError, RunFolderError, TrainingError
+from bedrock_rft_sim.estimate.judge import asks_a_judge
 from bedrock_rft_sim.grader import Grader
+from bedrock_rft_sim.grader.audit.floor import floor_within
 from bedrock_rft_sim.grader.environment import confinement
 from bedrock_rft_sim.grader.reward import path_hash, reward_of
+from bedrock_rft_sim.grader.second_opinions import open_second_opinions
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.recipe.trackers import demand_trackers
 from bedrock_rft_sim.runs import Run, RunFolder
@@ -47,8 +50,16 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.train.trainer import RehearsalTrainer
 
 
+FLOOR_S: Final = 10
+"""What a run spends at most, about, on the floor of its reward."""
 TORCH_WRITER: Final = "inline_container"
 """Where torch.save fails on a full disk; its RuntimeError hides what the system said."""
+HELD: Final = {
+    "recipe_hash": "recipe", "reward_hash": "reward", "second_opinions": "second opinion",
+    "data_hash": "data",
+}  # fmt: skip
+"""Keys of the record that a resumed run must share with the one that was started, by what they
+name."""
 ENDED: Final = tuple(
     f"Job {status.lower()}" for status in (statuses.COMPLETED, statuses.STOPPED, statuses.FAILED)
 )
@@ -147,6 +158,7 @@ def _identity(recipe: Recipe, data: Data, steps: Steps, device: Device) -> dict[
     return {
         "recipe_hash": recipe.recipe_hash,
         "reward_hash": path_hash(recipe.reward_path),
+        "second_opinions": {n: path_hash(path) for n, path in recipe.second_opinions.items()},
         "data_hash": rows_hash([*data.train, *data.validation]),
         "git_revision": provenance.git_revision(recipe.folder),
         "versions": provenance.package_versions(),
@@ -179,7 +191,7 @@ def _open_folder(
 
 def _demand_identity(folder: RunFolder, recipe: Recipe, identity: dict[str, Any]) -> None:
     record = folder.read_record()
-    for key in ("recipe_hash", "reward_hash", "data_hash"):
+    for key, name in HELD.items():
         if key not in record or record[key] == identity[key]:
             continue
         expected, found = f"{key} {record[key]}", str(identity[key])
@@ -188,10 +200,10 @@ def _demand_identity(folder: RunFolder, recipe: Recipe, identity: dict[str, Any]
             changes = recipe.changes_since(folder.read_resolved())
             if not changes:
                 continue
-            expected = ", ".join(f"{name} {was!r}" for name, (was, _) in changes.items())
-            found = ", ".join(f"{name} {now!r}" for name, (_, now) in changes.items())
+            expected = ", ".join(f"{each} {was!r}" for each, (was, _) in changes.items())
+            found = ", ".join(f"{each} {now!r}" for each, (_, now) in changes.items())
         raise RunFolderError(
-            f"the {key.removesuffix('_hash')} is not the one the run was started with",
+            f"the {name} is not the one the run was started with",
             where=str(folder.record),
             expected=expected,
             found=found,
@@ -285,7 +297,8 @@ def _end(rehearsal: Rehearsal, status: str, error: str | None = None) -> None:
         told = {
             event.get("message") for event in folder.read_events()
         }  # before a kill in this place
-        for words in _warnings(lines, signal, stop.get("reason")):
+        also = rehearsal.recipe.second_opinions
+        for words in [*_warnings(lines, signal, stop.get("reason")), *_gaps(lines, also)]:
             if words not in told:
                 folder.append_event(message_event(words, level="warn"))
     level: Any = "error" if status == statuses.FAILED else "info"
@@ -312,6 +325,17 @@ def _warnings(
     return found
 
 
+def _gaps(lines: Sequence[dict[str, Any]], names: Iterable[str]) -> list[str]:
+    """Say where second opinions are missing."""
+    found = []
+    for name in names:
+        due = [line.get("local_also_graded") or {} for line in lines if "local_rollouts" in line]
+        missing = sum(name not in each for each in due)
+        if missing:
+            found.append(f"The second opinion {name} is missing at {missing} of {len(due)} steps")
+    return found
+
+
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
@@ -319,19 +343,27 @@ def _now() -> str:
 def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str], None]) -> str:
     """Train to the end or to the user's stop; return the final status."""
     recipe, folder, total = rehearsal.recipe, rehearsal.folder, rehearsal.steps.total
+
+    def warn(words: str, *, is_new: bool = True) -> None:
+        say(f"warning: {words}")
+        if is_new:
+            folder.append_event(message_event(words, level="warn"))
+
     with (
         Grader(reward_of(recipe), log=folder.grader_log) as grader,
+        open_second_opinions(recipe, log=folder.second_opinion_log, say=warn) as second,
         interruptible(say) as interrupt,
     ):
-        remark = preflight(grader, rehearsal.data.train)
-        if remark is not None:
-            say(f"warning: {remark}")
-            if last_checkpoint is None:
-                folder.append_event(message_event(remark, level="warn"))
+        for name, each in {"reward": grader, **second.named}.items():
+            remark = preflight(each, rehearsal.data.train, name)
+            if remark is not None:
+                warn(remark, is_new=last_checkpoint is None)
+        if "floor" not in folder.read_record():
+            folder.write_record(floor=_floor(rehearsal))
         say(f"loading {recipe.local.model} on {rehearsal.device.type}")
         from bedrock_rft_sim.train.build import build_trainer
 
-        trainer = build_trainer(rehearsal, grader, interrupt)
+        trainer = build_trainer(rehearsal, grader, interrupt, second)
         if last_checkpoint is None:
             trainer.start()
         _run_trainer(trainer, rehearsal, last_checkpoint)
@@ -342,6 +374,21 @@ def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str
             return statuses.COMPLETED
         unfinished = max([last_checkpoint or 0, *_steps(folder.read_metrics())]) < total
         return statuses.STOPPED if interrupt.requested and unfinished else statuses.COMPLETED
+
+
+def _floor(rehearsal: Rehearsal) -> dict[str, Any]:
+    """Return the floor of the reward for the record, or why it is left out."""
+    recipe, total = rehearsal.recipe, rehearsal.steps.total
+    asks = asks_a_judge(recipe.reward_path)
+    if total < STEPS_MIN:
+        return {"left_out": f"a run of {total} steps shows no course beside it"}
+    if asks is not False or any(map(SECRET_NAME.search, recipe.local.lambda_.environment)):
+        return {"left_out": "the reward may ask a judge, which costs money"}
+    reward, rows = reward_of(recipe), rehearsal.data.train
+    found = floor_within(reward, rows, seed=recipe.settings.seed, seconds=FLOOR_S)
+    if found is None:
+        return {"left_out": f"the reward is too slow to measure it within {FLOOR_S} seconds"}
+    return asdict(found)
 
 
 def _run_trainer(

@@ -6,11 +6,14 @@ validating leaves the training rollouts unchanged.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bedrock_rft_sim.data import Row, plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine.sampler import Answer, Sampler, SamplingParams
 from bedrock_rft_sim.grader import Grade, Grader
 from bedrock_rft_sim.grader.samples import to_sample
+from bedrock_rft_sim.grader.second_opinions import NO_SECOND_OPINIONS, SecondOpinions
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs.rollouts import Rollout
 
@@ -18,21 +21,28 @@ from bedrock_rft_sim.runs.rollouts import Rollout
 class Validation:
     """The validation prompts of a run, and how their answers are graded."""
 
-    def __init__(self, recipe: Recipe, data: plan.Data, grader: Grader) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: plan.Data,
+        grader: Grader,
+        second: SecondOpinions = NO_SECOND_OPINIONS,
+    ) -> None:
         chat, options = load_tokenizer(recipe.model), plan.template_options(recipe)
         self._rows = data.validation
         self._prompts = [chat.encode(chat.render(row.messages, **options)) for row in self._rows]
         self._params = SamplingParams(recipe.settings.inference_max_tokens, temperature=0)
-        self._grader = grader
+        self._grader, self._second = grader, second
 
     def rollouts(self, step: int, sampler: Sampler) -> list[Rollout]:
         """Return one rollout per prompt, of the model as it is after so many steps."""
         answers = sampler.sample(self._prompts, self._params)
         samples = [to_sample(row, a.text, 0) for row, a in zip(self._rows, answers, strict=True)]
         grades = self._grader.grade(samples).grades
+        also = self._second.grade(samples)
         return [
-            as_rollout(row, answer, grade, step=step)
-            for row, answer, grade in zip(self._rows, answers, grades, strict=True)
+            as_rollout(row, answer, grade, step=step, also=graded)
+            for row, answer, grade, graded in zip(self._rows, answers, grades, also, strict=True)
         ]
 
 
@@ -45,6 +55,7 @@ def as_rollout(
     sample: int = 0,
     text: str | None = None,
     advantage: float | None = None,
+    also: Mapping[str, float] | None = None,
 ) -> Rollout:
     """Return a graded answer as it is recorded; `text` is what was graded, if not the answer's."""
     return Rollout(
@@ -57,4 +68,5 @@ def as_rollout(
         grade=grade.score,
         components=[vars(component) for component in grade.components],
         advantage=advantage,
+        also_graded=also or None,
     )

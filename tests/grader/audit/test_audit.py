@@ -9,6 +9,8 @@ import pytest
 
 from bedrock_rft_sim.errors import DataError, HandlerError, RecipeError
 from bedrock_rft_sim.grader.audit import AuditSettings, AuditWorkload
+from bedrock_rft_sim.grader.audit.floor import STRATEGIES_FEW, floor_within
+from bedrock_rft_sim.grader.reward import RewardFile
 
 
 def status_of(report, name):
@@ -291,3 +293,54 @@ def test_the_report_is_json_with_the_events(audited):
     assert all("messages" in event[0] for event in events)
     pasted = json.loads(report.errors[0].evidence_json)
     assert pasted == report.errors[0].evidence
+
+
+def test_within_its_time_the_floor_is_the_audit_s_and_a_slow_reward_has_few_or_none(
+    audited, make_rows, write_reward, sound
+):
+    rows = make_rows(40)
+    quick = RewardFile(write_reward(sound))
+    expected = audited(data=rows).floor
+    assert floor_within(quick, rows, seed=0, seconds=60) == expected
+    source = """
+        import time
+        def lambda_handler(event, context):
+            time.sleep(0.02)
+            return [{"id": sample["id"], "aggregate_reward_score": 0.0} for sample in event]
+        """
+    slow = RewardFile(write_reward(source))
+    assert floor_within(slow, rows, seed=0, seconds=0.5) is None
+    few = floor_within(slow, rows, seed=0, seconds=3)
+    assert (few.score, few.strategies, few.rows) == (0.0, STRATEGIES_FEW, 32)
+
+
+def test_a_reward_that_reads_only_boxes_is_audited_with_boxes_and_that_is_noted(audited, rows):
+    source = r"""
+        def said(s):
+            found = re.findall(r"\\boxed\{(\d+)\}", text_of(s))
+            return found[-1] if len(found) == 1 else ""
+        """
+    report = audited(source)
+    assert report.ok, [each.what for each in report.errors]
+    assert report.top_score == 1.0
+    (finding,) = (each for each in report.findings if each.check == "reference")
+    assert (finding.severity, "boxed" in finding.what) == ("note", True)
+    assert status_of(report, "many-candidates").status == "ok"
+    nothing = audited("score = lambda s: 0.0")
+    assert [each.severity for each in nothing.findings if each.check == "reference"] == ["error"]
+    replies = {row.id: row.reference_answer["final_answer"] for row in rows}
+    assert "boxed" not in audited(source, replies=replies).findings[0].what
+
+
+@pytest.mark.parametrize(
+    ("fails", "check"),
+    [
+        ("raise RuntimeError('AccessDeniedException: no access to the judge')", "reference"),
+        ("print('AccessDeniedException: no access to the judge'); return 0.5", "constant"),
+    ],
+)
+def test_a_judge_that_fails_is_told_in_the_handler_s_own_words(audited, fails, check):
+    report = audited(f"def score(s):\n    {fails}\n")
+    found = [each.what for each in report.findings if each.check == check]
+    assert "AccessDeniedException: no access to the judge" in found[0]
+    assert not report.ok

@@ -136,6 +136,14 @@ def test_tokens_per_second_leave_the_validation_out() -> None:
     assert metrics(rollout(length=10), seconds=seconds)["local_tokens_per_second"] == 5.0
 
 
+def test_second_opinions_are_means_of_what_each_graded_and_absent_where_it_graded_nothing() -> None:
+    graded = [rollout(also_graded={"a": 1.0, "b": 0.5}), rollout(sample=1, also_graded={"a": 0.0})]
+    values = metrics(*graded, validation=[rollout()])
+    assert values["local_also_graded"] == {"a": 0.5, "b": 0.5}
+    assert "local_validation_also_graded" not in values
+    assert "local_also_graded" not in metrics(rollout())
+
+
 def test_non_finite_values_are_taken_out_and_named() -> None:
     clean, names = drop_non_finite(
         {"step": 1, "a": math.nan, "b": 0.0, "c": {"x": -math.inf, "y": 1.0}, "d": None}

@@ -6,9 +6,10 @@ The best of many strategies on few rows is by luck somewhat above what it earns 
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice, zip_longest
 from statistics import fmean
 from typing import Final
@@ -19,6 +20,10 @@ from bedrock_rft_sim.grader.audit.audited_grader import AuditedGrader
 from bedrock_rft_sim.grader.audit.audited_rows import answer_row, turn_text
 from bedrock_rft_sim.grader.audit.checks import AuditFinding
 from bedrock_rft_sim.grader.audit.grade_wrong import broken_answers
+from bedrock_rft_sim.grader.audit.plan import AuditSettings
+from bedrock_rft_sim.grader.good_replies import known_replies
+from bedrock_rft_sim.grader.grader import Grader
+from bedrock_rft_sim.grader.reward import RewardFile
 from bedrock_rft_sim.grader.samples import Grade, Sample
 from bedrock_rft_sim.stats.shares import percent
 
@@ -27,6 +32,8 @@ FLOOR_SHARE: Final = 0.5
 FLOOR_ROWS_MIN: Final = 8
 """On fewer rows one of many strategies is soon right by luck, so the floor is told and not judged.
 """
+TIMED: Final = 8
+"""Answers by which it is told how long all would take."""
 STRATEGIES_FEW: Final = 16
 """Where rows are limited because the reward is slow or paid: about as many as kinds of bad answers.
 """
@@ -103,6 +110,30 @@ def measure_floor(
         paid = _smallest(blind.by_strategy[best], scores)
         findings.append(audited.finding("floor", "warning", what, [paid]))
     return floor, findings
+
+
+def floor_within(
+    reward: RewardFile, rows: Sequence[Row], *, seed: int, seconds: float
+) -> Floor | None:
+    """Measure the floor as the audit does, by few strategies where all would take longer.
+
+    None where even these would, or none was graded on every row. How long it takes is told from a
+    few answers; one that takes all of the time breaks off as at a timeout.
+    """
+    known = [row for row, _ in known_replies(rows)]
+    limits = replace(reward.limits, timeout_s=min(reward.limits.timeout_s, seconds))
+    with Grader(replace(reward, limits=limits).once(containers=1)) as grader:
+        audited = AuditedGrader(grader)
+        for is_few in (False, True):
+            blind = draw_blind(known, rows, AuditSettings().samples, is_few=is_few, seed=seed)
+            if not audited.calls:
+                audited.grade(blind.samples[:TIMED])
+            took = sum(call.duration_s for call in audited.invocations) / TIMED
+            if audited.hangs or not audited.invocations or not blind.samples:
+                return None
+            if took * len(blind.samples) <= seconds:
+                return measure_floor(audited, blind, top=math.inf)[0]
+    return None
 
 
 def _few(names: Sequence[str]) -> list[str]:

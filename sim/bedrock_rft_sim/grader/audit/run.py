@@ -40,13 +40,17 @@ from bedrock_rft_sim.grader.audit.references import (
 )
 from bedrock_rft_sim.grader.audit.report import AuditReport, result_of
 from bedrock_rft_sim.grader.audit.wrong_answers import WRONG_ANSWERS
-from bedrock_rft_sim.grader.good_replies import known_replies
+from bedrock_rft_sim.grader.good_replies import boxed, known_replies
 from bedrock_rft_sim.grader.grader import Grader
 from bedrock_rft_sim.grader.reward import RewardFile
 from bedrock_rft_sim.grader.samples import Sample
 
 NO_TOP = "no good reply earns a score, so there is no top score that others must not earn"
 NO_GRADE = "no good reply was graded"
+IN_BOXES = r"good replies end in \boxed{...} here, since behind #### they earn nothing"
+ASK_FOR_BOXES = "let the prompts ask for a box, or read a marker as well"
+BOXES_TRIED = 8
+"""Good replies by which it is told whether this reward reads boxes."""
 HANGS = "the reward timed out too often to go on"
 
 
@@ -92,7 +96,7 @@ class _Work:
     ) -> None:
         self._reward, self._rows, self._say = reward, rows, say
         self._settings, self._saved = settings, saved
-        self._known = known_replies(rows, replies)
+        self._known, self._given = known_replies(rows, replies), replies is not None
         known_ids = {row.id for row, _ in self._known}
         self._unphrased = [row.id for row in rows if row.id not in known_ids]
         if replies and not self._known:
@@ -102,6 +106,7 @@ class _Work:
         self.not_judged: dict[str, str] = {}
         self.floor: Floor | None = None
         self.spreads: list[score_spread.ScoreSpread] = []
+        self._answers = self._calls = 0
         self._graders: list[AuditedGrader] = []
 
     def run(self, waivers: Mapping[str, str], workload: AuditWorkload | None) -> AuditReport:
@@ -141,17 +146,40 @@ class _Work:
 
     def _references(self, found: Sequence[tuple[str, bool]], plan: AuditPlan) -> References:
         self._say(f"good replies under {len(found)} payload variants")
+        references = self._graded_replies(found, plan)
+        earns_nothing = bool(references.scores) and references.top_score <= 0
+        in_boxes = self._in_boxes(found) if earns_nothing and not self._given else None
+        if in_boxes is not None:
+            self._known = in_boxes
+            references = self._graded_replies(found, plan)
+            self.findings.append(AuditFinding("reference", "note", IN_BOXES, ASK_FOR_BOXES))
+        self.asked["reference"] = len(references.samples)
+        self.asked["profiles"] = len(references.samples) * len(references.others)
+        if not all(result.ok for result in references.results):
+            self._skip(["profiles"], "the other variants fail as the one in use does")
+        self.findings += check_references(references, unphrased=self._unphrased)
+        return references
+
+    def _graded_replies(self, found: Sequence[tuple[str, bool]], plan: AuditPlan) -> References:
         drawn = self._known
         if plan.rows < len(drawn):
             rng = random.Random(f"rows:{plan.seed}")  # noqa: S311 - reproducible, not secret
             drawn = rng.sample(drawn, plan.rows)
         samples = [answer_row(row, good) for row, good in drawn]
-        references = grade_references(self._reward, samples, found, skipped=len(self._unphrased))
-        self.asked["reference"] = len(samples)
-        self.asked["profiles"] = len(samples) * len(references.others)
-        if not all(result.ok for result in references.results):
-            self._skip(["profiles"], "the other variants fail as the one in use does")
-        self.findings += check_references(references, unphrased=self._unphrased)
+        return self._counted(
+            grade_references(self._reward, samples, found, skipped=len(self._unphrased))
+        )
+
+    def _in_boxes(self, found: Sequence[tuple[str, bool]]) -> list[tuple[Row, str]] | None:
+        """The good replies with their value in a box; None where that earns nothing either."""
+        known = [(row, text) for row, good in self._known if (text := boxed(good)) is not None]
+        samples = [answer_row(row, text) for row, text in known[:BOXES_TRIED]]
+        tried = self._counted(grade_references(self._reward, samples, found, skipped=0))
+        return known if tried.top_score > 0 else None
+
+    def _counted(self, references: References) -> References:
+        self._answers += references.answers
+        self._calls += references.invocations
         return references
 
     def _audited_rows(self, references: References, plan: AuditPlan) -> list[AuditedRow]:
@@ -226,7 +254,11 @@ class _Work:
             spread = score_spread.spread_of(scores, top=top, source=source)
             pair = determinism.mixed_bag(rows, 2)
             self.spreads.append(spread)
-            self.findings += score_spread.check_spread(audited, scores, spread, top=top, pair=pair)
+            calls = [*references.own.search.invocations, *audited.invocations]
+            printed = next((call.printed for call in reversed(calls) if call.printed), "")
+            self.findings += score_spread.check_spread(
+                audited, scores, spread, top=top, pair=pair, printed=printed
+            )
             self.findings += score_spread.check_range(audited, [*pool, *audited.graded])
 
     def _determinism(
@@ -320,8 +352,8 @@ class _Work:
             spreads=tuple(self.spreads),
             cost=cost,
             unneeded_waivers=tuple(name for name in waivers if name not in needed),
-            answers=references.answers + sum(each.answers for each in self._graders),
-            invocations=references.invocations + sum(each.calls for each in self._graders),
+            answers=self._answers + sum(each.answers for each in self._graders),
+            invocations=self._calls + sum(each.calls for each in self._graders),
             seconds=seconds,
         )
 

@@ -69,12 +69,17 @@ def check_spread(
     *,
     top: float,
     pair: Sequence[Sample],
+    printed: str,
 ) -> list[AuditFinding]:
-    """Findings for `constant`, `binary` and `saturated`; `pair` is a right and a wrong answer."""
+    """Findings for `constant`, `binary` and `saturated`; `pair` is a right and a wrong answer.
+
+    `printed` is what the handler said last: a judge that fails may say so there and nowhere else.
+    """
     if spread.count < SCORES_MIN or spread.at_top is None:
         return []
     if spread.distinct == 1:
-        what = f"all {spread.count} {spread.source} score {scores[0]:g}"
+        said = f"; the handler printed: {printed}" if printed else ""
+        what = f"all {spread.count} {spread.source} score {scores[0]:g}{said}"
         return [audited.finding("constant", "error", what, pair)]
     findings = []
     counts = Counter(round(score, DIGITS) for score in scores).most_common(2)

@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from bedrock_rft_sim.grader.grade.replay import Replay
 from bedrock_rft_sim.grader.grade.saved_run import recipe_of, rows_of, run_batches
 from bedrock_rft_sim.grader.grade.score_file import ScoreFile
 from bedrock_rft_sim.grader.grade.summary import Scores
-from bedrock_rft_sim.grader.reward import RewardFile, reward_of, reward_path
+from bedrock_rft_sim.grader.reward import RewardFile, in_place_of, reward_of, reward_path
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 from bedrock_rft_sim.runs import Run
 
@@ -188,12 +188,5 @@ def _grader(reward: str, recipe: Recipe | None, profile: str | None) -> Grader:
     Without retries: a batch that fails is cut in halves until the answer at fault is found.
     """
     path = reward_path(reward)
-    file = RewardFile(path) if recipe is None else _in_place_of(reward_of(recipe), path)
+    file = RewardFile(path) if recipe is None else in_place_of(reward_of(recipe), reward, path)
     return Grader(file.once(_profile(recipe, profile)))
-
-
-def _in_place_of(own: RewardFile, path: Path) -> RewardFile:
-    """Return the recipe's settings for this reward; another one has the function of that name."""
-    if path.resolve() == own.path.resolve():
-        return replace(own, path=path)
-    return replace(own, path=path, handler=own.handler.split(".")[-1])

@@ -66,6 +66,8 @@ def step_metrics(
         "actor_pg_loss": pg_loss,
         **_advantages(rollouts),
         **_validation(validation or ()),
+        "local_also_graded": _also_graded(rollouts),
+        "local_validation_also_graded": _also_graded(validation or ()),
         **_group_shares(rollouts),
         **_answers(rollouts),
         **_grader(invocations),
@@ -148,11 +150,19 @@ def answers_found(components: Iterable[Mapping[str, Any]]) -> list[float]:
     return [c["value"] for c in components if c["name"] == ANSWER_FOUND and c["type"] == "Metric"]
 
 
+def _also_graded(rollouts: Sequence[Rollout]) -> dict[str, float] | None:
+    grades = (grade for each in rollouts for grade in (each.also_graded or {}).items())
+    return _means(grades) or None
+
+
 def _component_means(rollouts: Sequence[Rollout]) -> dict[str, float]:
+    return _means((each["name"], each["value"]) for r in rollouts for each in r.components)
+
+
+def _means(named: Iterable[tuple[str, float]]) -> dict[str, float]:
     values: dict[str, list[float]] = {}
-    for rollout in rollouts:
-        for component in rollout.components:
-            values.setdefault(component["name"], []).append(float(component["value"]))
+    for name, value in named:
+        values.setdefault(name, []).append(float(value))
     return {name: sum(listed) / len(listed) for name, listed in values.items()}
 
 
