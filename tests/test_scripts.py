@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,24 @@ def test_what_is_measured_on_a_gpu_once_can_be_seen_to_run_on_a_cpu() -> None:
         assert f"{engine} on " in seen
         assert f"engine {{'name': '{engine}'" in seen
     assert "greedy, float32: 16 of 16 tokens equal to transformers', 2 of 2 answers" in seen
+
+
+@pytest.mark.slow
+def test_the_set_up_says_that_it_is_at_work_while_packages_are_installed(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(FOLDER / "setup", tmp_path / "scripts/setup")
+    for name in ("uv.lock", "pyproject.toml"):
+        (tmp_path / name).write_text("")
+    python = tmp_path / "python"
+    venv = 'mkdir -p .venv/bin && cp "$0" .venv/bin/python'
+    python.write_text(f'#!/bin/sh\ncase "$*" in *install*) sleep 6 ;; *venv*) {venv} ;; esac\n')
+    python.chmod(0o755)
+    found = subprocess.run(
+        [tmp_path / "scripts/setup"],
+        env={**os.environ, "PYTHON": str(python)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "setup: at work, 5 s\n" in found.stderr
+    assert (tmp_path / ".venv/uv.lock").is_file()

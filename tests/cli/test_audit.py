@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bedrock_rft_sim.cli import main
-from bedrock_rft_sim.cli.audit import progress
+from bedrock_rft_sim.cli.progress import Progress
 
 HIDDEN = """
 def lambda_handler(event, context):
@@ -41,7 +41,7 @@ def test_a_sound_reward_passes_and_every_check_is_listed(
     assert "verdict  passes: 0 errors, 1 warnings, 0 waived" in printed.out
     assert "ok         containers" in printed.out
     assert "planned: at most" in printed.out
-    assert printed.err == ""
+    assert "rft: " not in printed.err
 
 
 def test_the_floor_is_printed_and_in_the_json(
@@ -173,12 +173,16 @@ def test_an_unknown_reward_is_one_message(
     assert "did you mean gsm8k?" in capsys.readouterr().err
 
 
-def test_a_terminal_is_told_the_plan_and_the_stage_and_a_pipe_is_not(
-    capsys: pytest.CaptureFixture[str],
+def test_progress_is_told_the_plan_and_each_stage(
+    write_rows: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    progress(on_terminal=True)("at most 10 answers in 2 invocations")
-    progress(on_terminal=False)("hidden")
-    assert capsys.readouterr().err == "audit: at most 10 answers in 2 invocations\n"
+    told: list[str] = []
+    monkeypatch.setattr(Progress, "doing", lambda _self, stage: told.append(stage.what))
+    assert audit("gsm8k", write_rows(20), "--rows", "8") == 0
+    assert any(words.startswith("audit: at most") for words in told)
+    assert any(
+        words.endswith("answers, now answers that never saw the reference") for words in told
+    )
 
 
 def test_a_handler_s_control_characters_do_not_reach_the_terminal(

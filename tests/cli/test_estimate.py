@@ -34,7 +34,10 @@ def test_an_estimate_says_what_is_bounded_and_what_is_asked_for(
         "--price rft-hour=USD",
         "time unknown",
         "MB of main memory, estimated",
-        "rft run quickstart --set local.maxSteps=3 --name three-steps",
+        "rft estimate quickstart --set local.trainingData=problems:64 --measure",
+        "4 steps of 16 prompts x 8 answers = 512 answers to sample, and 2 validations of 128 "
+        "prompts = 256 more",
+        "  gradients  ",
         "sum of what is known       $1.95",
         "and on top of it           at most $",
         "nothing was measured",
@@ -82,7 +85,7 @@ def test_what_a_run_took_is_printed_beside_the_estimate(
     assert main([*RECIPE, "--measured", str(tmp_path / "r")]) == 0
     printed = capsys.readouterr().out
     # 4 steps of 2 s, and a second for each validation: 2 are estimated, the run made 5
-    assert "seconds of 4 steps: 10 (" in printed
+    assert "seconds in all      10 (" in printed
     assert "measured by run r, 4 steps" in printed
     assert "seconds of a step   2 (1.9 to 2.1)  measured" in printed
     assert "seconds in all      15.0, 1.50 of the estimate" in printed
@@ -112,8 +115,28 @@ def test_a_probe_s_sampling_is_told_as_the_least_that_a_run_takes(
     assert main([*RECIPE, "--measured", str(path)]) == 0
     printed = capsys.readouterr().out
     # 4 steps of 128 answers and 2 validations of 128, a quarter of a second each
-    assert "seconds of 4 steps: at least 192  lower bound: sampling alone" in printed
-    assert "to know all of it; rft run quickstart --set local.maxSteps=3" in printed
+    assert "seconds in all      at least 192  lower bound: sampling alone" in printed
+    assert "to know all of it; to measure it here:\n  rft estimate quickstart --set" in printed
+
+
+@pytest.mark.slow
+def test_a_measurement_runs_two_steps_and_leaves_nothing_behind(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    small = ["--set", "local.overrides.inferenceMaxTokens=8", "--price", "rft-hour=1"]
+    assert main([*RECIPE, *small, "--measure", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["measured"]["steps"] == 2
+    assert found["measured"]["validation_prompts"] == 16
+    assert found["seconds"]["value"] > 0
+    assert (found["answers"], found["validation_answers"]) == (512, 256)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_measured_is_not_measured_again(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*RECIPE, "--measure", "--measured", str(tmp_path)])
+    assert ended.value.code == 2
 
 
 @pytest.mark.parametrize(
@@ -139,7 +162,7 @@ def test_a_gpu_is_estimated_for_what_nvidia_smi_says_of_it(
     assert main([*RECIPE, "--set", "local.device=cuda"]) == 0
     printed = capsys.readouterr().out
     assert "MB of GPU memory, estimated" in printed
-    assert "(micro-batch 1)" in printed
+    assert "answers in one pass: 1 (local.passMemory caps it)" in printed
     assert told in printed
 
 

@@ -53,16 +53,13 @@ def test_raw_gsm8k_comes_to_a_report_in_five_lines(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "gsm8k").symlink_to(gsm8k_folder)
     block = next(text for _, text in BLOCKS if text.startswith("rft data gsm8k"))
-    data, rows, check, run, report = block.splitlines()
-    sets = shlex.split(shlex.split(rows)[0].removeprefix("rows="))
-    # The embedded model in place of the Hub's, one small step in place of fifty.
-    few = "local.maxSteps=1", "local.overrides.inferenceMaxTokens=16", "local.model=tiny"
+    data, init, check, run, report = (shlex.split(line)[1:] for line in block.splitlines())
+    init[init.index("--model") + 1] = "tiny"  # in place of the Hub's, and one small step
+    few = "local.maxSteps=1", "local.overrides.inferenceMaxTokens=16", "local.validationPrompts=8"
     small = [word for text in few for word in ("--set", text)]
-    assert main(shlex.split(data)[1:]) == 0
-    head = (tmp_path / "data/validation.jsonl").read_text().splitlines(keepends=True)[:8]
-    (tmp_path / "data/validation.jsonl").write_text("".join(head))
-    for line in (check, run):
-        words = [sets if word == "$rows" else [word] for word in shlex.split(line)[1:]]
-        main([*(part for word in words for part in word), *small])
-    assert main(shlex.split(report)[1:]) == 0
+    assert main(data) == 0
+    assert main(init) == 0
+    assert main([*check, "--rows", "8", *small]) == 0
+    assert main([*run, *small]) in (0, 1)  # no learning signal is likely after one step
+    assert main(report) == 0
     assert (tmp_path / "runs/gsm8k/report.html").is_file()

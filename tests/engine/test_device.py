@@ -76,3 +76,7 @@ def test_a_pass_takes_half_of_what_is_free_and_on_a_cpu_no_more_than_is_quick() 
     assert pass_bytes(10**9, is_gpu=True) == pass_bytes(10**9, is_gpu=False) == 5 * 10**8
     assert pass_bytes(2**36, is_gpu=True) == 2**35
     assert pass_bytes(2**36, is_gpu=False) == 2**32
+
+
+def test_a_pass_takes_what_the_recipe_states() -> None:
+    assert pass_bytes(2**36, is_gpu=False, stated_mb=6144) == 6 * 2**30

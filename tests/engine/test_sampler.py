@@ -176,7 +176,7 @@ def test_a_back_end_is_a_class_and_a_line_in_the_table(
         def __init__(self, model: Any, _tokenizer: Any) -> None:
             assert model is sampler.model
 
-        def generate(self, prompts: Any, params: Any, ends: Any, _watch: Any) -> list[list[int]]:
+        def generate(self, prompts: Any, params: Any, ends: Any, *_: Any) -> list[list[int]]:
             return [[*prompt[: params.max_tokens - 1], min(ends)] for prompt in prompts]
 
     monkeypatch.setattr(sampling, "BACKENDS", {**sampling.BACKENDS, "parrot": Parrot})

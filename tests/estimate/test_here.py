@@ -188,6 +188,22 @@ def test_time_grows_with_the_rollouts_of_a_step(
     assert (seconds.low, seconds.value, seconds.high) == (24 * 4 + 3, 24 * 6 + 3, 24 * 8 + 3)
 
 
+def test_a_validation_takes_in_proportion_to_its_prompts(
+    recipe_of: Callable[..., Recipe], estimated: Callable[..., JobEstimate]
+) -> None:
+    few = replace(measured(), validation_prompts=8)  # a quarter of the recipe's 32
+    seconds = estimated(recipe_of(), few).seconds
+    assert seconds is not None
+    assert seconds.value == 24 * 6 + 3 * 4
+
+
+def test_the_memory_of_a_pass_can_be_stated() -> None:
+    little = memory(SETTINGS, SIZE, free=PLENTY, pass_mb=1)
+    assert little.micro_batch < memory(SETTINGS, SIZE, free=PLENTY).micro_batch
+    unknown = FreeMemory(None, GPU_MEMORY)
+    assert memory(SETTINGS, SIZE, free=unknown, pass_mb=1).micro_batch == little.micro_batch
+
+
 def test_time_is_unknown_until_a_step_was_measured(
     recipe_of: Callable[..., Recipe], estimated: Callable[..., JobEstimate]
 ) -> None:

@@ -67,6 +67,8 @@ def test_a_recipe_without_local_says_what_belongs_there(refuse, nova):
     error = refuse(nova.partition("local:")[0])
     assert error.what == "missing key local"
     assert error.expected == "local: with at least model, trainingData and reward"
+    assert error.hint is not None
+    assert "rft init --from" in error.hint
 
 
 def test_a_missing_reward_function_is_named(refuse, nova):
@@ -137,6 +139,7 @@ def test_no_request_is_an_error_with_the_nearest_key(refuse):
     error = refuse("jobname: x\nlocal: {model: tiny, trainingData: problems, reward: gsm8k}\n")
     assert (error.where, error.what) == ("recipe.yaml:1", "no request found")
     assert error.hint == "did you mean jobName?"
+    assert error.expected.endswith("rft init writes them")
 
 
 def test_a_recipe_of_local_alone_says_what_to_add(refuse):

@@ -87,7 +87,7 @@ def test_a_run_without_a_gain_completes_early_and_says_why(
     assert (result.status, result.step, result.total_steps) == ("Completed", 4, 12)
     assert record["early_stopping"]["step"] == 4
     assert record["early_stopping"]["best_step"] == 0
-    assert "early stopping after step 4: 2 validations in a row" in _summary(result)
+    assert "early stopping after step 4: 2 validations in a row" in "\n".join(_summary(result))
     assert any("early stopping" in event["message"] for event in folder.read_events())
     assert folder.validation_steps()[-1] == folder.checkpoint_steps()[-1] == 4
     assert (folder.model / "model.safetensors").is_file()

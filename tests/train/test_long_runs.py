@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
@@ -40,7 +41,10 @@ class StubSampler:
 class StubValidation:
     """Validates one prompt, ever better."""
 
-    def rollouts(self, step: int, _sampler: Any) -> list[Rollout]:
+    def __len__(self) -> int:
+        return 1
+
+    def rollouts(self, step: int, *_: Any) -> list[Rollout]:
         grade = step / STEPS
         return [Rollout(step, "p", 0, "text", [1, 2], "stop", grade, components=[], advantage=None)]
 
@@ -82,7 +86,7 @@ def test_a_late_step_reads_writes_and_keeps_as_much_as_an_early_one(
     with RunFolder.create(tmp_path, "long") as folder:
         folder.write_prompts(data.train, data.validation)
         page = PageDuringRun(folder, clock=lambda: 0.0)  # written once; then it is never time
-        watching = [page, Progress(quiet=True)]
+        watching = [page, Progress(io.StringIO())]
         recorder = recorder_of(recipe, data, steps, folder, watching)
         recorder.start(StubSampler())
         tracemalloc.start()

@@ -35,7 +35,7 @@ class Canned:
 
     engine = Engine("native", "the same rollouts whatever the model")
 
-    def sample(self, prompts: list[list[int]], _params: Any) -> list[Answer]:
+    def sample(self, prompts: list[list[int]], _params: Any, **_: Any) -> list[Answer]:
         return [
             Answer([5 + (7 * row + 3 * place) % 250 for place in range(length)], "", "length")
             for row, length in zip(range(len(prompts)), LENGTHS, strict=True)

@@ -13,7 +13,9 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from bedrock_rft_sim import __version__
 from bedrock_rft_sim.errors import (
@@ -24,9 +26,12 @@ from bedrock_rft_sim.errors import (
     refused_by_the_system,
 )
 
+if TYPE_CHECKING:
+    from bedrock_rft_sim.cli.progress import Progress
+
 VERBS = (
-    "check", "audit", "run", "report", "compare", "grade", "package", "data", "probe", "sweep",
-    "serve", "estimate",
+    "init", "check", "audit", "run", "report", "compare", "grade", "package", "data", "probe",
+    "sweep", "serve", "estimate",
 )  # fmt: skip
 """One module each, imported with the parser: the API and the pytest plugin need none of them."""
 EXIT_USAGE = 2
@@ -34,20 +39,24 @@ EXIT_USAGE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    from bedrock_rft_sim.cli.progress import Progress
     from bedrock_rft_sim.cli.terminal import guarded
 
-    with guarded():
-        return _run(sys.argv[1:] if arguments is None else arguments)
+    progress = Progress()
+    with guarded(progress.make_way):
+        return _run(sys.argv[1:] if arguments is None else arguments, progress)
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(arguments: Sequence[str], progress: Progress) -> int:
     from bedrock_rft_sim.cli.arguments import EXIT_FAILED, check_text
 
     debug = "--debug" in arguments
     try:
         check_text(arguments)
         parsed = parser().parse_args(arguments)
-        code = int(parsed.command(parsed))
+        parsed.progress = progress
+        with nullcontext() if getattr(parsed, "tells", True) else progress.of(parsed.parser.prog):
+            code = int(parsed.command(parsed))
         sys.stdout.flush()
     except RehearsalError as error:
         _report(error, str(error), debug=debug)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from bedrock_rft_sim.cli.terminal import print_lines
 from bedrock_rft_sim.contract.limits import (
     LAMBDA_MEMORY_MB_MAX,
     LAMBDA_MEMORY_MB_MIN,
@@ -39,14 +41,16 @@ def add_verbs(
 ) -> None:
     """Add a verb per module: its HELP, its DESCRIPTION, `add_arguments`, and `run` if it has any.
 
-    Its RESULT says what --json prints; `of` is the title and the metavar of all verbs.
+    Its RESULT says what --json prints, its TELLS whether it says itself what goes on; `of` is the
+    title and the metavar of all verbs.
     """
     verbs = parser.add_subparsers(required=True, **of)
     for name, module in modules.items():
         verb = verbs.add_parser(name, help=module.HELP, description=module.DESCRIPTION)
         module.add_arguments(verb)
         if hasattr(module, "run"):  # else it has verbs of its own
-            verb.set_defaults(parser=verb, command=module.run)
+            tells = getattr(module, "TELLS", False)
+            verb.set_defaults(parser=verb, command=module.run, tells=tells)
             result = getattr(module, "RESULT", "the result")
             add_flag(verb, "--json", f"print {result} as JSON")
             add_flag(verb, "--debug", "show the traceback of an error")
@@ -108,13 +112,18 @@ def add_function(verb: argparse.ArgumentParser, *, timeout_s: int, memory_mb: in
     add_repeatable(verb, "--env", "KEY=VALUE", variable, type=key_value)
 
 
+def command(arguments: argparse.Namespace, verb: str, *more: str) -> str:
+    """Return another command on the same recipe, with the same --set, as one would type it."""
+    sets = [word for each in arguments.sets for word in ("--set", each)]
+    return shlex.join(["rft", verb, arguments.recipe, *sets, *more])
+
+
 def print_result(arguments: argparse.Namespace, found: object, lines: Iterable[str]) -> None:
     """Print JSON where --json is given, else the lines."""
     if arguments.json:
         print(json.dumps(found))
     else:
-        for line in lines:
-            print(line)
+        print_lines(lines)
 
 
 def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import (
@@ -65,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.grader.audit import AuditSettings, audit
     from bedrock_rft_sim.grader.audit.saved_answers import read_answers, read_replies
 
+    arguments.progress.at(f"reading {arguments.data}")
     report = audit(
         _reward(arguments),
         list(read_rows(arguments.data)),
@@ -72,21 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
         replies=None if arguments.replies is None else read_replies(arguments.replies),
         waivers=dict(arguments.waive),
         saved=() if arguments.answers is None else read_answers(arguments.answers),
-        progress=progress(sys.stderr.isatty()),
+        progress=lambda words: arguments.progress.at(f"audit: {words}"),
     )
     lines = report_lines(report, reward=arguments.reward, evidence=arguments.evidence)
     print_result(arguments, report.as_json(), lines)
     return 0 if report.ok else EXIT_FAILED
-
-
-def progress(on_terminal: bool) -> Callable[[str], None]:
-    """Return what shows the stage; a file or a pipe gets none."""
-
-    def show(stage: str) -> None:
-        if on_terminal:
-            print(f"audit: {stage}", file=sys.stderr, flush=True)
-
-    return show
 
 
 def _add_function_options(verb: argparse.ArgumentParser) -> None:

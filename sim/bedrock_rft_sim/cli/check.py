@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, add_recipe, print_result
-from bedrock_rft_sim.cli.audit import add_audit_options, progress
+from bedrock_rft_sim.cli.audit import add_audit_options
 from bedrock_rft_sim.cli.estimate import MEGABYTE, worded
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.runs import or_under_runs
 
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
+    arguments.progress.at(f"reading {recipe.local.trainingData}")
     found = check(
         recipe,
         reward_audit=None if arguments.no_audit else _wanted(arguments, recipe.local.seed),
@@ -57,7 +57,7 @@ def _wanted(arguments: argparse.Namespace, seed: int) -> RewardAudit:
     return RewardAudit(
         settings=None if rows is None else AuditSettings(seed=seed, rows=rows),
         waivers=dict(arguments.waive),
-        progress=progress(sys.stderr.isatty()),
+        progress=lambda words: arguments.progress.at(f"audit: {words}"),
     )
 
 

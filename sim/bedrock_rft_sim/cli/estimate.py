@@ -5,25 +5,47 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import add_path, add_recipe, add_repeatable, print_result
+from bedrock_rft_sim.cli.arguments import (
+    add_flag,
+    add_path,
+    add_recipe,
+    add_repeatable,
+    command,
+    print_result,
+)
 from bedrock_rft_sim.contract.limits import GRADER_RETRIES
 from bedrock_rft_sim.contract.prices import BILLED
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.estimate import JobEstimate
+    from bedrock_rft_sim.cli.progress import Progress
+    from bedrock_rft_sim.estimate import JobEstimate, Measured
     from bedrock_rft_sim.estimate.here import Memory
     from bedrock_rft_sim.estimate.money import Bill
     from bedrock_rft_sim.estimate.quantity import Quantity
+    from bedrock_rft_sim.recipe import Recipe
 
 MEGABYTE = 2**20
+MEASURED_STEPS = 2
+MEASURED_PROMPTS = 16
+"""Of the validation that is measured; the recipe's own takes in proportion to its prompts."""
 CENT = 0.01
 """Smaller sums get six digits after the point."""
+MEMORY_PARTS = {
+    "weights": "4 bytes a weight",
+    "gradients": "4 bytes a trained weight",
+    "optimizer": "AdamW's two moments, 8 bytes a trained weight",
+    "reference": "a second copy of the weights, where all are trained",
+    "libraries": "Python, torch, transformers and TRL",
+    "cache": "keys and values of all answers of a step, while they are sampled",
+    "activations": "of one pass of the update, at its full length",
+}
 HELP = "count steps, tokens, Lambda calls and cost before a job is started"
-DESCRIPTION = """Without --measured, lengths and grading time are upper bounds from the declared
-limits. A price that AWS does not publish must be given. With a run as --measured, what it took
-stands beside the estimate."""
+DESCRIPTION = """Without --measured or --measure, lengths and grading time are upper bounds from the
+declared limits. A price that AWS does not publish must be given. With a run as --measured, what it
+took stands beside the estimate."""
 
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
@@ -31,6 +53,8 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     add_recipe(verb)
     measured = "a run folder, or the .json of rft probe, to take lengths and times from"
     add_path(verb, "--measured", measured, metavar="PATH")
+    steps = f"measure first: {MEASURED_STEPS} steps and a small validation, which takes a while"
+    add_flag(verb, "--measure", steps)
     price = f"a price in US dollars, e.g. rft-hour=40, by one of these names: {', '.join(BILLED)}"
     add_repeatable(verb, "--price", "NAME=USD", price)
     add_path(verb, "--prices", "a YAML or JSON file of NAME: USD, under the same names")
@@ -59,10 +83,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     prices = price_list(file=arguments.prices, stated=arguments.price)
     source = arguments.measured
+    if source is not None and arguments.measure:
+        arguments.parser.error("--measure: --measured has been measured already")
     measured = None if source is None else read_measured(or_under_runs(source))
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
+    arguments.progress.at(f"reading {recipe.local.trainingData}")
     data = plan.read_data(recipe, load_tokenizer(recipe.model))
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
+    if arguments.measure:
+        measured = _measure(arguments, recipe)
     found = estimate(
         recipe,
         data,
@@ -72,16 +101,37 @@ def run(arguments: argparse.Namespace) -> int:
         step_seconds=arguments.seconds_per_step,
         judge_calls=arguments.judge_calls,
     )
-    lines = _lines(found, recipe=arguments.recipe, total_steps=steps.total)
-    print_result(arguments, found.as_json(), lines)
+    amount = plan.amount_words(recipe.settings, steps, validated=len(data.validation))
+    print_result(arguments, found.as_json(), _lines(found, arguments, amount))
     return 0
 
 
-def _lines(found: JobEstimate, *, recipe: str, total_steps: int) -> Iterator[str]:
+def _measure(arguments: argparse.Namespace, recipe: Recipe) -> Measured:
+    """Run a few steps of the recipe, with a small validation, in a folder that is then removed."""
+    from bedrock_rft_sim.estimate import read_measured
+    from bedrock_rft_sim.recipe import load_recipe
+    from bedrock_rft_sim.train.run import rehearse
+
+    prompts = min(MEASURED_PROMPTS, recipe.local.validationPrompts or MEASURED_PROMPTS)
+    few = (
+        f"local.maxSteps={MEASURED_STEPS}",
+        f"local.validationPrompts={prompts}",
+        "local.reportTo=[]",
+    )
+    small = load_recipe(arguments.recipe, sets=[*arguments.sets, *few])
+    progress: Progress = arguments.progress
+    with TemporaryDirectory(prefix="rft-measure-") as parent:
+        result = rehearse(
+            small, parent=parent, name="two-steps", say=progress.say, doing=progress.doing
+        )
+        return read_measured(result.folder)
+
+
+def _lines(found: JobEstimate, arguments: argparse.Namespace, amount: str) -> Iterator[str]:
     yield from _job(found)
     if found.bill is not None:
         yield from _bill(found.bill)
-    yield from _here(found, recipe, total_steps)
+    yield from _here(found, arguments, amount)
     yield from (f"note     {remark}" for remark in found.remarks)
 
 
@@ -118,15 +168,16 @@ def _bill(bill: Bill) -> Iterator[str]:
         yield f"  {'and on top of it':26} {worded(bill.on_top, dollars=True)}"
 
 
-def _here(found: JobEstimate, recipe: str, total_steps: int) -> Iterator[str]:
+def _here(found: JobEstimate, arguments: argparse.Namespace, amount: str) -> Iterator[str]:
+    yield f"here     {amount}"
     if found.memory is None:
-        yield "here     memory unknown: the model's files are not on this machine yet"
+        yield "  memory unknown: the model's files are not on this machine yet"
     else:
         yield from _memory(found.memory)
     if found.seconds is not None:
-        yield f"  seconds of {total_steps:,} steps: {worded(found.seconds)}{_lacks(found)}"
+        yield f"  seconds in all      {worded(found.seconds)}{_lacks(found)}"
     if found.seconds is None or found.seconds.value is None:
-        yield f"  {_to_measure(found, recipe)}"
+        yield from _to_measure(found, arguments)
     yield from _truth(found)
 
 
@@ -141,12 +192,12 @@ def _lacks(found: JobEstimate) -> str:
 
 
 def _memory(memory: Memory) -> Iterator[str]:
-    names = ("weights", "gradients", "optimizer", "reference", "libraries")
-    parts = [f"{name} {_megabytes(getattr(memory, name))}" for name in names]
-    larger = f"{_megabytes(memory.cache)} while sampling or {_megabytes(memory.activations)} in the"
+    yield f"  memory              about {_megabytes(memory.total)} MB of {memory.place}, estimated"
+    for name, what in MEMORY_PARTS.items():
+        yield f"    {name:12} {_megabytes(getattr(memory, name)):>9} MB  {what}"
     yield (
-        f"here     about {_megabytes(memory.total)} MB of {memory.place}, estimated: "
-        f"{', '.join(parts)}; the larger of {larger} update (micro-batch {memory.micro_batch})"
+        f"    of the last two the larger counts; answers in one pass: {memory.micro_batch} "
+        "(local.passMemory caps it)"
     )
     if memory.free is None:
         yield (
@@ -161,15 +212,15 @@ def _megabytes(count: int) -> str:
     return f"{count / MEGABYTE:,.0f}"
 
 
-def _to_measure(found: JobEstimate, recipe: str) -> str:
+def _to_measure(found: JobEstimate, arguments: argparse.Namespace) -> Iterator[str]:
     """Say how the time becomes known."""
     lacks = "time unknown: no step was measured" if found.seconds is None else "to know all of it"
     if found.run_at_hand is not None:
-        return f"{lacks}; --measured {found.run_at_hand} takes it from a finished run of this model"
-    return (
-        f"{lacks}; rft run {recipe} --set local.maxSteps=3 --name three-steps, "
-        "then --measured runs/three-steps"
-    )
+        yield f"  {lacks}; a finished run of this model has it:"
+        yield f"  {command(arguments, 'estimate', '--measured', found.run_at_hand)}"
+    else:
+        yield f"  {lacks}; to measure it here:"
+        yield f"  {command(arguments, 'estimate', '--measure')}"
 
 
 def _truth(found: JobEstimate) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Grade the answers and print what came out."""
     from bedrock_rft_sim.grader.grade.run import grade_again, open_source
     from bedrock_rft_sim.runs import or_under_runs
+    from bedrock_rft_sim.runs.observer import Stage
 
     _refuse_to_write_over(arguments.source, arguments.out)
     source = open_source(
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.rewards,
         profile=arguments.profile,
         out=arguments.out,
-        on_batch=_progress(sys.stderr.isatty()),
+        on_batch=lambda answers: arguments.progress.doing(Stage("grading", answers)),
     )
     _say_done(found, seconds=time.monotonic() - started)
     print_result(arguments, found.as_json(), map(plain, _lines(found)))
@@ -82,20 +83,9 @@ def _refuse_to_write_over(source: Path, out: Path | None) -> None:
         raise DataError("--out is the source itself", where=str(out), hint="choose another file")
 
 
-def _progress(on_terminal: bool) -> Callable[[int], None]:
-    """Return what shows the count; a file or a pipe gets the last line only."""
-
-    def show(answers: int) -> None:
-        if on_terminal:
-            print(f"\rgraded {answers:,} answers", end="", file=sys.stderr, flush=True)
-
-    return show
-
-
 def _say_done(found: GradedAgain, *, seconds: float) -> None:
-    start = "\r" if sys.stderr.isatty() else ""
     answers = len(found.scores[0].values)
-    print(f"{start}graded {answers:,} answers in {seconds:.1f} s", file=sys.stderr)
+    print(f"graded {answers:,} answers in {seconds:.1f} s", file=sys.stderr)
 
 
 def _lines(found: GradedAgain) -> Iterator[str]:

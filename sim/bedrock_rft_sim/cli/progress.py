@@ -1,46 +1,102 @@
-"""The live progress of a run, on standard error: lines that move, or one line per step.
+"""What goes on now, on standard error: what, how far, how long, and what is likely to be left.
 
-A terminal gets the moving lines, with a row of blocks for the rewards and one for validation; a
-file or a pipe gets plain lines without control characters.
+A terminal has it in lines at its bottom, which make way for whatever else is printed and come back;
+of a run, the last step and a row of blocks for its rewards stand above them. A file or a pipe gets
+a plain line now and then, and one per step of a run.
 """
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from rich.live import Live
-from rich.text import Text
+from bedrock_rft_sim.cli.terminal import columns, wrapped, written
+from bedrock_rft_sim.errors import masked
 
-from bedrock_rft_sim.cli.terminal import console
-from bedrock_rft_sim.runs.metrics.spark import sparkline
+if TYPE_CHECKING:
+    from bedrock_rft_sim.runs.observer import Stage
+
+SILENT_FIRST_S = 1.5
+"""Of silence before the first line."""
+SILENT_S = 4.0
+"""Of silence between two lines where there is no terminal."""
+TICK_S = 0.25
+GUESS_FROM_S = 3.0
+"""Before that, what is left is not guessed."""
 
 
 class Progress:
-    """Shows each step's reward, entropy, length, speed and the time left."""
+    """Shows what goes on; `with` it, nothing stays silent for long."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._console = console(stderr=True, quiet=quiet)
-        self._live: Live | None = None
+    def __init__(
+        self, stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.quiet = False
+        self._stream = sys.stderr if stream is None else stream
+        self._is_terminal = self._stream.isatty()
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._drawn: list[str] = []  # rows at the bottom of the terminal, to be erased
+        self._is_mid_line = False  # somebody else's line has no end yet
+        self._printed = clock()  # when anything was printed last
+        self._silence = SILENT_FIRST_S
+        self._stage: Stage | None = None
+        self._since = clock()
+        self._last_step: str | None = None
         self._rewards: list[float] = []
         self._validations: list[float] = []
         self._first: tuple[float, int] | None = None  # (time, step) when the clock began
 
-    def __enter__(self) -> Progress:
-        if self._console.is_terminal and not self._console.quiet:
-            self._live = Live(console=self._console, refresh_per_second=4, transient=False)
-            self._live.start()
+    def __enter__(self) -> Self:
+        self._over.clear()
+        self._thread = threading.Thread(target=self._tick, daemon=True)
+        self._thread.start()
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+        with self._lock:
+            self._erase()
+
+    def make_way(self, text: str) -> None:
+        """Clear the bottom of the terminal, since somebody else is about to print this text."""
+        with self._lock:
+            self._erase()
+            self._is_mid_line = not text.endswith("\n")
+            self._printed = self._clock()
+
+    def doing(self, stage: Stage) -> None:
+        """Take what goes on from now on, or how far it is."""
+        with self._lock:
+            if self._stage is None or stage.what != self._stage.what:
+                self._since = self._clock()
+            self._stage = stage
+
+    def of(self, command: str) -> Self:
+        """Begin with a command, of which nothing else is known yet."""
+        self.at(f"{command} at work")
+        return self
+
+    def at(self, what: str) -> None:
+        """Take what goes on from now on, in words."""
+        from bedrock_rft_sim.runs.observer import Stage  # a room that `rft --help` does not need
+
+        self.doing(Stage(what))
 
     def say(self, line: str) -> None:
-        """Print one line above the moving ones."""
-        self._console.print(Text(line))
+        """Print one line that stays."""
+        with self._lock:
+            self.make_way("\n")
+            if not self.quiet:
+                self._write("".join(f"{row}\n" for row in self._rows(line)))
 
     def step(self, metrics: Mapping[str, Any]) -> None:
         """Show a step's metrics (inner names)."""
@@ -48,18 +104,77 @@ class Progress:
             self._validations.append(metrics["validation_rewards_mean"])
         if "critic_rewards_mean" in metrics:
             self._rewards.append(metrics["critic_rewards_mean"])
-        line = self._line(metrics)
-        if self._live is not None:
-            self._live.update(Text(f"{line}\n{self._sparks()}"))
-        else:
-            self._console.print(Text(line), soft_wrap=True)
+        with self._lock:
+            self._last_step = self._line(metrics)
+            if not self._is_terminal:
+                self.say(self._last_step)
+            elif not self.quiet:
+                self._draw()
 
     def ended(self, _record: Mapping[str, Any]) -> None:
-        """Nothing more to show: whoever runs the recipe says how it ended."""
+        """Leave the last step where it is; whoever runs the recipe says how it ended."""
+        with self._lock:
+            lines, self._last_step = [*self._of_run()], None
+            for line in lines if self._is_terminal else ():
+                self.say(line)
 
-    def _sparks(self) -> str:
-        named = (("reward", self._rewards), ("validation", self._validations))
-        return "  ".join(f"{name} {sparkline(values)}" for name, values in named if values)
+    def _tick(self) -> None:
+        with suppress(OSError):  # nobody reads any more
+            while not self._over.wait(TICK_S):
+                self.look()
+
+    def look(self) -> None:
+        """Show what goes on, if it is time to."""
+        with self._lock:
+            silent = self._clock() - self._printed
+            if self.quiet or self._is_mid_line or self._stage is None:
+                return
+            if self._is_terminal and (self._drawn or silent >= SILENT_FIRST_S):
+                self._draw()
+            elif not self._is_terminal and silent >= self._silence:
+                self._silence = SILENT_S
+                self.say(self._now(self._stage))
+
+    def _draw(self) -> None:
+        lines = [*self._of_run(), *([] if self._stage is None else [self._now(self._stage)])]
+        rows = [row for line in lines for row in self._rows(line)]
+        if rows != self._drawn:
+            self._erase()
+            self._write("\n".join(rows))
+            self._drawn = rows
+
+    def _erase(self) -> None:
+        if self._drawn:
+            self._write("\r\x1b[K" + "\x1b[1A\x1b[K" * (len(self._drawn) - 1))
+            self._drawn = []
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+        self._printed = self._clock()
+
+    def _rows(self, line: str) -> list[str]:
+        """Return the line as it may be shown, cut between words where a terminal is narrow."""
+        shown = written(masked(line), self._stream)
+        return wrapped(shown, columns(self._stream) - 1) if self._is_terminal else [shown]
+
+    def _of_run(self) -> Iterator[str]:
+        from bedrock_rft_sim.runs.metrics.spark import sparkline
+
+        if self._last_step is not None:
+            yield self._last_step
+            named = (("reward", self._rewards), ("validation", self._validations))
+            yield "  ".join(f"{name} {sparkline(values)}" for name, values in named if values)
+
+    def _now(self, stage: Stage) -> str:
+        spent = self._clock() - self._since
+        far = "" if stage.of is None else f" of {stage.of:,}"
+        parts = [f"{stage.what}: {stage.done:,}{far}" if far or stage.done else stage.what]
+        parts.append(lasting(spent))
+        share = stage.share
+        if share and spent >= GUESS_FROM_S:
+            parts.append(f"about {lasting(spent / share * (1 - share))} left")
+        return ", ".join(parts)
 
     def _line(self, metrics: Mapping[str, Any]) -> str:
         parts = [f"step {metrics['step']}/{metrics['total_steps']}"]
@@ -76,10 +191,17 @@ class Progress:
         return "  ".join([*parts, *self._time_left(metrics["step"], metrics["total_steps"])])
 
     def _time_left(self, step: int, total: int) -> list[str]:
-        now = time.monotonic()
+        now = self._clock()
         if self._first is None or step <= self._first[1]:
             self._first = (now, step)
             return []
         since, from_step = self._first
         seconds = (now - since) / (step - from_step) * (total - step)
         return [f"left {int(seconds) // 60}:{int(seconds) % 60:02d}"]
+
+
+def lasting(seconds: float) -> str:
+    """Say how long something takes, as exactly as anybody needs to know."""
+    if seconds < 90:  # noqa: PLR2004 - as people say it
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004

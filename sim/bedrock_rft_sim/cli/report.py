@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.runs import RunFolder
 
 STYLES = {"problem": "red", "warning": "yellow", "note": "blue"}
+TELLS = True
 HELP = "one page about a run: verdict, curves, answers, ledger"
 DESCRIPTION = """Write the page of a run, whatever state the run is in. Exit code 1: there is no
 such run, or its folder is damaged; what the verdict says does not change the exit code."""

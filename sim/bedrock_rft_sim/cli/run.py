@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
+import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_recipe, print_result
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_recipe, command, print_result
+from bedrock_rft_sim.cli.terminal import print_lines
 
 if TYPE_CHECKING:
+    from bedrock_rft_sim.cli.progress import Progress
     from bedrock_rft_sim.train.run import RunResult
 
 COMPLETED = "Completed"
+RUNS = Path("runs")
 SHOWN = (
     ("validation rewards", "validation_rewards_mean"),
     ("validation episode lengths", "validation_response_length_mean"),
@@ -24,41 +31,75 @@ Exit code 1: the run failed, was stopped, or had no learning signal."""
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     add_recipe(verb)
-    verb.add_argument("--out", type=Path, default=Path("runs"), help="parent folder (default runs)")
+    verb.add_argument("--out", type=Path, default=RUNS, help="parent folder (default runs)")
     verb.add_argument("--name", help="name of the run (default the recipe's job name)")
     add_flag(verb, "--resume", "go on with a run that was killed or stopped")
     add_flag(verb, "--quiet", "show no progress")
+    add_flag(verb, "--open", "show the run's page in the browser when it has ended")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the recipe and print how it ended."""
-    from bedrock_rft_sim.cli.progress import Progress
+    progress: Progress = arguments.progress
+    progress.quiet = arguments.quiet
     from bedrock_rft_sim.recipe import load_recipe
     from bedrock_rft_sim.report import PageDuringRun
     from bedrock_rft_sim.train.run import rehearse
 
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
-    with Progress(quiet=arguments.quiet) as progress:
+    try:
         result = rehearse(
             recipe,
             parent=arguments.out,
             name=arguments.name,
             resume=arguments.resume,
             say=progress.say,
+            doing=progress.doing,
             observers=(lambda _folder: progress, PageDuringRun),
         )
-    print_result(arguments, result.as_json(), [_summary(result)])
+    except KeyboardInterrupt:
+        print_lines(_to_go_on(arguments), sys.stderr)
+        raise
+    lines = [*_summary(result), *_next(arguments, result, seed=recipe.settings.seed + 1)]
+    print_result(arguments, result.as_json(), lines)
+    if arguments.open and not webbrowser.open(result.page.absolute().as_uri()):
+        print(f"rft: no browser could be started; the page is {result.page}", file=sys.stderr)
     learned = result.signal.severity == "clear"
     return 0 if result.status == COMPLETED and learned else EXIT_FAILED
 
 
-def _summary(result: RunResult) -> str:
-    lines = [f"{result.status} after step {result.step} of {result.total_steps}: {result.folder}"]
+def _summary(result: RunResult) -> Iterator[str]:
+    yield f"{result.status} after step {result.step} of {result.total_steps}: {result.folder}"
     for title, key in SHOWN:
         first, last = result.first.get(key), result.last.get(key)
         if first is not None and last is not None:
-            lines.append(f"  {title} {first:.3f} -> {last:.3f}")
+            yield f"  {title} {first:.3f} -> {last:.3f}"
     if result.early_stopping is not None:
-        lines.append(f"  {result.early_stopping}")
-    lines += [f"  {remark}" for remark in result.remarks]
-    return "\n".join([*lines, f"  {result.signal.words}"])
+        yield f"  {result.early_stopping}"
+    yield from (f"  {remark}" for remark in result.remarks)
+    yield f"  {result.signal.words}"
+    yield f"  page: {result.page}"
+
+
+def _next(arguments: argparse.Namespace, result: RunResult, *, seed: int) -> Iterator[str]:
+    """Yield the commands that come next, for a run with another seed."""
+    if result.status != COMPLETED:
+        yield from _to_go_on(arguments)
+        return
+    name = result.folder.name
+    other = f"{name}-seed{seed}"
+    options = [*_out(arguments), "--name", other, "--set", f"local.seed={seed}"]
+    runs = [str(result.folder.with_name(each)) for each in (name, other)]
+    yield "  next, for instance, the same with another seed, and both beside a job on Bedrock:"
+    yield f"  {command(arguments, 'run', *options)}"
+    yield f"  rft compare {shlex.join(runs)} --bedrock events.json"
+
+
+def _to_go_on(arguments: argparse.Namespace) -> Iterator[str]:
+    named = [] if arguments.name is None else ["--name", arguments.name]
+    yield "  to go on from its last checkpoint:"
+    yield f"  {command(arguments, 'run', *_out(arguments), *named, '--resume')}"
+
+
+def _out(arguments: argparse.Namespace) -> list[str]:
+    return [] if arguments.out == RUNS else ["--out", str(arguments.out)]

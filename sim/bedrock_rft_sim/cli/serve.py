@@ -26,6 +26,7 @@ PENDING_S: Final = 2.0
 TOKEN_VARIABLE: Final = "RFT_TOKEN"  # noqa: S105 - the variable's name
 BEARER: Final = "AWS_BEARER_TOKEN_BEDROCK"
 NEEDED: Final = ("starlette", "uvicorn", "moto", "flask", "multipart")
+TELLS = True
 HELP = "a local endpoint for boto3 and the OpenAI SDK, with real training behind it"
 DESCRIPTION = """Serve until Ctrl-C. Jobs, models, functions and buckets are kept under --root; a
 job that is cut off goes on with the next start. Signatures are not verified."""

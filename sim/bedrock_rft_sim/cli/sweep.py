@@ -39,6 +39,7 @@ exit codes:
   1  a point failed, or the sweep was stopped
   2  wrong usage, or a file that can't be read
 """
+TELLS = True
 HELP = "which settings matter, in which direction, and how sure that is"
 DESCRIPTION = "Run a recipe with other values and say what they do."
 

@@ -8,23 +8,46 @@ variable whose name says that it is a secret.
 
 from __future__ import annotations
 
+import os
+import re
 import sys
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, TextIO, cast
+from typing import IO, TYPE_CHECKING, Any, Final, TextIO, cast
 
 from bedrock_rft_sim.errors import masked
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+COLUMNS: Final = 80
+"""Of a terminal that does not say."""
+COLUMNS_MIN: Final = 20
+STYLES: Final = (
+    (re.compile(r"^ +(FAIL|error|problem)\b"), "bold red"),
+    (re.compile(r"^ +(warn|warning|not judged)\b"), "yellow"),
+    (re.compile(r"^ +(ok)\b"), "green"),
+    (re.compile(r"^verdict +(not ready|does not pass)"), "bold red"),
+    (re.compile(r"^verdict +(ready|passes)"), "bold green"),
+    (re.compile(r"^(Failed|Stopped)\b"), "bold red"),
+    (re.compile(r"^(Completed)\b"), "bold green"),
+)
+"""The word of a line that a terminal shows in colour."""
+COPIED: Final = ("{", "[", "rft ")
+"""What a line begins with that is there to be copied, and is left whole."""
+
 
 class _Shown:
     """A text stream on which everything can be seen."""
 
-    def __init__(self, stream: TextIO, *, hides_secrets: bool) -> None:
+    def __init__(
+        self, stream: TextIO, *, hides_secrets: bool, make_way: Callable[[str], None]
+    ) -> None:
         self.rich_proxied_file = stream
         """By this name rich finds the stream that takes its colours and movements."""
+        self.make_way = make_way
+        """Called with each text before it is written."""
         self._hides_secrets = hides_secrets
 
     def write(self, text: str) -> int:
@@ -36,7 +59,8 @@ class _Shown:
         start, rest = ("\r", text[1:]) if text.startswith("\r") else ("", text)
         if self._hides_secrets:
             rest = masked(rest)
-        self.rich_proxied_file.write(start + _written(rest, self.rich_proxied_file))
+        self.make_way(text)
+        self.rich_proxied_file.write(start + written(rest, self.rich_proxied_file))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -48,7 +72,7 @@ class _Shown:
         return getattr(self.rich_proxied_file, name)
 
 
-def _written(text: str, stream: IO[str]) -> str:
+def written(text: str, stream: IO[str]) -> str:
     """Return the text without what is hidden, in characters that the stream can write."""
     shown = _visible(text)
     encoding = getattr(stream, "encoding", None) or "utf-8"
@@ -63,16 +87,66 @@ def _visible(text: str) -> str:
     return visible(text)
 
 
+def _stay(_text: str) -> None:
+    """Make no way."""
+
+
 @contextmanager
-def guarded() -> Iterator[None]:
-    """Let nothing but this module write to standard output and standard error in the block."""
+def guarded(make_way: Callable[[str], None] = _stay) -> Iterator[None]:
+    """Let nothing but this module write to standard output and standard error in the block.
+
+    `make_way` is called with each text before it is written.
+    """
     before = sys.stdout, sys.stderr
-    sys.stdout = cast("TextIO", _Shown(before[0], hides_secrets=False))
-    sys.stderr = cast("TextIO", _Shown(before[1], hides_secrets=True))
+    out = _Shown(before[0], hides_secrets=False, make_way=make_way)
+    err = _Shown(before[1], hides_secrets=True, make_way=make_way)
+    sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+def columns(stream: IO[str]) -> int:
+    """Return the width of the terminal behind a stream."""
+    try:
+        return max(COLUMNS_MIN, os.get_terminal_size(stream.fileno()).columns or COLUMNS)
+    except (OSError, ValueError):  # no terminal, or none that knows its size
+        return COLUMNS
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """Return a line in rows no wider than this, cut between words; what follows is indented."""
+    label = re.match(r" *\S+ {2,}(?=\S)", line)
+    margin = len(label[0]) if label else len(line) - len(line.lstrip()) + 2
+    if margin > width // 3:
+        margin = len(line) - len(line.lstrip()) + 2
+    if len(line) <= width:
+        return [line]
+    rows = textwrap.wrap(line, width, subsequent_indent=" " * margin, drop_whitespace=True,
+                         break_on_hyphens=False, replace_whitespace=False)  # fmt: skip
+    return rows or [line]
+
+
+def print_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
+    """Print lines to standard output or the stream; a terminal gets whole words and colour."""
+    stream = stream or sys.stdout
+    if not stream.isatty():
+        for line in lines:
+            print(line, file=stream)
+        return
+    from rich.text import Text
+
+    screen, width = console(soft_wrap=True, file=stream), columns(stream)
+    for line in (part for whole in lines for part in whole.split("\n")):
+        is_copied = line.lstrip().startswith(COPIED)
+        for row in [line] if is_copied else wrapped(line, width):
+            shown = Text(row)
+            for pattern, style in STYLES:
+                found = pattern.match(row)
+                if found:
+                    shown.stylize(style, *found.span(1))
+            screen.print(shown)
 
 
 def console(**options: Any) -> Console:
@@ -85,7 +159,10 @@ def console(**options: Any) -> Console:
             self, renderable: RenderableType, options: ConsoleOptions | None = None
         ) -> Iterator[Segment]:
             for segment in super().render(renderable, options):
-                text = segment.text if segment.control else _written(segment.text, self.file)
+                make_way = getattr(sys.stdout, "make_way", None)  # past what `_Shown.write` sees
+                if make_way is not None:
+                    make_way(segment.text)
+                text = segment.text if segment.control else written(segment.text, self.file)
                 yield segment._replace(text=text)
 
     return Shown(highlight=False, **options)

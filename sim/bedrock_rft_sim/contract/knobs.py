@@ -149,7 +149,7 @@ class Settings:
             sources.SAMPLES),
     ))
     learning_rate: float = field(metadata=_knob(
-        "On the open-weight path the rate that learning_rate_multiplier scales.",
+        "AdamW's rate; on the open-weight path learning_rate_multiplier scales it.",
         bounds={"gt": 0, "le": 1},
         nova=Default(1e-5, sources.FORGE_SDK), open_weight=OPEN_WEIGHT_LEARNING_RATE,
         bedrock=Hyperparameter(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any, Literal
 
 from bedrock_rft_sim.data import Row, orders, problems, read_rows, row_from_record
@@ -80,6 +81,18 @@ def _total(per_epoch: int, settings: Settings) -> int:
     return planned if settings.max_steps is None else min(planned, settings.max_steps)
 
 
+def amount_words(settings: Settings, steps: Steps, *, validated: int) -> str:
+    """Say how many answers a run samples, where each validation has so many prompts."""
+    prompts, size = settings.batch_size, settings.samples_per_prompt
+    said = (
+        f"{steps.total:,} steps of {prompts:,} prompts x {size} answers = "
+        f"{steps.total * settings.rollouts_per_step:,} answers to sample"
+    )
+    times = len(steps.validations)
+    more = f", and {times:,} validations of {validated:,} prompts = {times * validated:,} more"
+    return said + (more if times else "")
+
+
 def dropped_words(settings: Settings, dropped: int, of: int) -> str:
     """Say that so many of the training prompts are too long, and which steps that leaves."""
     limit = settings.max_prompt_length
@@ -127,11 +140,20 @@ def read_data(recipe: Recipe, tokenizer: ChatTokenizer) -> Data:
         raise _nothing_left(recipe, long_train, counter)
     return Data(
         train=tuple(kept),
-        validation=tuple(kept_validation),
+        validation=tuple(_part(kept_validation, recipe)),
         records=records,
         too_long=(*long_train, *long_validation),
         prompt_tokens=tuple(lengths),
     )
+
+
+def _part(rows: Sequence[Row], recipe: Recipe) -> Sequence[Row]:
+    """Return the validation prompts that the recipe asks for, in their order."""
+    most = recipe.local.validationPrompts
+    if most is None or most >= len(rows):
+        return rows
+    draw = Random(recipe.settings.validation_split_seed)  # noqa: S311 - repeatable, no secret
+    return [rows[index] for index in sorted(draw.sample(range(len(rows)), most))]
 
 
 def prompt_counter(recipe: Recipe, tokenizer: ChatTokenizer) -> Callable[[Row], int]:

@@ -25,7 +25,7 @@ from transformers import (
 )
 
 from bedrock_rft_sim.engine.key_value_store import KeyValueStore
-from bedrock_rft_sim.engine.sampler import SamplingParams, Watch
+from bedrock_rft_sim.engine.sampler import Far, SamplingParams, Watch
 from bedrock_rft_sim.engine.transformers_backend import up_to_end
 from bedrock_rft_sim.errors import EngineError
 
@@ -85,6 +85,7 @@ class Decoder:
         *,
         is_static: bool,
         watch: Watch | None = None,
+        far: Far | None = None,
     ) -> tuple[list[list[int]], list[list[float]]]:
         """Return each row's tokens up to its end token, and their log-probabilities.
 
@@ -104,8 +105,12 @@ class Decoder:
                 self._step()
             if watch is not None:
                 self._show(watch, turn, lengths)
-            if turn % look == 0 and self._is_over(may_leave=not is_static):
-                break
+            if turn % look == 0:
+                going = self._going(may_leave=not is_static)
+                if not going:
+                    break
+                if far is not None:
+                    far(len(prompts) - going, turn / most)
         # What a row goes on with behind its end token is no answer.
         rows = [
             up_to_end(tokens[:length], self._ends)
@@ -215,13 +220,14 @@ class Decoder:
                 lengths[row] = turn
                 self._done_A[place] = True
 
-    def _is_over(self, *, may_leave: bool) -> bool:
+    def _going(self, *, may_leave: bool) -> int:
+        """Return how many rows go on; few of many are all that is kept."""
         going = (~self._done_A).nonzero()[:, 0]
         if may_leave and 0 < len(going) <= (1 - LEAVING_SHARE) * len(self._done_A):
             self._store.keep(going)
             self._rows_A, self._done_A = self._rows_A[going], self._done_A[going]
             self._token_A1, self._position_A1 = self._token_A1[going], self._position_A1[going]
-        return not len(going)
+        return len(going)
 
 
 def warpers(params: SamplingParams) -> LogitsProcessorList:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bedrock_rft_sim.errors import RecipeError
 
+MEGABYTE = 2**20
 BYTES_FLOAT32 = 4
 LOGIT_COPIES = 4  # logits, their float32 copy, log-softmax and its gradient
 ACTIVATIONS_PER_LAYER = 40  # hidden-size vectors kept per token and layer for the backward pass
@@ -143,8 +144,13 @@ def packed_tokens(rollouts: int, group: int, prompt: int, answer: int) -> int:
     return rollouts * (answer + math.ceil(prompt * COPIED)) + prompts * prompt
 
 
-def pass_bytes(free_bytes: int, *, is_gpu: bool) -> int:
-    """Return how much of the free memory one pass may hold; on a CPU no more than is quick."""
+def pass_bytes(free_bytes: int, *, is_gpu: bool, stated_mb: int | None = None) -> int:
+    """Return how much memory one pass may hold: as stated, else a share of what is free.
+
+    On a CPU that is no more than is quick.
+    """
+    if stated_mb is not None:
+        return stated_mb * MEGABYTE
     share = int(free_bytes * MEMORY_SHARE)
     return share if is_gpu else min(share, CPU_PASS_BYTES)
 

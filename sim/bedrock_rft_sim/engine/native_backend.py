@@ -19,7 +19,7 @@ from bedrock_rft_sim.engine.decoding import BatchShape, Decoder, refusal
 from bedrock_rft_sim.engine.device import total_memory_bytes
 from bedrock_rft_sim.engine.key_value_store import attention_of_stores
 from bedrock_rft_sim.engine.plain_weights import PlainWeights
-from bedrock_rft_sim.engine.sampler import SamplingParams, Watch
+from bedrock_rft_sim.engine.sampler import Far, SamplingParams, Watch, far_of_part
 from bedrock_rft_sim.errors import EngineError
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class NativeBackend:
         params: SamplingParams,
         ends: Collection[int],
         watch: Watch | None,
+        far: Far | None = None,
     ) -> list[list[int]]:
         """Return the answers' token ids in the prompts' order, each up to its end token.
 
@@ -75,7 +76,7 @@ class NativeBackend:
             self.generate(prompts, replace(params, max_tokens=few), ends, None)
             torch.set_rng_state(before)
         try:
-            rows, logprobs = self._decode(prompts, params, ends, watch)
+            rows, logprobs = self._decode(prompts, params, ends, watch, far)
             if not self._is_checked:
                 self._check(prompts, rows, logprobs)
         except EngineError:
@@ -89,6 +90,7 @@ class NativeBackend:
         params: SamplingParams,
         ends: Collection[int],
         watch: Watch | None,
+        far: Far | None,
     ) -> tuple[list[list[int]], list[list[float]]]:
         """Decode as many rows at once as memory has room for."""
         numbers_BT = _numbers(len(prompts), params)
@@ -108,6 +110,7 @@ class NativeBackend:
                     numbers_BT[start : start + size],
                     is_static=self._is_cuda and watch is None,
                     watch=watch and partial(_watch_from, watch, start),
+                    far=far and partial(far_of_part, far, start, len(part), len(prompts)),
                 )
                 rows += found[0]
                 logprobs += found[1]

@@ -28,6 +28,8 @@ TOKENS_PER_BATCH = 32_768
 Watch = Callable[[int, Sequence[int]], bool]
 """Called after every token with the prompt's position and its answer so far, token ids; returns
 whether that answer is to end here."""
+Far = Callable[[int, float], None]
+"""Called now and then with how many answers have ended, and the share of the work that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Backend(Protocol):
         params: SamplingParams,
         ends: Collection[int],
         watch: Watch | None,
+        far: Far | None = None,
     ) -> list[list[int]]:
         """Return the answers' token ids in the prompts' order, each up to its end token.
 
@@ -148,24 +151,30 @@ class Sampler:
         params: SamplingParams,
         *,
         watch: Watch | None = None,
+        far: Far | None = None,
     ) -> list[Answer]:
         """Answer each prompt (token ids) once; the same seed and prompts give the same answers."""
         answers: dict[int, Answer] = {}
         with self._ready(params.seed):
             for batch in _batches(prompts, params):
                 seen = None if watch is None else partial(_watch_batch, watch, batch)
-                rows = self._generate([prompts[i] for i in batch], params, seen)
+                of = far and partial(far_of_part, far, len(answers), len(batch), len(prompts))
+                rows = self._generate([prompts[i] for i in batch], params, seen, of)
                 answers.update(zip(batch, map(self._answer, rows), strict=True))
         return [answers[index] for index in range(len(prompts))]
 
     def _generate(
-        self, prompts: Sequence[Sequence[int]], params: SamplingParams, watch: Watch | None
+        self,
+        prompts: Sequence[Sequence[int]],
+        params: SamplingParams,
+        watch: Watch | None,
+        far: Far | None,
     ) -> list[list[int]]:
         try:
-            return self._backend.generate(prompts, params, self._ends, watch)
+            return self._backend.generate(prompts, params, self._ends, watch, far)
         except EngineError as error:
             self._fall_back(error)
-            return self._backend.generate(prompts, params, self._ends, watch)
+            return self._backend.generate(prompts, params, self._ends, watch, far)
 
     def _fall_back(self, error: EngineError) -> None:
         if self._wanted != "auto":
@@ -197,6 +206,11 @@ class Sampler:
                 yield
         finally:
             self.model.train(was_training)
+
+
+def far_of_part(far: Far, before: int, size: int, total: int, ended: int, share: float) -> None:
+    """Tell how far the whole is, of which a part of this size is on its way after others."""
+    far(before + ended, (before + size * share) / total)
 
 
 def _watch_batch(watch: Watch, batch: Sequence[int], row: int, tokens: Sequence[int]) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-    from bedrock_rft_sim.engine.sampler import SamplingParams, Watch
+    from bedrock_rft_sim.engine.sampler import Far, SamplingParams, Watch
 
 
 class TransformersBackend:
@@ -32,6 +32,7 @@ class TransformersBackend:
         params: SamplingParams,
         ends: Collection[int],
         watch: Watch | None,
+        far: Far | None = None,  # noqa: ARG002 - `generate` tells nobody how far it is
     ) -> list[list[int]]:
         """Return the answers' token ids in the prompts' order, each up to its end token."""
         from transformers import StoppingCriteriaList

@@ -10,6 +10,7 @@ from typing import Any
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.tokens import load_tokenizer
+from bedrock_rft_sim.engine.device import MEGABYTE
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.estimate import here
 from bedrock_rft_sim.estimate.free_memory import FreeMemory, free_memory
@@ -49,6 +50,10 @@ class JobEstimate:
     """None where no run was measured."""
     run_at_hand: str | None
     """A finished run of the same model whose times could be taken, where none are."""
+    answers: int
+    """That the rehearsal samples in its steps."""
+    validation_answers: int
+    """That it samples in its validations."""
     remarks: tuple[str, ...]
     """What the numbers rest on, and what would make them better."""
 
@@ -88,7 +93,13 @@ def estimate(
     size, memory = model_size(recipe.model), None
     if size is not None:
         free = free or free_memory(recipe.local.device)
-        memory = here.memory(recipe.settings, size, free=free, validation_prompts=held_out)
+        memory = here.memory(
+            recipe.settings,
+            size,
+            free=free,
+            validation_prompts=held_out,
+            pass_mb=recipe.local.passMemory,
+        )
     seconds = here.seconds(recipe, steps, measured, validation_prompts=held_out)
     is_timed = seconds is not None and seconds.value is not None
     found = None if is_timed else finished_run(recipe, runs)
@@ -101,6 +112,8 @@ def estimate(
         measured=measured,
         truth=_truth(recipe, steps, measured, memory, seconds),
         run_at_hand=None if found is None else str(found),
+        answers=steps.total * recipe.settings.rollouts_per_step,
+        validation_answers=len(steps.validations) * held_out,
         remarks=tuple(_remarks(recipe, sent, measured, job)),
     )
 
@@ -110,12 +123,13 @@ def _job(
 ) -> JobCounts | None:
     """Count the request as sent; None where it has too few prompts for one step.
 
-    The data are read again where an override changes which prompts are dropped or how long they
-    are.
+    The data are read again where `local:` changes which prompts are dropped, how long they are, or
+    how many of them validate.
     """
     names = ("max_prompt_length", "reasoning_effort")
+    is_changed = any(getattr(recipe.settings, n) != getattr(sent.settings, n) for n in names)
     try:
-        if any(getattr(recipe.settings, name) != getattr(sent.settings, name) for name in names):
+        if is_changed or recipe.local.validationPrompts is not None:
             data = plan.read_data(sent, load_tokenizer(sent.model))
         return job_counts(sent, data, steps_of(sent, data), seen, judge_calls=judge_calls)
     except DataError:
@@ -133,7 +147,7 @@ def _truth(
         return None
     if not seen.has_settings_of(recipe):
         return Truth(None, None)
-    bytes_seen = None if seen.peak_memory_mb is None else seen.peak_memory_mb * here.MEGABYTE
+    bytes_seen = None if seen.peak_memory_mb is None else seen.peak_memory_mb * MEGABYTE
     seconds_seen = seen.total_seconds if seen.steps == steps.total else None
     return Truth(
         memory_of_estimate=_share(bytes_seen, None if memory is None else memory.total),

@@ -24,11 +24,10 @@ from bedrock_rft_sim.estimate.model_size import ModelSize
 from bedrock_rft_sim.estimate.quantity import Quantity, at_least
 from bedrock_rft_sim.recipe import Recipe, Settings
 
-MEGABYTE = 2**20
 FLOAT32 = 4
 GRADIENT = 4
 ADAM_MOMENTS = 8
-LIBRARIES_BYTES = 500 * MEGABYTE
+LIBRARIES_BYTES = 500 * machine.MEGABYTE
 """Python with torch, transformers and TRL imported takes 480 MB on Linux."""
 
 
@@ -60,9 +59,17 @@ class Memory:
 
 
 def memory(
-    settings: Settings, size: ModelSize, *, free: FreeMemory, validation_prompts: int = 0
+    settings: Settings,
+    size: ModelSize,
+    *,
+    free: FreeMemory,
+    validation_prompts: int = 0,
+    pass_mb: int | None = None,
 ) -> Memory:
-    """Estimate the memory of a run with this model, with the micro-batch that fits."""
+    """Estimate the memory of a run with this model, with the micro-batch that fits.
+
+    `pass_mb` is `local.passMemory`.
+    """
     is_full = settings.training == "full"
     # Of an adapter: rank x (inputs + outputs) of each linear layer.
     adapters = 0 if is_full else settings.lora_rank * sum(map(sum, size.linear))
@@ -70,8 +77,8 @@ def memory(
     tokens = settings.max_prompt_length + settings.inference_max_tokens
     rollouts, micro = settings.rollouts_per_step, 1
     held = partial(_activations, settings, size)
-    if free.bytes is not None:
-        room = machine.pass_bytes(free.bytes, is_gpu=free.is_gpu)
+    if free.bytes is not None or pass_mb is not None:
+        room = machine.pass_bytes(free.bytes or 0, is_gpu=free.is_gpu, stated_mb=pass_mb)
         micro = machine.micro_batch(settings.rollouts_per_update, bytes_of=held, room=room)
     validated = min(validation_prompts, max(1, TOKENS_PER_BATCH // tokens))
     copies = is_full and settings.kl_coefficient > 0
@@ -102,8 +109,8 @@ def seconds(
 ) -> Quantity | None:
     """Return the seconds of all steps and validations; None where nothing of them was measured.
 
-    A step is taken to last in proportion to its rollouts. Where only sampling was measured, it is
-    a lower bound.
+    A step is taken to last in proportion to its rollouts, a validation to its prompts. Where only
+    sampling was measured, it is a lower bound.
     """
     if seen is None or not seen.is_of_model(recipe):
         return None
@@ -116,7 +123,8 @@ def seconds(
     if seen.validation_seconds is None:  # a run too short for one: they come on top
         bound = training.value if training.low is None else training.low
         return None if bound is None else at_least(bound)
-    return training.plus(seen.validation_seconds.times(len(steps.validations)))
+    share = validation_prompts / (seen.validation_prompts or validation_prompts)
+    return training.plus(seen.validation_seconds.times(share * len(steps.validations)))
 
 
 def _sampling(

@@ -50,6 +50,8 @@ class Measured:
     """Of a training step on this machine, validation left out."""
     validation_seconds: Quantity | None = None
     """Of one validation on this machine."""
+    validation_prompts: int | None = None
+    """Of that validation."""
     steps: int | None = None
     """Training steps of the run."""
     rollouts_per_step: int | None = None
@@ -139,6 +141,7 @@ def _of_run(path: Path, *, lengths: bool) -> Measured:
         grader_seconds=_grader_seconds(run),
         step_seconds=mean_over_units(steps[1:] or steps),  # the first step also warms up
         validation_seconds=mean_over_units(run.seconds("validate")),
+        validation_prompts=_validation_prompts(run) or None,
         steps=len(run.trained),
         rollouts_per_step=run.trained[-1].get("local_rollouts"),
         peak_memory_mb=run.peak_memory_mb(),
@@ -181,13 +184,16 @@ def _grader_seconds(run: Run) -> Quantity | None:
     """
     mean = mean_over_units(run.billed_seconds())
     sizes = [line.get("local_rollouts") or 0 for line in run.trained]
-    validations = run.folder.validation_steps()
-    if validations:
-        sizes += [len(run.folder.read_validation(validations[0]))] * len(validations)
+    sizes += [_validation_prompts(run)] * len(run.folder.validation_steps())
     if mean is None or not sum(sizes):
         return None
     events = sum(math.ceil(size / run.local("lambda.batchSize")) for size in sizes)
     return mean.times(events / sum(sizes))
+
+
+def _validation_prompts(run: Run) -> int:
+    steps = run.folder.validation_steps()
+    return len(run.folder.read_validation(steps[0])) if steps else 0
 
 
 def finished_run(recipe: Recipe, runs: Path) -> Path | None:

@@ -124,7 +124,7 @@ def _tell_dialect(request: dict[str, Any], places: _Places) -> DialectName:
     raise RecipeError(
         "no request found",
         where=places.where((first,) if first else ()),
-        expected="jobName, customizationConfig, ... or model, method, ...",
+        expected="jobName, customizationConfig, ... or model, method, ...; rft init writes them",
         found=", ".join(request) or "nothing",
         hint=did_you_mean(first or "", known)
         or "add the arguments of create_model_customization_job",
@@ -167,6 +167,7 @@ def _check_local(dialect: DialectName, data: Plain, places: _Places) -> Local:
             where=places.where((_LOCAL,)),
             expected="local: with at least model, trainingData and reward",
             found="nothing" if data is None else described(data),
+            hint=f"rft init --from {places.name} writes one beside the request",
         )
     model = LOCAL_MODELS[dialect]
     try:

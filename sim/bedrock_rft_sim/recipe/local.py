@@ -91,6 +91,8 @@ class Local(Section):
     """A JSONL path, or `problems` or `orders`, or `problems:N`: stands in for the training file."""
     validationData: str | None = Field(default=None, min_length=1)
     """The same for the validation file."""
+    validationPrompts: int | None = Field(default=None, ge=1)
+    """Validates on so many of its prompts, the same ones whatever the seed; absent: on all."""
     reward: str = Field(min_length=1)
     """A shipped name, or a .py file, folder or .zip: stands in for the Lambda."""
     alsoGrade: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
@@ -105,6 +107,8 @@ class Local(Section):
     """Type of the model's sums, and of its weights where they are frozen."""
     engine: Literal["auto", "native", "transformers"] = _default("auto", sources.HERE)
     """What samples answers; auto takes native where it fits the model, else transformers."""
+    passMemory: int | None = Field(default=None, ge=1)
+    """MB that one pass of the update may hold; absent: half of what is free, on a CPU 4,096."""
     overrides: Section = Field(default_factory=Section)
     """What is different because this machine is small; never reaches the payload."""
     payloadProfile: PayloadProfile = _default(DEFAULT_PROFILE, sources.HERE)

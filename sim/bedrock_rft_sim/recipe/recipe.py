@@ -20,7 +20,13 @@ from bedrock_rft_sim.files import expanded, real
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, RecordShape, Refusal
 from bedrock_rft_sim.recipe.local import Local, Section
 from bedrock_rft_sim.recipe.resolve import resolve
-from bedrock_rft_sim.recipe.shipped import BUILT_IN, find_reward, is_bare, reward_name
+from bedrock_rft_sim.recipe.shipped import (
+    BUILT_IN,
+    find_reward,
+    is_bare,
+    is_shipped,
+    reward_name,
+)
 
 BEFORE: Final[dict[str, Any]] = {"local.engine": "auto", "local.alsoGrade": []}
 """What a setting that version 0.1 did not know amounted to there."""
@@ -60,8 +66,8 @@ class Recipe:
 
     @property
     def folder(self) -> Path:
-        """Where relative paths start."""
-        return self.path.parent if self.path else Path.cwd()
+        """Where relative paths start: of a shipped recipe and of none, the current folder."""
+        return Path.cwd() if self.path is None or is_shipped(self.path) else self.path.parent
 
     @property
     def training_source(self) -> Path | BuiltInData:
@@ -146,11 +152,12 @@ class Recipe:
         return {"dialect": resolved.get("dialect"), "request": resolved.get("request"), **values}
 
     def as_sent(self) -> Recipe:
-        """Return it as the cloud would run it: no override and no maxSteps applied.
+        """Return it as the cloud would run it: nothing made smaller, no maxSteps applied.
 
         The rest of `local:`, the data, the reward and the seed stay.
         """
-        local = self.local.model_copy(update={"overrides": Section(), "maxSteps": None})
+        unsaid = {"overrides": Section(), "maxSteps": None, "validationPrompts": None}
+        local = self.local.model_copy(update=unsaid)
         settings, provenance = resolve(self.dialect, self.request, local)
         return replace(self, local=local, settings=settings, provenance=provenance)
 

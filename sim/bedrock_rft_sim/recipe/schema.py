@@ -14,6 +14,12 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from bedrock_rft_sim.contract.knobs import (
+    HYPERPARAMETERS_PATH,
+    KNOBS,
+    DialectName,
+    hyperparameters,
+)
 from bedrock_rft_sim.contract.ledger import rows_for
 from bedrock_rft_sim.recipe.dialects import bedrock, openai
 from bedrock_rft_sim.recipe.dialects.field_table import TYPES, Field
@@ -37,6 +43,8 @@ _BOUNDS = {
     "string": ("minLength", "maxLength"),
 }
 
+_ONE_CHOICE = {"minProperties": 1, "maxProperties": 1}
+
 
 def json_schema() -> Schema:
     """Build the schema of a whole recipe."""
@@ -45,7 +53,11 @@ def json_schema() -> Schema:
     whole = input_shape("bedrock", "CreateModelCustomizationJob")
     requests = {"bedrock": _of_shape(whole, path=""), "openai": _of_fields(openai.FIELDS, path="")}
     requests["bedrock"]["required"] += ["customizationType", "customizationConfig"]
-    requests["bedrock"]["properties"]["customizationType"]["enum"] = [bedrock.TYPE]
+    of_nova = requests["bedrock"]["properties"]
+    of_nova["customizationType"]["enum"] = [bedrock.TYPE]
+    of_nova["trainingDataConfig"] |= _ONE_CHOICE
+    of_nova["customizationConfig"]["required"] = ["rftConfig"]
+    of_nova["customizationConfig"]["properties"]["rftConfig"]["required"] = ["graderConfig"]
     for request, own in zip(requests.values(), found.values(), strict=True):
         request["properties"]["local"] = own
         request["required"].append("local")
@@ -63,6 +75,8 @@ def _of_shape(shape: Shape, *, path: str) -> Schema:
     least, most = _BOUNDS.get(kind, ("minimum", "maximum"))
     bounds = {least: shape.metadata.get("min"), most: shape.metadata.get("max")}
     schema |= {name: value for name, value in bounds.items() if value is not None}
+    if shape.metadata.get("union"):
+        schema |= _ONE_CHOICE
     if kind == "structure":
         members = {
             name: _of_shape(each, path=_below(path, name)) for name, each in shape.members.items()
@@ -72,6 +86,7 @@ def _of_shape(shape: Shape, *, path: str) -> Schema:
         return schema | {"items": _of_shape(shape.member, path="")}
     if kind == "map":
         return schema | {"additionalProperties": _of_shape(shape.value, path="")}
+    schema = _floor("bedrock", path) | schema  # the service's own minimum is no lower
     choices = shape.metadata.get("enum")
     return schema | {"enum": list(choices)} if choices else schema
 
@@ -84,6 +99,7 @@ def _of_fields(fields: Mapping[str, Field], *, path: str) -> Schema:
 
 def _of_field(field: Field, *, path: str) -> Schema:
     schema: Schema = {"type": _TYPES[TYPES[field.kind]], **_described("openai", path)}
+    schema |= _floor("openai", path)
     if field.members is not None:
         schema |= _of_fields(field.members, path=path)
     return schema | {"enum": list(field.choices)} if field.choices else schema
@@ -91,6 +107,15 @@ def _of_field(field: Field, *, path: str) -> Schema:
 
 def _closed(members: Schema, required: list[str]) -> Schema:
     return {"properties": members, "required": required, "additionalProperties": False}
+
+
+def _floor(dialect: DialectName, path: str) -> Schema:
+    """Return below what a hyperparameter can't be rehearsed; Bedrock's own bound may be higher."""
+    place, _, name = path.rpartition(".")
+    inner = hyperparameters(dialect).get(name) if place == HYPERPARAMETERS_PATH[dialect] else None
+    bounds = KNOBS[inner].bounds if inner else {}
+    named = {"minimum": bounds.get("ge"), "exclusiveMinimum": bounds.get("gt")}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _described(dialect: str, path: str) -> Schema:

@@ -42,6 +42,11 @@ def reward_name(reward: str) -> str:
     return reward if is_bare(reward) else Path(reward).stem
 
 
+def is_shipped(path: Path) -> bool:
+    """Whether a file came with the package, so that what it names stands elsewhere."""
+    return path.resolve().is_relative_to(_shipped("configs").resolve())
+
+
 def find_recipe(name: str) -> Path:
     """Find a shipped recipe."""
     return _find(name, shipped_recipes(), kind="recipe")

@@ -7,9 +7,26 @@ does. What it raises ends the run as an error of the run itself would.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bedrock_rft_sim.runs.folder import RunFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What goes on now, and how far it is."""
+
+    what: str
+    done: int = 0
+    of: int | None = None
+    """None where there is nothing to count."""
+    share: float | None = None
+    """Of the work that is done, from 0 to 1; None where nobody knows."""
+
+
+Doing = Callable[[Stage], None]
+"""Gets what goes on now; called often, so it returns at once."""
 
 
 class RunObserver(Protocol):

@@ -105,5 +105,6 @@ def fitting_micro_batch(recipe: Recipe, device: machine.Device) -> int:
             tokens = machine.packed_tokens(rollouts, settings.samples_per_prompt, prompt, answer)
         return machine.bytes_of_pass(shape, tokens)
 
-    room = machine.pass_bytes(device.free_bytes, is_gpu=machine.is_cuda(device.type))
+    is_gpu, stated = machine.is_cuda(device.type), recipe.local.passMemory
+    room = machine.pass_bytes(device.free_bytes, is_gpu=is_gpu, stated_mb=stated)
     return machine.micro_batch(settings.rollouts_per_update, bytes_of=bytes_of, room=room)

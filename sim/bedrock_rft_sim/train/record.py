@@ -16,18 +16,22 @@ from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.engine.device import Device, peak_memory_bytes
-from bedrock_rft_sim.engine.sampler import Answer, Engine, Sampler
+from bedrock_rft_sim.engine.sampler import Answer, Engine, Far, Sampler
 from bedrock_rft_sim.errors import TrainingError
 from bedrock_rft_sim.grader.samples import GradedBatch, Invocation
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.metrics import drop_non_finite, mantle_event, nova_csv_row, step_metrics
-from bedrock_rft_sim.runs.observer import RunObserver
+from bedrock_rft_sim.runs.observer import Doing, RunObserver, Stage
 from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
 from bedrock_rft_sim.stats.shares import weighted_mean
 from bedrock_rft_sim.train.clock import Clock
 from bedrock_rft_sim.train.early_stopping import EarlyStop, early_stop, watched
 from bedrock_rft_sim.train.validation import Validation, as_rollout
+
+
+def tell_nobody(_stage: Stage) -> None:
+    """Let nobody see what goes on."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Rehearsal:
     say: Callable[[str], None]
     """Says what goes on, in words."""
     observers: Sequence[RunObserver] = ()
+    doing: Doing = tell_nobody
 
     def early_stop(self) -> EarlyStop | None:
         """Return why the run should end after the steps recorded so far; None to go on."""
@@ -83,6 +88,8 @@ class StepRecorder:
         self.updates_per_step = rehearsal.recipe.settings.updates_per_step
         self.stop_requested = stop_requested
         self.early_stop: EarlyStop | None = None
+        self.step = 0
+        """The one in progress."""
         self._rehearsal = rehearsal
         self._validation = validation
         self._folder = rehearsal.folder
@@ -91,6 +98,12 @@ class StepRecorder:
         self._engine: Engine | None = None
         self._answers: Sequence[Answer] = ()
         self._pending: PendingStep | None = None
+
+    def doing(self, what: str, of: int | None = None) -> Far:
+        """Show what goes on in the step, of how many; return what tells how far it is."""
+        words = f"{what} step {self.step}" + (f" of {self._steps.total}" if self.step else "")
+        self._rehearsal.doing(Stage(words, 0, of))
+        return lambda done, share: self._rehearsal.doing(Stage(words, done, of, share))
 
     def update_decided(self, why_padded: str | None) -> None:
         """Record how rollouts pass through the model to be trained on, and say a second-best."""
@@ -167,6 +180,7 @@ class StepRecorder:
         pending, self._pending = self._pending, None
         rollouts = pending.complete(step)
         validated = self._validate(step, sampler)
+        self.doing("recording")
         with self.clock.phase("record"):
             self._folder.write_rollouts(step, rollouts)
         line = self._line(
@@ -195,7 +209,8 @@ class StepRecorder:
         if self._validation is None or step not in self._steps.validations:
             return []
         with self.clock.phase("validate"):
-            rollouts = self._validation.rollouts(step, sampler)
+            far = self.doing("validating", len(self._validation))
+            rollouts = self._validation.rollouts(step, sampler, far)
             self._note(sampler.engine)
             self._folder.write_validation(step, rollouts)
         return rollouts

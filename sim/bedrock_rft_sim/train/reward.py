@@ -52,6 +52,7 @@ class LambdaReward:
         rows = [self._rows[index] for index in row_index]
         numbers = number_in_group(row_index)
         samples = [to_sample(*each) for each in zip(rows, texts, numbers, strict=True)]
+        self._recorder.doing("grading", len(texts))
         with self._recorder.clock.phase("grade"):
             batch = self._grader.grade(samples)
         also = None

@@ -27,10 +27,13 @@ from bedrock_rft_sim.diagnosis import Evidence, Finding, learning_signal, signal
 from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, fired
 from bedrock_rft_sim.diagnosis.model import diagnose_model
 from bedrock_rft_sim.engine import quiet
-from bedrock_rft_sim.engine.device import Device, choose_device
+from bedrock_rft_sim.engine.device import MEGABYTE, Device, choose_device, is_cuda
 from bedrock_rft_sim.engine.memory import keep_freed_memory
 from bedrock_rft_sim.errors import SECRET_NAME, RehearsalError, RunFolderError, TrainingError
+from bedrock_rft_sim.estimate.free_memory import GPU_MEMORY, MAIN_MEMORY, FreeMemory
+from bedrock_rft_sim.estimate.here import memory
 from bedrock_rft_sim.estimate.judge import asks_a_judge
+from bedrock_rft_sim.estimate.model_size import model_size
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.audit.floor import floor_within
 from bedrock_rft_sim.grader.environment import confinement
@@ -39,11 +42,11 @@ from bedrock_rft_sim.grader.second_opinions import open_second_opinions
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.recipe.trackers import demand_trackers
 from bedrock_rft_sim.runs import Run, RunFolder
-from bedrock_rft_sim.runs.observer import Observe
+from bedrock_rft_sim.runs.observer import Doing, Observe, Stage
 from bedrock_rft_sim.train import provenance
 from bedrock_rft_sim.train.early_stopping import demand_validation
 from bedrock_rft_sim.train.interrupt import interruptible
-from bedrock_rft_sim.train.record import Rehearsal
+from bedrock_rft_sim.train.record import Rehearsal, tell_nobody
 from bedrock_rft_sim.train.reward import preflight
 
 if TYPE_CHECKING:
@@ -86,9 +89,15 @@ class RunResult:
     remarks: tuple[str, ...] = ()
     """What was found damaged on the way, and what was taken instead."""
 
+    @property
+    def page(self) -> Path:
+        """Where the run's page is."""
+        return RunFolder(self.folder).report
+
     def as_json(self) -> dict[str, Any]:
         """Return the result as JSON-ready data."""
-        return {**asdict(self), "folder": str(self.folder), "signal": signal_record(self.signal)}
+        paths = {"folder": str(self.folder), "page": str(self.page)}
+        return {**asdict(self), **paths, "signal": signal_record(self.signal)}
 
 
 def _be_quiet(_line: str) -> None:
@@ -102,19 +111,21 @@ def rehearse(
     name: str | None = None,
     resume: bool = False,
     say: Callable[[str], None] | None = None,
+    doing: Doing | None = None,
     observers: Sequence[Observe] = (),
 ) -> RunResult:
     """Run the recipe into `parent/name`; with `resume`, go on from its last checkpoint.
 
-    The name is that of the recipe's job unless given. `say` gets what goes on, in words; each of
-    `observers` makes an observer that gets every step.
+    The name is that of the recipe's job unless given. `say` gets what happens, in words, `doing`
+    what goes on and how far it is; each of `observers` makes an observer that gets every step.
 
     Raises:
         RehearsalError: once the run folder exists, after it has recorded the status `Failed`.
     """
-    name, say = name or recipe.name, say or _be_quiet
+    name, say, doing = name or recipe.name, say or _be_quiet, doing or tell_nobody
     _demand_one_process()
     quiet.silence_for(recipe)
+    doing(Stage(f"reading {recipe.local.trainingData}"))
     say(f"{name}: reading {recipe.local.trainingData}")
     chat = load_chat_tokenizer(recipe.model)
     demand_trackers(recipe)
@@ -129,12 +140,13 @@ def rehearse(
     identity = _identity(recipe, data, steps, device)
     with _open_folder(Path(parent), name, recipe, identity, resume=resume) as folder:
         watching = [observe(folder) for observe in observers]
-        rehearsal = Rehearsal(recipe, data, steps, folder, device, say, watching)
+        rehearsal = Rehearsal(recipe, data, steps, folder, device, say, watching, doing)
         if folder.read_record().get("status") == statuses.COMPLETED:
             say(f"{name} is complete already: nothing is left to do")
             if not folder.last_message().startswith(ENDED):  # version 0.1 wrote the status first
                 _end(rehearsal, statuses.COMPLETED)
             return _result(folder, steps)
+        _say_amount(rehearsal)
         last_checkpoint = _prepare(rehearsal, identity)
         with _final_status(rehearsal) as finish:
             finish(_train(rehearsal, last_checkpoint, say))
@@ -150,6 +162,27 @@ def _demand_one_process() -> None:
             expected="1",
             found=count,
             hint="start rft run by itself; local.device chooses the GPU",
+        )
+
+
+def _say_amount(rehearsal: Rehearsal) -> None:
+    """Say what will be sampled and how much memory that is likely to take."""
+    recipe, validated = rehearsal.recipe, len(rehearsal.data.validation)
+    rehearsal.say(plan.amount_words(recipe.settings, rehearsal.steps, validated=validated))
+    size = model_size(recipe.model)
+    if size is not None:
+        place = GPU_MEMORY if is_cuda(rehearsal.device.type) else MAIN_MEMORY
+        free = FreeMemory(rehearsal.device.free_bytes, place)
+        found = memory(
+            recipe.settings,
+            size,
+            free=free,
+            validation_prompts=validated,
+            pass_mb=recipe.local.passMemory,
+        )
+        rehearsal.say(
+            f"about {found.total / MEGABYTE:,.0f} MB of {found.place}, by an estimate; "
+            "rft estimate --measure says how long it takes"
         )
 
 
@@ -354,13 +387,16 @@ def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str
         open_second_opinions(recipe, log=folder.second_opinion_log, say=warn) as second,
         interruptible(say) as interrupt,
     ):
+        rehearsal.doing(Stage("trying the reward"))
         for name, each in {"reward": grader, **second.named}.items():
             remark = preflight(each, rehearsal.data.train, name)
             if remark is not None:
                 warn(remark, is_new=last_checkpoint is None)
         if "floor" not in folder.read_record():
+            rehearsal.doing(Stage("measuring the reward's floor"))
             folder.write_record(floor=_floor(rehearsal))
         say(f"loading {recipe.local.model} on {rehearsal.device.type}")
+        rehearsal.doing(Stage(f"loading {recipe.local.model}"))
         from bedrock_rft_sim.train.build import build_trainer
 
         trainer = build_trainer(rehearsal, grader, interrupt, second)
@@ -402,6 +438,7 @@ def _run_trainer(
             trainer.load_weights(path)  # killed between the last checkpoint and the end
         else:
             trainer.train(resume_from_checkpoint=path)
+        rehearsal.doing(Stage("saving the model"))
         trainer.save_model(str(folder.unfinished_model))
         folder.accept_model()
 

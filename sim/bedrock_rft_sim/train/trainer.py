@@ -44,6 +44,7 @@ class RehearsalTrainer(GRPOTrainer):
         self._updates = recorder.updates_per_step
         self._of_updates: list[dict[str, float]] = []  # of the updates of the step so far
         self._is_before_updates = False
+        self._passes = 0  # of the step's micro-batches so far
         self._token_scores: tuple[torch.Tensor, torch.Tensor] | None = None
         self._is_trained_R: torch.Tensor | None = None
         self._in_order: list[dict[str, Any]] | None = None  # `_buffered_inputs` once unshuffled
@@ -59,6 +60,7 @@ class RehearsalTrainer(GRPOTrainer):
         self.remove_callback(PrinterCallback)  # it prints every log line; the recorder keeps them
 
     def _generate(self, prompts: list[Any]) -> Any:
+        self._recorder.step = self.state.global_step // self._updates + 1
         with self._recorder.clock.phase("generate"):
             return super()._generate(prompts)
 
@@ -72,7 +74,8 @@ class RehearsalTrainer(GRPOTrainer):
         return super()._tokenize_prompts(prompts)
 
     def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> Any:
-        answers = self.sampler.sample(prompt_ids, self._sampling)
+        far = self._recorder.doing("sampling", len(prompt_ids))
+        answers = self.sampler.sample(prompt_ids, self._sampling, far=far)
         self._recorder.sampled(answers, self.sampler.engine)
         return [answer.tokens for answer in answers], None
 
@@ -86,6 +89,7 @@ class RehearsalTrainer(GRPOTrainer):
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         self._packed.forget()
+        self._passes = 0
         self._is_before_updates = self._updates > 1
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         # (P*G,) Travels through TRL's shuffle and split, so that loss rows find their rollout.
@@ -112,6 +116,9 @@ class RehearsalTrainer(GRPOTrainer):
         return scores
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        passes = self.args.steps_per_generation
+        self._recorder.doing("learning", passes)(self._passes, self._passes / passes)
+        self._passes += 1
         if self.beta == 0:  # without the divergence, an advantage of 0 means a gradient of 0
             self._is_trained_R = inputs["advantages"] != 0
         loss: torch.Tensor = super()._compute_loss(model, inputs)
@@ -233,6 +240,8 @@ class StepCalendar(TrainerCallback):
         control.should_save = (
             step in self._recorder.checkpoint_steps or control.should_training_stop
         )
+        if control.should_save:
+            self._recorder.doing("saving")
 
     def on_save(self, _args: Any, state: Any, _control: Any, **_kwargs: Any) -> None:
         """Mark the checkpoint as complete, so that a resume can trust it."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from bedrock_rft_sim.data import Row, plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
-from bedrock_rft_sim.engine.sampler import Answer, Sampler, SamplingParams
+from bedrock_rft_sim.engine.sampler import Answer, Far, Sampler, SamplingParams
 from bedrock_rft_sim.grader import Grade, Grader
 from bedrock_rft_sim.grader.samples import to_sample
 from bedrock_rft_sim.grader.second_opinions import NO_SECOND_OPINIONS, SecondOpinions
@@ -34,9 +34,13 @@ class Validation:
         self._params = SamplingParams(recipe.settings.inference_max_tokens, temperature=0)
         self._grader, self._second = grader, second
 
-    def rollouts(self, step: int, sampler: Sampler) -> list[Rollout]:
+    def __len__(self) -> int:
+        """Return how many prompts there are."""
+        return len(self._rows)
+
+    def rollouts(self, step: int, sampler: Sampler, far: Far | None = None) -> list[Rollout]:
         """Return one rollout per prompt, of the model as it is after so many steps."""
-        answers = sampler.sample(self._prompts, self._params)
+        answers = sampler.sample(self._prompts, self._params, far=far)
         samples = [to_sample(row, a.text, 0) for row, a in zip(self._rows, answers, strict=True)]
         grades = self._grader.grade(samples).grades
         also = self._second.grade(samples)

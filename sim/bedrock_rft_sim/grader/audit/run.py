@@ -108,6 +108,7 @@ class _Work:
         self.spreads: list[score_spread.ScoreSpread] = []
         self._answers = self._calls = 0
         self._graders: list[AuditedGrader] = []
+        self._most = 0  # answers, at most
 
     def run(self, waivers: Mapping[str, str], workload: AuditWorkload | None) -> AuditReport:
         """Make every check, in the order of the table."""
@@ -130,6 +131,7 @@ class _Work:
             samples_per_event=self._reward.limits.samples_per_event,
         )
         self._say(str(plan))
+        self._most = plan.answers
         references = self._references(found, plan)
         rows = self._audited_rows(references, plan)
         cost = None
@@ -144,8 +146,12 @@ class _Work:
             self._skip([check.name for check in CHECKS if check.name not in grading], NO_GRADE)
         return self._report(plan, references, cost, waivers, time.perf_counter() - started)
 
+    def _tell(self, stage: str) -> None:
+        """Say what is graded now, and how far the audit is."""
+        self._say(f"{sum(self.asked.values()):,} of at most {self._most:,} answers, now {stage}")
+
     def _references(self, found: Sequence[tuple[str, bool]], plan: AuditPlan) -> References:
-        self._say(f"good replies under {len(found)} payload variants")
+        self._tell(f"good replies under {len(found)} payload variants")
         references = self._graded_replies(found, plan)
         earns_nothing = bool(references.scores) and references.top_score <= 0
         in_boxes = self._in_boxes(found) if earns_nothing and not self._given else None
@@ -204,7 +210,7 @@ class _Work:
                 if audited.hangs:
                     self._skip([name], HANGS)
                     continue
-                self._say(f"answers that must not score: {name}")
+                self._tell(f"answers that must not score: {name}")
                 results[name] = self._wrong_kind(name, audited, rows, top=references.top_score)
             if "padding" in results and "wrong-value" in results:
                 plain = results["wrong-value"].scores
@@ -228,7 +234,7 @@ class _Work:
         if top <= 0:
             self._skip(["floor"], NO_TOP)
             return
-        self._say("answers that never saw the reference")
+        self._tell("answers that never saw the reference")
         with Grader(self._reward.once(containers=1)) as grader:
             self.floor, findings = measure_floor(self._audited(grader), blind, top=top)
         self.asked["floor"] = len(blind.samples)
@@ -248,7 +254,7 @@ class _Work:
             audited = self._audited(grader)
             scores, source = [score for _, score in pool], "answers of the audit"
             if self._saved:
-                self._say("saved answers")
+                self._tell("saved answers")
                 scores, source = list(audited.scores(self._saved).values()), "saved answers"
             top = references.top_score
             spread = score_spread.spread_of(scores, top=top, source=source)
@@ -264,7 +270,7 @@ class _Work:
     def _determinism(
         self, references: References, bag: Sequence[Sample], workload: AuditWorkload | None
     ) -> Cost | None:
-        self._say("determinism, order, batches, containers")
+        self._tell("determinism, order, batches, containers")
         seed, size, part = self._settings.seed, len(bag), len(bag) // determinism.PARTS
         once = self._reward.once
         with (
