@@ -146,7 +146,6 @@ def rehearse(
             if not folder.last_message().startswith(ENDED):  # version 0.1 wrote the status first
                 _end(rehearsal, statuses.COMPLETED)
             return _result(folder, steps)
-        _say_amount(rehearsal)
         last_checkpoint = _prepare(rehearsal, identity)
         with _final_status(rehearsal) as finish:
             finish(_train(rehearsal, last_checkpoint, say))
@@ -395,6 +394,7 @@ def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str
         if "floor" not in folder.read_record():
             rehearsal.doing(Stage("measuring the reward's floor"))
             folder.write_record(floor=_floor(rehearsal))
+        _say_amount(rehearsal)
         say(f"loading {recipe.local.model} on {rehearsal.device.type}")
         rehearsal.doing(Stage(f"loading {recipe.local.model}"))
         from bedrock_rft_sim.train.build import build_trainer
