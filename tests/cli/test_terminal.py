@@ -75,6 +75,31 @@ def test_rich_shows_colours_and_nothing_hidden(monkeypatch: pytest.MonkeyPatch) 
     assert stream.text() == "\x1b[31ma␛]0;owned␛[2J\x1b[0m\n"  # rich drops the bell
 
 
+@pytest.mark.parametrize("width", [20, 40, 79])
+def test_a_narrow_terminal_gets_whole_words_and_no_number_without_its_unit(width: int) -> None:
+    line = "spread   480 answers of the audit: 0 to 1, 6.7 % at the top, within 20.4 ms and 12 MB"
+    rows = terminal.wrapped(line, width)
+    assert max(map(len, rows)) <= width
+    assert " ".join(" ".join(rows).split()) == " ".join(line.split())
+    assert not any(row.split()[0] in ("%", "ms", "MB") for row in rows)
+
+
+def test_a_terminal_shows_fail_in_red_and_leaves_commands_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = Utf8()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(terminal, "columns", lambda _: 40)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    command = "  rft run recipe.yaml --set local.seed=1 --name a-long-name --resume"
+    with terminal.guarded():
+        terminal.print_lines(["  FAIL root 0 of 1", command])
+    assert "\x1b[1;31mFAIL\x1b[0m root 0 of 1" in stream.text()
+    assert f"{command}\n" in stream.text()
+
+
 def test_json_stays_json_whatever_its_texts_hide(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {"text": f"{ESCAPE}\x7f\ud800\u202e"}
     assert json.loads(printed(monkeypatch, json.dumps(found))) == found

@@ -34,6 +34,8 @@ STYLES: Final = (
     (re.compile(r"^(Completed)\b"), "bold green"),
 )
 """The word of a line that a terminal shows in colour."""
+UNIT: Final = re.compile(r"(?<=\d) (?=(%|s|ms|min|h|MB|GB|left)\b|%)|(?<=tokens/s) ")
+"""The space before a unit, or behind one, at which no row ends."""
 COPIED: Final = ("{", "[", "rft ")
 """What a line begins with that is there to be copied, and is left whole."""
 
@@ -123,9 +125,10 @@ def wrapped(line: str, width: int) -> list[str]:
         margin = len(line) - len(line.lstrip()) + 2
     if len(line) <= width:
         return [line]
+    line = UNIT.sub("\N{NO-BREAK SPACE}", line)
     rows = textwrap.wrap(line, width, subsequent_indent=" " * margin, drop_whitespace=True,
                          break_on_hyphens=False, replace_whitespace=False)  # fmt: skip
-    return rows or [line]
+    return [row.replace("\N{NO-BREAK SPACE}", " ") for row in rows] or [line]
 
 
 def print_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:

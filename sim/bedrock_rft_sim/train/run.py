@@ -437,6 +437,7 @@ def _run_trainer(
         if path is not None and ended:
             trainer.load_weights(path)  # killed between the last checkpoint and the end
         else:
+            rehearsal.doing(Stage("beginning to train"))
             trainer.train(resume_from_checkpoint=path)
         rehearsal.doing(Stage("saving the model"))
         trainer.save_model(str(folder.unfinished_model))
