@@ -17,11 +17,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.cli.serve import exports
+from bedrock_rft_sim.data.tokens import EMBEDDED_FOLDER
 from bedrock_rft_sim.server.running import is_loopback
 from bedrock_rft_sim.server.session import own_token
+from tests.server.aws_setup import create_function, put, records, rft_request
+from tests.server.conftest import Endpoint
 
 
 @contextmanager
@@ -210,3 +214,27 @@ def test_the_variables_of_a_plain_endpoint_need_no_token() -> None:
 def test_what_is_kept_is_for_its_owner_alone(tmp_path: Path) -> None:
     with served(tmp_path / "below" / "root"):
         assert stat.S_IMODE((tmp_path / "below" / "root").stat().st_mode) == 0o700
+
+
+def test_the_model_of_the_command_line_stands_behind_every_id(tmp_path: Path) -> None:
+    folder = str(EMBEDDED_FOLDER.resolve())
+    with served(tmp_path / "root", "--no-token", "--model", folder) as told:
+        endpoint = Endpoint(told["url"], None)  # type: ignore[arg-type]
+        create_function(endpoint, "reward")
+        too_long = records().replace(b"What", b"What " * 2100)  # so that nothing is trained
+        put(endpoint, "data", train=too_long, validation=records(3))
+        request = rft_request("job", bucket="data", function="reward")
+        with pytest.raises(ClientError) as refused:
+            endpoint.client("bedrock").create_model_customization_job(**request)
+    assert f"prompts of at most 2,048 tokens of {folder}\n" in str(refused.value)
+
+
+def test_a_model_that_is_not_there_is_refused_before_anything_is_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "missing"
+    assert main(["serve", "--root", str(tmp_path / "root"), "--model", str(missing)]) == 2
+    said = capsys.readouterr().err
+    assert "--model: there is no such model\n" in said
+    assert str(missing) in said
+    assert not (tmp_path / "root").exists()

@@ -49,6 +49,7 @@ def open_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         start = options.pop("start", stub_command(steps, pause_s))
         jobs = Jobs(root or tmp_path / "root", start=start, **options)  # type: ignore[arg-type]
         opened.append(jobs)
+        jobs.work()
         return jobs
 
     yield open_

@@ -27,6 +27,7 @@ SERVER = """
         return parts + (["--resume"] if resume else [])
 
     jobs = Jobs(Path({root!r}), start=command)
+    jobs.work()
     for name in ("first", "second"):
         details = BedrockDetails("us-east-1")
         print(jobs.create(details, {{}}, name=name, request={{}}).id, flush=True)

@@ -34,6 +34,7 @@ class Timing:
 
     duration_s = 0.01
     init_s = None
+    samples = 1
     errors = ()
 
 

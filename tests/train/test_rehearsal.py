@@ -201,7 +201,8 @@ def test_what_went_wrong_in_a_run_that_completed_stands_in_its_events(
     warned = "\n".join(event["message"] for event in events if event["level"] == "warn")
     assert "reference answers no credit" in warned
     assert "No learning signal: every one of the 32 rollouts was graded 0" in warned
-    assert "Calls of the reward failed and were repeated: 1 ValueError" in warned
+    assert "Step 1: 16 of 16 samples failed: 1 x ValueError. Their calls were repeated." in warned
+    assert "\n16 of 32 samples failed: 1 x ValueError. Their calls were repeated." in warned
     assert events[-1]["message"] == "Job completed"
 
 

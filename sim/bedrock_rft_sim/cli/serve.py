@@ -75,7 +75,6 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.server.faults import read_faults
     from bedrock_rft_sim.server.mapping import ModelMapping, read_mapping
     from bedrock_rft_sim.server.running import bind, is_loopback, server_of, url_of
-    from bedrock_rft_sim.server.session import own_token
     from bedrock_rft_sim.server.state import ServerState
 
     if arguments.no_token and not is_loopback(arguments.host):
@@ -103,9 +102,9 @@ def run(arguments: argparse.Namespace) -> int:
         "region": arguments.region,
     }
     options |= {"mapping": mapping, "faults": faults, "pending_s": arguments.pending}
+    if not arguments.no_token:
+        options |= {"token": stated or None, "makes_token": True}
     with listener, ServerState(arguments.root, **options) as state:
-        if not arguments.no_token:
-            state.session.token = stated or own_token(state.root)
         server = server_of(state)
         with _ended_by_a_signal(server):
             listener.listen()  # who connects before the loop runs is answered a moment later

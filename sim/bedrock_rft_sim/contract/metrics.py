@@ -141,6 +141,8 @@ _LOCAL: Final = (
            unit="seconds", estimator="over the step's invocations"),
     _local("grader_errors", "failed attempts by error class",
            unit="attempts", estimator="over the step's invocations"),
+    _local("grader_failed_samples", "samples of the events that failed at least once",
+           unit="samples", estimator="sum over the step's invocations"),
     _local("reward_components", "mean of each entry of metrics_list by its name",
            unit="reward", estimator="mean over the rollouts that report it"),
     _local("also_graded", "mean grade of each reward of local.alsoGrade, which is not trained on",

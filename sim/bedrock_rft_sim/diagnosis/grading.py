@@ -46,7 +46,10 @@ def grader_errors(evidence: Evidence) -> Finding:
     if not total:
         return ERRORS.clear("No attempt of the reward failed.", {"failed": 0})
     named = ", ".join(f"{count} x {name}" for name, count in sorted(counted.items()))
-    says = f"{total} attempts of the reward failed and were repeated: {named}."
+    samples = int(sum(evidence.values("local_grader_failed_samples")))
+    of = int(sum(evidence.values("local_rollouts")))
+    what = f"{samples:,} of {of:,} samples" if samples else f"{total} attempts of the reward"
+    says = f"{what} failed: {named}. Their calls were repeated."
     return ERRORS.fires("warning", says, {"failed": total})
 
 

@@ -1,6 +1,7 @@
 """One job as everybody sees it: what was requested, how far it is, where its run folder lies.
 
-Statuses are in words of its own; each API translates them into Bedrock's or OpenAI's.
+Statuses are in words of its own; one table translates them into Bedrock's and OpenAI's.
+Sources: `bedrock_rft_sim.contract.statuses`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from bedrock_rft_sim.contract.statuses import (
+    COMPLETED,
+    FAILED,
+    IN_PROGRESS,
+    STOPPED,
+    STOPPING,
+    OpenAIStatus,
+)
 from bedrock_rft_sim.errors import RehearsalError
 
 Kind = Literal["bedrock", "openai"]
@@ -26,6 +35,16 @@ ENDED: Final[Mapping[End, PhaseStatus]] = {
 }
 """How a job ends, and Bedrock's word for it, which is also that of the run's record."""
 
+_WORDS: Final[Mapping[Status, tuple[str, OpenAIStatus]]] = {
+    "queued": (IN_PROGRESS, "queued"),
+    "validating": (IN_PROGRESS, "queued"),
+    "running": (IN_PROGRESS, "running"),
+    "stopping": (STOPPING, "running"),
+    "stopped": (STOPPED, "cancelled"),
+    "failed": (FAILED, "failed"),
+    "completed": (COMPLETED, "succeeded"),
+}
+"""Bedrock's word for a status, and OpenAI's."""
 
 BEDROCK_ID_LENGTH: Final = 12
 
@@ -120,6 +139,12 @@ class Job:
     def kind(self) -> Kind:
         """The API it was created through."""
         return "bedrock" if isinstance(self.details, BedrockDetails) else "openai"
+
+    @property
+    def api_status(self) -> str:
+        """The status in the words of its own API."""
+        bedrock, openai = _WORDS[self.status]
+        return bedrock if self.kind == "bedrock" else openai
 
     @property
     def bedrock(self) -> BedrockDetails:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bedrock_rft_sim.files import Lock, dump, sweep, write_file
+from bedrock_rft_sim.files import Lock, dump, read_json, sweep, write_file
 from bedrock_rft_sim.jobs.children import LADDER, Ladder
 from bedrock_rft_sim.jobs.job import BedrockDetails, Job, Kind, OpenAIDetails, new_bedrock_id
 from bedrock_rft_sim.jobs.paths import JobPaths
@@ -48,7 +48,7 @@ class Jobs:
         ladder: Ladder = LADDER,
         variables: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """Open the list and start the worker; `variables` are set for every child besides.
+        """Open the list; `variables` are set for every child besides, which `work` starts.
 
         `deliver` is called once with every job that ended; again after a restart if it raised.
 
@@ -65,6 +65,10 @@ class Jobs:
         self._worker = Worker(
             self._registry, self._paths, parallel, start, deliver, ladder, variables
         )
+
+    def work(self) -> None:
+        """Start what waits and go on with what was cut off, from now on."""
+        self._worker.start()
 
     def create(
         self,
@@ -103,6 +107,19 @@ class Jobs:
             UnknownJobError: no job has this id.
         """
         return self._registry.get(job_id)
+
+    @property
+    def runs(self) -> Path:
+        """The folder of the run folders, each named like its job."""
+        return self._paths.runs
+
+    def recipe(self, job_id: str) -> dict[str, Any]:
+        """Return the recipe that a job runs with.
+
+        Raises:
+            RunFolderError: its file is gone or damaged.
+        """
+        return read_json(self._paths.recipe(job_id))
 
     def list(self, kind: Kind) -> list[Job]:
         """Return the jobs of a kind, newest first."""

@@ -48,8 +48,9 @@ class Worker:
     _has_looked_at_all: bool = False
     _wake: threading.Event = field(default_factory=threading.Event)
     _closing: bool = False
+    _thread: threading.Thread | None = None
 
-    def __post_init__(self) -> None:
+    def start(self) -> None:
         """Start the thread."""
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
         self._thread.start()
@@ -62,7 +63,8 @@ class Worker:
         """End the thread, then the children: after the step in progress, or killed."""
         self._closing = True
         self._wake.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
         for child in self._children.values():
             child.signal(SIGINT)
         deadline = time.monotonic() + seconds

@@ -1,8 +1,10 @@
 "use strict";
-/* What the page of a run and the console share: how texts and numbers are shown, and a curve's card,
-   line and axes.  Texts become text nodes only, hidden characters made visible. */
+/* What the page of a run and the console share: how texts and numbers are shown, the card of a
+   verdict and of a curve, a curve's line and axes.  Texts become text nodes only, hidden characters
+   made visible. */
 const Curves = (() => {
   const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+  const WHOLE_STEPS = 6; // up to here every step has its tick; plotly's own would fall between steps
   const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
 
   const $ = (id) => document.getElementById(id);
@@ -39,6 +41,13 @@ const Curves = (() => {
     made.append(title, reading);
     return { made, reading, plot };
   }
+  function verdict({ severity, rule, says, remedy }) {
+    const made = element("article", "verdict v-" + severity), title = element("h3");
+    title.append(element("span", "badge", severity), " " + rule);
+    made.append(title, element("p", "", visible(says)));
+    if (remedy) made.append(element("p", "remedy", visible(remedy)));
+    return made;
+  }
   function line(graph, series, name) {
     const isMarked = graph.sparse || series.values.length === 1;
     return { x: series.steps, y: series.values, type: "scatter", mode: isMarked ? "lines+markers" : "lines", cliponaxis: false, marker: { size: 6, color: color(name) }, line: { color: color(name), width: 2 } };
@@ -61,9 +70,9 @@ const Curves = (() => {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "x unified",
       font: { family: "system-ui, sans-serif", size: 11 },
       hoverlabel: { bgcolor: "#fff", font: { size: 12 }, namelength: 40 },
-      xaxis: { ...quiet, range: [0, Math.max(lastStep, 1)], nticks: 6, tickformat: "d", showgrid: false, unifiedhovertitle: { text: "step %{x}" }, hoverformat: "d" },
-      yaxis: { ...quiet, nticks: 5, rangemode: graph.unit === "share" ? "tozero" : "normal" },
+      xaxis: { ...quiet, range: [0, Math.max(lastStep, 1)], ...(lastStep > WHOLE_STEPS ? { nticks: 6 } : { dtick: 1 }), tickformat: "d", showgrid: false, unifiedhovertitle: { text: "step %{x}" }, hoverformat: "d" },
+      yaxis: { ...quiet, nticks: 5, rangemode: ["share", "reward"].includes(graph.unit) ? "tozero" : graph.console ? "nonnegative" : "normal" },
     };
   }
-  return { CONFIG, $, visible, element, number, color, card, line, layout };
+  return { CONFIG, $, visible, element, number, color, card, verdict, line, layout };
 })();

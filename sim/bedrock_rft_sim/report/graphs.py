@@ -29,6 +29,8 @@ BAND_COLOR: Final = "#1f9480"
 BAND_WORDS: Final = "AWS's experiments, other models"
 FLOOR_COLOR: Final = "#7a8493"
 FLOOR_WORDS: Final = "floor: earned without solving"
+FROM_ZERO: Final = ("share", "reward")
+"""Units whose axis begins at 0, unless a value lies below."""
 PICTURE_SIZE = (6.0, 3.4)  # inches
 PICTURE_DPI: Final = 160
 HASH_SALT: Final = "bedrock-rft-sim"  # keeps the ids inside the SVG the same from run to run
@@ -108,6 +110,7 @@ def picture(graph: Graph, form: str) -> bytes:
 
 def _draw(axes: Axes, graph: Graph) -> None:
     frame(axes, y=graph.unit if graph.series else "")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     if not graph.series:
         axes.text(0.5, 0.5, "no values", ha="center", va="center", transform=axes.transAxes)
     if graph.band is not None:
@@ -121,6 +124,8 @@ def _draw(axes: Axes, graph: Graph) -> None:
         color, label = COLORS[index % len(COLORS)], plain(line.name)
         axes.plot(line.steps, line.values, label=label, color=color, linewidth=1.4, marker=marker,
                   markersize=3)  # fmt: skip
+    if graph.unit in FROM_ZERO and all(v >= 0 for line in graph.series for v in line.values):
+        axes.set_ylim(bottom=0)
 
 
 def shade(axes: Axes, band: tuple[float, float]) -> None:

@@ -266,11 +266,7 @@
     quiet.textContent = "";
     for (const verdict of data.verdicts) {
       if (["problem", "warning", "note"].includes(verdict.severity)) {
-        const made = element("article", "verdict v-" + verdict.severity), title = element("h3");
-        title.append(element("span", "badge", verdict.severity), " " + verdict.rule);
-        made.append(title, element("p", "", verdict.says));
-        if (verdict.remedy) made.append(element("p", "remedy", verdict.remedy));
-        target.append(made);
+        target.append(Curves.verdict(verdict));
       } else {
         const row = quiet.insertRow();
         row.append(element("th", "", verdict.rule), element("td", "word", verdict.severity === "clear" ? "found nothing" : "can't tell"), element("td", "", verdict.says));

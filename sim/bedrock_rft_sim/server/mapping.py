@@ -22,6 +22,7 @@ Whatever differs from the request is said by `remarks`, and stands in the run's 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -31,6 +32,7 @@ from bedrock_rft_sim.contract.knobs import defaults
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
 from bedrock_rft_sim.contract.payload_profiles import DEFAULT_PROFILE, PayloadProfile
 from bedrock_rft_sim.data.tokens import EMBEDDED_MODEL
+from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.files import expanded, real
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
 from bedrock_rft_sim.recipe.load import read_text
@@ -148,8 +150,13 @@ class ModelMapping(Section):
         return self.stand_in(DIALECTS[dialect].model_id(dict(request)))
 
     def with_default(self, model: str) -> ModelMapping:
-        """Return the mapping with this model, a path from the current folder, as its default."""
-        default = _placed(self.default.model_copy(update={"model": model}), Path.cwd())
+        """Return the mapping with this model, a path from the current folder, as its default.
+
+        Raises:
+            RecipeError: it is a path, and nothing lies there.
+        """
+        named = self.default.model_copy(update={"model": model})
+        default = _placed(named, Path.cwd(), where="--model")
         return self.model_copy(update={"default": default})
 
     def stand_in(self, model_id: str) -> StandIn:
@@ -167,8 +174,9 @@ def read_mapping(path: Path) -> ModelMapping:
     document = read_document(read_text(path, "mapping"), name=str(path))
     read = checked_section(ModelMapping, document.data or {}, (), document=document, path=path)
     _check_overrides(read, document=document, path=path)
-    models = {name: _placed(one, path.parent) for name, one in read.models.items()}
-    return ModelMapping(default=_placed(read.default, path.parent), models=models)
+    place = partial(_placed, base=path.parent, where=str(path))
+    models = {name: place(one) for name, one in read.models.items()}
+    return ModelMapping(default=place(read.default), models=models)
 
 
 def _check_overrides(read: ModelMapping, *, document: Document, path: Path) -> None:
@@ -194,9 +202,16 @@ def checked_section(kind: type[S], data: Any, at: Keys, *, document: Document, p
         raise complain(first, model=kind, where=where, under=at) from error
 
 
-def _placed(stand_in: StandIn, base: Path) -> StandIn:
+def _placed(stand_in: StandIn, base: Path, *, where: str) -> StandIn:
     found = real(base / expanded(stand_in.model))
     is_path = not is_bare(stand_in.model) and found.exists()
+    if not is_path and stand_in.model.startswith((".", "/", "~")):
+        raise RecipeError(
+            "there is no such model",
+            where=where,
+            expected="tiny, a folder, a .gguf file, or a Hub id",
+            found=str(found),
+        )
     also = [
         name if is_bare(name) else str(real(base / expanded(name))) for name in stand_in.alsoGrade
     ]

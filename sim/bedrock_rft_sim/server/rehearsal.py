@@ -9,12 +9,14 @@ from typing import Any, Final
 
 from bedrock_rft_sim.jobs import Job, warnings_of
 from bedrock_rft_sim.recipe import parse_recipe
-from bedrock_rft_sim.recipe.dialects import DialectName
+from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName
 from bedrock_rft_sim.server.lambda_.runner import Deployed
 from bedrock_rft_sim.server.left_out import data_remarks
 from bedrock_rft_sim.server.state import ServerState
 
 _HEX: Final = "[0-9a-f]{32}"
+_CODE: Final = "[0-9a-f]{64}"
+"""The folder of a function's code."""
 _LIMIT_IS_OURS: Final = ", which rft serve --mapping limits,"
 
 
@@ -72,6 +74,9 @@ def _names(job: Job) -> list[tuple[str, str]]:
         (rf"\S*/inputs/{_HEX}/validation\.jsonl", validation),
         (r"\S*/files/[0-9a-f-]{36}\S*?\.jsonl", train),
         (rf"{folder}\S*", f"the run of job {job.id}"),
+        (rf"\S*{_CODE}", DIALECTS[job.kind].grader_arn(request)),
+        (r"local\.lambda\.timeout", "the function's Timeout"),
+        (r"local\.lambda\.memorySize", "the function's MemorySize"),
         (r"\s*\(for rft serve: limits\.maxPromptLength in --mapping\)", _LIMIT_IS_OURS),
         (r"local\.overrides\.", ""),
         (r" under local\.overrides", " in the request"),

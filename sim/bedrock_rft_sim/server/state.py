@@ -23,7 +23,7 @@ from bedrock_rft_sim.server.lambda_.layers import Layers
 from bedrock_rft_sim.server.lambda_.logs import FunctionLogs
 from bedrock_rft_sim.server.lambda_.store import Functions
 from bedrock_rft_sim.server.mapping import ModelMapping
-from bedrock_rft_sim.server.session import Session
+from bedrock_rft_sim.server.session import Session, own_token
 
 DEFAULT_REGION: Final = "us-east-1"
 
@@ -44,13 +44,15 @@ class ServerState:
         mapping: ModelMapping | None = None,
         region: str = DEFAULT_REGION,
         token: str | None = None,
+        makes_token: bool = False,
         url: str | None = None,
         pending_s: float = 0.0,
         faults: FaultPlan | None = None,
     ) -> None:
         """Open everything under `root`; `token` is what a client must show, None lets everybody in.
 
-        `url` is its address. For `pending_s` a function is Pending and a deployment Creating.
+        With `makes_token` it is the endpoint's own where none is stated. `url` is its address.
+        For `pending_s` a function is Pending and a deployment Creating.
         """
         self.root, self.url = real(root), url
         self.region, self.session = region, Session(token)
@@ -65,6 +67,8 @@ class ServerState:
             deliver=partial(deliver, self.s3),
             variables=self.access,
         )
+        if makes_token and token is None:  # once the root is held, so that no other makes one too
+            self.session.token = own_token(self.root)
         self.pending_s = pending_s
         self.faults = faults or FaultPlan()
         self.iam = LocalIam(self.root / "iam.jsonl", self.s3.moto, delay_s=self.faults.roleDelay)
@@ -77,6 +81,7 @@ class ServerState:
         self.mapping = mapping or ModelMapping()
         self.models = Models(log=self.root / "models.log")
         """The process that answers for all models; started by the first question."""
+        self.jobs.work()
 
     def access(self) -> dict[str, str]:
         """Return the variables by which AWS's SDKs in a function reach this endpoint, not AWS."""

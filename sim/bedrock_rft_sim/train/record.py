@@ -15,6 +15,8 @@ from typing import Any
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.data.plan import Data, Steps
+from bedrock_rft_sim.diagnosis import Evidence
+from bedrock_rft_sim.diagnosis.grading import grader_errors
 from bedrock_rft_sim.engine.device import Device, peak_memory_bytes
 from bedrock_rft_sim.engine.sampler import Answer, Engine, Far, Sampler
 from bedrock_rft_sim.errors import TrainingError
@@ -94,7 +96,9 @@ class StepRecorder:
         self._validation = validation
         self._folder = rehearsal.folder
         self._steps = rehearsal.steps
-        self._validated = watched(self._folder.read_metrics())
+        lines = self._folder.read_metrics()
+        self._validated = watched(lines)
+        self._has_failed = grader_errors(Evidence(lines)).fired
         self._engine: Engine | None = None
         self._answers: Sequence[Answer] = ()
         self._pending: PendingStep | None = None
@@ -196,10 +200,19 @@ class StepRecorder:
         line = _finite(line)
         self._folder.append_csv(nova_csv_row(line))
         self._folder.append_event(mantle_event(line))
+        self._warn_of_failures(step, line)
         self._append(line)
         if validated:
             rule = self._rehearsal.recipe.local.earlyStopping
             self.early_stop = early_stop(self._validated, rule)
+
+    def _warn_of_failures(self, step: int, line: Mapping[str, Any]) -> None:
+        """Say the first time that calls of the reward fail; the sum is said at the end."""
+        failed = grader_errors(Evidence([line]))
+        if failed.fired and not self._has_failed:
+            self._has_failed = True
+            event = message_event(f"Step {step}: {failed.says}", level="warn")
+            self._folder.append_event({**event, "data": {"step": step}})
 
     def start(self, sampler: Sampler) -> None:
         """Validate the model before training and write the line of step 0."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime
 import os
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -25,6 +24,7 @@ from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.diagnosis import Evidence, Finding, learning_signal, signal_record
 from bedrock_rft_sim.diagnosis.finding import STEPS_MIN, fired
+from bedrock_rft_sim.diagnosis.grading import grader_errors
 from bedrock_rft_sim.diagnosis.model import diagnose_model
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import MEGABYTE, Device, choose_device, is_cuda
@@ -348,13 +348,8 @@ def _warnings(
     """Say what a run that completed did badly, for whoever looks at its status alone."""
     found = [f"Job ends by {early}"] if early else []
     found += [] if signal["ok"] else [signal["words"]]
-    errors: Counter[str] = Counter()
-    for line in lines:
-        errors.update(line.get("local_grader_errors") or {})
-    if errors:
-        kinds = ", ".join(f"{count:,} {name}" for name, count in errors.most_common())
-        found.append(f"Calls of the reward failed and were repeated: {kinds}")
-    return found
+    failed = grader_errors(Evidence(lines))
+    return [*found, failed.says] if failed.fired else found
 
 
 def _gaps(lines: Sequence[dict[str, Any]], names: Iterable[str]) -> list[str]:

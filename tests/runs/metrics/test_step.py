@@ -13,6 +13,7 @@ from bedrock_rft_sim.runs.rollouts import Rollout
 class Call:
     duration_s: float
     init_s: float | None = None
+    samples: int = 4
     errors: tuple[str, ...] = ()
 
 
@@ -124,6 +125,7 @@ def test_grader_latency_errors_and_cold_starts() -> None:
     assert values["local_grader_latency_p95_s"] == 0.95
     assert values["local_grader_latency_max_s"] == 1.0
     assert values["local_grader_errors"] == {"Timeout": 2}
+    assert values["local_grader_failed_samples"] == 4
     assert values["local_grader_cold_starts"] == 1
 
 

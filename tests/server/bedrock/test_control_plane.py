@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from bedrock_rft_sim.server.bedrock import jobs
 from bedrock_rft_sim.server.mapping import ModelMapping, StandIn
+from bedrock_rft_sim.server.rehearsal import rehearsal_of
 from bedrock_rft_sim.server.runtime.callable_model import callable_model
 from tests.jobs.conftest import stub_command, wait_until
 from tests.server.aws_setup import (
@@ -95,6 +99,27 @@ def test_the_same_token_is_the_same_job(bedrock: Any) -> None:
     once = request("token-job", clientRequestToken="one-token")
     first = bedrock.create_model_customization_job(**once)["jobArn"]
     assert bedrock.create_model_customization_job(**once)["jobArn"] == first
+
+
+def test_a_job_whose_data_are_being_read_holds_up_no_other_and_may_find_its_name_taken(
+    endpoint: Endpoint, bedrock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, other_is_there = threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any) -> Any:
+        if not reading.is_set():
+            reading.set()
+            assert other_is_there.wait(20)
+        return rehearsal_of(*arguments)
+
+    monkeypatch.setattr(jobs, "rehearsal_of", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        create = endpoint.client("bedrock").create_model_customization_job
+        first = pool.submit(refused, create, **request("raced"))
+        assert reading.wait(20)
+        assert bedrock.create_model_customization_job(**request("raced"))["jobArn"]
+        other_is_there.set()
+        assert first.result(20)[0] == "ConflictException"
 
 
 def test_a_name_in_use_is_a_conflict(bedrock: Any, done: dict[str, Any]) -> None:

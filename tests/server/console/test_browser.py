@@ -5,12 +5,14 @@ Without chromium and chromedriver it is skipped; RFT_REQUIRE_BROWSER=1 makes tha
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from bedrock_rft_sim.jobs import Job
+from tests.report.conftest import make_run
 from tests.report.test_browser import Reader
 from tests.server.conftest import Endpoint
 from tests.server.console.conftest import BROKEN, HOSTILE_NAME
@@ -30,7 +32,8 @@ class Visitor(Reader):
     def ask(self, prompt: str) -> None:
         self.script("document.getElementById('prompt').value = arguments[0]", prompt)
         self.choose("#ask")
-        self.until(lambda: self.text("#ask") == "Ask both" and not self.text("#asked"))
+        ends = ("Ask both", "Ask the base model")
+        self.until(lambda: self.text("#ask") in ends and not self.text("#asked"))
 
 
 @pytest.fixture
@@ -57,6 +60,33 @@ def test_a_finished_job_is_shown_with_curves_events_and_checkpoints(
     assert "Job <i>started</i> [U+202E]" in visitor.text("#events .says")
     assert "Step 4, training reward 0.625, validation reward" in visitor.text("#checkpoints .says")
     assert not visitor.find("#stop").is_displayed()
+    assert visitor.text("#verdict") == "1 problem, 1 warning"
+    rules = [each.text for each in visitor.all("#verdicts .verdict h3")]
+    assert rules == ["problem parse failures", "warning truncation"]
+
+
+def test_a_short_run_of_the_command_line_has_whole_steps_on_its_axes_and_rewards_from_zero(
+    visitor: Visitor, console: Endpoint
+) -> None:
+    with make_run(console.state.jobs.runs, "short", steps=1) as run:
+        visitor.visit(console)
+        visitor.chrome.execute_script("location.hash = '#short'")
+        visitor.until(lambda: visitor.text("#name") == "short" and visitor.all(LINE))
+        first = visitor.all("#graphs .plot")[0]
+        ticks = {
+            axis: [each.text for each in first.find_elements("css selector", f".{axis}tick text")]
+            for axis in "xy"
+        }
+        assert ticks["x"] == ["0", "1"]
+        assert ticks["y"][0] == "0"
+        assert not [each.text for each in visitor.all("#graphs .ytick text") if "−" in each.text]
+        assert "rft run" in visitor.text("#facts")
+        assert str(run.path) in visitor.text("#facts")
+        assert visitor.text("#status") == "Completed"
+        assert not visitor.find("#stop").is_displayed()
+        visitor.ask("What is 6 times 7?")
+        assert console.state.models.asks[-1].model == "tiny"
+    shutil.rmtree(run.path)
 
 
 def test_names_and_failures_are_text_whatever_they_hold(

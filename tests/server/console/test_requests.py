@@ -16,8 +16,11 @@ from bedrock_rft_sim.jobs import BedrockDetails, Job, OpenAIDetails
 from bedrock_rft_sim.report import html
 from bedrock_rft_sim.server.bedrock.names import has_model
 from bedrock_rft_sim.server.console import replies
+from tests.jobs.conftest import wait_until
+from tests.report.conftest import STEPS, make_run
+from tests.server.aws_setup import rft_request
 from tests.server.conftest import Endpoint
-from tests.server.console.conftest import HOSTILE_NAME, REMARKS
+from tests.server.console.conftest import HOSTILE_NAME, REMARKS, StubModels, start
 
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -126,6 +129,76 @@ def test_examples_are_prompts_of_the_run_validation_first(console: Endpoint, fin
     first, *_ = read(console, f"/console/jobs/{finished.id}/examples")["examples"]
     asked = "What is 6 times 7?"
     assert first == {"set": "validation", "system": "", "prompt": asked, "reference": "42"}
+
+
+def test_what_the_checks_found_is_told_beside_the_status(console: Endpoint, finished: Job) -> None:
+    told = read(console, f"/console/jobs/{finished.id}")
+    cut = [each for each in told["verdicts"] if each["rule"] == "truncation"]
+    assert [each["severity"] for each in cut] == ["warning"]
+    assert all(each["severity"] in ("problem", "warning", "note") for each in told["verdicts"])
+    assert told["doubt"] is None
+
+
+def test_a_completed_run_without_a_signal_is_listed_with_that_doubt(
+    serve_root: Callable[..., Endpoint],
+) -> None:
+    endpoint = serve_root()
+    with make_run(endpoint.state.jobs.runs, "flat") as run:
+        words = "No learning signal: every one of the 32 rollouts was graded 0, so nothing moved."
+        run.write_record(learning_signal={"ok": False, "words": words})
+    [listed] = read(endpoint, "/console/jobs")["jobs"]
+    assert (listed["status"], listed["doubt"]) == ("Completed", "No learning signal")
+
+
+def test_the_base_model_is_the_one_the_job_was_created_with(
+    serve_root: Callable[..., Endpoint],
+) -> None:
+    endpoint = serve_root(start=start)
+    recipe = {"local": {"model": "acme/then"}}
+    request = rft_request("x", bucket="b", function="f")
+    details = BedrockDetails("us-east-1")
+    job = endpoint.state.jobs.create(details, recipe, name=HOSTILE_NAME, request=request)
+    wait_until(lambda: endpoint.state.jobs.get(job.id).has_ended)
+    assert endpoint.state.mapping.default.model == "tiny"
+    assert read(endpoint, f"/console/jobs/{job.id}")["stand_in"] == "acme/then"
+
+
+def test_a_run_of_the_command_line_is_listed_and_can_be_talked_to(
+    serve_root: Callable[..., Endpoint],
+) -> None:
+    endpoint = serve_root()
+    models = endpoint.state.models = StubModels()
+    with make_run(endpoint.state.jobs.runs, "by-hand") as run:
+        run.model.mkdir()
+        run.checkpoint(2).mkdir(parents=True)
+    [listed] = read(endpoint, "/console/jobs")["jobs"]
+    assert (listed["id"], listed["kind"], listed["status"]) == ("by-hand", "run", "Completed")
+    assert listed["has_ended"]
+    path = "/console/jobs/by-hand"
+    told = read(endpoint, path)
+    assert (told["shown_id"], told["base"]) == (str(run.path), "amazon.nova-2-lite-v1:0:256k")
+    assert (told["step"], told["phases"], told["trouble"]) == (STEPS, [], None)
+    assert [each["id"] for each in told["models"]] == ["tuned", "step-2"]
+    for model, behind in (("base", "tiny"), ("tuned", run.model), ("step-2", run.checkpoint(2))):
+        assert post(endpoint, f"{path}/ask", {"prompt": "6 times 7?", "model": model})[0] == 200
+        assert models.asks[-1].model == str(behind)
+    status, (said,) = post(endpoint, f"{path}/stop")
+    assert (status, "rft run started this" in said["error"]) == (409, True)
+    tag = send(endpoint, path)[1]["etag"]
+    assert send(endpoint, path, if_none_match=tag)[0] == 304
+
+
+def test_a_run_of_the_command_line_that_was_killed_is_told_as_cut_off(
+    serve_root: Callable[..., Endpoint],
+) -> None:
+    endpoint = serve_root()
+    with make_run(endpoint.state.jobs.runs, "killed") as run:
+        run.write_record(status="InProgress")
+        [going] = read(endpoint, "/console/jobs")["jobs"]
+        assert (going["status"], going["has_ended"]) == ("InProgress", False)
+    [listed] = read(endpoint, "/console/jobs")["jobs"]
+    assert (listed["status"], listed["state"], listed["has_ended"]) == ("cut off", "stopped", True)
+    assert any("--resume" in each for each in read(endpoint, "/console/jobs/killed")["remarks"])
 
 
 def test_the_report_has_no_share_in_the_server_s_origin(console: Endpoint, finished: Job) -> None:

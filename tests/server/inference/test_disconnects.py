@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
-from openai import APIError, OpenAI, RateLimitError
+from openai import APIError, InternalServerError, OpenAI, RateLimitError
 
 from bedrock_rft_sim.server.inference import Models, models
 from tests.jobs.conftest import wait_until
@@ -121,6 +121,25 @@ def test_more_asks_than_may_wait_are_told_to_come_later(
         second = chat(client, "go")
         next(iter(second))
         second.close()
+
+
+def test_a_model_that_loads_for_long_is_not_ready_which_clients_retry(
+    slow: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "LOAD_WAIT_S", 0.1)
+    monkeypatch.setattr(slow.state.models, "_is_loading", True)
+    with (
+        OpenAI(base_url=f"{slow.url}/v1", api_key="local", max_retries=0) as client,
+        closing(slow.client("bedrock-runtime")) as runtime,
+    ):
+        with pytest.raises(InternalServerError, match="still being loaded") as refused:
+            chat(client, "mute")
+        assert refused.value.status_code == 503
+        assert "x-should-retry" not in refused.value.response.headers
+        with pytest.raises(ClientError, match="ModelNotReadyException"):
+            runtime.converse(modelId=NOVA, messages=messages_of("mute"))
+    shape = runtime.meta.service_model.shape_for("ModelNotReadyException")
+    assert "retryable" in shape.metadata
 
 
 def test_a_model_that_dies_in_the_midst_of_a_stream_ends_it_with_an_error(slow: Endpoint) -> None:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import pytest
 
 from bedrock_rft_sim.server.inference import (
+    Loading,
     ModelAnswer,
     ModelError,
     ModelRequest,
@@ -20,6 +21,7 @@ from bedrock_rft_sim.server.inference import (
     Refused,
     TextPiece,
 )
+from bedrock_rft_sim.server.inference import models as inference_models
 from bedrock_rft_sim.server.inference.models import COMMAND
 from tests.server.shared_models import shared_models
 
@@ -45,6 +47,25 @@ for line in sys.stdin:
     else:
         text = repr(sorted(globals().keys() & {"first"}))
         said = {"ask": m["ask"], "answered": {"text": text, "stop_reason": "stop",
+                "stop_sequence": None, "prompt_tokens": 1, "completion_tokens": 1}}
+    print(json.dumps(said), flush=True)
+"""
+
+# A process that loads for as long as nobody asks again, and answers from then on, slowly.
+LOADER = """
+import json, sys, time
+asked = 0
+for line in sys.stdin:
+    m = json.loads(line)
+    asked += "ask" in m
+    if "ask" not in m:
+        continue
+    elif asked == 1:
+        said = {"loading": True}
+    else:
+        print(json.dumps({"loading": False}), flush=True)
+        time.sleep(0.5)
+        said = {"ask": m["ask"], "answered": {"text": "loaded", "stop_reason": "stop",
                 "stop_sequence": None, "prompt_tokens": 1, "completion_tokens": 1}}
     print(json.dumps(said), flush=True)
 """
@@ -134,6 +155,18 @@ def test_an_ask_called_off_while_it_is_being_sent_leaves_nothing_behind() -> Non
         return text
 
     assert within(patient(), work) == "['first']"
+
+
+def test_a_model_that_loads_for_long_is_said_to_and_an_answer_that_takes_long_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def work(models: Models) -> str:
+        with pytest.raises(Loading, match="still being loaded; ask again"):
+            await models.answer(ASK)
+        return (await models.answer(ASK)).text
+
+    monkeypatch.setattr(inference_models, "LOAD_WAIT_S", 0.2)
+    assert within(Models(command=(sys.executable, "-c", LOADER)), work) == "loaded"
 
 
 def test_a_dead_process_is_an_error_once_and_then_there_is_a_new_one() -> None:

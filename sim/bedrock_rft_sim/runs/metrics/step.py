@@ -36,6 +36,10 @@ class Timing(Protocol):
         """Time of the cold start, where there was one."""
 
     @property
+    def samples(self) -> int:
+        """How many samples the event held."""
+
+    @property
     def errors(self) -> tuple[str, ...]:
         """Class names of the failed attempts."""
 
@@ -175,6 +179,7 @@ def _grader(invocations: Sequence[Timing]) -> dict[str, Any]:
         "local_grader_latency_p95_s": percentile(durations, 0.95),
         "local_grader_latency_max_s": max(durations),
         "local_grader_errors": dict(Counter(name for each in invocations for name in each.errors)),
+        "local_grader_failed_samples": sum(each.samples for each in invocations if each.errors),
         "local_grader_cold_starts": sum(each.init_s is not None for each in invocations),
     }
 

@@ -35,18 +35,10 @@ from bedrock_rft_sim.server.rehearsal import failure_of, rehearsal_of, told
 from bedrock_rft_sim.server.rest import Call, Output
 from bedrock_rft_sim.server.state import ServerState
 
-STATUS: Final = {
-    "queued": "InProgress",
-    "validating": "InProgress",
-    "running": "InProgress",
-    "stopping": "Stopping",
-    "stopped": "Stopped",
-    "failed": "Failed",
-    "completed": "Completed",
-}
 _BASE: Final = "baseModelIdentifier"
+_TOKEN: Final = "clientRequestToken"  # noqa: S105 - the field's name
 _TYPE: Final = "REINFORCEMENT_FINE_TUNING"
-_ECHOED: Final = (*ECHOED, "clientRequestToken", "roleArn", "vpcConfig")
+_ECHOED: Final = (*ECHOED, _TOKEN, "roleArn", "vpcConfig")
 REHEARSAL: Final = "x-rft-rehearsal"
 """The header; its value is ASCII, each remark ends with a full stop."""
 
@@ -57,17 +49,14 @@ class CustomizationJobs:
     def __init__(self, state: ServerState) -> None:
         self._state = state
         self._jobs = state.jobs
-        self._creating = threading.Lock()
+        self._adding = threading.Lock()
 
     def create(self, call: Call) -> Output:
         """CreateModelCustomizationJob."""
         asked = call.params
         request = self._as_documented(asked)
-        token = request.get("clientRequestToken")
-        with self._creating:
-            known = self._jobs.with_token("bedrock", token) if token else None
-            if known is not None:
-                return Output({"jobArn": job_arn(known)}, _remarks(known))
+        job = self._known(request)
+        if job is None:
             _check(request, call.region)
             self._refuse_names_in_use(request)
             local, function = prepare(self._state, request)
@@ -82,9 +71,22 @@ class CustomizationJobs:
                 job_tags=request.get("jobTags", []),
                 model_tags=request.get("customModelTags", []),
             )
-            name = request["jobName"]
-            job = self._jobs.create(details, recipe, name=name, request=request, token=token)
+            job = self._add(details, recipe, request)
         return Output({"jobArn": job_arn(job)}, _remarks(job))
+
+    def _known(self, request: dict[str, Any]) -> Job | None:
+        token = request.get(_TOKEN)
+        return self._jobs.with_token("bedrock", token) if token else None
+
+    def _add(self, details: BedrockDetails, recipe: dict[str, Any], request: dict[str, Any]) -> Job:
+        """Add the job, unless another request of its token or names came first meanwhile."""
+        with self._adding:
+            known = self._known(request)
+            if known is not None:
+                return known
+            self._refuse_names_in_use(request)
+            name, token = request["jobName"], request.get(_TOKEN)
+            return self._jobs.create(details, recipe, name=name, request=request, token=token)
 
     def get(self, call: Call) -> Output:
         """GetModelCustomizationJob."""
@@ -106,7 +108,7 @@ class CustomizationJobs:
             job
             for job in self._jobs.list("bedrock")
             if params.get("nameContains", "") in job.name
-            and params.get("statusEquals", STATUS[job.status]) == STATUS[job.status]
+            and params.get("statusEquals", job.api_status) == job.api_status
             and is_within(job.created, params)
         ]
         shown, following = bedrock_page(wanted, params, key=lambda job: (job.created, job.id))
@@ -124,7 +126,7 @@ class CustomizationJobs:
         """StopModelCustomizationJob."""
         job = self._found(call)
         if job.has_ended:
-            raise conflict(f"the job {job.name} is {STATUS[job.status]} and can't be stopped")
+            raise conflict(f"the job {job.name} is {job.api_status} and can't be stopped")
         self._jobs.stop(job.id)
         return {}
 
@@ -185,7 +187,7 @@ def _summary(job: Job) -> dict[str, Any]:
         "jobArn": job_arn(job),
         "baseModelArn": base_model_arn(job),
         "jobName": job.name,
-        "status": STATUS[job.status],
+        "status": job.api_status,
         "statusDetails": dict(zip(PHASES, details, strict=True)),
         "creationTime": job.created,
         "lastModifiedTime": job.modified,

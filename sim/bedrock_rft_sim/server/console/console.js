@@ -31,9 +31,9 @@
   const ROLES = { completed: "completed", failed: "failed", stopped: "stopped", stopping: "stopped" };
   function badge(target, of) {
     target.textContent = visible(of.status);
-    target.className = "status s-" + (ROLES[of.state] || "inprogress");
+    target.className = "status s-" + (of.doubt && of.state === "completed" ? "stopped" : ROLES[of.state] || "inprogress");
   }
-  const KINDS = { bedrock: "Bedrock", openai: "OpenAI-shaped" };
+  const KINDS = { bedrock: "Bedrock", openai: "OpenAI-shaped", run: "rft run" };
   const path = (rest) => "/console/jobs/" + encodeURIComponent(chosen) + rest;
 
   // Asking the server
@@ -100,7 +100,10 @@
       button.type = "button";
       button.setAttribute("aria-current", String(each.id === chosen));
       badge(status, each);
-      button.append(element("span", "who", visible(each.name)), status, element("small", "", KINDS[each.kind] + ", " + (each.name === each.base ? "" : visible(each.base) + ", ") + each.id.slice(0, 12) + ", " + day(each.created)));
+      const base = each.base === each.name ? null : each.base, id = each.id === each.name ? null : each.id.slice(0, 12);
+      const about = [KINDS[each.kind], base, id, each.created === null ? null : day(each.created)];
+      button.append(element("span", "who", visible(each.name)), status, element("small", "", visible(about.filter((part) => part !== null).join(", "))));
+      if (each.doubt) button.append(element("small", "doubt", visible(each.doubt)));
       button.addEventListener("click", () => { choose(each.id); tick(); });
       item.append(button);
       target.append(item);
@@ -117,7 +120,7 @@
     $("name").textContent = visible(job.name);
     badge($("status"), job);
     const stop = $("stop");
-    stop.hidden = job.has_ended;
+    stop.hidden = job.has_ended || job.kind === "run";
     stop.disabled = job.state === "stopping";
     if (Date.now() > sureUntil) { stop.className = ""; stop.textContent = job.state === "stopping" ? "Stopping after this step" : "Stop"; }
     $("report").hidden = !job.has_report;
@@ -127,7 +130,9 @@
     words("failure", job.failure);
     words("damage", job.trouble);
     $("remarks").hidden = !job.remarks.length;
+    $("remarks").querySelector("h3").textContent = job.kind === "run" ? "Remarks" : "What is different here from your request";
     fill($("remarks").querySelector("ul"), job.remarks.map((remark) => element("li", "", visible(remark))));
+    verdicts();
     graphs();
     events();
     checkpoints();
@@ -150,15 +155,15 @@
       ["step", total === null ? (job.step ? number(job.step) : null) : number(job.step) + " of " + number(total) + capped],
       ["trains", job.stand_in],
       ["stands in for", job.base],
-      ["API", KINDS[job.kind]],
-      ["created", day(job.created)],
-      [job.ended ? "took" : "running for", job.started ? span(end - job.started) : null],
-      ["id", job.shown_id],
+      [job.kind === "run" ? "made by" : "API", KINDS[job.kind]],
+      ["created", job.created === null ? null : day(job.created)],
+      [job.ended ? "took" : "running for", job.started && (job.ended || !job.has_ended) ? span(end - job.started) : null],
+      [job.kind === "run" ? "folder" : "id", job.shown_id],
       [job.kind === "bedrock" ? "deploy the model" : "call the model", job.model],
     ];
     fill($("facts"), found.filter(([, value]) => value).map(([name, value]) => {
       const made = element("div");
-      made.append(element("dt", "", name), element("dd", name === "id" || name.endsWith("the model") ? "mono" : "", visible(value)));
+      made.append(element("dt", "", name), element("dd", ["id", "folder"].includes(name) || name.endsWith("the model") ? "mono" : "", visible(value)));
       return made;
     }));
   }
@@ -168,6 +173,18 @@
       made.append(element("b", "", title), status.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase());
       return made;
     }));
+  }
+
+  // What the checks of the report found
+
+  function verdicts() {
+    const count = (severity) => job.verdicts.filter((each) => each.severity === severity).length;
+    const grave = ["problem", "warning", "note"].filter(count);
+    $("verdict").hidden = !grave.length;
+    $("verdict").textContent = grave.map((severity) => count(severity) + " " + severity + (count(severity) > 1 ? "s" : "")).join(", ");
+    $("verdict").className = "status v-" + grave[0];
+    $("verdicts").hidden = !grave.length;
+    fill($("verdicts").querySelector("div"), job.verdicts.map(Curves.verdict));
   }
 
   // Curves: the report's cards and the console's six titles
@@ -297,7 +314,7 @@
   }
   function titles() {
     const label = $("tuned").selectedOptions[0]?.textContent || "";
-    $("answer-base").querySelector("h3").textContent = "Base model: " + visible(job.stand_in);
+    $("answer-base").querySelector("h3").textContent = "Base model" + (job.stand_in ? ": " + visible(job.stand_in) : "");
     $("answer-tuned").querySelector("h3").textContent = $("tuned").value ? label[0].toUpperCase() + label.slice(1) : "No tuned model" + (job.has_ended ? "" : " yet");
   }
   function answered(id, text, note, isWrong) {

@@ -19,10 +19,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.report import html
-from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.console import playground, views
+from bedrock_rft_sim.server.console.entries import ConsoleEntry, all_entries, find_entry
 from bedrock_rft_sim.server.console.replies import (
     HEADERS,
     ConsoleError,
@@ -98,49 +97,50 @@ class ConsoleEndpoints:
     # Jobs
 
     def jobs(self, _request: Request) -> Response:
-        """Answer with both kinds of jobs, newest first."""
-        jobs = [*self._state.jobs.list("bedrock"), *self._state.jobs.list("openai")]
-        jobs.sort(key=lambda job: job.created, reverse=True)
-        return json_reply({"jobs": [views.summary(job) for job in jobs]})
+        """Answer with the jobs of both APIs and the runs of `rft run`, newest first."""
+        found = [views.summary(each) for each in all_entries(self._state)]
+        found.sort(key=lambda each: each["created"] or 0, reverse=True)
+        return json_reply({"jobs": found})
 
     def job(self, request: Request) -> Response:
-        """Answer with one job; a page that knows it already gets only that."""
-        job = self._job(request)
-        tag = f'"{views.mark(self._state, job)}"'
+        """Answer with one job or run; a page that knows it already gets only that."""
+        entry = self._entry(request)
+        tag = f'"{views.mark(entry)}"'
         headers = {"etag": tag, "cache-control": "no-cache"}
         if request.headers.get("if-none-match") == tag:
             return reply(b"", "application/json", status=304, headers=headers)
-        return json_reply(views.detail(self._state, job), headers=headers)
+        return json_reply(views.detail(self._state, entry), headers=headers)
 
     def report(self, request: Request) -> Response:
         """Answer with the run's own report, as the run wrote it."""
-        path = RunFolder(self._job(request).folder).report
         try:
-            page = path.read_bytes()
+            page = self._entry(request).folder.report.read_bytes()
         except OSError as error:
-            raise ConsoleError("this job has no report yet", status=404) from error
+            raise ConsoleError("there is no report yet", status=404) from error
         return reply(page, "text/html", headers={"content-security-policy": _REPORT_POLICY})
 
     def examples(self, request: Request) -> Response:
         """Answer with prompts of the run that the playground offers."""
-        return json_reply({"examples": views.examples(self._job(request))})
+        return json_reply({"examples": views.examples(self._entry(request))})
 
     def stop(self, request: Request) -> Response:
         """Ask the job to stop after the step in progress."""
         demand_own_page(request)
-        job = self._job(request)
-        if job.has_ended:
+        entry = self._entry(request)
+        if entry.job is None:
+            raise ConsoleError("rft run started this; stop it there, with Ctrl-C", status=409)
+        if entry.job.has_ended:
             raise ConsoleError("this job has ended already", status=409)
-        return json_reply(views.summary(self._state.jobs.stop(job.id)))
+        return json_reply({"status": self._state.jobs.stop(entry.id).status})
 
     # The playground
 
     async def ask(self, request: Request) -> Response:
         """Answer in lines of JSON: pieces as they are written, then the whole answer."""
         demand_own_page(request)
-        job = await run_in_threadpool(self._job, request)
+        entry = await run_in_threadpool(self._entry, request)
         body = await read_body(request)
-        question = await run_in_threadpool(playground.read_question, self._state, job, body)
+        question = await run_in_threadpool(playground.read_question, self._state, entry, body)
         kind = "application/x-ndjson"
         return StreamingResponse(self._lines(question), media_type=kind, headers=HEADERS)
 
@@ -154,8 +154,8 @@ class ConsoleEndpoints:
         finally:
             await stream.aclose()
 
-    def _job(self, request: Request) -> Job:
-        return self._state.jobs.get(request.path_params["job_id"])
+    def _entry(self, request: Request) -> ConsoleEntry:
+        return find_entry(self._state, request.path_params["job_id"])
 
 
 def _own(name: str) -> str:

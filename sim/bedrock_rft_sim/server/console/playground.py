@@ -9,10 +9,9 @@ import json
 import re
 from typing import Any, Final
 
-from bedrock_rft_sim.jobs import Job
-from bedrock_rft_sim.recipe.dialects import DIALECTS
-from bedrock_rft_sim.runs import Run, RunFolder
+from bedrock_rft_sim.runs import Run
 from bedrock_rft_sim.server.bedrock.names import has_model
+from bedrock_rft_sim.server.console.entries import ConsoleEntry
 from bedrock_rft_sim.server.console.replies import ConsoleError
 from bedrock_rft_sim.server.inference import ModelAnswer, ModelRequest, TextPiece
 from bedrock_rft_sim.server.state import ServerState
@@ -24,57 +23,57 @@ TOKENS_MAX: Final = 4096
 _STEP: Final = re.compile(r"step-([0-9]{1,9})")
 
 
-def base_model(state: ServerState, job: Job, run: Run | None) -> str:
-    """Return the local model that the job trains: what its run names, else the mapping."""
-    named = run.local("model") if run is not None else None
-    if isinstance(named, str):
-        return named
-    return state.mapping.stand_in(DIALECTS[job.kind].model_id(dict(job.request))).model
+def base_model(state: ServerState, entry: ConsoleEntry, run: Run | None) -> str | None:
+    """Return the local model that is trained: as the run names it, else the job's recipe.
 
-
-def read_run(job: Job) -> Run | None:
-    """Return the job's run; None before it has begun.
+    None where neither says it, as before a foreign run has begun.
 
     Raises:
-        RunFolderError: the folder is damaged.
+        RunFolderError: the recipe is gone or damaged.
     """
-    folder = RunFolder(job.folder)
-    return Run.read(folder) if folder.record.is_file() else None
+    named = run.local("model") if run is not None else None
+    if named is None and entry.job is not None:
+        named = (state.jobs.recipe(entry.id).get("local") or {}).get("model")
+    return named if isinstance(named, str) else None
 
 
-def models_of_job(job: Job) -> list[dict[str, Any]]:
+def models_of(entry: ConsoleEntry) -> list[dict[str, Any]]:
     """Return the models that can answer beside the base model, the best first."""
-    found = [{"id": TUNED, "label": "tuned model"}] if has_model(job) else []
-    steps = RunFolder(job.folder).checkpoint_steps()
+    found = [{"id": TUNED, "label": "tuned model"}] if _has_tuned(entry) else []
+    steps = entry.folder.checkpoint_steps()
     return found + [{"id": f"step-{n}", "label": f"checkpoint, step {n}"} for n in reversed(steps)]
 
 
-def model_behind(state: ServerState, job: Job, run: Run | None, choice: str) -> str:
+def model_behind(state: ServerState, entry: ConsoleEntry, run: Run | None, choice: str) -> str:
     """Return the local model behind a choice.
 
     Raises:
         ConsoleError: there is none, or not yet.
     """
-    folder = RunFolder(job.folder)
-    if choice == BASE:
-        return base_model(state, job, run)
-    if choice == TUNED and has_model(job):
+    folder = entry.folder
+    if choice == BASE and (base := base_model(state, entry, run)) is not None:
+        return base
+    if choice == TUNED and _has_tuned(entry):
         return str(folder.model)
     match = _STEP.fullmatch(choice)
     if match and int(match[1]) in folder.checkpoint_steps():
         return str(folder.checkpoint(int(match[1])))
-    words = f"this job has no such model: {choice!r:.80}"
-    known = "base, tuned once the job has completed, or step-N of a checkpoint"
+    words = f"there is no such model here: {choice!r:.80}"
+    known = "base, tuned once training has completed, or step-N of a checkpoint"
     raise ConsoleError(f"{words}; expected {known}", status=404)
 
 
-def read_question(state: ServerState, job: Job, body: dict[str, Any]) -> ModelRequest:
+def _has_tuned(entry: ConsoleEntry) -> bool:
+    return entry.folder.model.is_dir() if entry.job is None else has_model(entry.job)
+
+
+def read_question(state: ServerState, entry: ConsoleEntry, body: dict[str, Any]) -> ModelRequest:
     """Return what the page's question asks of which model.
 
     Raises:
         ConsoleError: the question is incomplete, or there is no such model.
     """
-    run = read_run(job)
+    run = entry.read()
     prompt, system = body.get("prompt"), body.get("system", "")
     if not isinstance(prompt, str) or not isinstance(system, str) or not prompt.strip():
         raise ConsoleError("there is nothing to ask: the prompt is empty")
@@ -84,7 +83,7 @@ def read_question(state: ServerState, job: Job, body: dict[str, Any]) -> ModelRe
     is_sampled = body.get("sampled") is True
     turns = [{"role": "system", "content": system}] if system.strip() else []
     return ModelRequest(
-        model=model_behind(state, job, run, str(body.get("model", BASE))),
+        model=model_behind(state, entry, run, str(body.get("model", BASE))),
         messages=[*turns, {"role": "user", "content": prompt}],
         max_tokens=tokens,
         temperature=_number(run, "temperature", 1.0) if is_sampled else 0.0,

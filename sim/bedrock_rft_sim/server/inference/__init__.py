@@ -8,6 +8,7 @@ from bedrock_rft_sim.server.inference.disconnects import unless_disconnected
 from bedrock_rft_sim.server.inference.models import (
     AnswerStream,
     Busy,
+    Loading,
     ModelError,
     Models,
     Refused,
@@ -18,6 +19,7 @@ from bedrock_rft_sim.server.inference.models import (
 __all__ = [
     "AnswerStream",
     "Busy",
+    "Loading",
     "ModelAnswer",
     "ModelError",
     "ModelRequest",

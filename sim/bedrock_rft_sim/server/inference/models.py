@@ -10,6 +10,7 @@ JSON object each, with the number of the request:
                        {"ask": 1, "answered": {…}}
                        {"ask": 1, "refused": "…"} the request's own fault
                        {"ask": 1, "failed": "…"}  the model's
+                       {"loading": true}          until it says anything else
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ from bedrock_rft_sim.jobs.children import child_environment
 
 COMMAND = (sys.executable, "-P", "-m", "bedrock_rft_sim.server.inference.worker")
 LOG_KEPT_BYTES = 1024 * 1024
+LOAD_WAIT_S = 20.0
+"""So long a request waits while a model is loaded: less than the minute after which boto3 hangs up.
+"""
 WAITING_MAX = 64
 """So many requests wait at most: answered one by one, a longer queue outlasts its clients'
 patience."""
@@ -44,6 +48,10 @@ class ModelError(RehearsalError, RuntimeError):
 
 class Busy(ModelError):  # noqa: N818 - what happened, not who erred
     """Too many requests wait already; sent again later, it will be answered."""
+
+
+class Loading(ModelError):  # noqa: N818 - what happened, not who erred
+    """A model is still being loaded; asked again later, it will answer."""
 
 
 class Refused(RehearsalError, ValueError):  # noqa: N818 - what happened, not who erred
@@ -83,6 +91,7 @@ class Models:
         self._reader: threading.Thread | None = None
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
+        self._is_loading = False
         self._waiting: dict[int, _Mailbox] = {}
 
     async def answer(self, request: ModelRequest) -> ModelAnswer:
@@ -91,6 +100,7 @@ class Models:
         Raises:
             Refused: the request is at fault.
             Busy: too many wait.
+            Loading: a model takes long to load.
             ModelError: the model is at fault.
         """
         async with contextlib.aclosing(self.stream(request)) as stream:
@@ -103,6 +113,7 @@ class Models:
         Raises:
             Refused: the request is at fault.
             Busy: too many wait.
+            Loading: a model takes long to load; it goes on loading.
             ModelError: the model is at fault.
         """
         loop = asyncio.get_running_loop()
@@ -118,7 +129,7 @@ class Models:
         try:
             await asyncio.shield(sending)  # a thread can't be called off midway
             while not is_over:
-                message = await queue.get()
+                message = await self._next(queue)
                 is_over = "piece" not in message
                 if "answered" in message:
                     yield ModelAnswer(**message["answered"])
@@ -131,6 +142,14 @@ class Models:
                 self._forget(number, is_over=is_over)
             else:
                 sending.add_done_callback(lambda _: self._forget(number, is_over=False))
+
+    async def _next(self, queue: asyncio.Queue[dict[str, Any]]) -> dict[str, Any]:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOAD_WAIT_S):
+                    return await queue.get()
+            if self._is_loading:
+                raise Loading("the model is still being loaded; ask again in a moment")
 
     def close(self) -> None:
         """End the process; whoever still waits gets the error that it died."""
@@ -172,6 +191,7 @@ class Models:
                 self._log.parent.mkdir(parents=True, exist_ok=True)
                 is_long = self._log.exists() and self._log.stat().st_size > LOG_KEPT_BYTES
                 errors = files.enter_context(self._log.open("wb" if is_long else "ab"))
+            self._is_loading = True  # first of all its libraries
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
@@ -191,7 +211,8 @@ class Models:
             if not line.endswith(b"\n"):
                 break  # torn by its death
             message = decode(line)
-            mailbox = self._waiting.get(message["ask"])
+            self._is_loading = message.get("loading", False)
+            mailbox = self._waiting.get(message.get("ask", 0))
             if mailbox is not None:
                 mailbox.deliver(message)
         process.wait()
@@ -233,6 +254,7 @@ async def start_stream(models: Models, request: ModelRequest) -> AnswerStream:
     Raises:
         Refused: the request is at fault.
         Busy: too many wait.
+        Loading: a model takes long to load.
         ModelError: the model is at fault.
     """
     stream = models.stream(request)

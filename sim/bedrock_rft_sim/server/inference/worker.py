@@ -118,7 +118,9 @@ class _LoadedModels:
         if name not in self._models:
             while len(self._models) >= MODELS_KEPT:
                 self._models.popitem(last=False)
+            self._say(loading=True)
             self._models[name] = ChatModel(name, self._device)
+            self._say(loading=False)
         self._models.move_to_end(name)
         return self._models[name]
 

@@ -43,7 +43,7 @@ class OpenAIError(Exception):
 
     def response(self) -> Response:
         """Return what the client gets."""
-        is_ours = self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        is_ours = self.status == HTTPStatus.INTERNAL_SERVER_ERROR
         headers = {"x-should-retry": "false"} if is_ours else {}  # it would come out the same
         return JSONResponse(self.body(), status_code=self.status, headers=headers)
 

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.server.errors import log_failure, own_mistake
-from bedrock_rft_sim.server.inference import Busy, ModelError, Refused
+from bedrock_rft_sim.server.inference import Busy, Loading, ModelError, Refused
 from bedrock_rft_sim.server.json_body import parse_object
 from bedrock_rft_sim.server.mantle.errors import (
     SERVER,
@@ -46,6 +46,8 @@ def _as_openai(request: Request, error: Exception) -> OpenAIError:
         case Busy():
             kind, code = "rate_limit_error", "rate_limit_exceeded"
             return OpenAIError(str(error), status=429, kind=kind, code=code)
+        case Loading():
+            return OpenAIError(str(error), status=503, kind=SERVER, code="model_not_ready")
         case ModelError() | Refused():
             return model_failed(error)
         case RehearsalError():

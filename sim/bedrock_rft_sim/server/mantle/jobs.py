@@ -18,7 +18,7 @@ from typing import Any, Final
 from bedrock_rft_sim.contract.events import message_event
 from bedrock_rft_sim.contract.statuses import OpenAIStatus
 from bedrock_rft_sim.errors import RunFolderError
-from bedrock_rft_sim.jobs import Job, Status
+from bedrock_rft_sim.jobs import Job
 from bedrock_rft_sim.recipe.dialects import openai
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.server.bedrock.names import ACCOUNT
@@ -26,15 +26,6 @@ from bedrock_rft_sim.server.mantle.names import job_id, tuned_model
 from bedrock_rft_sim.server.rehearsal import failure_of, told
 
 VALIDATING: Final[OpenAIStatus] = "validating_files"
-STATUSES: Final[dict[Status, OpenAIStatus]] = {
-    "queued": "queued",
-    "validating": "queued",
-    "running": "running",
-    "stopping": "running",
-    "stopped": "cancelled",
-    "failed": "failed",
-    "completed": "succeeded",
-}
 METADATA_CHARS: Final = 512
 _AUTO: Final = "auto"
 
@@ -69,10 +60,9 @@ def as_job(job: Job, *, pending_s: float) -> dict[str, Any]:
     }
 
 
-def _status(job: Job, pending_s: float) -> OpenAIStatus:
-    status = STATUSES[job.status]
+def _status(job: Job, pending_s: float) -> str:
     is_new = time.time() < job.created + pending_s
-    return VALIDATING if status == "queued" and is_new else status
+    return VALIDATING if job.api_status == "queued" and is_new else job.api_status
 
 
 def _hyperparameters(request: Mapping[str, Any]) -> dict[str, Any]:

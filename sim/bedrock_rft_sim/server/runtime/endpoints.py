@@ -26,6 +26,7 @@ from bedrock_rft_sim.server.errors import NOT_SIMULATED, AwsError, aws_error, in
 from bedrock_rft_sim.server.inference import (
     AnswerStream,
     Busy,
+    Loading,
     ModelAnswer,
     ModelError,
     ModelRequest,
@@ -53,6 +54,8 @@ def refused(request: Request, error: Exception) -> Response:
             return aws_error("ValidationException", str(error))
         case Busy():
             return aws_error("ThrottlingException", str(error))
+        case Loading():
+            return aws_error("ModelNotReadyException", str(error))
         case ModelError():
             return aws_error("ModelErrorException", str(error), status=MODEL_ERROR_STATUS)
         case RehearsalError():
