@@ -31,7 +31,7 @@
   const ROLES = { completed: "completed", failed: "failed", stopped: "stopped", stopping: "stopped" };
   function badge(target, of) {
     target.textContent = visible(of.status);
-    target.className = "status s-" + (of.doubt && of.state === "completed" ? "stopped" : ROLES[of.state] || "inprogress");
+    target.className = "status s-" + (of.doubt ? "stopped" : ROLES[of.state] || "inprogress");
   }
   const KINDS = { bedrock: "Bedrock", openai: "OpenAI-shaped", run: "rft run" };
   const path = (rest) => "/console/jobs/" + encodeURIComponent(chosen) + rest;

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bedrock_rft_sim.contract.statuses import IN_PROGRESS, STOPPING
+from bedrock_rft_sim.contract.statuses import COMPLETED, IN_PROGRESS, STOPPING
 from bedrock_rft_sim.diagnosis import Evidence, diagnose_run
 from bedrock_rft_sim.diagnosis.finding import fired
 from bedrock_rft_sim.errors import RehearsalError
@@ -40,10 +40,15 @@ def summary(entry: ConsoleEntry) -> dict[str, Any]:
         record = entry.folder.read_record()
     except RehearsalError:  # none yet; of a damaged one `detail` speaks
         record = {}
-    signal = record.get("learning_signal") or {"ok": True}
-    doubt = None if signal.get("ok") else str(signal.get("words")).partition(":")[0]
     own = _of_run(entry.folder, record) if entry.job is None else _of_job(entry.job)
-    return {"id": entry.id, **own, "doubt": doubt}
+    return {"id": entry.id, **own, "doubt": _doubt(record)}
+
+
+def _doubt(record: Mapping[str, Any]) -> str | None:
+    """Return in few words why a run that completed is none to rely on."""
+    signal = record.get("learning_signal") or {}
+    is_doubtful = record.get("status") == COMPLETED and signal.get("ok") is False
+    return str(signal.get("words")).partition(":")[0] if is_doubtful else None
 
 
 def _of_job(job: Job) -> dict[str, Any]:
@@ -91,7 +96,7 @@ def detail(state: ServerState, entry: ConsoleEntry) -> dict[str, Any]:
     lines = run.lines if run is not None else []
     steps = (run.record.get("steps") or {}) if run is not None else {}
     verdicts = fired(diagnose_run(Evidence.of(run))) if run is not None else []
-    said = {verdict.words for verdict in verdicts}
+    said = {words for verdict in verdicts for words in (verdict.words, verdict.says)}
     about = _about_run(folder, run) if entry.job is None else _about_job(entry.job)
     about["remarks"] = [remark for remark in about["remarks"] if remark not in said]
     events = _events(entry)
