@@ -39,7 +39,9 @@ def test_a_grader_that_raises_has_no_reward_and_says_why(client: OpenAI) -> None
     result = run(client, "crash")
     assert result.reward is None
     assert result.metadata.errors.python_grader_runtime_error
-    assert "no number in sight" in result.metadata.errors.python_grader_runtime_error_details
+    details = result.metadata.errors.python_grader_runtime_error_details
+    assert "no number in sight" in details
+    assert f"{GRADER['lambda']['function']}, event of 1 samples" in details
 
 
 def test_a_grader_that_answers_wrongly_has_no_reward(client: OpenAI) -> None:

@@ -102,17 +102,19 @@ def _run(function: Resolved, sample: Sample) -> dict[str, Any]:
         with Grader(function.deployed.reward.once(wrap=_WRAP)) as grader:
             [grade] = grader.grade([sample]).grades
     except GraderError as error:
-        errors |= _flags(error)
+        errors |= _flags(error, function)
     return _result(function.id.name, grade, errors, time.perf_counter() - began)
 
 
-def _flags(error: GraderError) -> dict[str, Any]:
+def _flags(error: GraderError, function: Resolved) -> dict[str, Any]:
+    """Return what failed; the folder of the code, which only we know, goes by the function."""
     flag = "other_error"
     if isinstance(error, HandlerError):
         flag = "python_grader_runtime_error"
     elif isinstance(error, ResponseError):
         flag = "unresponsive_reward_error"
-    return {flag: True, "python_grader_runtime_error_details": str(error)}
+    words = str(error).replace(function.deployed.code.name, function.deployed.arn)
+    return {flag: True, "python_grader_runtime_error_details": words}
 
 
 def _result(
