@@ -110,7 +110,7 @@ def picture(graph: Graph, form: str) -> bytes:
 
 def _draw(axes: Axes, graph: Graph) -> None:
     frame(axes, y=graph.unit if graph.series else "")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
     if not graph.series:
         axes.text(0.5, 0.5, "no values", ha="center", va="center", transform=axes.transAxes)
     if graph.band is not None:
