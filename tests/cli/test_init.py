@@ -43,7 +43,9 @@ def test_files_are_named_as_seen_from_the_recipe_s_folder(
     assert recipe.validation_source == here / "validation.jsonl"
     assert recipe.reward_path == here / "own.py"
     assert Path(recipe.model) == (here / "model").resolve()
+    files[1] = str(here / "train.jsonl")  # an absolute path stays as it is
     assert main(["init", *files, "-o", "mine.yaml"]) == 0
+    assert load_recipe("mine.yaml").local.trainingData == files[1]
     assert load_recipe("mine.yaml").local.reward == "gsm8k"
     assert main(["check", "mine.yaml", "--no-audit"]) == 0
 

@@ -184,3 +184,17 @@ def test_a_back_end_is_a_class_and_a_line_in_the_table(
     answers = parrot.sample(PROMPTS, SamplingParams(3, temperature=0))
     assert [answer.tokens[:-1] for answer in answers] == [prompt[:2] for prompt in PROMPTS]
     assert {answer.stop_reason for answer in answers} == {"stop"}
+
+
+def test_a_sampler_tells_how_far_it_is_and_answers_the_same(
+    sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "TOKENS_PER_BATCH", 30)  # one or two prompts at a time
+    told: list[tuple[int, float]] = []
+    params = SamplingParams(6, temperature=0)
+    plain = sampler.sample(PROMPTS, params)
+    far = sampler.sample(PROMPTS, params, far=lambda done, share: told.append((done, share)))
+    assert far == plain
+    assert [share for _, share in told] == sorted(share for _, share in told)
+    assert all(0 <= done <= len(PROMPTS) and 0 < share <= 1 for done, share in told)
+    assert bool(told) is (sampler.engine.name == "native")  # `generate` tells nobody

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from bedrock_rft_sim.cli import main
+from bedrock_rft_sim.cli.progress import Progress
+from bedrock_rft_sim.runs.observer import Stage
 
 KEY = "sk-very-secret"
 
@@ -46,6 +48,15 @@ def test_an_endpoint_s_answers_are_graded_and_the_key_is_only_sent(
     lines = (tmp_path / "p.samples.jsonl").read_text().splitlines()[1:]
     assert {json.loads(line)["text"] for line in lines} == {"#### 3"}
     assert {json.loads(line)["grade"] for line in lines} <= {0.0, 1.0}
+
+
+def test_a_probe_tells_how_far_it_is(command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Stage] = []
+    monkeypatch.setattr(Progress, "doing", lambda _self, stage: told.append(stage))
+    assert main(command) == 0
+    counts = [(stage.done, stage.of) for stage in told if stage.what == "probing m"]
+    assert counts[0] == (0, 20)
+    assert counts[-1] == (20, 20)
 
 
 def test_too_many_failed_samples_fail_the_command_and_are_listed(

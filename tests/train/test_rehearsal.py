@@ -13,6 +13,7 @@ import pytest
 from bedrock_rft_sim.errors import TrainingError
 from bedrock_rft_sim.recipe import Recipe, load_recipe
 from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs.observer import Stage
 from bedrock_rft_sim.train.run import RunResult, rehearse
 
 LEARNING_STEPS = 16
@@ -148,8 +149,23 @@ def test_a_run_says_which_engine_answers_and_why(
 ) -> None:
     monkeypatch.setattr("bedrock_rft_sim.engine.native_backend.TOLERANCE", tolerance)
     said: list[str] = []
+    stages: dict[str, Stage] = {}  # by what goes on, each as it was last
     recipe = recipe_for("local.maxSteps=1", f"local.engine={asked}")
-    result = rehearse(recipe, parent=tmp_path / "runs", say=said.append)
+    result = rehearse(
+        recipe,
+        parent=tmp_path / "runs",
+        say=said.append,
+        doing=lambda stage: stages.update({stage.what: stage}),
+    )
+    in_order = ("loading", "validating step 0", "sampling step 1 of 1", "grading step 1 of 1")
+    places = [next(i for i, w in enumerate(stages) if w.startswith(start)) for start in in_order]
+    assert places == sorted(places)
+    assert "saving the model" in stages
+    sampled = stages["sampling step 1 of 1"]
+    assert sampled.of == recipe.settings.rollouts_per_step
+    if name == "native":
+        assert 0 < (sampled.share or 0) <= 1
+    assert any("answers to sample" in line for line in said)
     engine = RunFolder.open(result.folder).read_record()["engine"]
     assert engine["name"] == name
     assert why in engine["why"]

@@ -86,6 +86,8 @@ def _stated(arguments: argparse.Namespace) -> dict[str, Any]:
         is_there = expanded(text).exists() and text not in known
         if text.startswith("~") or not (is_there or is_path):
             return text
+        if Path(text).is_absolute():
+            return text
         path = os.path.relpath(text, arguments.out.parent)
         return path if path.startswith(".") or "/" in path else f"./{path}"
 

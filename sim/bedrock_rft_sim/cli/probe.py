@@ -72,8 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     endpoint = _endpoint(arguments, planned)
     out = arguments.out or FOLDER / default_name(planned, endpoint)
     _check_target(arguments, planned, out)
-    arguments.progress.at(f"probing {recipe.local.model if endpoint is None else endpoint.model}")
-    report = probe(planned, out=out, endpoint=endpoint, say=_say)
+    report = probe(planned, out=out, endpoint=endpoint, say=_say, doing=arguments.progress.doing)
     advice = [advice_as_json(each) for each in diagnose_probe(report, planned.recipe.settings)]
     record = {**report.as_json(), "advice": advice}
     save_record(out, record)

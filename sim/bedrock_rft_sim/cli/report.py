@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.runs import RunFolder
 
 STYLES = {"problem": "red", "warning": "yellow", "note": "blue"}
-TELLS = True
 HELP = "one page about a run: verdict, curves, answers, ledger"
 DESCRIPTION = """Write the page of a run, whatever state the run is in. Exit code 1: there is no
 such run, or its folder is damaged; what the verdict says does not change the exit code."""
@@ -48,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder = find_run(arguments.run)
     page = Page(folder, bands=arguments.bands)
     if arguments.watch:
+        arguments.progress.quiet = True
         return _watch(folder, arguments.port, bands=arguments.bands)
     summary = page.summary()
     written: list[Path] = []

@@ -97,7 +97,7 @@ def _next(arguments: argparse.Namespace, result: RunResult, *, seed: int) -> Ite
 
 def _to_go_on(arguments: argparse.Namespace) -> Iterator[str]:
     named = [] if arguments.name is None else ["--name", arguments.name]
-    yield "  to go on from its last checkpoint:"
+    yield "  to go on:"
     yield f"  {command(arguments, 'run', *_out(arguments), *named, '--resume')}"
 
 

@@ -39,7 +39,6 @@ exit codes:
   1  a point failed, or the sweep was stopped
   2  wrong usage, or a file that can't be read
 """
-TELLS = True
 HELP = "which settings matter, in which direction, and how sure that is"
 DESCRIPTION = "Run a recipe with other values and say what they do."
 
@@ -72,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     file = read_sweep(arguments.sweep, seeds=arguments.seeds)
     out = arguments.out or FOLDER / file.path.stem
+    arguments.progress.at(f"sweeping {file.recipe}")
     result = sweep(file, out=out, workers=arguments.workers, say=_say)
     print_result(arguments, result.as_json(), _lines(result))
     return EXIT_FAILED if result.failed else 0

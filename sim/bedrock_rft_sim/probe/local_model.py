@@ -5,12 +5,19 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 
 from bedrock_rft_sim.data import Row, plan
 from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import choose_device
-from bedrock_rft_sim.engine.sampler import TOKENS_PER_BATCH, Sampler, SamplingParams
+from bedrock_rft_sim.engine.sampler import (
+    TOKENS_PER_BATCH,
+    Far,
+    Sampler,
+    SamplingParams,
+    far_of_part,
+)
 from bedrock_rft_sim.probe.sample import ProbeSample, Wanted
 from bedrock_rft_sim.recipe import Recipe
 
@@ -21,10 +28,11 @@ class LocalModel:
     Each batch has a seed of its own, so a killed probe goes on to the samples of an unbroken one.
     """
 
-    def __init__(self, recipe: Recipe, *, samples: int) -> None:
+    def __init__(self, recipe: Recipe, *, samples: int, far: Far | None = None) -> None:
+        """Load the model; `far` gets how many answers of all have ended."""
         quiet.silence_for(recipe)
         self._recipe = recipe
-        self._samples = samples
+        self._samples, self._far = samples, far
         self._chat = load_tokenizer(recipe.model)
         device = choose_device(recipe.local.device, recipe.local.dtype)
         self._sampler = Sampler.load(recipe.model, device, engine=recipe.local.engine)
@@ -51,7 +59,9 @@ class LocalModel:
         keys = [(place, g) for place in places for g in range(self._samples)]
         params = SamplingParams.of_rollouts(settings, seed=_seed(settings.seed, places.start))
         started = time.perf_counter()
-        answers = self._sampler.sample([prompts[place] for place, _ in keys], params)
+        before, of = places.start * self._samples, len(rows) * self._samples
+        far = self._far and partial(far_of_part, self._far, before, len(keys), of)
+        answers = self._sampler.sample([prompts[place] for place, _ in keys], params, far=far)
         seconds = (time.perf_counter() - started) / len(answers)
         return [
             ProbeSample(

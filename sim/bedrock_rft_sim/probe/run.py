@@ -28,6 +28,7 @@ from bedrock_rft_sim.probe.local_model import LocalModel
 from bedrock_rft_sim.probe.report import Probed, ProbeReport, summarise
 from bedrock_rft_sim.probe.sample import GivenUpError, ProbeSample, SampleFile, SampleSource
 from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.runs.observer import Doing, Stage
 
 PROMPTS = 64
 SAMPLES = 8
@@ -96,8 +97,11 @@ def probe(
     out: Path,
     endpoint: Endpoint | None = None,
     say: Callable[[str], None] = lambda _words: None,
+    doing: Doing = lambda _stage: None,
 ) -> ProbeReport:
     """Sample what is missing in the file of samples beside `out`; return what all of them say.
+
+    `say` gets what happens, in words, `doing` what goes on and how far it is.
 
     Raises:
         EndpointError: there is not one answer.
@@ -105,7 +109,7 @@ def probe(
     """
     recipe = planned.recipe
     file = SampleFile(samples_path(out), _identity(planned, endpoint))
-    given_up = _sample(planned, file, endpoint, say)
+    given_up = _sample(planned, file, endpoint, say, doing)
     report = summarise(
         file.samples,
         probed=Probed(
@@ -136,14 +140,24 @@ def save_record(out: Path, record: Mapping[str, Any]) -> None:
 
 
 def _sample(
-    planned: ProbePlan, file: SampleFile, endpoint: Endpoint | None, say: Callable[[str], None]
+    planned: ProbePlan,
+    file: SampleFile,
+    endpoint: Endpoint | None,
+    say: Callable[[str], None],
+    doing: Doing,
 ) -> str | None:
     """Sample what is missing, keep it as it comes; return why the rest was given up."""
     rows, total = planned.rows, len(planned.rows) * planned.samples
     failed = file.failed()
     if len(file.samples) - len(failed) == total:
         return None
-    source: SampleSource = endpoint or LocalModel(planned.recipe, samples=planned.samples)
+    what = f"probing {planned.recipe.local.model if endpoint is None else endpoint.model}"
+
+    def far(done: int, share: float) -> None:
+        doing(Stage(what, done, total, share))
+
+    far(0, 0)
+    source: SampleSource = endpoint or LocalModel(planned.recipe, samples=planned.samples, far=far)
     failed_before = {sample.prompt for sample in failed}
 
     def wanted(prompt: int, sample: int) -> bool:
@@ -154,6 +168,7 @@ def _sample(
             for samples in source.samples_of(rows, wanted, last=failed_before):
                 file.append(_graded(grader, rows, samples))
                 say(_progress(file, total))
+                far(len(file.samples), len(file.samples) / total)
         except GivenUpError as given_up:
             return str(given_up)
     return None
