@@ -31,6 +31,7 @@ from bedrock_rft_sim.compare.axis import (
 from bedrock_rft_sim.compare.resample import RESAMPLES, rank_correlation, resample
 from bedrock_rft_sim.compare.result import Comparison, MetricComparison, SideSummary
 from bedrock_rft_sim.compare.series import Curves
+from bedrock_rft_sim.compare.series.curve import listed
 from bedrock_rft_sim.compare.words import TRAINING_REWARD, in_all, of_metric
 from bedrock_rft_sim.contract.metrics import Metric, metric
 from bedrock_rft_sim.errors import DataError
@@ -115,6 +116,7 @@ def compare(
         top_reward=highest,
         metrics=judged,
         notes=(*_notes([*a, *b], chosen), *beyond, *_left_out(placed, (a, b))),
+        unknown={run.source: run.unknown for run in (*a, *b) if run.unknown},
     )
 
 
@@ -353,6 +355,11 @@ def noise_of(runs: Sequence[Curves], *, top: float | None = None) -> need.Noise:
 def _notes(runs: Sequence[Curves], axis: Axis) -> tuple[str, ...]:
     notes = [f"{run.name}: {note}" for run in runs for note in run.notes]
     for run in runs:
+        if run.unknown:
+            notes.append(
+                f"{run.name}: series without a name here, not compared ({len(run.unknown)}): "
+                f"{listed(run.unknown)}"
+            )
         if run.repeated_steps:
             notes.append(
                 f"{run.name}: {run.repeated_steps} steps came more than once; the last was taken"

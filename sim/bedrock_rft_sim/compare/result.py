@@ -5,6 +5,7 @@ The words in it are the reasons a person reads; everything they rest on stands b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -70,6 +71,8 @@ class Comparison:
     """The greatest possible reward: given, or 1."""
     metrics: tuple[MetricComparison, ...]
     notes: tuple[str, ...]
+    unknown: Mapping[str, tuple[str, ...]]
+    """By source: the series that no name here is known for, so that they are not compared."""
 
     @property
     def known(self) -> list[MetricComparison]:

@@ -105,16 +105,31 @@ def test_a_key_that_bedrock_adds_later_is_kept_and_listed(save: Save) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ([*job(3), {"error": "expired"}], "item 5: {'error': 'expired'} is no job event"),
+        ("\n".join(json.dumps(event) for event in job(4))[:-40], "events.json:5"),
+    ],
+)
+def test_what_is_no_event_is_counted_and_ends_no_other(
+    content: object, message: str, save: Save
+) -> None:
+    (found,) = read_curves(save("events.json", content))
+    assert found.series["critic_rewards_mean"].steps == (1, 2, 3)
+    (note,) = found.notes
+    assert note.startswith("1 line")
+    assert message in note
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
         ("[]", "no metrics that can be read"),
         ([message_event("Job started")], "holds no metric values"),
         ([metrics_event({"step": 1, "critic_rewards_mean": float("nan")})], "step 1"),
-        ([metrics_event({"step": 1, "critic_rewards_mean": "high"})], "no finite number"),
+        ([metrics_event({"step": 1, "critic_rewards_mean": "high"})], "no numbers"),
         ([metrics_event({"step": -1, "critic_rewards_mean": 0.5})], "no whole number"),
         ([metrics_event({"step": 1.5, "critic_rewards_mean": 0.5})], "no whole number"),
-        ([*job(2), {"error": "expired"}], "is no job event"),
         (json.dumps(job(3))[:-40], "cut short"),
         ("[" * 100_000, "nested too deep"),
-        ("\n".join(json.dumps(event) for event in job(3))[:-40], "events.json:4"),
         ('{"a": 1}', "no metrics that can be read"),
     ],
 )

@@ -77,7 +77,7 @@ def test_rows_out_of_order_and_twice_are_sorted_and_the_last_wins(save: Save) ->
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("step_number,train_reward_mean\n1,0.5\n2\n", "m.csv:3"),
+        ("step_number,train_reward_mean\n2\n", "m.csv:2"),
         ("step_number,train_reward_mean\n1,nan\n", "m.csv:2"),
         ("step_number,train_reward_mean\n1,good\n", "m.csv:2"),
         ("step_number,train_reward_mean\n1,1_0\n", "m.csv:2"),
@@ -86,6 +86,8 @@ def test_rows_out_of_order_and_twice_are_sorted_and_the_last_wins(save: Save) ->
         ("step_number,train_loss,train_loss\n1,2,3\n", "two columns have the same name"),
         ('step_number,train_reward_mean\n1,"0.5\n', "is no CSV"),
         ("name,price\nbread,2\n", "no metrics that can be read"),
+        (",_step\n0,1\n", "no metrics that can be read"),
+        ("\n,_step,train/reward\n,,\n", "holds no metric values"),
         ("", "is empty"),
         ("  \n", "is empty"),
         (b"\x89PNG\r\n\x1a\n", "is no text file"),

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from bedrock_rft_sim.compare.series import names
-from bedrock_rft_sim.compare.series.curve import Curves, Gathering, number, step_number
+from bedrock_rft_sim.compare.series.curve import Curves, Gathering, number
 from bedrock_rft_sim.compare.series.jsontext import Placed
-from bedrock_rft_sim.errors import DataError
 
 EVENT: Final = "fine_tuning.job.event"
 DEEPEST: Final = 3
@@ -41,12 +40,12 @@ def read_events(placed: Iterable[Placed], source: str) -> Curves:
     """Return the curves in these pages, lists or lines of events.
 
     Raises:
-        DataError: something in them is no event, or a metric is no number.
+        DataError: they hold no metric values, or a metric is not finite.
     """
     gathering = Gathering("mantle")
     seen: set[str] = set()
     pages: list[bool] = []
-    for where, event in _events(placed, pages):
+    for where, event in _events(placed, pages, gathering):
         identity = event.get("id")
         if isinstance(identity, str):
             if identity in seen:
@@ -56,29 +55,21 @@ def read_events(placed: Iterable[Placed], source: str) -> Curves:
         if isinstance(data, dict) and "step" in data:
             order = (number(event.get("created_at")) or 0.0, str(identity))
             gathering.plan(data.get("total_steps"))
-            step = step_number(data["step"], where=where)
-            gathering.add(step, data.items(), names.INNER, order=order, where=where)
+            gathering.add(data["step"], data.items(), names.INNER.get, order=order, where=where)
     if pages and all(pages):
         gathering.notes.append("every page says has_more: the last page is missing")
     return gathering.curves(source)
 
 
-def _events(placed: Iterable[Placed], pages: list[bool]) -> Iterator[Placed]:
+def _events(placed: Iterable[Placed], pages: list[bool], gathering: Gathering) -> Iterator[Placed]:
     for where, value in placed:
         if isinstance(value, list):
             inside = ((f"{where}, item {n}", item) for n, item in enumerate(value, start=1))
-            yield from _events(inside, pages)
+            yield from _events(inside, pages, gathering)
         elif isinstance(value, dict) and isinstance(value.get("data"), list):
             pages.append(bool(value.get("has_more")))
-            yield from _events([(where, value["data"])], pages)
+            yield from _events([(where, value["data"])], pages, gathering)
         elif isinstance(value, dict) and "message" in value:
             yield where, value
         else:
-            raise DataError(
-                "is no job event",
-                where=where,
-                expected="what fine_tuning.jobs.list_events returned: events, or pages of them",
-                found=repr(value)[:60],
-                hint="save [event.model_dump() for event in client.fine_tuning.jobs.list_events"
-                "(job_id)] as JSON",
-            )
+            gathering.leave_out(where, f"{repr(value)[:60]} is no job event")

@@ -1,4 +1,4 @@
-"""JSON text, whole or line by line, with one message where it is damaged.
+"""JSON text, whole or line by line; a line that is no JSON does not end its neighbours.
 
 It knows no metric. A value comes with where it stood, for the messages of later readers.
 """
@@ -15,28 +15,30 @@ Placed = tuple[str, Any]
 NOT_JSON: Final = object()
 
 
-def values(text: str, *, where: str) -> list[Placed]:
-    """Return the one JSON value of the text, or the value of each of its lines.
+def values(text: str, *, where: str) -> tuple[list[Placed], list[str]] | None:
+    """Return the JSON value of the text, or of each line, and which lines are none; else None."""
+    whole = _read(text)
+    if whole is not NOT_JSON:
+        return [(where, whole)], []
+    lines = ((n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip())
+    read = [(f"{where}:{n}", line, _read(line)) for n, line in lines]
+    if len(read) == 1 or not any(isinstance(value, dict | list) for _, _, value in read):
+        return None
+    unread = [f"{place}: {line[:60]!r}" for place, line, value in read if value is NOT_JSON]
+    return [(place, value) for place, _, value in read if value is not NOT_JSON], unread
 
-    Raises:
-        DataError: it is neither JSON nor JSON lines.
-    """
+
+def damage(text: str, *, where: str) -> DataError | None:
+    """Return what is wrong with text that begins as JSON, or None where it is JSON."""
     try:
-        return [(where, json.loads(text))]
+        json.loads(text)
     except json.JSONDecodeError as error:
-        lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-        if len(lines) == 1 or not isinstance(_read(lines[0][1]), dict | list):
-            raise _damaged(where, error.lineno, error.msg) from error
-    except RecursionError as error:
-        raise _damaged(where, 1, "brackets nested too deep") from error
+        return _damaged(where, error.lineno, error.msg)
+    except RecursionError:
+        return _damaged(where, 1, "brackets nested too deep")
     except ValueError as error:  # a number of thousands of digits
-        raise _damaged(where, 1, str(error)) from error
-    found = [(n, line, _read(line)) for n, line in lines]
-    for n, line, value in found:
-        if value is NOT_JSON:
-            is_last = n == lines[-1][0]
-            raise _damaged(where, n, "a half-written last line" if is_last else repr(line[:60]))
-    return [(f"{where}:{n}", value) for n, _, value in found]
+        return _damaged(where, 1, str(error))
+    return None
 
 
 def _read(line: str) -> Any:

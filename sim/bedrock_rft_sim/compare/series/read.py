@@ -7,13 +7,14 @@ names them all.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from bedrock_rft_sim.compare.series import logs, steplines, tables
 from bedrock_rft_sim.compare.series.curve import KINDS, Curves, Gathering, Kind
 from bedrock_rft_sim.compare.series.events import looks_like_events, read_events
-from bedrock_rft_sim.compare.series.jsontext import values
+from bedrock_rft_sim.compare.series.jsontext import Placed, damage, values
 from bedrock_rft_sim.compare.series.source import GZIP, member, read_bytes, text_of
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.runs import is_run
@@ -93,10 +94,13 @@ def _file(path: Path, kind: Kind | None) -> list[Curves]:
         inside, content = member(content, NOVA_CSV, where=source)
         source = f"{source}!{inside}"
     text = text_of(content, where=source)
-    found = _json(text, source) if _is_json(text) else _plain(text, source, kind)
-    if found is None:
-        raise _foreign(source, repr(text.lstrip()[:60]))
-    return found
+    is_json = _is_json(text)
+    for reader in (_json, _plain) if is_json else (_plain, _json):
+        found = reader(text, source, kind)
+        if found is not None:
+            return found
+    damaged = damage(text, where=source) if is_json else None
+    raise damaged or _foreign(source, repr(text.lstrip()[:60]))
 
 
 def _is_json(text: str) -> bool:
@@ -105,14 +109,23 @@ def _is_json(text: str) -> bool:
     return head.startswith(("{", "[{", "[[", "[]"))
 
 
-def _json(text: str, source: str) -> list[Curves] | None:
-    placed = values(text, where=source)
+def _json(text: str, source: str, _wanted: Kind | None) -> list[Curves] | None:
+    placed, unread = values(text, where=source) or ([], [])
+    found = _of_values(placed, source) if placed else None
+    if found is None or not unread:
+        return found
+    lines = "1 line is" if len(unread) == 1 else f"{len(unread)} lines are"
+    note = f"{lines} no JSON and left out, the first {unread[0]}; a cut file looks like a short run"
+    return [replace(curves, notes=(*curves.notes, note)) for curves in found]
+
+
+def _of_values(placed: list[Placed], source: str) -> list[Curves] | None:
     if steplines.looks_like_trainer_state(placed):
         return [steplines.read_trainer_state(placed, source)]
     lines = logs.lines_of_cloudwatch(placed, source)
-    if lines is not None:
-        found = logs.kind_of(line for _, _, line in lines)
-        return [logs.read_log(lines, source, found)] if found else None
+    found = _log(lines, source, None) if lines else None
+    if found is not None:
+        return found
     if looks_like_events(placed):
         return [read_events(placed, source)]
     if steplines.looks_like_step_lines(placed):
@@ -128,10 +141,17 @@ def _plain(text: str, source: str, wanted: Kind | None) -> list[Curves] | None:
         return [tables.read_tensorboard(text, source).curves(source)]
     if table == "wandb-csv":
         return tables.read_wandb(text, source)
-    lines = [(n, f"{source}:{n}", line) for n, line in enumerate(text.splitlines(), start=1)]
-    log = wanted if wanted in ("verl-log", "hyperpod-log") else None
-    log = log or logs.kind_of(line for _, _, line in lines)
-    return [logs.read_log(lines, source, log)] if log else None
+    if table == "log":
+        return _log(logs.lines_of_records(tables.records(text, source)), source, wanted)
+    numbered = enumerate(text.splitlines(), start=1)
+    lines = [(float(n), f"{source}:{n}", line) for n, line in numbered]
+    return _log(lines, source, wanted)
+
+
+def _log(lines: list[logs.Line], source: str, wanted: Kind | None) -> list[Curves] | None:
+    kind = wanted if wanted in ("verl-log", "hyperpod-log") else None
+    kind = kind or logs.kind_of(line for _, _, line in lines)
+    return [logs.read_log(lines, source, kind)] if kind else None
 
 
 def _foreign(source: str, found: str) -> DataError:

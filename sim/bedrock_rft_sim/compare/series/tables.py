@@ -1,20 +1,29 @@
 """Curves from CSV: Nova's step_wise_training_metrics.csv, and what the trackers export.
 
 Sources: aws-samples/amazon-nova-samples (Nova's columns); TensorBoard ("Download CSV": Wall time,
-Step, Value, one file per tag); W&B (chart export: Step, then "run - metric" with __MIN and __MAX).
+Step, Value, one file per tag); W&B (chart export: Step, then "run - metric" with __MIN and __MAX;
+history: any order of columns, `_step` among them).
 """
 
 from __future__ import annotations
 
+import collections
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
-from typing import Final
+from typing import Final, Literal
 
 from bedrock_rft_sim.compare.series import names
-from bedrock_rft_sim.compare.series.curve import Curves, Gathering, Kind, number, step_number
+from bedrock_rft_sim.compare.series.curve import (
+    STEP_NAMES,
+    Curves,
+    Gathering,
+    Kind,
+    number,
+    step_number,
+)
 from bedrock_rft_sim.errors import DataError
 
 Row = tuple[str, list[str]]
@@ -22,36 +31,42 @@ Row = tuple[str, list[str]]
 
 NOVA_STEP: Final = "step_number"
 TENSORBOARD: Final = ["Wall time", "Step", "Value"]
-WANDB_STEPS: Final = ("Step", "step", "_step", "trainer/global_step", "train/global_step")
+NO_VALUES: Final = {*STEP_NAMES, "", "Unnamed: 0"}
+"""Columns that are no metric: the steps, and the row number that pandas writes."""
 _WANDB_EXTREME = re.compile(r"__(MIN|MAX)$")
 _TENSORBOARD_NAME = re.compile(r"^(?:run-)?(?P<run>.*?)[-_.]?tag-(?P<tag>.+)$")
 
 
-def kind_of(text: str) -> Kind | None:
+def kind_of(text: str) -> Kind | Literal["log"] | None:
     """Return which table begins with the text's first line; None where none of ours does."""
     try:
-        header = next(csv.reader(io.StringIO(text.splitlines()[0])), [])
+        header = next(csv.reader([text.lstrip().partition("\n")[0]]), [])
     except csv.Error:
         return None
     if NOVA_STEP in header:
         return "nova-csv"
     if header == TENSORBOARD:
         return "tensorboard-csv"
-    return "wandb-csv" if header and header[0] in WANDB_STEPS and len(header) > 1 else None
+    if "@message" in header or {"message", "timestamp"} <= set(header):
+        return "log"
+    is_known = any(names.of_tracker(_wandb_column(name)[1]) for name in header)
+    has_step = not set(STEP_NAMES).isdisjoint(header)
+    has_values = len(header) > 1 and not NO_VALUES.issuperset(header)
+    return "wandb-csv" if has_values and (has_step or is_known) else None
 
 
 def read_nova(text: str, source: str) -> Curves:
     """Return the curves of Nova's CSV; columns it may get later are kept as unknown.
 
     Raises:
-        DataError: a row is cut short, or a metric is no number.
+        DataError: a metric is not finite.
     """
     gathering = Gathering("nova-csv")
     header, rows = _table(text, source, gathering)
     place = header.index(NOVA_STEP)
     for position, (where, cells) in enumerate(rows):
-        step, values = step_number(cells[place], where=where), zip(header, cells, strict=True)
-        gathering.add(step, values, names.NOVA, order=(position, ""), where=where)
+        step, values = cells[place], zip(header, cells, strict=True)
+        gathering.add(step, values, names.NOVA.get, order=(position, ""), where=where)
     return gathering.curves(source)
 
 
@@ -59,17 +74,16 @@ def read_tensorboard(text: str, source: str, gathering: Gathering | None = None)
     """Add one tag's CSV to the series of its run; the tag is read from the file's name.
 
     Raises:
-        DataError: a row is cut short, or a value is no number.
+        DataError: a metric is not finite.
     """
     gathering = gathering or Gathering("tensorboard-csv")
     tag = run_and_tag(PurePath(source))[1]
     inner = names.of_file_name(tag)
-    known = {} if inner is None else {tag: inner}
+    known = {tag: inner} if inner else {}
     _, rows = _table(text, source, gathering)
-    for where, (wall, step_text, value) in rows:
-        step = step_number(step_text, where=where)
+    for where, (wall, step, value) in rows:
         order = (number(wall) or 0.0, where)
-        gathering.add(step, [(tag, value)], known, order=order, where=where)
+        gathering.add(step, [(tag, value)], known.get, order=order, where=where)
     return gathering
 
 
@@ -83,23 +97,46 @@ def read_wandb(text: str, source: str) -> list[Curves]:
     """Return the curves of each run in a W&B export, in the order of the columns.
 
     Raises:
-        DataError: a row is cut short, or a metric is no number.
+        DataError: no column holds steps, or a metric is not finite.
     """
     seen = Gathering("wandb-csv")
     header, rows = _table(text, source, seen)
+    places = [header.index(name) for name in STEP_NAMES if name in header]
+    if not places:
+        raise _no_steps(header, source)
     extremes = sum(bool(_WANDB_EXTREME.search(name)) for name in header)
     if extremes:
         seen.notes.append(f"{extremes} columns of __MIN and __MAX are kept but not compared")
-    columns = [_wandb_column(name) for name in header[1:]]
-    known = {name: inner for _, name in columns if (inner := names.of_tracker(name))}
-    runs = {run: Gathering("wandb-csv", notes=list(seen.notes)) for run, _ in columns}
+    columns: dict[str, list[tuple[int, str]]] = {}
+    for place, title in enumerate(header):
+        if title not in NO_VALUES:
+            run, name = _wandb_column(title)
+            columns.setdefault(run, []).append((place, name))
+    runs = {
+        run: Gathering(seen.kind, notes=list(seen.notes), unread=seen.unread) for run in columns
+    }
     for position, (where, cells) in enumerate(rows):
-        step = step_number(cells[0], where=where)
-        for (run, name), cell in zip(columns, cells[1:], strict=True):
-            runs[run].add(step, [(name, cell)], known, order=(position, ""), where=where)
+        step = next((cells[place] for place in places if cells[place]), "")
+        if step_number(step) is None:
+            seen.leave_out(where, f"the step is no whole number from 0: {step[:60]!r}")
+            continue
+        for run, named in columns.items():
+            values = [(name, cells[place]) for place, name in named]
+            runs[run].add(step, values, names.of_tracker, order=(position, ""), where=where)
     return [
         gathering.curves(f"{source}#{run}" if run else source) for run, gathering in runs.items()
     ]
+
+
+def _no_steps(header: list[str], source: str) -> DataError:
+    return DataError(
+        "the table has no column of steps",
+        where=f"{source}:1",
+        expected=f"one of the columns {', '.join(STEP_NAMES)}",
+        found=", ".join(header)[:200],
+        hint="in W&B set the x axis of the chart to Step, then export it again: a time says "
+        "nothing of the step",
+    )
 
 
 def _wandb_column(header: str) -> tuple[str, str]:
@@ -112,13 +149,19 @@ def _wandb_column(header: str) -> tuple[str, str]:
     return run, metric
 
 
+def records(text: str, source: str) -> list[tuple[str, dict[str, str]]]:
+    """Return each row by the names of its columns, with where it stands."""
+    header, rows = _table(text, source, Gathering("verl-log"))
+    return [(where, dict(zip(header, cells, strict=True))) for where, cells in rows]
+
+
 def _table(text: str, source: str, gathering: Gathering) -> tuple[list[str], Iterator[Row]]:
-    """Return the names of the columns, and the rows below them, each with as many cells."""
+    """Return the names of the columns, and the rows below them that have as many cells."""
     if not text.endswith(("\n", "\r")):
         gathering.notes.append(
             "the last line has no line end: if the file was cut, its last value may be too"
         )
-    rows = _rows(text, source)
+    rows = _rows(text, source, gathering)
     header = next(rows, ("", []))[1]
     twice = {name for name in header if header.count(name) > 1}
     if twice:
@@ -126,31 +169,41 @@ def _table(text: str, source: str, gathering: Gathering) -> tuple[list[str], Ite
             "two columns have the same name", where=f"{source}:1", expected="each column once",
             found=", ".join(sorted(twice)), hint="export the table again",
         )  # fmt: skip
-    return header, (_whole(row, len(header)) for row in rows)
+    return header, _whole(rows, len(header), gathering)
 
 
-def _rows(text: str, source: str) -> Iterator[Row]:
+def _rows(text: str, source: str, gathering: Gathering) -> Iterator[Row]:
     """Yield the rows that are not empty, their cells without blanks around them."""
-    reader = csv.reader(io.StringIO(text), strict=True)
+    for n, cells in _all_rows(text) if _is_whole(text) else _row_by_line(text, source, gathering):
+        if any(cells):
+            yield f"{source}:{n}", [cell.strip() for cell in cells]
+
+
+def _is_whole(text: str) -> bool:
     try:
-        for cells in reader:
-            if cells:
-                yield f"{source}:{reader.line_num}", [cell.strip() for cell in cells]
-    except csv.Error as error:
-        raise DataError(
-            "is no CSV", where=f"{source}:{reader.line_num}", expected="comma-separated cells",
-            found=str(error), hint="export the table again",
-        ) from error  # fmt: skip
+        collections.deque(_all_rows(text), maxlen=0)
+    except csv.Error:
+        return False
+    return True
 
 
-def _whole(row: Row, count: int) -> Row:
-    where, cells = row
-    if len(cells) == count:
-        return row
-    raise DataError(
-        "the row has another number of cells than the header",
-        where=where,
-        expected=f"{count} cells",
-        found=f"{len(cells)}",
-        hint="the file was cut short or is damaged: download or export it again",
-    )
+def _all_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text), strict=True)
+    return ((reader.line_num, cells) for cells in reader)
+
+
+def _row_by_line(text: str, source: str, gathering: Gathering) -> Iterator[tuple[int, list[str]]]:
+    """Yield the cells of each line by itself, so that a quote left open swallows one line only."""
+    for n, line in enumerate(text.splitlines(), start=1):
+        try:
+            yield n, next(csv.reader([line], strict=True), [])
+        except csv.Error as error:
+            gathering.leave_out(f"{source}:{n}", f"{line[:60]!r} is no CSV: {error}")
+
+
+def _whole(rows: Iterable[Row], count: int, gathering: Gathering) -> Iterator[Row]:
+    for where, cells in rows:
+        if len(cells) == count:
+            yield where, cells
+        else:
+            gathering.leave_out(where, f"{len(cells)} cells below {count} columns")
