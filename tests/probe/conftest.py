@@ -15,7 +15,9 @@ import pytest
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
 
 
-def completion(text: str | None, *, reason: str = "stop", tokens: int | None = 5) -> dict[str, Any]:
+def completion(
+    text: str | None, *, reason: str | None = "stop", tokens: int | None = 5
+) -> dict[str, Any]:
     usage = {} if tokens is None else {"usage": {"completion_tokens": tokens, "prompt_tokens": 7}}
     message = {"role": "assistant", "content": text}
     return {"choices": [{"index": 0, "message": message, "finish_reason": reason}], **usage}
@@ -71,8 +73,8 @@ class StandIn:
 
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
-                body = json.loads(self.rfile.read(length))
-                stand_in.serve(self, body)
+                self.asked = json.loads(self.rfile.read(length))
+                stand_in.serve(self, self.asked)
 
             def log_message(self, *_args: object) -> None:
                 pass
@@ -93,6 +95,19 @@ class StandIn:
     def hang(self, _handler: BaseHTTPRequestHandler) -> None:
         """Say nothing until the test is over."""
         self.released.wait(30)
+
+    def refusing(self, *names: str) -> Behaviour:
+        """Behave as an endpoint that takes none of these parameters, and answers without them."""
+
+        def behave(handler: Any) -> None:
+            sent = [name for name in names if name in handler.asked]
+            if sent:
+                error = {"message": f"Unsupported parameter: '{sent[0]}'", "param": sent[0]}
+                answer({"error": error}, status=400)(handler)
+            else:
+                answer(completion("#### 3"))(handler)
+
+        return behave
 
     def close(self) -> None:
         self.released.set()

@@ -78,6 +78,24 @@ def test_a_few_failed_samples_are_told_and_let_pass(
     assert "1 of 20 samples have no grade, within the 5 % allowed" in capsys.readouterr().out
 
 
+def test_refused_parameters_and_empty_replies_are_told_and_graded(
+    command: list[str], stand_in: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in.otherwise = stand_in.refusing("max_tokens", "top_p")
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "refused by the endpoint: max_tokens sent as max_completion_tokens\n" in printed
+    assert "refused by the endpoint: top_p left out; its own default holds\n" in printed
+    report = json.loads((tmp_path / "p.json").read_text())
+    assert report["request_changes"] == ["max_tokens sent as max_completion_tokens",
+                                         "top_p left out"]  # fmt: skip
+    (tmp_path / "p.samples.jsonl").unlink()
+    stand_in.otherwise = stand_in.answer(stand_in.completion(None))
+    assert main([*command, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["graded"], report["success"]["value"]) == (20, 0)
+
+
 def of(command: list[str], name: str) -> str:
     return command[command.index(name) + 1]
 

@@ -83,7 +83,7 @@ def test_a_request_is_a_chat_completion_with_the_recipe_s_sampling(stand_in, end
         lambda s: s.answer({}),
         lambda s: s.answer("{not json"),
         lambda s: s.answer("[]"),
-        lambda s: s.answer(s.completion(None)),
+        lambda s: s.answer(s.completion(None, reason=None)),
         lambda s: s.truncated,
         lambda s: s.reset,
     ],
@@ -95,7 +95,7 @@ def test_a_request_is_a_chat_completion_with_the_recipe_s_sampling(stand_in, end
         "no choices",
         "malformed",
         "a list",
-        "no text",
+        "unfinished",
         "truncated",
         "reset",
     ],
@@ -236,7 +236,7 @@ def test_a_redirect_is_not_followed_so_the_key_stays_here(stand_in, endpoint) ->
         "", status=302, headers={"Location": f"{stand_in.url}/elsewhere"}
     )
     (reply,) = ask(endpoint())
-    assert "status 302" in reply.fault
+    assert f"status 302, which leads to {stand_in.url}/elsewhere" in reply.fault
     assert len(stand_in.requests) == 1
 
 
@@ -306,6 +306,50 @@ def test_a_withheld_answer_is_no_answer(stand_in, endpoint) -> None:
     stand_in.otherwise = stand_in.answer(stand_in.completion("", reason="content_filter"))
     (reply,) = ask(endpoint())
     assert "content filter" in reply.fault
+
+
+def test_a_refused_parameter_is_renamed_or_left_out_and_that_is_said(
+    stand_in, endpoint, pauses
+) -> None:
+    stand_in.otherwise = stand_in.refusing("max_tokens", "top_p", "reasoning_effort")
+    first, second = ask(endpoint(reasoning_effort="low"), [row("a"), row("b")])
+    assert (first.text, first.fault) == ("#### 3", None)
+    assert first.request_changes == [
+        "max_tokens sent as max_completion_tokens",
+        "top_p left out",
+        "reasoning_effort left out",
+    ]
+    assert second.request_changes == first.request_changes
+    assert len(stand_in.requests) == 5  # what was learnt from the first prompt holds for the second
+    assert stand_in.requests[-1]["max_completion_tokens"] == 64
+    assert {"max_tokens", "top_p", "reasoning_effort"}.isdisjoint(stand_in.requests[-1])
+    assert pauses == []
+
+
+def test_a_parameter_refused_by_both_its_names_is_a_fault(stand_in, endpoint) -> None:
+    stand_in.otherwise = stand_in.refusing("max_tokens", "max_completion_tokens")
+    (reply,) = ask(endpoint())
+    assert reply.fault == "status 400 Unsupported parameter: 'max_completion_tokens'"
+
+
+def test_an_error_in_a_reply_of_status_200_is_told_in_the_provider_s_words(
+    stand_in, endpoint, pauses
+) -> None:
+    busy = {"choices": None, "error": {"message": f"upstream is busy {KEY}", "code": 429}}
+    stand_in.otherwise = stand_in.answer(busy)
+    (reply,) = ask(endpoint())
+    assert reply.fault == "the endpoint says: upstream is busy *** (429) (8 attempts)"
+    stand_in.script = [stand_in.answer(busy)]
+    stand_in.otherwise = stand_in.answer(stand_in.completion("#### 3"))
+    (reply,) = ask(endpoint())
+    assert reply.text == "#### 3"
+
+
+def test_a_refusal_is_told_in_the_provider_s_words(stand_in, endpoint) -> None:
+    error = {"error": {"message": "the prompt has 9000 tokens, 8192 fit", "param": "messages"}}
+    stand_in.otherwise = stand_in.answer(error, status=400)
+    (reply,) = ask(endpoint())
+    assert reply.fault == "status 400 the prompt has 9000 tokens, 8192 fit"
 
 
 def test_an_endpoint_that_counts_no_tokens_leaves_them_unknown(stand_in, endpoint) -> None:

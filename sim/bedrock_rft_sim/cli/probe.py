@@ -174,6 +174,9 @@ def _lines(report: ProbeReport) -> Iterator[str]:
         )
     if report.sampling is not None and report.sampling.engines:
         yield f"  answered by the engine {' and '.join(report.sampling.engines)}"
+    for change in report.request_changes:
+        default = "; its own default holds" if change.endswith("left out") else ""
+        yield f"  refused by the endpoint: {change}{default}"
     if report.missing:
         yield from _faults(report)
     yield from _success(report)

@@ -29,13 +29,23 @@ from typing import Any
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import MASK, EndpointError
 from bedrock_rft_sim.probe.address import full_address, secrets_of, shown_address
+from bedrock_rft_sim.probe.dialect import (
+    AGAIN,
+    ATTEMPTS,
+    ATTEMPTS_LIMITED,
+    BODY_MAX,
+    RATE_LIMITED,
+    SERVER_ERROR,
+    AttemptFaultError,
+    Parameters,
+    RefusedParameterError,
+    parsed,
+    provider_words,
+    read_answer,
+    refused_parameter,
+)
 from bedrock_rft_sim.probe.sample import GivenUpError, ProbeSample, Wanted
 
-ATTEMPTS = 5
-ATTEMPTS_LIMITED = 8
-"""After 429: with the pauses below 71 s in all, longer than a quota that counts by the minute."""
-RATE_LIMITED = 429
-SERVER_ERROR = 500
 BACKOFF_S = 1.0
 BACKOFF_MAX_S = 20.0
 PAUSE_MAX_S = 120.0
@@ -43,31 +53,13 @@ PAUSE_MAX_S = 120.0
 TIMEOUT_S = 120.0
 EXCERPT_READ = 65_536
 EXCERPT_SHOWN = 200
-BODY_MAX = 16 * 1024 * 1024
 WORKERS = 4
 GIVE_UP_AFTER = 3
 """Prompts in a row that the server failed; then nothing more is sent. What it refuses for the sake
 of one prompt (400, a content filter) does not count."""
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
 _HOPELESS = {401: "the key is refused", 403: "the key lacks the right", 404: "no such address"}
-_AGAIN = frozenset({408, 409, 425, 429, *range(500, 600)})
-
-
-@dataclass(eq=False)
-class _FaultError(Exception):
-    """One attempt failed.
-
-    `wait_s` is the pause that the endpoint demands, `attempts` how many such a fault is worth in
-    all, and `outage` says that it has nothing to do with the prompt.
-    """
-
-    reason: str
-    wait_s: float | None = None
-    attempts: int = ATTEMPTS
-    outage: bool = False
-
-    def __str__(self) -> str:
-        return self.reason
+_REFUSING = {400, 422}
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -93,6 +85,7 @@ class Endpoint:
     samples: int
     timeout_s: float = TIMEOUT_S
     sleep: Callable[[float], None] = time.sleep
+    parameters: Parameters = field(default_factory=Parameters, compare=False)
 
     def samples_of(
         self, rows: Sequence[Row], wanted: Wanted, *, last: Collection[int] = ()
@@ -139,8 +132,9 @@ class _PromptSampler:
         ungraded = ProbeSample(self.row.id, self.place, sample)
         for attempt in range(1, ATTEMPTS_LIMITED + 1):
             try:
-                return replace(ungraded, **_read_answer(self._post())), False
-            except _FaultError as fault:
+                reply, changes = self._reply()
+                return replace(ungraded, **read_answer(reply), request_changes=changes), False
+            except AttemptFaultError as fault:
                 growing = min(BACKOFF_S * 2 ** (attempt - 1), BACKOFF_MAX_S)
                 pause = max(fault.wait_s or 0.0, growing)
                 if attempt >= fault.attempts or pause > PAUSE_MAX_S:
@@ -149,7 +143,7 @@ class _PromptSampler:
                 self.endpoint.sleep(pause)
         raise AssertionError("the loop returns")
 
-    def _fault_words(self, fault: _FaultError, attempt: int, pause: float) -> str:
+    def _fault_words(self, fault: AttemptFaultError, attempt: int, pause: float) -> str:
         tried = "" if attempt == 1 else f" ({attempt} attempts)"
         wait = f", which asks to wait {pause:g} s" if pause > PAUSE_MAX_S else ""
         return self._without_secrets(f"{fault}{wait}{tried}")
@@ -159,17 +153,38 @@ class _PromptSampler:
             text = text.replace(secret, MASK)
         return text
 
-    def _post(self) -> Any:
+    def _reply(self) -> tuple[Mapping[str, Any], list[str]]:
+        """Return the reply, and what was changed in the request; what is refused is sent once."""
+        parameters = self.endpoint.parameters
+        while True:
+            sent, changes = parameters.sent(self._wished())
+            try:
+                return self._post(sent), changes
+            except RefusedParameterError as refused:
+                parameters.refuse(refused.name)
+
+    def _wished(self) -> dict[str, Any]:
+        endpoint = self.endpoint
+        effort = endpoint.reasoning_effort
+        return {
+            "max_tokens": endpoint.max_tokens,
+            "temperature": endpoint.temperature,
+            "top_p": endpoint.top_p,
+            **({} if effort is None else {"reasoning_effort": effort}),
+        }
+
+    def _post(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         deadline = time.monotonic() + self.endpoint.timeout_s
         opener = urllib.request.build_opener(_NoRedirect)
         try:
-            with opener.open(self._request(), timeout=self.endpoint.timeout_s) as response:
-                return _parsed(_read(response, deadline))
+            request = self._request(parameters)
+            with opener.open(request, timeout=self.endpoint.timeout_s) as response:
+                return parsed(_read(response, deadline), response.headers.get("Content-Encoding"))
         except urllib.error.HTTPError as error:
             with error:
-                raise self._refused(error) from error
+                raise self._refused(error, parameters) from error
         except (OSError, http.client.HTTPException) as error:
-            raise _FaultError(self._broken(error), outage=True) from error
+            raise AttemptFaultError(self._broken(error), outage=True) from error
 
     def _broken(self, error: Exception) -> str:
         """Say what became of the connection."""
@@ -182,16 +197,9 @@ class _PromptSampler:
             return f"no connection: {reason}"
         return f"the connection broke: {str(error) or type(error).__name__}"
 
-    def _request(self) -> urllib.request.Request:
-        body: dict[str, Any] = {
-            "model": self.endpoint.model,
-            "messages": list(self.row.messages),
-            "max_tokens": self.endpoint.max_tokens,
-            "temperature": self.endpoint.temperature,
-            "top_p": self.endpoint.top_p,
-        }
-        if self.endpoint.reasoning_effort is not None:
-            body["reasoning_effort"] = self.endpoint.reasoning_effort
+    def _request(self, parameters: Mapping[str, Any]) -> urllib.request.Request:
+        messages = list(self.row.messages)
+        body = {"model": self.endpoint.model, "messages": messages, **parameters}
         headers = {"Content-Type": "application/json", "User-Agent": "bedrock-rft-sim"}
         if self.endpoint.key:
             headers["Authorization"] = f"Bearer {self.endpoint.key}"
@@ -199,25 +207,35 @@ class _PromptSampler:
         # check_url let only http and https through
         return urllib.request.Request(address, data, headers, method="POST")  # noqa: S310
 
-    def _refused(self, error: urllib.error.HTTPError) -> _FaultError:
+    def _refused(
+        self, error: urllib.error.HTTPError, parameters: Mapping[str, Any]
+    ) -> AttemptFaultError | RefusedParameterError:
+        body = self._body(error)
+        refused = refused_parameter(body, parameters) if error.code in _REFUSING else None
+        if refused is not None:
+            return RefusedParameterError(refused)
+        excerpt = " ".join(provider_words(body).split())[:EXCERPT_SHOWN]
         if error.code in _HOPELESS:
             raise EndpointError(
                 f"the endpoint answers {error.code}: {_HOPELESS[error.code]}",
                 where=self.endpoint.shown,
-                found=self._excerpt(error) or None,
+                found=excerpt or None,
                 hint="check --endpoint, --endpoint-model and the key in the environment",
             )
-        reason = f"status {error.code} {self._excerpt(error)}".strip()
-        if error.code not in _AGAIN:
-            return _FaultError(reason, attempts=1)
-        return _FaultError(
+        reason = f"status {error.code} {excerpt}".strip()
+        if error.headers.get("Location"):
+            target = error.headers["Location"][:EXCERPT_SHOWN]
+            reason += f", which leads to {target}; the key follows no redirect"
+        if error.code not in AGAIN:
+            return AttemptFaultError(reason, attempts=1)
+        return AttemptFaultError(
             reason,
             wait_s=_retry_after(error.headers),
             attempts=ATTEMPTS_LIMITED if error.code == RATE_LIMITED else ATTEMPTS,
             outage=error.code == RATE_LIMITED or error.code >= SERVER_ERROR,
         )
 
-    def _excerpt(self, error: urllib.error.HTTPError) -> str:
+    def _body(self, error: urllib.error.HTTPError) -> str:
         """Return the beginning of the body; masked first, since a cut secret isn't recognised."""
         try:
             body = error.read(EXCERPT_READ)
@@ -227,28 +245,7 @@ class _PromptSampler:
         if len(body) == EXCERPT_READ:  # its end may be the beginning of a secret
             longest = max(map(len, secrets_of(self.endpoint.url, self.endpoint.key)), default=0)
             text = text[: len(text) - longest]
-        return " ".join(self._without_secrets(text).split())[:EXCERPT_SHOWN]
-
-
-def _read_answer(answer: Any) -> dict[str, Any]:
-    """Return what a completion says of a sample."""
-    choice = _first_choice(answer)
-    message = choice.get("message")
-    text = message.get("content") if isinstance(message, Mapping) else None
-    reason = choice.get("finish_reason")
-    if text is None and reason == "length":
-        text = ""  # cut off before the answer proper began, as after long reasoning
-    if not isinstance(text, str):
-        raise _FaultError("the first choice holds no text")
-    if reason == "content_filter":
-        raise _FaultError("the answer was withheld by a content filter", attempts=1)
-    usage = answer.get("usage")
-    return {
-        "text": text,
-        "tokens": _count(usage, "completion_tokens"),
-        "prompt_tokens": _count(usage, "prompt_tokens"),
-        "stop_reason": "length" if reason == "length" else "stop",
-    }
+        return self._without_secrets(text)
 
 
 def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
@@ -261,33 +258,10 @@ def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise TimeoutError
         if size > BODY_MAX:
-            raise _FaultError(f"the body is larger than {BODY_MAX} bytes", attempts=1)
+            raise AttemptFaultError(f"the body is larger than {BODY_MAX} bytes", attempts=1)
     if response.length:  # the connection ended before what Content-Length announced
-        raise _FaultError("the body was cut short", outage=True)
+        raise AttemptFaultError("the body was cut short", outage=True)
     return b"".join(parts)
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise _FaultError("the body is no JSON", outage=True) from error
-    if not isinstance(answer, dict):
-        raise _FaultError("the body is no JSON object")
-    return answer
-
-
-def _first_choice(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    choices = answer.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise _FaultError("the answer holds no choices")
-    first: Mapping[str, Any] = choices[0]
-    return first
-
-
-def _count(usage: object, name: str) -> int | None:
-    value = usage.get(name) if isinstance(usage, Mapping) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _retry_after(headers: email.message.Message) -> float | None:

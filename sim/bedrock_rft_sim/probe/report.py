@@ -87,6 +87,8 @@ class ProbeReport(Probed):
     graded: int
     faults: dict[str, int]
     """Samples without an answer, by reason."""
+    request_changes: tuple[str, ...]
+    """Parameters that the endpoint refused, and what was sent instead."""
     faulted_prompts: tuple[str, ...]
     """Ids of the prompts that lack at least one answer."""
     missing: int
@@ -154,6 +156,7 @@ def summarise(
         **vars(probed),
         graded=graded,
         faults=dict(Counter(str(s.fault) for s in faulted)),
+        request_changes=tuple(dict.fromkeys(each for s in samples for each in s.request_changes)),
         faulted_prompts=tuple(dict.fromkeys(s.prompt_id for s in faulted)),
         missing=probed.prompts_asked * wanted - graded,
         solved_at=solved_at,

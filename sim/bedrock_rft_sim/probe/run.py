@@ -222,5 +222,6 @@ def _nothing(file: SampleFile, endpoint: Endpoint | None) -> EndpointError:
         where=endpoint.shown if endpoint else str(file.path),
         expected="an OpenAI-compatible chat completion",
         found=faults[-1] if faults else "no reply",
-        hint="check the address and the model's name, then start the same command again",
+        hint="mend what the endpoint names, or check its address and the model's name; then start "
+        "the same command again",
     )

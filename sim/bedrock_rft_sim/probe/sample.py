@@ -48,6 +48,8 @@ class ProbeSample:
     """Which back end answered, as local.engine names it; local model only."""
     fault: str | None = None
     """Why there is no answer, hence no grade."""
+    request_changes: list[str] = field(default_factory=list)
+    """Parameters that the endpoint refused, and what was sent instead."""
 
 
 class GivenUpError(Exception):
