@@ -144,6 +144,54 @@ def test_the_tokenizer_file_holds_where_auto_classes_override_it(model: Path) ->
     assert theirs.encode("12", add_special_tokens=False) == list(number)
 
 
+WITH_TOKENS = """\
+{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}
+{% endfor %}{% if image_token is defined %}{{ image_token }}{% endif %}assistant:"""
+AS_OBJECT = {"content": "<|im_end|>", "lstrip": False, "normalized": False, "rstrip": True,
+             "single_word": False}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("special", "config"),
+    [
+        ({"bos_token": "<s>", "eos_token": "<|im_end|>"}, {}),
+        ({"bos_token": AS_OBJECT, "eos_token": AS_OBJECT}, {}),
+        ({"bos_token": "<|im_end|>"}, {"bos_token": "<s>", "eos_token": "<s>"}),
+        ({"bos_token": "<new>", "eos_token": "<|im_end|>"}, {}),
+        ({}, {"bos_token": "<s>", "eos_token": "<|im_end|>", "image_token": "<|image|>"}),
+        ({"eos_token": "<s>"}, {"bos_token": "<s>", "eos_token": "<|im_end|>",
+                                "added_tokens_decoder": {}}),
+        ({}, {"bos_token": "<s>", "eos_token": "<|end|>", "added_tokens_decoder": {
+            "300": {**AS_OBJECT, "content": "<|end|>", "rstrip": False, "special": True},
+            "301": {**AS_OBJECT, "content": "user", "rstrip": False, "special": False}}}),
+        ({"bos_token": "<s>", "eos_token": "<s>", "additional_special_tokens": ["three"]}, {}),
+    ],
+    ids=["map", "map with objects", "map goes first", "a token of its own", "named in the config",
+         "no map beside a decoder", "a decoder", "additional"],
+)  # fmt: skip
+def test_special_tokens_are_found_in_every_file_that_transformers_reads(
+    model: Path, special: dict[str, Any], config: dict[str, Any]
+) -> None:
+    stated = {"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": WITH_TOKENS}
+    (model / "tokenizer_config.json").write_text(json.dumps({**stated, **config}))
+    if special:
+        (model / "special_tokens_map.json").write_text(json.dumps(special))
+    both(model, [USER, TURN, {"role": "user", "content": "three <|end|> <|im_end|>  x"}])
+
+
+def test_tokens_of_the_file_of_added_tokens_are_counted_as_one(model: Path) -> None:
+    (model / "added_tokens.json").write_text(json.dumps({"apples": 300, "<|pad|>": 301}))
+    change(model, pad_token="<|pad|>")
+    both(model, [{"role": "user", "content": "four apples and <|pad|>"}])
+
+
+@pytest.mark.parametrize("decoder", [{"x": {"content": "a"}}, {"300": {"odd": 1}}, {"300": 7}, [7]])
+def test_a_token_that_can_not_be_added_is_one_message(model: Path, decoder: Any) -> None:
+    change(model, added_tokens_decoder=decoder)
+    with pytest.raises(RecipeError, match="token that can't be added"):
+        load_tokenizer(str(model))
+
+
 def test_the_template_file_goes_before_the_config(model: Path) -> None:
     (model / "chat_template.jinja").write_text(PLAIN)
     both(model, [USER])
@@ -224,9 +272,7 @@ def test_a_model_is_a_folder_if_there_is_one_else_a_hub_id(tmp_path: Path) -> No
     assert model_folder("tiny", base=tmp_path) == EMBEDDED_FOLDER
 
 
-def test_a_hub_model_comes_from_three_small_files(
-    model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hub_model_comes_from_small_files(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub
     from huggingface_hub.errors import EntryNotFoundError
 
@@ -241,7 +287,13 @@ def test_a_hub_model_comes_from_three_small_files(
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     assert load_tokenizer("org/name").count([USER]) == load_tokenizer(str(model)).count([USER])
-    assert asked == ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"]
+    assert asked == [
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "chat_template.jinja",
+    ]
 
 
 def test_a_hub_model_that_is_not_cached_says_so_offline(

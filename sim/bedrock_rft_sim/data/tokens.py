@@ -30,7 +30,7 @@ from bedrock_rft_sim.files import expanded
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
-    from tokenizers import Tokenizer
+    from tokenizers import AddedToken, Tokenizer
 
 EMBEDDED_MODEL = "tiny"
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "assets" / EMBEDDED_MODEL
@@ -39,8 +39,12 @@ TOKENIZER_FILE = "tokenizer.json"
 ADAPTER_FILE = "adapter_config.json"
 CONFIG_FILE = "tokenizer_config.json"
 TEMPLATE_FILE = "chat_template.jinja"
+# Read where the configuration has no `added_tokens_decoder`, as before transformers 4.34.
+SPECIAL_FILE = "special_tokens_map.json"
+ADDED_FILE = "added_tokens.json"
+DECODER = "added_tokens_decoder"
 
-# Templates may name these; transformers passes those that the tokenizer has.
+# What every tokenizer of transformers may have, in the order in which it adds them.
 _SPECIAL_TOKENS = tuple(
     f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 )
@@ -208,12 +212,19 @@ def load_tokenizer(model: str) -> ChatTokenizer:
     if tokenizer_path is None:
         _refuse(model, f"no {TOKENIZER_FILE}", hint="name a model with a fast tokenizer")
     config = _config(model, _file(model, folder, CONFIG_FILE))
+    added: dict[str, Any] = {}
+    if DECODER not in config:
+        config |= _config(model, _file(model, folder, SPECIAL_FILE))
+        added = _config(model, _file(model, folder, ADDED_FILE))
+    tokenizer = _tokenizer(model, tokenizer_path)
+    if tokenizer.padding is not None:
+        config.setdefault("pad_token", tokenizer.padding["pad_token"])
     template_path = _file(model, folder, TEMPLATE_FILE)
     return ChatTokenizer(
         name=name,
         special_tokens=_special_tokens(config),
         _template=_compile(model, _template_text(model, template_path, config)),
-        _tokenizer=_tokenizer(model, tokenizer_path),
+        _tokenizer=_completed(model, tokenizer, config, added),
     )
 
 
@@ -296,12 +307,69 @@ def _tokenizer(model: str, path: Path) -> Tokenizer:
     from tokenizers import Tokenizer
 
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        return Tokenizer.from_file(str(path))
     except Exception as error:  # noqa: BLE001  the library raises bare Exception for a bad file
         _refuse(model, f"{path}: {_first_line(error)}", hint="fetch the file again")
+
+
+def _completed(
+    model: str, tokenizer: Tokenizer, config: Mapping[str, Any], added: Mapping[str, Any]
+) -> Tokenizer:
+    """Return the tokenizer with the tokens of the other files, and without padding."""
     tokenizer.no_padding()  # the file may carry settings for batches
     tokenizer.no_truncation()
+    try:
+        tokenizer.add_tokens(_tokens_beside(tokenizer, config, added))
+    except (AttributeError, TypeError, ValueError) as error:  # no objects where they should be
+        _refuse(model, f"a token that can't be added: {error}", hint="fetch the model again")
     return tokenizer
+
+
+def _tokens_beside(
+    tokenizer: Tokenizer, config: Mapping[str, Any], added: Mapping[str, Any]
+) -> list[AddedToken]:
+    """Return the tokens that stand in other files than tokenizer.json, in the order of their ids.
+
+    `added` is ADDED_FILE: ids by token.
+    """
+    known = tokenizer.get_added_tokens_decoder()
+    special = {text: stated for stated in _stated_special(config) if (text := _text_of(stated))}
+    found = {int(each): _added_token(token) for each, token in (config.get(DECODER) or {}).items()}
+    for text, each in added.items():
+        if each not in known:
+            is_special = text in special
+            found[int(each)] = _added_token(text, special=is_special, normalized=not is_special)
+    same = set(map(repr, known.values()))
+    tokens = [found[each] for each in sorted(found) if repr(found[each]) not in same]
+    there = {token.content for token in (*known.values(), *tokens)}
+    unknown = [stated for text, stated in special.items() if text not in there]
+    return [*tokens, *(_added_token(stated, special=True) for stated in unknown)]
+
+
+def _added_token(stated: Any, **flags: bool) -> AddedToken:
+    from tokenizers import AddedToken
+
+    options = {k: v for k, v in stated.items() if k != "__type"} if isinstance(stated, dict) else {}
+    content = options.pop("content", stated)
+    return AddedToken(content, **{**options, **flags})
+
+
+def _stated_special(config: Mapping[str, Any]) -> list[Any]:
+    """Return the special tokens as the configuration states them, named or in a list."""
+    extra = config.get("extra_special_tokens") or config.get("additional_special_tokens")
+    return [*_named_special(config).values(), *(extra if isinstance(extra, list) else [])]
+
+
+def _named_special(config: Mapping[str, Any]) -> dict[str, Any]:
+    extra = config.get("extra_special_tokens")
+    usual = {name: config[name] for name in _SPECIAL_TOKENS if name in config}
+    own = {name: token for name, token in config.items() if name.endswith("_token")}
+    return usual | own | (extra if isinstance(extra, dict) else {})
+
+
+def _text_of(token: Any) -> str | None:
+    text = token.get("content") if isinstance(token, dict) else token
+    return text if isinstance(text, str) else None
 
 
 def _config(model: str, path: Path | None) -> dict[str, Any]:
@@ -315,13 +383,9 @@ def _config(model: str, path: Path | None) -> dict[str, Any]:
 
 
 def _special_tokens(config: Mapping[str, Any]) -> dict[str, str]:
-    tokens = {}
-    for name in _SPECIAL_TOKENS:
-        token = config.get(name)
-        text = token.get("content") if isinstance(token, dict) else token
-        if isinstance(text, str):
-            tokens[name] = text
-    return tokens
+    """Return the named ones, which templates may name; transformers passes all that are there."""
+    named = _named_special(config).items()
+    return {name: text for name, token in named if (text := _text_of(token)) is not None}
 
 
 # The template
