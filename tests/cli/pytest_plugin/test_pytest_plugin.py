@@ -102,12 +102,6 @@ def test_a_broken_law_fails_its_own_check_with_the_event_that_shows_it(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "--rft-reward (or rft_reward in the ini file): a test grades with a reward"),
-        (("--rft-reward", "gsm8k"), "--rft-data (or rft_data in the ini file): a test needs rows"),
-        (("--rft-reward", "gsm9k"), "did you mean gsm8k?"),
-        (("--rft-reward", "./none.py"), "there is no reward"),
-        (("--rft-data", "none.jsonl"), "there is no file"),
-        (("--rft-replies", "none.jsonl"), "--rft-replies: there is no file"),
         (("--rft-profile", "middle"), "expected metadata, root, both, found 'middle'"),
         (("--rft-json", "none/x.json"), "there is no folder"),
         (("--rft-waive", "hiden-answer=x"), "did you mean hidden-answer?"),
@@ -121,6 +115,112 @@ def test_a_wrong_option_is_one_usage_error(
     assert message in done.stderr
     assert done.stderr.count("ERROR") == 1
     assert "Traceback" not in done.stderr + done.stdout
+
+
+BESIDE = THREE_LINES + "def test_other():\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "--rft-reward, rft_reward in the ini file, or reward in @pytest.mark.rft: a test"),
+        (("--rft-reward", "gsm8k"), "--rft-data, rft_data in the ini file, or data in @pytest"),
+        (("--rft-reward", "gsm9k", "--rft-data", "rows.jsonl"), "did you mean gsm8k?"),
+        (("--rft-reward", "./none.py", "--rft-data", "rows.jsonl"), "there is no reward"),
+        (("--rft-reward", "gsm8k", "--rft-data", "none.jsonl"), "none.jsonl"),
+        (
+            ("--rft-reward", "gsm8k", "--rft-data", "rows.jsonl", "--rft-replies", "none.jsonl"),
+            "none.jsonl",
+        ),
+    ],
+)
+def test_a_wrong_or_missing_reward_fails_the_tests_that_use_it_and_no_other(
+    options: tuple[str, ...], message: str, suite: Suite
+) -> None:
+    done = suite(*options, source=BESIDE)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert message in done.stdout
+    assert f"1 passed, {len(CHECKS)} error" in done.stdout
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "sim/" not in done.stdout
+
+
+MARKED = """
+import pytest
+
+@pytest.mark.rft(reward="../substring.py", data="../rows.jsonl", waive={"hidden-answer": "known"})
+def test_mine(rft_check):
+    rft_check()
+
+@pytest.mark.rft(reward="gsm8k", data="../rows.jsonl")
+class TestGsm8k:
+    def test_shipped(self, rft_check):
+        rft_check()
+
+    def test_rows(self, rft_rows, rft_report):
+        assert len(rft_rows) == 12
+        assert rft_report.ok
+
+@pytest.mark.rft(reward="../none.py", data="../rows.jsonl")
+def test_none(rft_grader):
+    pass
+
+@pytest.mark.rft(rewrad="gsm8k")
+def test_misspelt(rft_rows):
+    pass
+
+@pytest.mark.rft(profile="middle", data="../rows.jsonl")
+def test_middle(rft_rows):
+    pass
+
+@pytest.mark.rft("gsm8k")
+def test_positional(rft_rows):
+    pass
+
+@pytest.mark.rft(waive="hidden-answer")
+def test_waivers(rft_rows):
+    pass
+
+def test_unmarked():
+    pass
+"""
+
+
+def test_a_mark_takes_reward_and_data_so_that_one_suite_holds_several(
+    suite: Suite, tmp_path: Path
+) -> None:
+    (tmp_path / "substring.py").write_text(SUBSTRING)
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "test_marked.py").write_text(MARKED)
+    wanted = (
+        "hidden-answer or rows or none or misspelt or middle or positional or waivers or unmarked"
+    )
+    options = ("inner", "--strict-markers", "--rft-json", "audit.json", "-k", wanted)
+    done = suite(*options, source="")
+    lines = re.findall(r"^([A-Z]+) inner/test_marked\.py::(\S+)", done.stdout, re.MULTILINE)
+    assert {name: outcome for outcome, name in lines} == {
+        "test_mine[substring.py-hidden-answer]": "XFAIL",
+        "TestGsm8k::test_shipped[gsm8k-hidden-answer]": "PASSED",
+        "TestGsm8k::test_rows[gsm8k]": "PASSED",
+        "test_none[none.py]": "ERROR",
+        "test_misspelt[reward]": "ERROR",
+        "test_middle[reward]": "ERROR",
+        "test_positional[reward]": "ERROR",
+        "test_waivers[reward]": "ERROR",
+        "test_unmarked": "PASSED",
+    }
+    for words in (
+        f"there is no reward {tmp_path}",
+        "found rewrad='gsm8k'",
+        "profile: expected metadata, root, both, found 'middle'",
+        "found 'gsm8k'",
+        "found waive='hidden-answer'",
+    ):
+        assert words in done.stdout
+    summary = json.loads((tmp_path / "audit.json").read_text())
+    assert (summary["reward"], summary["audit"]) == (None, None)
+    audited = {Path(each["reward"]).name: each["audit"]["profile"] for each in summary["marked"]}
+    assert audited == {"substring.py": "both", "gsm8k": "both"}
 
 
 def test_the_ini_file_s_paths_count_from_the_ini_file(suite: Suite, tmp_path: Path) -> None:
