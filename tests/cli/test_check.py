@@ -135,6 +135,22 @@ def test_check_names_the_starting_points_that_a_recipe_leaves(
     assert "batchSize 16: 128 works well" not in printed  # kept, so not told
 
 
+@pytest.mark.parametrize(("long", "code"), [(50, 0), (51, 1)])
+def test_data_most_of_which_would_be_left_out_is_not_ready(
+    long: int, code: int, write_rows: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_rows(100)
+    records = [json.loads(line) for line in data.read_text().splitlines()]
+    for record in records[:long]:
+        record["messages"][0]["content"] += " x" * 80
+    data.write_text("".join(json.dumps(record) + "\n" for record in records))
+    limit = ("--set", "local.overrides.maxPromptLength=64", "--no-audit")
+    assert check("gsm8k", data, *limit) == code
+    verdict = capsys.readouterr().out.strip().splitlines()[-1]
+    words = "most of the data would not be trained on (51 of 100 prompts are longer than 64 tokens"
+    assert (words in verdict) == bool(code)
+
+
 def test_what_was_seen_is_told_although_the_starting_point_is_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,7 +192,8 @@ def test_a_model_that_does_not_fit_the_recipe_fails_the_check_and_says_why(
     assert main(["check", "quickstart", "--no-audit", *given]) == 1
     printed = capsys.readouterr().out
     assert "problem: The chat template ends a turn with '<|im_end|>'" in printed
-    assert "not ready: the model does not fit the recipe" in printed
+    assert "not ready: most of the data would not be trained on" in printed
+    assert "; the model does not fit the recipe (see above)" in printed
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,7 @@ ELSEWHERE = {
     "records-max": "test_the_maximum_holds_for_training_and_validation_together",
     "no-validation-set": "test_the_maximum_holds_for_training_and_validation_together",
     "prompt-length": "tests/prepare/test_audit.py",
+    "prompts-left": "tests/prepare/test_audit.py",
 }
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 HELP = "check a recipe, its data and its reward without training"
 DESCRIPTION = """Exit code 1: Bedrock would refuse the request, or the audit of the reward found an
-error that is not waived, or the model does not fit the recipe."""
+error that is not waived, or the model does not fit the recipe, or more than half of the prompts
+are too long to be trained on."""
 
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
@@ -169,12 +170,19 @@ def _ledger(found: RecipeCheck, *, whole: bool) -> Iterator[str]:
 
 
 def _verdict(found: RecipeCheck) -> str:
+    from bedrock_rft_sim.data.plan import dropped_words
+
     if found.ok:
         return "verdict  ready to rehearse, and Bedrock would accept the request"
     reasons = []
     if found.recipe.refusals:
         remedies = [f" ({refusal.remedy})" for refusal in found.recipe.refusals if refusal.remedy]
         reasons.append("Bedrock would refuse the request" + "".join(remedies[:1]))
+    if not found.data_ok:
+        words = dropped_words(
+            found.recipe.settings, found.data.dropped, len(found.data.prompt_tokens)
+        )
+        reasons.append(f"most of the data would not be trained on ({words})")
     if not found.model_ok:
         reasons.append("the model does not fit the recipe (see above)")
     if not found.reward_ok and found.audit is None:

@@ -22,7 +22,7 @@ from bedrock_rft_sim.data.rules import RULES, Rule, Violation, violation
 LINES_SHOWN = 5
 
 # Violations that come with a record, or where none could be.
-_BESIDE_A_RECORD = {"no-byte-order-mark", "line-feeds", "no-blank-lines"}
+BESIDE_A_RECORD = {"no-byte-order-mark", "line-feeds", "no-blank-lines"}
 
 Part = Literal["training", "validation"]
 
@@ -135,7 +135,7 @@ class Inspection:
                 yield number, seen, self.check(number, seen)
                 continue
             self.add(seen)
-            self.records += seen.rule.id not in _BESIDE_A_RECORD
+            self.records += seen.rule.id not in BESIDE_A_RECORD
         if self.records == 0:
             self.add(no_records(path))
 
@@ -163,16 +163,21 @@ def count_findings(inspections: Sequence[Inspection]) -> tuple[RuleFinding, ...]
     for inspection in inspections:
         total += inspection.valid
         if inspection.part == "training" and inspection.valid < RECORDS_MIN:
-            found.append(_whole_file("records-min", inspection.name, inspection.valid))
+            found.append(of_file("records-min", inspection.name, _valid(inspection.valid)))
         if inspection.part == "validation":
-            found.append(_whole_file("no-validation-set", inspection.name, inspection.valid))
+            found.append(of_file("no-validation-set", inspection.name, _valid(inspection.valid)))
     if total > RECORDS_MAX:
         names = ", ".join(inspection.name for inspection in inspections)
-        found.append(_whole_file("records-max", names, total))
+        found.append(of_file("records-max", names, _valid(total)))
     return tuple(found)
 
 
-def _whole_file(rule: str, name: str, count: int) -> RuleFinding:
-    found = RuleFinding(RULES[rule], name, violation(rule, f"{count:,} valid records"))
+def _valid(count: int) -> str:
+    return f"{count:,} valid records"
+
+
+def of_file(rule: str, name: str, what: str) -> RuleFinding:
+    """Return what a file as a whole breaks."""
+    found = RuleFinding(RULES[rule], name, violation(rule, what))
     found.add(None)
     return found

@@ -30,6 +30,10 @@ EVAL_INTERVAL_MAX_UNSET = 10
 PROBLEM_SEED = 0  # the data stays the same when local.seed changes, as a file would
 
 
+MOST_DROPPED = 0.5
+"""Share of the training prompts; where more are too long, a run is hardly that of these data."""
+
+
 @dataclass(frozen=True)
 class Data:
     """The prompts of one run, after the split and the length filter."""
@@ -42,6 +46,11 @@ class Data:
     """Rows dropped because their prompt is longer than `max_prompt_length` tokens."""
     prompt_tokens: tuple[int, ...]
     """Length of every training prompt, the dropped ones included, in tokens."""
+
+    @property
+    def dropped(self) -> int:
+        """Return how many training prompts are too long."""
+        return len(self.prompt_tokens) - len(self.train)
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,11 @@ def amount_words(settings: Settings, steps: Steps, *, validated: int) -> str:
     times = len(steps.validations)
     more = f", and {times:,} validations of {validated:,} prompts = {times * validated:,} more"
     return said + (more if times else "")
+
+
+def mostly_dropped(dropped: int, of: int) -> bool:
+    """Whether so many of the training prompts are too long that hardly anything is left."""
+    return dropped > MOST_DROPPED * of
 
 
 def dropped_words(settings: Settings, dropped: int, of: int) -> str:

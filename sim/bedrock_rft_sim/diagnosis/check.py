@@ -82,9 +82,15 @@ class RecipeCheck:
         return not any(finding.severity == "problem" for finding in self.model)
 
     @property
+    def data_ok(self) -> bool:
+        """Whether at least half of the training prompts are short enough."""
+        return not plan.mostly_dropped(self.data.dropped, len(self.data.prompt_tokens))
+
+    @property
     def ok(self) -> bool:
-        """Whether the request could be sent, and model and reward do what is expected of them."""
-        return self.reward_ok and self.model_ok and not self.recipe.refusals
+        """Whether the request could be sent, and data, model and reward do what is expected."""
+        fits = self.reward_ok and self.model_ok and self.data_ok
+        return fits and not self.recipe.refusals
 
     def as_json(self) -> dict[str, Any]:
         """Return the check as JSON-ready data."""

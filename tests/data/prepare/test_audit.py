@@ -92,6 +92,25 @@ def test_prompts_over_the_limit_are_a_finding_with_their_lines(
     assert len(file.prompts) == 100
 
 
+@pytest.mark.parametrize(("long", "ok"), [(0, True), (50, True), (51, False), (100, False)])
+def test_a_file_most_of_whose_prompts_would_be_left_out_fails(
+    long: int, ok: bool, tiny: ChatTokenizer, write_rows: Callable[..., Path]
+) -> None:
+    path = write_rows(100)
+    good = path.with_name("good.jsonl")
+    good.write_text(path.read_text())
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    for record in records[:long]:
+        record["messages"][0]["content"] = WIDE
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    found = audit([path], counter_of=counted_by(tiny, 40))
+    assert found.ok == ok
+    few = [each.first.found for each in found.findings if each.rule.id == "prompts-left"]
+    assert few == ([] if ok else [f"{long} of 100 prompts are longer"])
+    assert audit([path]).ok  # lengths that nobody counted are no reason
+    assert audit([good], [path], counter_of=counted_by(tiny, 40)).ok  # only training is at stake
+
+
 def test_broken_records_are_not_measured(tiny: ChatTokenizer, tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"messages": [{"role": "user", "content": "a"}]}\n{"messages": []}\nnot\n')

@@ -27,7 +27,7 @@ SEVERITIES: tuple[RuleSeverity, ...] = ("error", "warning", "note")
 HELP = "check data files against every known rule"
 DESCRIPTION = """Check data files against every rule of the user guide, the Forge SDK and the sample
 validator, and say who requires it. With a tokenizer: how long the texts are. Exit code 1: an error
-was found; warnings and notes pass."""
+was found, or more than half of the prompts are too long; warnings and notes pass."""
 
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:

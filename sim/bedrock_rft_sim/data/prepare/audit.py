@@ -5,13 +5,14 @@ Not here: the steps that a recipe would make of the file (`bedrock_rft_sim.data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.data import Inspection, count_findings
-from bedrock_rft_sim.data.inspection import Part, RuleFinding
+from bedrock_rft_sim.data.inspection import Part, RuleFinding, of_file
+from bedrock_rft_sim.data.plan import mostly_dropped
 from bedrock_rft_sim.data.prepare.lengths import FileLengths, LengthCounter
 from bedrock_rft_sim.data.rules import violation
 
@@ -85,7 +86,15 @@ def audit(
         for (path, _), inspection in zip(parts, inspections, strict=True)
     ]
     found = [finding for each in inspections for finding in each.findings()]
-    return Audit(tuple(files), (*found, *count_findings(inspections)))
+    return Audit(tuple(files), (*found, *count_findings(inspections), *_few_left(files)))
+
+
+def _few_left(files: Sequence[AuditedFile]) -> Iterator[RuleFinding]:
+    for file in files:
+        dropped = 0 if file.lengths is None else file.lengths.dropped or 0
+        if file.part == "training" and mostly_dropped(dropped, len(file.prompts)):
+            found = f"{dropped:,} of {len(file.prompts):,} prompts are longer"
+            yield of_file("prompts-left", str(file.path), found)
 
 
 def _audited(path: Path, inspection: Inspection, counter_of: CounterOf | None) -> AuditedFile:
