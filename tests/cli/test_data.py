@@ -67,11 +67,16 @@ def test_gsm8k_then_check_passes(
     assert sum(each["rows"]["out"] for each in written) == (240 if split == "official" else 120)
     limits = ("--model", "tiny", "--max-prompt-length", 10)
     if split == "official":
-        assert rft("check", out / "train.jsonl", out / "test.jsonl", *limits) == 0
+        assert rft("check", out / "train.jsonl", out / "test.jsonl", "--model", "tiny") == 0
         printed = capsys.readouterr().out
-        assert "maxPromptLength   10: 120 prompts (100 %) would be dropped" in printed
         assert "recommended       maxPromptLength" in printed
         assert "verdict  keeps every rule that matters" in printed
+        assert rft("check", out / "train.jsonl", out / "test.jsonl", *limits) == 1
+        printed = capsys.readouterr().out
+        assert "maxPromptLength   10: 120 prompts (100 %) would be dropped" in printed
+        assert "error    prompts-left: most prompts are longer than maxPromptLength" in printed
+        assert f"{out / 'train.jsonl'}: 120 of 120 prompts are longer" in printed
+        assert "verdict  would be refused or can't be used: errors 2" in printed
 
 
 def test_check_tells_file_lines_and_holder_of_what_is_wrong(
@@ -119,7 +124,7 @@ def test_too_few_prompts_for_a_step_are_no_steps(
 ) -> None:
     rows = write_rows(100)
     limit = ("--max-prompt-length", 1)
-    assert rft("check", rows, "--recipe", "quickstart", "--json", *limit) == 0
+    assert rft("check", rows, "--recipe", "quickstart", "--json", *limit) == 1
     (file,) = json.loads(capsys.readouterr().out)["files"]
     assert file["lengths"]["dropped"] == 100
     assert file["steps"] is None
@@ -187,12 +192,12 @@ def test_a_count_below_one_is_a_usage_error(count: str, tmp_path: Path) -> None:
     assert exit_.value.code == 2
 
 
-@pytest.mark.parametrize("operation", ["gsm8k", "from", "logs"])
+@pytest.mark.parametrize("operation", ["gsm8k", "from"])
 @pytest.mark.parametrize(("words", "line"), MALFORMED.items(), ids=list(MALFORMED))
 def test_a_malformed_line_is_one_message_with_file_and_line_and_no_output(
     operation: str, words: str, line: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    good = json.dumps(LOG if operation == "logs" else QUESTION).encode()
+    good = json.dumps(QUESTION).encode()
     source = tmp_path / "train.jsonl"
     at_start = line.startswith(b"\xef")
     source.write_bytes(b"\n".join([line, good] if at_start else [good, line, good]) + b"\n")
@@ -200,7 +205,6 @@ def test_a_malformed_line_is_one_message_with_file_and_line_and_no_output(
     more = {
         "gsm8k": ("--shape", "nova", "--split", "80/10/10"),
         "from": ("--map", "messages=question"),
-        "logs": (),
     }[operation]
     assert rft(operation, source, "-o", out, *more) == 2
     printed = capsys.readouterr()
@@ -209,6 +213,21 @@ def test_a_malformed_line_is_one_message_with_file_and_line_and_no_output(
     assert words in printed.err
     assert f"train.jsonl:{1 if at_start else 2}" in printed.err
     assert not out.exists() or list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(("words", "line"), MALFORMED.items(), ids=list(MALFORMED))
+def test_a_malformed_line_of_a_log_is_counted_and_ends_no_other(
+    words: str, line: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, last = (json.dumps({**LOG, "requestId": name}).encode() for name in "ab")
+    lines = [line + first, last] if line.startswith(b"\xef") else [first, line, last]
+    source = tmp_path / "log"
+    source.write_bytes(b"\n".join(each.replace(b"{}{", b"{") for each in lines) + b"\n")
+    assert rft("logs", source, "-o", tmp_path / "out.jsonl") == 0
+    printed = capsys.readouterr().out
+    harmless = words in ("a byte order mark", "a blank line")
+    assert f"2 records, {0 if harmless else 1} rows left out" in printed
+    assert harmless or ": line 2" in printed
 
 
 @pytest.mark.parametrize(("words", "line"), MALFORMED.items(), ids=list(MALFORMED))

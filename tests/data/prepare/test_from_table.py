@@ -65,6 +65,45 @@ def test_a_dotted_target_builds_an_object_and_ids_can_be_mapped(tmp_path: Path) 
     assert made["reference_answer"] == {"final_answer": "7", "steps": ["x"]}
 
 
+@pytest.mark.parametrize(
+    ("column", "found"),
+    [
+        ("reward_model.ground_truth", "7"),
+        ("extra.answers.1", "8"),
+        ("flat.name", "9"),
+        ("extra.deep.er", "10"),
+    ],
+)
+def test_a_dotted_column_looks_into_objects_and_lists(
+    tmp_path: Path, column: str, found: str
+) -> None:
+    row = {
+        "prompt": [{"role": "user", "content": "Q"}],
+        "reward_model": {"style": "rule", "ground_truth": "7"},
+        "extra": {"answers": ["no", 8], "deep": {"er": "10"}},
+        "flat.name": "9",
+        "flat": {"name": "the column of that very name comes first"},
+    }
+    columns = columns_from(["messages=prompt", f"reference_answer={column}"])
+    source = write_json(tmp_path / "in.jsonl", [row])
+    (made,) = records(converted(source, tmp_path / "out.jsonl", columns))
+    assert made["reference_answer"] == found
+
+
+def test_a_dotted_column_into_nothing_is_an_empty_cell(tmp_path: Path) -> None:
+    rows = [{"q": "Q", "r": {"a": "7"}}, {"q": "Q", "r": None}]
+    columns = columns_from(["messages=q", "reference_answer=r.a"])
+    output = converted(write_json(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl", columns)
+    assert output.manifest()["rows"] == {"in": 2, "out": 1, "dropped": 1}
+
+
+@pytest.mark.parametrize("column", ["r.answer", "r.a.b", "r.w.2", "q.a", "x.a"])
+def test_a_dotted_column_that_is_not_there_lists_what_is(tmp_path: Path, column: str) -> None:
+    source = write_json(tmp_path / "in.jsonl", [{"q": "Q", "r": {"a": "7", "w": ["x"]}}])
+    with pytest.raises(DataError, match=rf"no column '{column}'[\s\S]*columns q, r \(a, w\)"):
+        converted(source, tmp_path / "o.jsonl", columns_from(["messages=q", f"id={column}"]))
+
+
 def test_messages_that_are_there_already_are_kept(tmp_path: Path) -> None:
     messages = [{"role": "user", "content": "Q"}]
     source = write_json(tmp_path / "in.jsonl", [{"q": messages, "a": {"x": 1}}])

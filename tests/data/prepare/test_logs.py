@@ -107,6 +107,37 @@ def test_a_converse_entry_becomes_a_record_without_the_answer(tmp_path: Path) ->
         ),
         ({"prompt": "How many?"}, [{"role": "user", "content": "How many?"}]),
         ({"inputText": "How many?"}, [{"role": "user", "content": "How many?"}]),
+        ({"message": "How many?", "chat_history": []}, [{"role": "user", "content": "How many?"}]),
+        (
+            {
+                "preamble": "Be brief.",
+                "chat_history": [
+                    {"role": "USER", "message": "x"},
+                    {"role": "CHATBOT", "message": "y"},
+                ],
+                "message": "z",
+            },
+            [
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": "x"},
+                {"role": "assistant", "content": "y"},
+                {"role": "user", "content": "z"},
+            ],
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "user",
+                        "content": [
+                            {"text": "a"},
+                            {"guardContent": {"text": {"text": "b", "qualifiers": ["query"]}}},
+                        ],
+                    }
+                ]
+            },
+            [{"role": "user", "content": "ab"}],
+        ),
     ],
 )
 def test_each_api_s_body_becomes_chat_messages(
@@ -124,11 +155,100 @@ def test_each_api_s_body_becomes_chat_messages(
         {"choices": [{"message": {"role": "assistant", "content": "7"}}]},
         {"generation": "7"},
         {"output": {"message": {"content": [{"reasoningContent": {}}, {"text": "7"}]}}},
+        {"choices": [{"text": "7"}]},
+        {"outputs": [{"text": "7"}]},
+        {"results": [{"outputText": "7"}]},
+        {"generations": [{"text": "7"}]},
+        {"completions": [{"data": {"text": "7"}}]},
+        {"completion": "7"},
+        {"text": "7"},
+        {"message": {"role": "assistant", "content": [{"type": "text", "text": "7"}]}},
+        {
+            "output": [
+                {"type": "reasoning", "summary": []},
+                {"type": "message", "content": [{"type": "output_text", "text": "7"}]},
+            ]
+        },
     ],
 )
 def test_the_answer_is_the_reference_when_asked_for(tmp_path: Path, reply: Any) -> None:
     (made,) = records(converted(tmp_path, entry(reply=reply), with_response=True))
     assert made["reference_answer"] == "7"
+
+
+STREAMS: dict[str, list[dict[str, Any]]] = {
+    "Anthropic": [
+        {"type": "message_start", "message": {"role": "assistant", "content": []}},
+        {"type": "content_block_start", "content_block": {"type": "thinking", "thinking": ""}},
+        {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "hm"}},
+        {"type": "content_block_start", "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "se"}},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "ven"}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        {"type": "message_stop"},
+    ],
+    "Converse": [
+        {"messageStart": {"role": "assistant"}},
+        {"contentBlockDelta": {"delta": {"reasoningContent": {"text": "hm"}}}},
+        {"contentBlockDelta": {"delta": {"text": "se"}, "contentBlockIndex": 1}},
+        {"contentBlockDelta": {"delta": {"text": "ven"}, "contentBlockIndex": 1}},
+        {"messageStop": {"stopReason": "end_turn"}},
+    ],
+    "OpenAI": [
+        {"choices": [{"delta": {"role": "assistant", "content": "se"}}]},
+        {"choices": [{"delta": {"content": "ven"}, "finish_reason": None}]},
+        {"choices": [{"delta": {}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": {}},
+    ],
+    "Responses": [
+        {"type": "response.reasoning_text.delta", "delta": "hm"},
+        {"type": "response.output_text.delta", "delta": "se"},
+        {"type": "response.output_text.delta", "delta": "ven"},
+        {"type": "response.output_text.done", "text": "seven"},
+    ],
+    "Llama": [{"generation": "se"}, {"generation": "ven", "stop_reason": "stop"}],
+    "Mistral": [{"outputs": [{"text": "se"}]}, {"outputs": [{"text": "ven"}]}],
+    "Titan": [{"outputText": "se", "index": 0}, {"outputText": "ven", "index": 0}],
+    "Cohere": [
+        {"event_type": "stream-start"},
+        {"event_type": "text-generation", "text": "se"},
+        {"event_type": "text-generation", "text": "ven"},
+        {"event_type": "stream-end", "response": {"text": "seven"}},
+    ],
+    "Cohere's second": [
+        {"type": "content-delta", "delta": {"message": {"content": {"text": "se"}}}},
+        {"type": "content-delta", "delta": {"message": {"content": {"text": "ven"}}}},
+    ],
+}
+
+
+@pytest.mark.parametrize("events", STREAMS.values(), ids=STREAMS)
+def test_the_events_of_a_streamed_answer_are_joined(
+    tmp_path: Path, events: list[dict[str, Any]]
+) -> None:
+    (made,) = records(converted(tmp_path, entry(reply=events), with_response=True))
+    assert made["reference_answer"] == "seven"
+
+
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        ([{"contentBlockStart": {"start": {"toolUse": {"name": "add"}}}}], "more than text"),
+        ([{"content_block": {"type": "tool_use", "name": "add"}}], "more than text"),
+        ([{"delta": {"type": "input_json_delta", "partial_json": "{"}}], "more than text"),
+        ([{"choices": [{"delta": {"tool_calls": [{}]}}]}], "more than text"),
+        ([{"messageStart": {}}], "a form that is not known here"),
+        ([], "a form that is not known here"),
+        ([7, None], "a form that is not known here"),
+    ],
+)
+def test_a_stream_without_a_whole_text_is_left_out_with_the_reason(
+    tmp_path: Path, events: list[Any], reason: str
+) -> None:
+    output = converted(tmp_path, entry(reply=events), with_response=True)
+    assert output.written == 0
+    (found,) = reasons(output)
+    assert reason in found
 
 
 def test_tools_come_in_openai_s_form(tmp_path: Path) -> None:
@@ -236,11 +356,8 @@ def test_gzipped_and_plain_files_are_read_one_after_the_other(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b'{"a": 1}\n{"a": \n', "log:2: the line is not JSON"),
-        (b"[]\n", "log:1: the line is not an object"),
         (gzip.compress(b"x" * 1000, mtime=0)[:20], "log: the log file can't be read"),
         (b"\x1f\x8bnot gzip", "log: the log file can't be read"),
-        (gzip.compress(b"\xff\n", mtime=0), "log:1: the line is not UTF-8"),
     ],
 )
 def test_a_damaged_log_is_one_error_and_leaves_nothing(
@@ -252,6 +369,26 @@ def test_a_damaged_log_is_one_error_and_leaves_nothing(
         convert([source], tmp_path / "out.jsonl")
     assert words in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"a": \n', "the line is not JSON"),
+        (b"[]\n", "the line is not an object"),
+        (b"\xff\n", "the line is not UTF-8"),
+    ],
+)
+def test_a_line_that_is_no_entry_is_counted_and_ends_no_other(
+    tmp_path: Path, line: bytes, reason: str
+) -> None:
+    good = [json.dumps(entry(requestId=name)).encode() + b"\n" for name in ("a", "b")]
+    source = tmp_path / "log"
+    source.write_bytes(gzip.compress(good[0] + line + good[1]))
+    output = convert([source], tmp_path / "out.jsonl")
+    assert [record["id"] for record in records(output)] == ["a", "b"]
+    assert reasons(output) == {reason: [2]}
+    assert output.manifest()["rows"] == {"in": 3, "out": 2, "dropped": 1}
 
 
 def test_what_comes_out_keeps_the_rules_except_for_the_reference(tmp_path: Path) -> None:

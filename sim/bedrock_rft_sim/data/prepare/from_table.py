@@ -2,14 +2,15 @@
 
 `messages` may come from a column of text, which the template wraps into one user message, or from
 one that already holds a list of messages. A dotted target such as `reference_answer.final_answer`
-builds an object. A row that gives no usable record is left out and counted.
+builds an object, a dotted column such as `reward_model.ground_truth` looks into one. A row that
+gives no usable record is left out and counted.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,6 @@ def convert(
     ) as output:
         ids = Ids()
         for row in output.counted(islice(read_table(source, split=split), count)):
-            _check_columns(row, columns)
             made = _record(row, columns, template_text=template_text, system=system)
             broken = next(blocking(made, row.line), None) or ids.repeated(made["id"], row.line)
             if broken is None:
@@ -97,16 +97,37 @@ def convert(
     return output
 
 
-def _check_columns(row: DataRow, columns: Mapping[str, str]) -> None:
-    missing = [column for column in columns.values() if column not in row.record]
-    if missing:
-        raise DataError(
-            f"there is no column {missing[0]!r}",
-            where=f"{row.source}:{row.line}",
-            expected="every mapped column in every row",
-            found=f"columns {', '.join(map(str, row.record))}",
-            hint="check the spelling in --map",
-        )
+def _cell(row: DataRow, column: str) -> Any:
+    """Return what stands in the column; a dot leads into an object, a number into a list.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    if column in row.record:
+        return row.record[column]
+    value: Any = row.record
+    for key in column.split("."):
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            value = value[int(key)]
+        elif value is None:
+            return None
+        else:
+            raise DataError(
+                f"there is no column {column!r}",
+                where=f"{row.source}:{row.line}",
+                expected="every mapped column in every row",
+                found=f"columns {', '.join(_columns(row.record))}",
+                hint="check the spelling in --map",
+            )
+    return value
+
+
+def _columns(record: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in record.items():
+        inner = ", ".join(map(str, value)) if isinstance(value, dict) else ""
+        yield f"{name} ({inner})" if inner else str(name)
 
 
 def _record(
@@ -114,7 +135,7 @@ def _record(
 ) -> dict[str, Any]:
     made: dict[str, Any] = {"id": f"{Path(row.source or '').stem}-{row.line:06d}"}
     for target, column in columns.items():
-        value = row.record[column]
+        value = _cell(row, column)
         if target == MESSAGES:
             made[MESSAGES] = _messages(row, value, template_text=template_text, system=system)
         elif target in ("id", "reference_answer"):
