@@ -47,6 +47,14 @@ def write_run(
     return folder
 
 
+def stated(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return values by name as a resolved recipe holds them."""
+    return {
+        name: {"value": value, "origin": "stated", "source": "a test"}
+        for name, value in values.items()
+    }
+
+
 def metric_line(step: int, total: int, *, reward: float, **more: Any) -> dict[str, Any]:
     """Return a line of a training step with every metric that a mantle event has."""
     return {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from bedrock_rft_sim import cli
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.grader.grade.run import open_source
+from bedrock_rft_sim.report import page
 from tests.run_damage import HARMS, Harm, Mutator, a_pipe, cut, nested, removed
 
 WHOLE = Path(__file__).parent.parent / "runs" / "version_0_1"
@@ -25,6 +27,17 @@ READ_BY_REPORT = (
 LOSSES = ("cut", "emptied", "removed", "a_folder", "a_pipe", "a_loop", "not_utf_8", "nested")
 """Harms after which something is gone for certain; a flipped bit may be one of an answer's text."""
 INPUTS = 1000
+NEWER = {
+    "remarks": ["The checkpoint of step 2 is damaged."],
+    "checkpoints_have_manifests": True,
+    "engine": {"name": "native", "why": None},
+    "update": {"name": "padded", "why": "its layers are of another kind"},
+    "lora": {"reached": 7, "odds": "the router is adapted"},
+    "early_stopping": {
+        "step": 3, "best_step": 2, "best_validation_reward": 0.5, "reason": "nothing gained",
+    },
+}  # fmt: skip
+"""What run.json holds since, and a mutator should meet."""
 
 
 def quick_for(*names: str) -> list[Any]:
@@ -162,14 +175,51 @@ def test_a_resume_of_a_damaged_run_goes_on_or_ends_with_one_message(
             assert "lacks step" in out, told
 
 
+@pytest.mark.parametrize("key", ["value", "origin", "source"])
+def test_a_setting_that_lacks_a_key_is_named(
+    key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = copy(tmp_path / "home")
+    resolved = json.loads((run / "recipe.resolved.json").read_text())
+    del resolved["settings"]["batch_size"][key]
+    (run / "recipe.resolved.json").write_text(json.dumps(resolved))
+    code, said = report(run, capsys)
+    assert (code, f"settings.batch_size lacks {key}" in said[0]) == (1, True)
+
+
+def same_again(once: Callable[..., str]) -> Callable[..., str]:
+    """Return a function that remembers, by value, what it made: most damages change no curve."""
+    known: dict[str, str] = {}
+
+    def remembered(*arguments: Any, **more: Any) -> str:
+        key = repr((arguments, more))
+        if key not in known:
+            known[key] = once(*arguments, **more)
+        return known[key]
+
+    return remembered
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Callable[..., str]:
+    return same_again(page.console_graphs)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 def test_no_damage_ends_in_a_traceback_or_goes_unsaid(
-    part: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    part: int,
+    drawn: Callable[..., str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(page, "console_graphs", drawn)
     whole, mutator = copy(tmp_path / "whole"), Mutator(part)
+    record = json.loads((whole / "run.json").read_text())
+    (whole / "run.json").write_text(json.dumps(record | NEWER))
     for number in range(INPUTS // 4):
-        run = copy(tmp_path / str(number))
+        run = shutil.copytree(whole, tmp_path / str(number))
         how, name = mutator.damage(run)
         told = f"{how} {name}, input {number} of {part}"
         if number % 4 < 2:

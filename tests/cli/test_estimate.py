@@ -12,7 +12,7 @@ import pytest
 from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.estimate import read_measured
 from bedrock_rft_sim.recipe import load_recipe
-from tests.run_folders import write_run
+from tests.run_folders import stated, write_run
 
 RECIPE = ["estimate", "quickstart", "--set", "local.trainingData=problems:64"]
 
@@ -73,9 +73,8 @@ def test_what_a_run_took_is_printed_beside_the_estimate(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     recipe = load_recipe("quickstart")
-    settings = {name: {"value": value} for name, value in asdict(recipe.settings).items()}
-    local = {"model": {"value": "tiny"}, "lambda.batchSize": {"value": 64}}
-    resolved = {"settings": settings, "local": local}
+    local = stated({"model": "tiny", "lambda.batchSize": 64})
+    resolved = {"settings": stated(asdict(recipe.settings)), "local": local}
     with write_run(tmp_path, "r", resolved=resolved) as folder:
         for step in range(5):
             trained = {"critic_rewards_mean": 0.5, "response_length_mean": 40.0}

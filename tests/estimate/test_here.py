@@ -22,7 +22,7 @@ from bedrock_rft_sim.estimate.model_size import ModelSize, model_size
 from bedrock_rft_sim.estimate.money import price_list
 from bedrock_rft_sim.estimate.quantity import Quantity
 from bedrock_rft_sim.recipe import Recipe, load_recipe
-from tests.run_folders import write_run
+from tests.run_folders import stated, write_run
 
 SIZE = ModelSize(
     1000,
@@ -242,7 +242,7 @@ def test_a_probe_s_sampling_is_a_lower_bound_of_the_time(
 
 
 def finished(runs: Path, name: str, *, model: str = "tiny", status: str = "Completed") -> Path:
-    resolved = {"local": {"model": {"value": model}}}
+    resolved = {"local": stated({"model": model})}
     with write_run(runs, name, resolved=resolved, status=status) as folder:
         return folder.path
 

@@ -18,12 +18,12 @@ from bedrock_rft_sim.grader.container import Fault, Outcome
 from bedrock_rft_sim.grader.log import GraderLog
 from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.runs.rollouts import Rollout
-from tests.run_folders import write_run
+from tests.run_folders import stated, write_run
 
 SETTINGS = load_recipe("quickstart").settings
 RESOLVED = {
-    "settings": {name: {"value": value} for name, value in asdict(SETTINGS).items()},
-    "local": {"model": {"value": "tiny"}, "lambda.batchSize": {"value": 4}},
+    "settings": stated(asdict(SETTINGS)),
+    "local": stated({"model": "tiny", "lambda.batchSize": 4}),
 }
 
 

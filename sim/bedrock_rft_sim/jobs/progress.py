@@ -57,7 +57,7 @@ def warnings_of(folder: Path) -> list[str]:
         events = RunFolder(folder).read_events()
     except RunFolderError:
         return []  # the job's status and the console say that the folder is damaged
-    return [str(event["message"]) for event in events if event.get("level") == "warn"]
+    return [str(event.get("message")) for event in events if event.get("level") == "warn"]
 
 
 def can_resume(folder: Path) -> bool:

@@ -39,6 +39,6 @@ def differences(resolved: Mapping[str, Any]) -> list[ChangedSetting]:
 
 
 def _defaults(resolved: Mapping[str, Any]) -> dict[str, Default]:
-    dialect = resolved.get("dialect", "")
+    dialect = resolved.get("dialect")
     local = {f"local.{name}": default for name, default in LOCAL_DEFAULTS.items()}
     return {**defaults(dialect if dialect in DIALECTS else None), **local}

@@ -104,7 +104,7 @@ class Page:
             "took": _took(run),
             "differences": differences(run.resolved),
             "ledger": ledger.rows_here(
-                run.resolved.get("dialect", ""),
+                run.resolved.get("dialect") or "",
                 run.resolved.get("settings") or {},
                 (run.record.get("lora") or {}).get("odds"),
             ),

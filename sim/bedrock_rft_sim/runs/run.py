@@ -234,7 +234,7 @@ def _numbers_only(line: dict[str, Any], remarks: list[str]) -> dict[str, Any]:
     for name in foreign:
         remarks.append(f"metrics.jsonl, step {line['step']}: {name} is no number and is left out.")
     for name, shape in METRICS_INSIDE.items():
-        if misfit(line.get(name), shape) is not None:
+        if line.get(name) is not None and misfit(line[name], shape) is not None:
             foreign.append(name)
             remarks.append(f"metrics.jsonl, step {line['step']}: {name} is damaged and left out.")
     return {name: value for name, value in line.items() if name not in foreign}

@@ -1,11 +1,13 @@
 """The shapes of what a run folder holds, checked where it is read: readers rely on them.
 
 A folder may have been damaged or changed by something else. A key that is absent or null fits,
-since a run that ended early lacks some and an older version knew fewer.
+since a run that ended early lacks some and an older version knew fewer; what stands in a list or
+under `Each` is never null, and of an `Entire` object no key is absent.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,8 +15,10 @@ from typing import Any, Final
 from bedrock_rft_sim.errors import RunFolderError
 
 NUMBER: Final = (int, float)
+TEXT_OR_NULL: Final = (str, type(None))
+ANYTHING: Final = object
 WORDS: Final = {str: "text", int: "a whole number", NUMBER: "a number", dict: "an object",
-                list: "a list", bool: "true or false"}  # fmt: skip
+                list: "a list", bool: "true or false", TEXT_OR_NULL: "text or null"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,18 @@ class Each:
     shape: Any
 
 
+@dataclass(frozen=True)
+class Entire:
+    """An object that has every one of these keys: whatever wrote it wrote them all."""
+
+    shapes: Mapping[str, Any]
+
+
 RECORD: Final = {
     "name": str, "status": str, "error": str, "started": str, "ended": str, "seed": int,
     "recipe_hash": str, "reward_hash": str, "data_hash": str, "git_revision": str,
-    "second_opinions": Each(str), "micro_batch": int, "resumed_from_step": int,
-    "remarks": [str], "versions": Each(str),
+    "second_opinions": Each(TEXT_OR_NULL), "micro_batch": int, "resumed_from_step": int,
+    "remarks": [str], "versions": Each(TEXT_OR_NULL),
     "checkpoints_have_manifests": bool,
     "device": {"type": str, "name": str, "dtype": str, "free_bytes": int},
     "data": {"records": int, "train_prompts": int, "validation_prompts": int,
@@ -38,16 +49,18 @@ RECORD: Final = {
     "engine": {"name": str, "why": str},
     "update": {"name": str, "why": str},
     "floor": {"score": NUMBER, "strategy": str, "strategies": int, "rows": int, "left_out": str},
+    "lora": {"odds": str},
     "learning_signal": {"ok": bool, "words": str},
     "early_stopping": {"step": int, "best_step": int, "best_validation_reward": NUMBER,
                        "reason": str},
 }  # fmt: skip
 """run.json."""
-ENTRY: Final = {"origin": str, "source": str}
+ENTRY: Final = Entire({"value": ANYTHING, "origin": str, "source": str})
 RESOLVED: Final = {
     "name": str, "dialect": str, "request": dict, "settings": Each(ENTRY), "local": Each(ENTRY),
+    "refusals": [str],
 }  # fmt: skip
-"""recipe.resolved.json; a `value` may be anything."""
+"""recipe.resolved.json."""
 PROMPT: Final = {"set": str, "id": str, "messages": [dict], "extra": dict}
 EVENT: Final = {"id": str, "created_at": int, "level": str, "message": str, "type": str,
                 "data": {"step": int}}  # fmt: skip
@@ -81,14 +94,16 @@ def demand(value: Any, shape: Any, *, where: object) -> None:
         )
 
 
-def misfit(value: Any, shape: Any, place: str = "") -> str | None:
+def misfit(value: Any, shape: Any, place: str = "it") -> str | None:
     """Return where a value has another shape and what stands there; None where it fits."""
-    if value is None:
-        return None
     if not _is(value, _kind(shape)):
-        return f"{place or 'it'} is {value!r:.60}, not {WORDS[_kind(shape)]}"
+        return f"{place} is {value!r:.60}, not {WORDS[_kind(shape)]}"
+    if isinstance(shape, Entire):
+        missing = [name for name in shape.shapes if name not in value]
+        if missing:
+            return f"{place} lacks {', '.join(missing)}"
     for name, inner, wanted in _parts(value, shape):
-        found = misfit(inner, wanted, f"{place}.{name}" if place else str(name))
+        found = misfit(inner, wanted, str(name) if place == "it" else f"{place}.{name}")
         if found is not None:
             return found
     return None
@@ -97,11 +112,14 @@ def misfit(value: Any, shape: Any, place: str = "") -> str | None:
 def _kind(shape: Any) -> Any:
     if isinstance(shape, list):
         return list
-    return dict if isinstance(shape, Mapping | Each) else shape
+    return dict if isinstance(shape, Mapping | Each | Entire) else shape
 
 
 def _is(value: Any, kind: Any) -> bool:
-    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if kind in (bool, ANYTHING) or not isinstance(value, int):
+        return isinstance(value, kind)
+    is_float = abs(value) <= sys.float_info.max  # no run writes a larger one
+    return isinstance(value, kind) and not isinstance(value, bool) and is_float
 
 
 def _parts(value: Any, shape: Any) -> list[tuple[Any, Any, Any]]:
@@ -111,6 +129,9 @@ def _parts(value: Any, shape: Any) -> list[tuple[Any, Any, Any]]:
         return [(n, each, shape[0]) for n, each in enumerate(value)]
     if isinstance(shape, Each):
         return [(name, each, shape.shape) for name, each in value.items()]
+    if isinstance(shape, Entire):
+        return [(name, value[name], wanted) for name, wanted in shape.shapes.items()]
     if isinstance(shape, Mapping):
-        return [(name, value[name], wanted) for name, wanted in shape.items() if name in value]
+        present = ((name, value.get(name), wanted) for name, wanted in shape.items())
+        return [part for part in present if part[1] is not None]
     return []

@@ -482,6 +482,6 @@ def _result(folder: RunFolder, steps: Steps) -> RunResult:
         signal=learning_signal(Evidence(lines)),
         first=lines[0] if lines else {},
         last=lines[-1] if lines else {},
-        early_stopping=record.get("early_stopping", {}).get("reason"),
+        early_stopping=(record.get("early_stopping") or {}).get("reason"),
         remarks=(*(record.get("remarks") or ()), *Run.read(folder).gaps),
     )

@@ -6,13 +6,16 @@ It does not decide what a non-finite value means; the trainer does.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether it is a finite number and not a bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is a finite number that a float can hold, and not a bool."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def drop_non_finite(values: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
