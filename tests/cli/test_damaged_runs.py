@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,7 @@ def test_no_damage_ends_in_a_traceback_or_goes_unsaid(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(page, "console_graphs", drawn)
+    monkeypatch.setattr(cli, "parser", cache(cli.parser))
     whole, mutator = copy(tmp_path / "whole"), Mutator(part)
     record = json.loads((whole / "run.json").read_text())
     (whole / "run.json").write_text(json.dumps(record | NEWER))

@@ -34,18 +34,23 @@ def render(
     filters: Mapping[str, Callable[..., str]] | None = None,
 ) -> str:
     """Return a room's template filled in; `css` and the filter `visible` are always there."""
+    environment = _environment(room)
+    environment.filters.update(filters or {}, visible=visible)
+    html = environment.get_template(template).render({**context, "css": trusted(own("page.css"))})
+    return html.encode("utf-8", "replace").decode()  # half a surrogate pair has no UTF-8
+
+
+@functools.cache
+def _environment(room: str) -> Any:
     import jinja2
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.PackageLoader(f"bedrock_rft_sim.{room}", "."),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(filters or {}, visible=visible)
-    html = environment.get_template(template).render({**context, "css": trusted(own("page.css"))})
-    return html.encode("utf-8", "replace").decode()  # half a surrogate pair has no UTF-8
 
 
 def scripted(script: str, data: Any, *, live: bool = False) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A folder may have been damaged or changed by something else. A key that is absent or null fits,
 since a run that ended early lacks some and an older version knew fewer; what stands in a list or
-under `Each` is never null, and of an `Entire` object no key is absent.
+under `Each` is never null, and of an `Entire` object no key is absent. A number is finite.
 """
 
 from __future__ import annotations
@@ -116,10 +116,10 @@ def _kind(shape: Any) -> Any:
 
 
 def _is(value: Any, kind: Any) -> bool:
-    if kind in (bool, ANYTHING) or not isinstance(value, int):
-        return isinstance(value, kind)
-    is_float = abs(value) <= sys.float_info.max  # no run writes a larger one
-    return isinstance(value, kind) and not isinstance(value, bool) and is_float
+    if kind in (int, NUMBER) and isinstance(value, NUMBER):
+        is_finite = abs(value) <= sys.float_info.max  # no run writes another
+        return isinstance(value, kind) and not isinstance(value, bool) and is_finite
+    return isinstance(value, kind)
 
 
 def _parts(value: Any, shape: Any) -> list[tuple[Any, Any, Any]]:
