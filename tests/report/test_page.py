@@ -81,6 +81,17 @@ def test_the_graphs_carry_the_console_s_titles() -> None:
         assert title in svg
 
 
+def test_axes_have_whole_steps_and_rewards_begin_at_zero() -> None:
+    svg = console_graphs(LINES)
+    first = svg[svg.index('id="axes_1"') : svg.index('id="axes_2"')]
+    ticks = {
+        axis: re.findall(rf'id="{axis}tick_\d+">.*?<text[^>]*>([^<]+)<', first, re.DOTALL)
+        for axis in "xy"
+    }
+    assert ticks["x"] == ["1", "2"]
+    assert float(ticks["y"][0]) == 0
+
+
 def test_the_floor_is_a_line_under_both_rewards_and_only_where_it_is_known() -> None:
     assert console_graphs(LINES, floor=0.125).count(FLOOR_WORDS) == 2
     assert FLOOR_WORDS not in console_graphs(LINES)

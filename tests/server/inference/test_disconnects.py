@@ -16,6 +16,7 @@ from openai import APIError, InternalServerError, OpenAI, RateLimitError
 from bedrock_rft_sim.server.inference import Models, models
 from tests.jobs.conftest import wait_until
 from tests.server.conftest import Endpoint
+from tests.server.inference.test_models import LOADER
 
 # A process that says one piece of an answer and no more, or, asked to be mute, not even that.
 SLOW = """
@@ -140,6 +141,30 @@ def test_a_model_that_loads_for_long_is_not_ready_which_clients_retry(
             runtime.converse(modelId=NOVA, messages=messages_of("mute"))
     shape = runtime.meta.service_model.shape_for("ModelNotReadyException")
     assert "retryable" in shape.metadata
+
+
+def test_clients_get_over_a_model_that_loads_by_themselves(
+    serve_root: Callable[..., Endpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "LOAD_WAIT_S", 0.2)
+    endpoint = serve_root()
+    for ask in (answer_of_boto3, answer_of_openai):
+        endpoint.state.models.close()
+        endpoint.state.models = Models(command=(sys.executable, "-c", LOADER))
+        assert ask(endpoint) == "loaded"
+
+
+def answer_of_boto3(endpoint: Endpoint) -> str:
+    retries = {"retries": {"total_max_attempts": 5, "mode": "standard"}}
+    with closing(endpoint.client("bedrock-runtime", config=retries)) as runtime:
+        said = runtime.converse(modelId=NOVA, messages=messages_of("go"))
+    assert said["ResponseMetadata"]["RetryAttempts"] > 0
+    return str(said["output"]["message"]["content"][0]["text"])
+
+
+def answer_of_openai(endpoint: Endpoint) -> str:
+    with OpenAI(base_url=f"{endpoint.url}/v1", api_key="local", max_retries=4) as client:
+        return str(chat(client, "go", stream=False).choices[0].message.content)
 
 
 def test_a_model_that_dies_in_the_midst_of_a_stream_ends_it_with_an_error(slow: Endpoint) -> None:
