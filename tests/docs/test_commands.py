@@ -64,7 +64,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)[0]
     small = recipe.replace("trainingData: problems ", "trainingData: problems:32 ")
     assert small != recipe
-    for name in ("recipe.yaml", "my-recipe.yaml"):
+    for name in ("recipe.yaml", "my-recipe.yaml", "gsm8k.yaml"):
         (folder / name).write_text(small)
     shutil.copy(ROOT / "rewards/gsm8k.py", folder / "my_reward.py")
     (folder / "data").mkdir()
