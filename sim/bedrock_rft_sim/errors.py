@@ -9,6 +9,7 @@ RehearsalError
 │   ├── ResponseError               what the handler returned
 │   └── PackageError                its files, on the way into a zip for Lambda
 ├── EndpointError(ConnectionError)   a model endpoint that is probed
+├── CloudError(RuntimeError)        AWS, or what it holds, on the way to a real job and back
 ├── TrainingError(RuntimeError)     the model or the trainer
 │   └── EngineError                 the engine that answers for the model
 └── RunFolderError(OSError)         the run folder or the disk under it
@@ -128,6 +129,10 @@ class PackageError(GraderError):
 
 class EndpointError(RehearsalError, ConnectionError):
     """A model endpoint refuses, so that no request to it will fare better."""
+
+
+class CloudError(RehearsalError, RuntimeError):
+    """AWS can't be asked, refuses, or holds something else than is needed."""
 
 
 class TrainingError(RehearsalError, RuntimeError):

@@ -50,6 +50,13 @@ VERBS = {
     "serve": COMMON
     | {"--root", "--host", "--port", "--parallel", "--mapping", "--region", "--token-env"}
     | {"--no-token", "--model", "--pending", "--faults", "--json"},
+    "submit": COMMON
+    | {"--set", "--json", "--plan", "--yes", "--create-role", "--function-role", "--existing"}
+    | {"--out", "--replies", "--waive", "--rows", "--evidence"},
+    "pull": COMMON | {"--out", "--watch", "--every", "--json"},
+    "deploy": COMMON | {"--out", "--name", "--json"},
+    "stop": COMMON | {"--out", "--json"},
+    "clean": COMMON | {"--out", "--keep", "--yes", "--json"},
     "sweep": COMMON | {"--out", "--workers", "--seeds", "--json"},
     "run": COMMON | {"--set", "--json", "--out", "--name", "--resume", "--quiet"} | {"--open"},
 }

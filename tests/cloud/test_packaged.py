@@ -130,7 +130,7 @@ def test_each_path_gets_the_right_to_invoke_this_function_and_no_other() -> None
         if "lambda:InvokeFunction" in statement["Action"]
     }
     own = [FUNCTION.arn, f"{FUNCTION.arn}:*"]
-    assert allowed == {"nova": own, "open-weight": own}
+    assert allowed == {"nova": own, "open-weight": own, "both": own}
 
 
 def test_only_a_reward_that_calls_a_model_is_told_to_ask_for_one(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 VERBS = (
     "init", "check", "audit", "run", "report", "compare", "grade", "package", "data", "probe",
-    "sweep", "serve", "estimate",
+    "sweep", "serve", "estimate", "submit", "pull", "deploy", "stop", "clean",
 )  # fmt: skip
 """One module each, imported with the parser: the API and the pytest plugin need none of them."""
 EXIT_USAGE = 2

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.progress.at(f"reading {recipe.local.trainingData}")
     found = check(
         recipe,
-        reward_audit=None if arguments.no_audit else _wanted(arguments, recipe.local.seed),
+        reward_audit=None if arguments.no_audit else audit_wanted(arguments, recipe.local.seed),
         replies=None if arguments.replies is None else read_replies(arguments.replies),
         measured=arguments.measured and or_under_runs(arguments.measured),
     )
@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if found.ok else EXIT_FAILED
 
 
-def _wanted(arguments: argparse.Namespace, seed: int) -> RewardAudit:
+def audit_wanted(arguments: argparse.Namespace, seed: int) -> RewardAudit:
+    """Return the audit that the options ask for."""
     from bedrock_rft_sim.diagnosis.check import RewardAudit
     from bedrock_rft_sim.grader.audit import AuditSettings
 
@@ -72,7 +73,7 @@ def _lines(found: RecipeCheck, arguments: argparse.Namespace) -> Iterator[str]:
     yield from _advice(found, every=arguments.advice)
     yield _estimate(found)
     yield from _ledger(found, whole=arguments.ledger)
-    yield _verdict(found)
+    yield verdict(found)
 
 
 def _request(found: RecipeCheck) -> Iterator[str]:
@@ -169,7 +170,8 @@ def _ledger(found: RecipeCheck, *, whole: bool) -> Iterator[str]:
         yield f"              why: {row.why} ({row.source})"
 
 
-def _verdict(found: RecipeCheck) -> str:
+def verdict(found: RecipeCheck) -> str:
+    """Say whether the recipe is ready, or why not."""
     from bedrock_rft_sim.data.plan import dropped_words
 
     if found.ok:

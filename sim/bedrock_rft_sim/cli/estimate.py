@@ -130,7 +130,7 @@ def _measure(arguments: argparse.Namespace, recipe: Recipe) -> Measured:
 def _lines(found: JobEstimate, arguments: argparse.Namespace, amount: str) -> Iterator[str]:
     yield from _job(found)
     if found.bill is not None:
-        yield from _bill(found.bill)
+        yield from bill_lines(found.bill)
     yield from _here(found, arguments, amount)
     yield from (f"note     {remark}" for remark in found.remarks)
 
@@ -154,7 +154,8 @@ def _job(found: JobEstimate) -> Iterator[str]:
     yield f"  {'':19} without retries: up to {GRADER_RETRIES} more of each event that fails"
 
 
-def _bill(bill: Bill) -> Iterator[str]:
+def bill_lines(bill: Bill) -> Iterator[str]:
+    """Yield the bill in words."""
     yield f"cost     training hours {worded(bill.hours)}"
     for line in bill.lines:
         if line.usd is None:

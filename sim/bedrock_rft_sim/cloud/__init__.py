@@ -1,6 +1,7 @@
-"""To the real AWS: what a reward needs to become a Lambda function that Bedrock may call.
+"""To the real AWS and back: a reward as a Lambda function, a recipe as a job, a job as a run.
 
-It calls no AWS service: it makes files and prints the commands that a person may run.
+Whatever changes something on AWS is written down before it is asked for; nothing is changed that
+was not made here, unless the user says so.
 """
 
 from __future__ import annotations

@@ -42,6 +42,8 @@ class Evidence:
     floor: Mapping[str, Any] | None = None
     """What the run recorded of its reward's floor: `score` and `strategy`, or why it is not known,
     `left_out`."""
+    grader: Mapping[str, Any] | None = None
+    """Of a job on Bedrock, whose log ties no invocation to a step: how its grader fared."""
 
     @classmethod
     def of(
@@ -62,6 +64,7 @@ class Evidence:
             prompts_per_step=run.setting("batch_size"),
             validation_prompts=data.get("validation_prompts") if isinstance(data, dict) else None,
             floor=run.record.get("floor"),
+            grader=run.record.get("grader"),
         )
 
     def points(self, name: str) -> Points:

@@ -36,6 +36,7 @@ LATENCY: Final = Diagnostic(
 def grader_errors(evidence: Evidence) -> Finding:
     """Attempts that failed and were retried."""
     recorded = [line.get("local_grader_errors") for line in evidence.lines]
+    recorded += [] if evidence.grader is None else [evidence.grader.get("errors")]
     measured = [errors for errors in recorded if isinstance(errors, dict)]
     if not measured:
         return ERRORS.unknown("No invocation of the reward was recorded.")
@@ -55,10 +56,10 @@ def grader_errors(evidence: Evidence) -> Finding:
 
 def grader_latency(evidence: Evidence) -> Finding:
     """Events near the timeout, or grading that holds up the steps."""
-    slowest = evidence.values("local_grader_latency_max_s")
+    slowest, medians = _seconds(evidence, "max_s"), _seconds(evidence, "p50_s")
     if not slowest:
         return LATENCY.unknown("No invocation of the reward was timed.")
-    medians = evidence.values("local_grader_latency_p50_s") or slowest
+    medians = medians or slowest
     longest, typical = max(slowest), fmean(medians)
     share = _share_of_time(evidence)
     numbers = {"longest_s": longest, "p50_s": typical}
@@ -74,6 +75,13 @@ def grader_latency(evidence: Evidence) -> Finding:
     if not found:
         return LATENCY.clear(f"{says}.", numbers)
     return LATENCY.fires("warning", f"{says}: {', '.join(found)}.", numbers)
+
+
+def _seconds(evidence: Evidence, name: str) -> list[float]:
+    """Return the grader's times by step, or those of its whole log."""
+    whole = None if evidence.grader is None else evidence.grader.get(name)
+    by_step = evidence.values(f"local_grader_latency_{name}")
+    return by_step if whole is None else [*by_step, float(whole)]
 
 
 def _share_of_time(evidence: Evidence) -> float | None:

@@ -31,7 +31,7 @@ PAUSE_S: Final = 30.0
 PAUSE_FACTOR: Final = 50
 """... and at least this many times as long as writing one took: 2 % of the run."""
 PROVENANCE: Final = ("git_revision", "recipe_hash", "reward_hash", "data_hash", "micro_batch",
-                     "resumed_from_step", "ended")  # fmt: skip
+                     "resumed_from_step", "job_arn", "model_arn", "ended")  # fmt: skip
 RECORD_FIELDS: Final = (*PROVENANCE, "error", "started", "versions", "device")
 """What a run that ended early may lack."""
 
@@ -204,7 +204,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
     facts = [
         ("step", f"{run.last_step} of {steps['total']}" if "total" in steps else None),
         ("model", run.local("model")),
-        ("stands in for", _base_model(run)),
+        ("base model" if run.is_of_bedrock else "stands in for", _base_model(run)),
         ("device", device),
         ("engine", (run.record.get("engine") or {}).get("name")),
         ("seed", run.record.get("seed")),

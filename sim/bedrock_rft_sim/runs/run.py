@@ -31,6 +31,8 @@ from bedrock_rft_sim.stats.shares import mean
 NUMBERS: Final = frozenset(metric.inner for metric in METRICS) - METRICS_INSIDE.keys()
 MILLISECOND: Final = 0.001
 """What Lambda bills at least for an invocation, in seconds."""
+BEDROCK: Final = "bedrock"
+"""In `origin` of run.json: the run is a job's, pulled from the cloud."""
 SHOWN: Final = 5
 """Steps that a remark names."""
 _REPORT = re.compile(r"REPORT RequestId: \S+\t(?:[^\t]*\t)*Billed Duration: (\d+) ms\t")
@@ -71,7 +73,8 @@ class Run:
             RunFolderError: its record or metrics are damaged.
         """
         record = {**folder.read_record(), **(ending or {})}
-        goes_on = record.get("status") in (IN_PROGRESS, STOPPING)
+        is_here = record.get("origin") != BEDROCK
+        goes_on = is_here and record.get("status") in (IN_PROGRESS, STOPPING)
         going_on = goes_on and is_locked(folder.path)
         remarks = [str(remark) for remark in record.get("remarks") or ()]
         if goes_on and not going_on:
@@ -80,7 +83,7 @@ class Run:
                 "`rft run RECIPE --resume` goes on from its last checkpoint."
             )
         resolved = folder.read_resolved() if folder.resolved.is_file() else {}
-        if not resolved:
+        if not resolved and is_here:
             remarks.append("recipe.resolved.json is missing: the run ended before it was written.")
         lines = _mended(folder, remarks)
         gaps = _gaps(folder, record, lines)
@@ -91,6 +94,11 @@ class Run:
     def status(self) -> str:
         """Bedrock's word."""
         return str(self.record.get("status") or "unknown")
+
+    @property
+    def is_of_bedrock(self) -> bool:
+        """Whether it was trained on Bedrock and pulled from there."""
+        return self.record.get("origin") == BEDROCK
 
     @property
     def last_step(self) -> int:

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.compare.series import names
-from bedrock_rft_sim.compare.series.curve import STEP_NAMES, Curves, Gathering, Naming, number
+from bedrock_rft_sim.compare.series.curve import (
+    STEP_NAMES,
+    Curves,
+    Gathering,
+    Kind,
+    Naming,
+    number,
+)
 from bedrock_rft_sim.compare.series.jsontext import Placed
 from bedrock_rft_sim.contract.statuses import COMPLETED
 from bedrock_rft_sim.errors import DataError, RunFolderError
@@ -60,12 +67,19 @@ def read_run(path: Path) -> Curves:
         notes.append(f"the run is {run.status} and ends at step {found.last_step}")
     return replace(
         found,
-        kind="run",
+        kind=_kind(run),
         total_steps=found.total_steps if planned is None else int(planned),
         prompts_per_step=None if batch is None else int(batch),
         unknown=tuple(name for name in found.unknown if name.split("/")[0] not in names.INNER),
         notes=tuple(notes),
     )
+
+
+def _kind(run: Run) -> Kind:
+    """Return what the numbers are of: a run here, or a job whose metrics were pulled."""
+    if not run.is_of_bedrock:
+        return "run"
+    return "mantle" if run.resolved.get("dialect") == "openai" else "nova-csv"
 
 
 def _torn(metrics: Path) -> list[str]:

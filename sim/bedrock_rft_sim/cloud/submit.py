@@ -1,0 +1,120 @@
+"""Submit a recipe: look at everything first, then do what is missing, in an order that can stop.
+
+Whatever was made stays made, and the same command again goes on from there; the job is last,
+since it is what costs money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bedrock_rft_sim.cloud.account import Aws, Identity, identity
+from bedrock_rft_sim.cloud.bucket import Existing, make_object, plan_object
+from bedrock_rft_sim.cloud.function_upload import code_sha256, make_function, plan_function
+from bedrock_rft_sim.cloud.nova import make_job, plan_job
+from bedrock_rft_sim.cloud.prepared import Prepared
+from bedrock_rft_sim.cloud.proof import prove
+from bedrock_rft_sim.cloud.record import CloudRecord
+from bedrock_rft_sim.cloud.role import execution_role, make_role, plan_role, service_role
+from bedrock_rft_sim.cloud.steps import PlannedStep, SubmissionPlan, planned
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user allows."""
+
+    create_role: bool = False
+    """Whether roles that are not there are made."""
+    function_role: str | None = None
+    """The name of a new function's role."""
+    existing: Existing = "stop"
+
+
+def plan_submission(
+    aws: Aws, prepared: Prepared, record: CloudRecord, wishes: Wishes
+) -> SubmissionPlan:
+    """Look at what AWS holds and say what will be done; nothing is changed.
+
+    Raises:
+        CloudError: AWS can't be asked.
+    """
+    who = identity(aws)
+    blockers = tuple(_foreign(who, prepared))
+    if blockers:  # whatever is found in another account would mislead
+        return planned(who, aws.region, (), blockers)
+    return planned(who, aws.region, tuple(_steps(aws, prepared, record, wishes)))
+
+
+def _foreign(who: Identity, prepared: Prepared) -> Iterator[str]:
+    named = {"roleArn": prepared.role.account, "lambdaArn": prepared.function.account}
+    for field, account in named.items():
+        if account != who.account:
+            yield (
+                f"{field} is of account {account}, and you are {who.arn} of {who.account}; "
+                "use that account's profile, or change the recipe"
+            )
+
+
+def _steps(
+    aws: Aws, prepared: Prepared, record: CloudRecord, wishes: Wishes
+) -> Iterator[PlannedStep]:
+    create = wishes.create_role
+    yield plan_role(aws, service_role(prepared), record, create=create)
+    execution = execution_role(prepared, wishes.function_role)
+    function = plan_function(aws, prepared, role=execution.arn.name)
+    if function.change == "create":
+        yield plan_role(aws, execution, record, create=create)
+    yield function
+    answers = len(prepared.cases[0].samples)
+    profiles = " and ".join(case.profile for case in prepared.cases)
+    words = (
+        f"invoke that version with {answers} answers, good and bad, as {profiles}; "
+        "it must grade as the local one does, else nothing is submitted"
+    )
+    yield PlannedStep("proof", function.name, "invoke", words)
+    for each in prepared.objects:
+        yield plan_object(aws, each, wishes.existing)
+    yield plan_job(aws, prepared, record)
+
+
+def perform(
+    aws: Aws,
+    prepared: Prepared,
+    record: CloudRecord,
+    wishes: Wishes,
+    say: Callable[[str], None] = lambda _: None,
+) -> str:
+    """Do what the plan says and return the job's ARN.
+
+    Raises:
+        CloudError: AWS refuses, or the deployed grader grades otherwise than the local one.
+    """
+    record.set(
+        dialect=prepared.recipe.dialect,
+        region=aws.region,
+        account=prepared.function.account,
+        recipe_hash=prepared.recipe.recipe_hash,
+        code_sha256=code_sha256(prepared),
+        data={each.what: each.sha256 for each in prepared.objects},
+    )
+    make_role(aws, service_role(prepared), record)
+    say(f"role {prepared.role.name}")
+    role = _function_role(aws, prepared, record, wishes)
+    function = make_function(aws, prepared, record, role=role)
+    say(f"function {function}")
+    prove(aws, function, prepared.cases, timeout_s=prepared.settings.timeout_s)
+    say("the deployed grader grades as the local one does")
+    for each in prepared.objects:
+        make_object(aws, each, record, wishes.existing)
+        say(f"data {each.place}")
+    record.set(function=function)
+    return make_job(aws, prepared, record, function=function)
+
+
+def _function_role(aws: Aws, prepared: Prepared, record: CloudRecord, wishes: Wishes) -> str:
+    """Make the role of a function that is not there; one that is there has its own."""
+    name = prepared.function.name
+    if aws.find("lambda", "GetFunctionConfiguration", FunctionName=name) is not None:
+        return ""
+    return make_role(aws, execution_role(prepared, wishes.function_role), record)

@@ -1,0 +1,125 @@
+"""A recipe to a job and back, over HTTP, against the local endpoint."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bedrock_rft_sim.cli import main
+from bedrock_rft_sim.jobs import rehearsal_command
+from bedrock_rft_sim.server.mapping import ModelMapping, StandIn
+from tests.server.conftest import Endpoint, serve_root  # noqa: F401 - a fixture
+from tests.server.shared_models import shared_models
+
+RECIPE = ["quickstart", "--set", "local.trainingData=problems:100"]
+BUCKET = "my-bucket"
+
+
+@pytest.fixture
+def cloud(
+    serve_root: Callable[..., Endpoint],  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Endpoint]:
+    """Return a function that serves an account with a bucket, which boto3 finds by itself."""
+
+    def serve(**options: Any) -> Endpoint:
+        endpoint = serve_root(**options)
+        for name, value in {
+            "AWS_ENDPOINT_URL": endpoint.url,
+            "AWS_ACCESS_KEY_ID": "not-a-real-key",
+            "AWS_SECRET_ACCESS_KEY": "not-a-real-secret",
+            "AWS_CONFIG_FILE": str(tmp_path / "none"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        endpoint.client("s3").create_bucket(Bucket=BUCKET)
+        return endpoint
+
+    return serve
+
+
+def rft(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    """Run a verb that must succeed and return its JSON."""
+    code = main([*arguments, "--json"])
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    return json.loads(printed.out)
+
+
+def submit(capsys: pytest.CaptureFixture[str]) -> str:
+    found = rft(capsys, "submit", *RECIPE, "--create-role", "--yes", "--rows", "8")
+    return str(found["job_arn"])
+
+
+def test_a_job_is_submitted_pulled_deployed_and_cleaned(
+    cloud: Callable[..., Endpoint], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    endpoint = cloud()
+    arn = submit(capsys)
+    bedrock = endpoint.client("bedrock")
+    assert len(bedrock.list_model_customization_jobs()["modelCustomizationJobSummaries"]) == 1
+    pulled = rft(capsys, "pull", "quickstart", "--watch", "--every", "1")
+    assert pulled["status"] == "Completed"
+    assert pulled["last_step"] == 3
+    again = rft(capsys, "pull", arn)
+    assert again == pulled
+    deployed = rft(capsys, "deploy", "quickstart")
+    assert rft(capsys, "deploy", "quickstart") == deployed
+    cleaned = rft(capsys, "clean", "quickstart", "--yes", "--keep", "object")
+    assert [kind for kind, _ in cleaned["deleted"]] == [
+        "deployment",
+        "model",
+        "function",
+        "role",
+        "role",
+    ]
+    assert [kind for kind, _ in cleaned["left"]] == ["object", "object"]
+    assert bedrock.list_custom_model_deployments()["modelDeploymentSummaries"] == []
+    assert endpoint.client("lambda").list_functions()["Functions"] == []
+    assert rft(capsys, "clean", "quickstart", "--yes")["left"] == []
+    record = (tmp_path / "cloud" / "quickstart" / "cloud.json").read_text()
+    assert "not-a-real" not in record
+
+
+@pytest.mark.slow
+def test_a_real_training_is_compared_with_the_rehearsal_and_its_model_answers(
+    cloud: Callable[..., Endpoint], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    short = StandIn(maxSteps=4, overrides={"batchSize": 4, "evalInterval": 4}, device="cpu")
+    endpoint = cloud(start=rehearsal_command, mapping=ModelMapping(default=short))
+    endpoint.state.models = shared_models()
+    submit(capsys)
+    assert rft(capsys, "pull", "quickstart", "--watch", "--every", "1")["last_step"] == 4
+    small = ["--set", "local.overrides.batchSize=4", "--set", "local.maxSteps=4"]
+    assert main(["run", *RECIPE, *small, "--quiet"]) in (0, 1)  # four steps may teach nothing
+    capsys.readouterr()
+    job = str(tmp_path / "cloud" / "quickstart")
+    compared = main(["compare", "quickstart", "--bedrock", job, "--out", "overlay", "--json"])
+    assert compared in (0, 1)
+    assert "critic_rewards_mean" in capsys.readouterr().out
+    page = next(Path("overlay").glob("*.html")).read_text()
+    assert "Bedrock quickstart" in page
+    rft(capsys, "report", job)
+    report = Path(job, "report.html").read_text()
+    assert "job on Bedrock" in report
+    assert "How this differs from Bedrock" not in report
+    command = rft(capsys, "deploy", "quickstart")["converse"]
+    assert ask(endpoint, command)
+    assert rft(capsys, "clean", "quickstart", "--yes")["left"] == []
+
+
+def ask(endpoint: Endpoint, command: str) -> str:
+    """Ask what a pasted `aws bedrock-runtime converse` asks."""
+    words = shlex.split(command)
+    named = dict(zip(words[3::2], words[4::2], strict=True))
+    answer = endpoint.client("bedrock-runtime").converse(
+        modelId=named["--model-id"], messages=json.loads(named["--messages"])
+    )
+    return str(answer["output"]["message"]["content"][0]["text"])
