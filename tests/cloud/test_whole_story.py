@@ -36,6 +36,8 @@ def cloud(
             "AWS_SECRET_ACCESS_KEY": "not-a-real-secret",
             "AWS_CONFIG_FILE": str(tmp_path / "none"),
             "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+            "OPENAI_BASE_URL": f"{endpoint.url}/v1",
+            "OPENAI_API_KEY": "not-a-real-key",
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)
@@ -113,6 +115,27 @@ def test_a_real_training_is_compared_with_the_rehearsal_and_its_model_answers(
     command = rft(capsys, "deploy", "quickstart")["converse"]
     assert ask(endpoint, command)
     assert rft(capsys, "clean", "quickstart", "--yes")["left"] == []
+
+
+@pytest.mark.slow
+def test_open_weights_go_the_same_way(
+    cloud: Callable[..., Endpoint], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    short = StandIn(maxSteps=3, overrides={"inferenceMaxTokens": 32}, device="cpu")
+    endpoint = cloud(start=rehearsal_command, mapping=ModelMapping(default=short))
+    endpoint.state.models = shared_models()
+    recipe = ["gsm8k-open-weight", "--set", "local.trainingData=problems:100", "--rows", "8"]
+    job = rft(capsys, "submit", *recipe, "--create-role", "--yes")["job_arn"]
+    pulled = rft(capsys, "pull", "gsm8k-open-weight", "--watch", "--every", "1")
+    assert (pulled["status"], pulled["last_step"]) == ("Completed", 3)
+    assert pulled["grader"]["invocations"] > 0
+    assert rft(capsys, "pull", job, "--out", "by-id")["last_step"] == 3
+    folder = str(tmp_path / "cloud" / "gsm8k-open-weight")
+    rft(capsys, "report", folder)
+    assert main(["compare", folder, "--bedrock", f"by-id/{job}", "--json"]) in (0, 1)
+    capsys.readouterr()
+    assert rft(capsys, "deploy", "gsm8k-open-weight")["model"].startswith("ft:openai.gpt-oss-20b")
+    assert rft(capsys, "clean", "gsm8k-open-weight", "--yes")["left"] == []
 
 
 def ask(endpoint: Endpoint, command: str) -> str:

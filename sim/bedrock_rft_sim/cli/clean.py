@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, print_result
-from bedrock_rft_sim.cli.submit import agreed
+from bedrock_rft_sim.cli.submit import agreed, say
 from bedrock_rft_sim.errors import CloudError
 
-KINDS = ("deployment", "model", "object", "function", "role")
+KINDS = ("deployment", "model", "object", "file", "function", "role")
 HELP = "delete what was made on AWS for a job, in reverse order"
 DESCRIPTION = """Only what the job's cloud.json says was made here. Needs the extra `aws` and
 boto3's credentials. Exit code 1: the job goes on, or AWS refuses."""
@@ -28,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     """List, ask, delete."""
     from bedrock_rft_sim.cloud.account import open_aws
     from bedrock_rft_sim.cloud.cleanup import COSTS, clean, what_is_ours
+    from bedrock_rft_sim.cloud.mantle import open_mantle
     from bedrock_rft_sim.cloud.record import CLOUD, RECORD, opened
 
     folder = (arguments.out or CLOUD) / arguments.job
@@ -40,27 +40,18 @@ def run(arguments: argparse.Namespace) -> int:
         )
     with opened(folder) as record:
         aws = open_aws(str(record.get("region")))
-        things = what_is_ours(aws, record)
+        is_mantle = record.get("dialect") == "openai"
+        mantle = open_mantle(aws.region) if is_mantle else None
+        things = what_is_ours(aws, record, mantle)
         for kind, name in things:
-            print(f"{'keep' if kind in arguments.keep else 'delete':8} {kind} {name}",
-                  file=sys.stderr)  # fmt: skip
+            say(f"{'keep' if kind in arguments.keep else 'delete':8} {kind} {name}")
         if things and not arguments.yes and not agreed("Delete?"):
-            print("nothing was deleted", file=sys.stderr)
+            say("nothing was deleted")
             return EXIT_FAILED
-        stays = clean(
-            aws,
-            things,
-            record,
-            keep=arguments.keep,
-            say=lambda words: print(words, file=sys.stderr),
-        )
+        stays = clean(aws, things, record, keep=arguments.keep, mantle=mantle, say=say)
     lines = [f"stays    {kind} {name}; {COSTS.get(kind, 'it costs nothing')}"
              for kind, name in stays]  # fmt: skip
     done = f"{len(things) - len(stays)} deleted, {len(stays)} left"
     result = {"deleted": [each for each in things if each not in stays], "left": stays}
     print_result(arguments, result, [*lines, done])
     return 0
-
-
-def _say(words: str) -> None:
-    print(words, file=sys.stderr)

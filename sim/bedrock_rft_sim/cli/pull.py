@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_number, add_path, print_result
 from bedrock_rft_sim.contract.statuses import COMPLETED
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.cloud.account import Aws
     from bedrock_rft_sim.cloud.pull import PulledJob
 
 EVERY_S = 60
@@ -39,29 +38,36 @@ def add_job(verb: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Pull once, or until the job has ended."""
-    from bedrock_rft_sim.cloud.account import open_aws
-    from bedrock_rft_sim.cloud.pull import job_named
-    from bedrock_rft_sim.cloud.record import CLOUD
-
-    parent = arguments.out or CLOUD
-    job = job_named(arguments.job, parent=parent)
-    for found in _pulls(arguments, open_aws(job.region), job.identifier, parent):
+    for found in _pulls(arguments, _puller(arguments)):
         print(found.words, file=sys.stderr)
     print_result(arguments, found.as_json(), _lines(found))
     return 0 if found.goes_on or found.status == COMPLETED else EXIT_FAILED
 
 
-def _pulls(
-    arguments: argparse.Namespace, aws: Aws, identifier: str, parent: Path
-) -> Iterator[PulledJob]:
-    """Yield the job as it is now, and with --watch each time it says something new."""
-    from bedrock_rft_sim.cloud.pull import pull
+def _puller(arguments: argparse.Namespace) -> Callable[[], PulledJob]:
+    """Return what pulls the job, whichever service it is at."""
+    from bedrock_rft_sim.cloud.account import open_aws
+    from bedrock_rft_sim.cloud.mantle import open_mantle
+    from bedrock_rft_sim.cloud.pull import job_named, pull
+    from bedrock_rft_sim.cloud.pull_fine_tuning import pull_fine_tuning
+    from bedrock_rft_sim.cloud.record import CLOUD
 
-    found = pull(aws, identifier, parent=parent)
+    parent = arguments.out or CLOUD
+    job = job_named(arguments.job, parent=parent)
+    aws = open_aws(job.region)
+    if not job.is_open_weight:
+        return partial(pull, aws, job.identifier, parent=parent)
+    folder = parent / (job.folder or job.identifier)
+    return partial(pull_fine_tuning, aws, open_mantle(job.region), job.identifier, folder=folder)
+
+
+def _pulls(arguments: argparse.Namespace, pull: Callable[[], PulledJob]) -> Iterator[PulledJob]:
+    """Yield the job as it is now, and with --watch each time it says something new."""
+    found = pull()
     yield found
     while arguments.watch and found.goes_on:
         time.sleep(arguments.every)
-        before, found = found, pull(aws, identifier, parent=parent)
+        before, found = found, pull()
         if found != before:
             yield found
 

@@ -15,16 +15,14 @@ from bedrock_rft_sim.cli.estimate import bill_lines
 from bedrock_rft_sim.errors import CloudError, RecipeError
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.cloud.account import Aws
     from bedrock_rft_sim.cloud.prepared import Prepared
-    from bedrock_rft_sim.cloud.record import CloudRecord
     from bedrock_rft_sim.cloud.steps import SubmissionPlan
-    from bedrock_rft_sim.cloud.submit import Wishes
     from bedrock_rft_sim.diagnosis.check import RecipeCheck
 
 HELP = "submit the rehearsed recipe to AWS, with the grader proven in place"
 DESCRIPTION = """What will happen is printed first, then asked for; the same command again goes on
-where it was stopped, and never buys a second job. Needs the extra `aws` and boto3's credentials.
+where it was stopped, and never buys a second job. Needs the extra `aws` (`mantle` too for open
+weights) and boto3's credentials.
 Exit code 1: the check of the recipe failed, something stands in the way, or the deployed grader
 grades otherwise than the local one."""
 RESULT = "the plan, and the job's ARN,"
@@ -47,23 +45,15 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check, plan, ask, do."""
     from bedrock_rft_sim.cloud.account import open_aws
-    from bedrock_rft_sim.cloud.nova import submitted
+    from bedrock_rft_sim.cloud.mantle import open_mantle
     from bedrock_rft_sim.cloud.prepared import prepare
     from bedrock_rft_sim.cloud.record import CLOUD, CloudRecord, opened
-    from bedrock_rft_sim.cloud.submit import Wishes, plan_submission
+    from bedrock_rft_sim.cloud.submit import Wishes, perform, plan_submission, submitted_before
     from bedrock_rft_sim.diagnosis.check import check
     from bedrock_rft_sim.grader.audit.saved_answers import read_replies
     from bedrock_rft_sim.recipe import load_recipe
 
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
-    if recipe.dialect != "bedrock":
-        raise RecipeError(
-            "this dialect can't be submitted yet",
-            where=str(arguments.recipe),
-            expected="the keyword arguments of create_model_customization_job",
-            found="a request for open weights",
-            hint="send its request.json with the OpenAI SDK",
-        )
     replies = None if arguments.replies is None else read_replies(arguments.replies)
     wanted = audit_wanted(arguments, recipe.local.seed)
     found = check(recipe, reward_audit=wanted, replies=replies)
@@ -73,44 +63,35 @@ def run(arguments: argparse.Namespace) -> int:
     prepared = prepare(recipe, found.data.train, replies=replies)
     aws = open_aws(prepared.function.region)
     aws.secrets = tuple(prepared.settings.environment.values())
+    mantle = None if prepared.upload is None else open_mantle(aws.region)
     wishes = Wishes(arguments.create_role, arguments.function_role, arguments.existing)
     folder = (arguments.out or CLOUD) / recipe.name
     with nullcontext(CloudRecord(folder)) if arguments.plan else opened(folder) as record:
-        before = submitted(prepared, record)
+        before = submitted_before(prepared, record)
         if before is not None:
             print_result(arguments, {"job_arn": before}, [f"submitted before as {before}"])
             return 0
-        plan = plan_submission(aws, prepared, record, wishes)
+        plan = plan_submission(aws, prepared, record, wishes, mantle)
         lines = list(_lines(plan, prepared, found))
         if arguments.plan:
             print_result(arguments, {"plan": plan.as_json(), "job_arn": None}, lines)
             return EXIT_FAILED if plan.blockers else 0
-        return _submit(arguments, aws, prepared, record, wishes, plan, lines)
-
-
-def _submit(
-    arguments: argparse.Namespace,
-    aws: Aws,
-    prepared: Prepared,
-    record: CloudRecord,
-    wishes: Wishes,
-    plan: SubmissionPlan,
-    lines: list[str],
-) -> int:
-    from bedrock_rft_sim.cloud.submit import perform
-
-    for line in lines:
-        print(line, file=sys.stderr)
-    if plan.blockers:
-        raise CloudError("nothing was submitted", found="; ".join(plan.blockers))
-    if not arguments.yes and not agreed("Submit?"):
-        print("nothing was submitted", file=sys.stderr)
-        return EXIT_FAILED
-    arn = perform(aws, prepared, record, wishes, say=lambda words: print(words, file=sys.stderr))
-    result = {"plan": plan.as_json(), "job_arn": arn}
+        for line in lines:
+            print(line, file=sys.stderr)
+        if plan.blockers:
+            raise CloudError("nothing was submitted", found="; ".join(plan.blockers))
+        if not arguments.yes and not agreed("Submit?"):
+            print("nothing was submitted", file=sys.stderr)
+            return EXIT_FAILED
+        arn = perform(aws, prepared, record, wishes, mantle, say=say)
     after = [f"submitted as {arn}", f"its record is {record.path}"]
-    print_result(arguments, result, after)
+    print_result(arguments, {"plan": plan.as_json(), "job_arn": arn}, after)
     return 0
+
+
+def say(words: str) -> None:
+    """Say what goes on, on standard error."""
+    print(words, file=sys.stderr)
 
 
 def agreed(question: str) -> bool:

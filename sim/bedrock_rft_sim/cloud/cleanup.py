@@ -13,8 +13,11 @@ from bedrock_rft_sim.cloud.account import Aws
 from bedrock_rft_sim.cloud.bucket import HASH
 from bedrock_rft_sim.cloud.bucket import KIND as OBJECT
 from bedrock_rft_sim.cloud.deploy import KIND as DEPLOYMENT
+from bedrock_rft_sim.cloud.fine_tuning import FILE, find_file
 from bedrock_rft_sim.cloud.function_upload import KIND as FUNCTION
+from bedrock_rft_sim.cloud.mantle import Mantle
 from bedrock_rft_sim.cloud.names import object_name
+from bedrock_rft_sim.cloud.pull_fine_tuning import STATUSES, retrieve
 from bedrock_rft_sim.cloud.record import CloudRecord
 from bedrock_rft_sim.cloud.role import KIND as ROLE
 from bedrock_rft_sim.cloud.role import POLICY_NAME
@@ -23,7 +26,7 @@ from bedrock_rft_sim.contract.statuses import IN_PROGRESS, STOPPING
 from bedrock_rft_sim.errors import CloudError
 
 MODEL: Final = "model"
-KINDS: Final = (DEPLOYMENT, MODEL, OBJECT, FUNCTION, ROLE)
+KINDS: Final = (DEPLOYMENT, MODEL, OBJECT, FILE, FUNCTION, ROLE)
 _GONE_POLLS: Final = 120
 _POLL_S: Final = 5.0
 COSTS: Final[Mapping[str, str]] = {
@@ -37,7 +40,7 @@ Thing = tuple[str, str]
 """Kind and name."""
 
 
-def what_is_ours(aws: Aws, record: CloudRecord) -> list[Thing]:
+def what_is_ours(aws: Aws, record: CloudRecord, mantle: Mantle | None = None) -> list[Thing]:
     """Return what was made for a job, the last first; the job's model is ours as the job is.
 
     Raises:
@@ -46,6 +49,9 @@ def what_is_ours(aws: Aws, record: CloudRecord) -> list[Thing]:
     job = record.get("job")
     things = [(each["kind"], each["name"]) for each in reversed(record.owned())]
     if job is None or job["token"] is None:
+        return things
+    if mantle is not None:
+        _refuse_while_training(mantle, job)
         return things
     found = aws.find(
         "bedrock", "GetModelCustomizationJob", jobIdentifier=job["arn"] or job["name"]
@@ -64,6 +70,11 @@ def what_is_ours(aws: Aws, record: CloudRecord) -> list[Thing]:
     return [*deployments, *([(MODEL, str(model))] if is_ours else []), *others]
 
 
+def _refuse_while_training(mantle: Mantle, job: Mapping[str, Any]) -> None:
+    if job["arn"] is not None and STATUSES.get(retrieve(mantle, job["arn"])["status"]) is None:
+        raise CloudError("the job goes on", where=str(job["arn"]), hint="stop it with rft stop")
+
+
 def _token_of(job: Mapping[str, Any] | None) -> object:
     return None if job is None else job.get("clientRequestToken")
 
@@ -74,6 +85,7 @@ def clean(
     record: CloudRecord,
     *,
     keep: Collection[str] = (),
+    mantle: Mantle | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Thing]:
     """Delete things, except those of kinds to keep; return what stays.
@@ -86,8 +98,9 @@ def clean(
         if kind in keep:
             stays.append((kind, name))
             continue
-        is_changed = not _DELETERS[kind](aws, name, record)
-        if is_changed:
+        if kind == FILE and mantle is not None:
+            _delete_file(mantle, name)
+        elif not _DELETERS[kind](aws, name, record):
             stays.append((kind, name))
             say(f"{kind} {name} stays: somebody else wrote it since")
             continue
@@ -106,6 +119,12 @@ def _delete_deployment(aws: Aws, name: str, record: CloudRecord) -> bool:
     # Another deployment of this name is another one, for which a token of its own is needed.
     record.set(deployed=int(record.get("deployed") or 0) + 1)
     return True
+
+
+def _delete_file(mantle: Mantle, name: str) -> None:
+    known = find_file(mantle, name)
+    if known is not None:
+        mantle.call("files.delete", lambda client: client.files.delete(known))
 
 
 def _delete_model(aws: Aws, arn: str, _record: CloudRecord) -> bool:

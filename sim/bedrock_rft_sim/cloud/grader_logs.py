@@ -29,11 +29,10 @@ _AFTER_MS: Final = 60_000
 
 
 def pull_grader_log(
-    aws: Aws, request: Mapping[str, Any], log: Path, record: CloudRecord, *, start: int, end: int
+    aws: Aws, grader_arn: str, log: Path, record: CloudRecord, *, start: int, end: int
 ) -> str | None:
     """Add to the log what was written between two times in ms; return why nothing can be read."""
-    grader = request["customizationConfig"]["rftConfig"]["graderConfig"]["lambdaGrader"]
-    function = function_arn(str(grader["lambdaArn"]))
+    function = function_arn(grader_arn)
     group = f"/aws/lambda/{function.name}"
     cursor = record.get("log") or {"after": start, "ids": [], "size": 0}
     asked: dict[str, Any] = {

@@ -96,6 +96,7 @@ def make_job(aws: Aws, prepared: Prepared, record: CloudRecord, *, function: str
     token = request.get(_TOKEN) or _token(aws, prepared.function, request)
     job = {"name": request["jobName"], "token": token, "request": request, "arn": None}
     record.set(job=job)
+    assert prepared.role is not None, "a request for Nova"
     is_new_role = record.state(ROLE, prepared.role.name) is not None
     answer = aws.patiently(
         "bedrock",

@@ -35,12 +35,11 @@ _CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True)
-class DataObject:
+class DataFile:
     """A data file on its way: from a file here, or made by a built-in generator."""
 
     what: str
     """`local.trainingData` or `local.validationData`."""
-    place: ObjectName
     source: Path | bytes
     size: int
     sha256: str
@@ -51,6 +50,13 @@ class DataObject:
 
 
 @dataclass(frozen=True)
+class DataObject(DataFile):
+    """A data file with its place in S3."""
+
+    place: ObjectName
+
+
+@dataclass(frozen=True)
 class Prepared:
     """One submission as this machine knows it."""
 
@@ -58,11 +64,14 @@ class Prepared:
     function: FunctionArn
     settings: LambdaFunction
     archive: Archive
-    role: RoleArn
-    """The role that Bedrock takes on."""
-    objects: tuple[DataObject, ...]
-    output: ObjectName
     cases: tuple[ProofCase, ...]
+    role: RoleArn | None = None
+    """The role that Bedrock takes on; None for open weights, which have none."""
+    objects: tuple[DataObject, ...] = ()
+    """What goes to S3."""
+    output: ObjectName | None = None
+    upload: DataFile | None = None
+    """The training file of open weights."""
 
     @property
     def calls_a_judge(self) -> bool:
@@ -89,7 +98,7 @@ def prepare(
             found=str(recipe.refusals[0]),
             hint=recipe.refusals[0].remedy or "rft check says all of it",
         )
-    function = function_arn(recipe.grader_arn)
+    function, is_nova = function_arn(recipe.grader_arn), recipe.dialect == "bedrock"
     archive = pack(recipe.reward_path, handler=recipe.local.handler, out=Path("reward.zip"))
     lambda_ = recipe.local.lambda_
     return Prepared(
@@ -104,10 +113,11 @@ def prepare(
             environment=lambda_.environment,
         ),
         archive=archive,
-        role=role_arn(str(request["roleArn"])),
-        objects=tuple(_objects(recipe)),
-        output=object_name(str(request["outputDataConfig"]["s3Uri"])),
         cases=proof_cases(reward_of(recipe), rows, replies),
+        role=role_arn(str(request["roleArn"])) if is_nova else None,
+        objects=tuple(_objects(recipe)) if is_nova else (),
+        output=object_name(str(request["outputDataConfig"]["s3Uri"])) if is_nova else None,
+        upload=None if is_nova else _file(recipe, "train"),
     )
 
 
@@ -127,19 +137,20 @@ def _object(recipe: Recipe, split: plan.Split, uri: str | None) -> DataObject:
             expected="s3://BUCKET/KEY",
             hint="name it; invocation logs as training data are not sent by this command",
         )
+    return DataObject(**vars(_file(recipe, split)), place=object_name(uri))
+
+
+def _file(recipe: Recipe, split: plan.Split) -> DataFile:
     source = recipe.training_source if split == "train" else recipe.validation_source
     what = "local.trainingData" if split == "train" else "local.validationData"
     if isinstance(source, Path):
         size, digest = hashed(source)
-        return DataObject(what, object_name(uri), source, size, digest)
-    lines = (json.dumps(row.as_record(), ensure_ascii=False) for row in _rows(recipe, split))
+        return DataFile(what, source, size, digest)
+    rows = plan.source_rows(recipe, split)
+    lines = (json.dumps(row.as_record(), ensure_ascii=False) for row in rows)
     content = "".join(line + "\n" for line in lines).encode()
     digest = hashlib.sha256(content).hexdigest()
-    return DataObject(what, object_name(uri), content, len(content), digest)
-
-
-def _rows(recipe: Recipe, split: plan.Split) -> Iterable[Row]:
-    return plan.source_rows(recipe, split)
+    return DataFile(what, content, len(content), digest)
 
 
 def hashed(path: Path) -> tuple[int, str]:

@@ -23,20 +23,23 @@ from bedrock_rft_sim.cloud.recipe_of_job import recipe_text, request_of, resolve
 from bedrock_rft_sim.cloud.record import CloudRecord, opened
 from bedrock_rft_sim.compare.series import read_curves
 from bedrock_rft_sim.contract.events import Level, message_event
-from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS
+from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
 from bedrock_rft_sim.contract.metrics import METRICS
 from bedrock_rft_sim.contract.statuses import IN_PROGRESS, PHASES, STOPPING
 from bedrock_rft_sim.errors import CloudError, DataError, RecipeError
 from bedrock_rft_sim.files import dump, write_file
+from bedrock_rft_sim.recipe.dialects import bedrock
 from bedrock_rft_sim.runs import RunFolder, is_run
 from bedrock_rft_sim.runs.folder import RECORD, SCHEMA_VERSION
 from bedrock_rft_sim.runs.run import BEDROCK
 
 VALIDATION: Final = "validation_metrics.csv"
+OPENAI_JOB: Final = "ftjob-"
+"""How a job's id begins in OpenAI's API; Bedrock's own form is not published."""
 BYTES_MAX: Final = 64 * 2**20
 """A file of metrics is smaller."""
 _TYPE: Final = "REINFORCEMENT_FINE_TUNING"
-_INNER: Final = frozenset(metric.inner for metric in METRICS) - {"step"}
+INNER: Final = frozenset(metric.inner for metric in METRICS) - {"step"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,13 @@ class JobName:
 
     region: str
     identifier: str
+    folder: str | None
+    """Its name under `parent`, where it is known."""
+
+    @property
+    def is_open_weight(self) -> bool:
+        """Whether it is one of bedrock-mantle's, whose ids begin so in OpenAI's API."""
+        return self.identifier.startswith(OPENAI_JOB)
 
 
 @dataclass(frozen=True)
@@ -80,11 +90,12 @@ def job_named(text: str, *, parent: Path) -> JobName:
     record = CloudRecord(parent / text) if "/" not in text and ":" not in text else None
     job = None if record is None else record.get("job")
     if record is not None and job is not None and job["arn"]:
-        return JobName(record.get("region"), job["arn"])
+        return JobName(record.get("region"), job["arn"], text)
     parts = text.split(":")
     if parts[0] == "arn" and len(parts) > 3:  # noqa: PLR2004 - the Region's place
-        return JobName(parts[3], text)
-    return JobName(next(iter(NOVA_RFT_MODELS.values()))[0], text)
+        return JobName(parts[3], text, None)
+    models = OPEN_WEIGHT_RFT_MODELS if text.startswith(OPENAI_JOB) else NOVA_RFT_MODELS
+    return JobName(next(iter(models.values()))[0], text, None)
 
 
 def describe(aws: Aws, identifier: str) -> dict[str, Any]:
@@ -122,11 +133,16 @@ def pull(aws: Aws, identifier: str, *, parent: Path) -> PulledJob:
     folder = parent / str(job["jobName"])
     with opened(folder) as record:
         _note(record, job, aws.region)
-        if not is_run(folder):
-            first = {"schema_version": SCHEMA_VERSION, "name": folder.name, "origin": BEDROCK}
-            write_file(folder / RECORD, dump(first) + "\n", "write the run record")
-        with RunFolder.open(folder, write=True) as run:
+        with opened_run(folder) as run:
             return _pulled(aws, job, run, record)
+
+
+def opened_run(folder: Path) -> RunFolder:
+    """Return a job's run folder, locked; it is made where there is none."""
+    if not is_run(folder):
+        first = {"schema_version": SCHEMA_VERSION, "name": folder.name, "origin": BEDROCK}
+        write_file(folder / RECORD, dump(first) + "\n", "write the run record")
+    return RunFolder.open(folder, write=True)
 
 
 def _note(record: CloudRecord, job: Mapping[str, Any], region: str) -> None:
@@ -149,15 +165,16 @@ def _note(record: CloudRecord, job: Mapping[str, Any], region: str) -> None:
 
 def _pulled(aws: Aws, job: Mapping[str, Any], run: RunFolder, record: CloudRecord) -> PulledJob:
     status, words = str(job["status"]), _words(job)
-    remarks = _write_recipe(run, job)
+    request = request_of(job)
+    grader_arn = bedrock.grader_arn(request)
+    remarks = write_recipe(run, request, grader_arn, arn=str(job["jobArn"]))
     if words != run.last_message():
         level: Level = "error" if job.get("failureMessage") else "info"
         run.append_event(message_event(words, level=level, created_at=_seconds(job)))
     remarks += _pull_metrics(aws, job, run) if job.get("endTime") else []
     begun, ended = job["creationTime"], job.get("endTime") or datetime.now(UTC)
-    request = request_of(job)
     start, end = (int(when.timestamp() * 1000) for when in (begun, ended))
-    missing = pull_grader_log(aws, request, run.grader_log, record, start=start, end=end)
+    missing = pull_grader_log(aws, grader_arn, run.grader_log, record, start=start, end=end)
     remarks += [] if missing is None else [missing]
     grader = grader_summary(run.grader_log)
     lines = run.read_metrics()
@@ -194,11 +211,13 @@ def _seconds(job: Mapping[str, Any]) -> int:
     return int((job.get("lastModifiedTime") or job["creationTime"]).timestamp())
 
 
-def _write_recipe(run: RunFolder, job: Mapping[str, Any]) -> list[str]:
-    """Write the job's request; return why it can't be understood as a recipe."""
-    request, remarks = request_of(job), []
-    text = recipe_text(request, arn=str(job["jobArn"]))
-    resolved: dict[str, Any] = {"name": run.name, "dialect": "bedrock", "request": request}
+def write_recipe(
+    run: RunFolder, request: Mapping[str, Any], grader_arn: str, *, arn: str
+) -> list[str]:
+    """Write a job's request; return why it can't be understood as a recipe."""
+    remarks: list[str] = []
+    text = recipe_text(request, grader_arn, arn=arn)
+    resolved: dict[str, Any] = {"name": run.name, "request": dict(request)}
     try:
         resolved = resolved_of(text, name=run.name)
     except RecipeError as error:
@@ -253,7 +272,7 @@ def _add_metrics(run: RunFolder, paths: Iterable[Path]) -> list[str]:
             remarks.append(f"{path.name} holds no metrics that can be read: {error.what}")
             continue
         for curve in curves.series.values():
-            if curve.metric in _INNER:
+            if curve.metric in INNER:
                 for step, value in zip(curve.steps, curve.values, strict=True):
                     lines.setdefault(step, {"step": step})[curve.metric] = value
     text = "".join(dump(lines[step]) + "\n" for step in sorted(lines))

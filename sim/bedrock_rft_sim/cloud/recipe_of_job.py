@@ -34,15 +34,15 @@ def request_of(job: Mapping[str, Any]) -> dict[str, Any]:
     return {asked: job[said] for said, asked in REQUEST_KEYS.items() if job.get(said)}
 
 
-def recipe_text(request: Mapping[str, Any], *, arn: str) -> str:
+def recipe_text(request: Mapping[str, Any], grader_arn: str, *, arn: str) -> str:
     """Return a recipe that sends this request and can be rehearsed once its files are there."""
     from ruamel.yaml import YAML
 
-    grader = request["customizationConfig"]["rftConfig"]["graderConfig"]["lambdaGrader"]
+    uri = request.get("trainingDataConfig", {}).get("s3Uri")
     local = {
         "model": "tiny",
-        "trainingData": _file(request["trainingDataConfig"].get("s3Uri"), "train.jsonl"),
-        "reward": f"./{function_arn(grader['lambdaArn']).name}.py",
+        "trainingData": _file(uri, "train.jsonl"),
+        "reward": f"./{function_arn(grader_arn).name}.py",
     }
     validators = request.get("validationDataConfig", {}).get("validators", ())
     for validator in validators[:1]:

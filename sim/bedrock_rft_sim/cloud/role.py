@@ -42,6 +42,8 @@ class RoleWanted:
 
 def service_role(prepared: Prepared) -> RoleWanted:
     """Return the role that Bedrock takes on."""
+    assert prepared.role is not None, "a request for Nova"
+    assert prepared.output is not None, "a request for Nova"
     documents = _documents(prepared)
     permissions = documents["nova-service"]
     buckets = dict.fromkeys(each.place.bucket for each in prepared.objects)
@@ -76,11 +78,9 @@ def execution_role(prepared: Prepared, name: str | None) -> RoleWanted:
 
 def _documents(prepared: Prepared) -> dict[str, Any]:
     """Return the policies by name, with what this submission names in the place of capitals."""
-    known = {
-        "ACCOUNT_ID": prepared.function.account,
-        "REGION": prepared.function.region,
-        "OUTPUT_BUCKET": prepared.output.bucket,
-    }
+    known = {"ACCOUNT_ID": prepared.function.account, "REGION": prepared.function.region}
+    if prepared.output is not None:
+        known["OUTPUT_BUCKET"] = prepared.output.bucket
     documents = {}
     for policy in policies(prepared.settings, calls_a_judge=False):
         text = json.dumps(policy.document)

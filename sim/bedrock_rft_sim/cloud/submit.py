@@ -11,8 +11,16 @@ from dataclasses import dataclass
 
 from bedrock_rft_sim.cloud.account import Aws, Identity, identity
 from bedrock_rft_sim.cloud.bucket import Existing, make_object, plan_object
+from bedrock_rft_sim.cloud.fine_tuning import (
+    make_file,
+    make_fine_tuning,
+    plan_file,
+    plan_fine_tuning,
+    submitted_fine_tuning,
+)
 from bedrock_rft_sim.cloud.function_upload import code_sha256, make_function, plan_function
-from bedrock_rft_sim.cloud.nova import make_job, plan_job
+from bedrock_rft_sim.cloud.mantle import Mantle
+from bedrock_rft_sim.cloud.nova import make_job, plan_job, submitted
 from bedrock_rft_sim.cloud.prepared import Prepared
 from bedrock_rft_sim.cloud.proof import prove
 from bedrock_rft_sim.cloud.record import CloudRecord
@@ -32,9 +40,11 @@ class Wishes:
 
 
 def plan_submission(
-    aws: Aws, prepared: Prepared, record: CloudRecord, wishes: Wishes
+    aws: Aws, prepared: Prepared, record: CloudRecord, wishes: Wishes, mantle: Mantle | None = None
 ) -> SubmissionPlan:
     """Look at what AWS holds and say what will be done; nothing is changed.
+
+    `mantle` is where a request for open weights goes.
 
     Raises:
         CloudError: AWS can't be asked.
@@ -43,13 +53,14 @@ def plan_submission(
     blockers = tuple(_foreign(who, prepared))
     if blockers:  # whatever is found in another account would mislead
         return planned(who, aws.region, (), blockers)
-    return planned(who, aws.region, tuple(_steps(aws, prepared, record, wishes)))
+    return planned(who, aws.region, tuple(_steps(aws, prepared, record, wishes, mantle)))
 
 
 def _foreign(who: Identity, prepared: Prepared) -> Iterator[str]:
-    named = {"roleArn": prepared.role.account, "lambdaArn": prepared.function.account}
+    named = {"roleArn": prepared.role and prepared.role.account}
+    named["the grader's function"] = prepared.function.account
     for field, account in named.items():
-        if account != who.account:
+        if account not in (None, who.account):
             yield (
                 f"{field} is of account {account}, and you are {who.arn} of {who.account}; "
                 "use that account's profile, or change the recipe"
@@ -57,10 +68,11 @@ def _foreign(who: Identity, prepared: Prepared) -> Iterator[str]:
 
 
 def _steps(
-    aws: Aws, prepared: Prepared, record: CloudRecord, wishes: Wishes
+    aws: Aws, prepared: Prepared, record: CloudRecord, wishes: Wishes, mantle: Mantle | None
 ) -> Iterator[PlannedStep]:
     create = wishes.create_role
-    yield plan_role(aws, service_role(prepared), record, create=create)
+    if prepared.role is not None:
+        yield plan_role(aws, service_role(prepared), record, create=create)
     execution = execution_role(prepared, wishes.function_role)
     function = plan_function(aws, prepared, role=execution.arn.name)
     if function.change == "create":
@@ -73,9 +85,14 @@ def _steps(
         "it must grade as the local one does, else nothing is submitted"
     )
     yield PlannedStep("proof", function.name, "invoke", words)
-    for each in prepared.objects:
-        yield plan_object(aws, each, wishes.existing)
-    yield plan_job(aws, prepared, record)
+    if prepared.upload is None:
+        for each in prepared.objects:
+            yield plan_object(aws, each, wishes.existing)
+        yield plan_job(aws, prepared, record)
+    else:
+        assert mantle is not None, "open weights go there"
+        yield plan_file(mantle, prepared.upload)
+        yield plan_fine_tuning(prepared, record)
 
 
 def perform(
@@ -83,9 +100,10 @@ def perform(
     prepared: Prepared,
     record: CloudRecord,
     wishes: Wishes,
+    mantle: Mantle | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> str:
-    """Do what the plan says and return the job's ARN.
+    """Do what the plan says and return the job's ARN, or its id at bedrock-mantle.
 
     Raises:
         CloudError: AWS refuses, or the deployed grader grades otherwise than the local one.
@@ -98,18 +116,33 @@ def perform(
         code_sha256=code_sha256(prepared),
         data={each.what: each.sha256 for each in prepared.objects},
     )
-    make_role(aws, service_role(prepared), record)
-    say(f"role {prepared.role.name}")
+    if prepared.role is not None:
+        make_role(aws, service_role(prepared), record)
+        say(f"role {prepared.role.name}")
     role = _function_role(aws, prepared, record, wishes)
     function = make_function(aws, prepared, record, role=role)
     say(f"function {function}")
     prove(aws, function, prepared.cases, timeout_s=prepared.settings.timeout_s)
     say("the deployed grader grades as the local one does")
+    if prepared.upload is not None:
+        assert mantle is not None, "open weights go there"
+        file = make_file(mantle, prepared.upload, record)
+        say(f"file {file}")
+        return make_fine_tuning(mantle, prepared, record, function=function, file=file)
     for each in prepared.objects:
         make_object(aws, each, record, wishes.existing)
         say(f"data {each.place}")
-    record.set(function=function)
     return make_job(aws, prepared, record, function=function)
+
+
+def submitted_before(prepared: Prepared, record: CloudRecord) -> str | None:
+    """Return the ARN or the id of the job that the recipe became; None where there is none yet.
+
+    Raises:
+        CloudError: the folder's job was submitted with another request.
+    """
+    find = submitted if prepared.upload is None else submitted_fine_tuning
+    return find(prepared, record)
 
 
 def _function_role(aws: Aws, prepared: Prepared, record: CloudRecord, wishes: Wishes) -> str:
