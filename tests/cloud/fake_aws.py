@@ -46,6 +46,8 @@ class FakeAws:
     deployments: dict[str, dict[str, Any]] = field(default_factory=dict)
     log: list[dict[str, Any]] = field(default_factory=list)
     bought: int = 0
+    young: int = 0
+    """How many calls still find a role that IAM has not made known yet."""
     calls: list[str] = field(default_factory=list)
     faults: dict[int, str] = field(default_factory=dict)
     """By the number of the call, from 0: throttled, error, timeout, denied, before, after."""
@@ -60,6 +62,11 @@ class FakeAws:
 
     def client(self, service: str, **_options: Any) -> FakeClient:
         return FakeClient(self, service)
+
+    def _refuse_a_young_role(self, code: str, operation: str) -> None:
+        if self.young:
+            self.young -= 1
+            raise refusal(code, "The role defined cannot be assumed.", operation)
 
     def do(self, service: str, operation: str, asked: dict[str, Any]) -> Any:
         fault = self.faults.get(len(self.calls))
@@ -127,6 +134,7 @@ class FakeAws:
         return _there({str(n): v for n, v in numbers.items()}, Qualifier, "NoSuchEntity")
 
     def _create_function(self, FunctionName: str, Code: Any, **asked: Any) -> Any:
+        self._refuse_a_young_role("InvalidParameterValueException", "CreateFunction")
         if FunctionName in self.functions:
             raise refusal("ResourceConflictException", "exists", "CreateFunction")
         self.functions[FunctionName] = {**asked, "CodeSha256": sha(Code["ZipFile"])}
@@ -227,6 +235,7 @@ class FakeAws:
         return {"Contents": listed}
 
     def _create_model_customization_job(self, **asked: Any) -> Any:
+        self._refuse_a_young_role("ValidationException", "CreateModelCustomizationJob")
         known = self.jobs.get(asked["jobName"])
         if known is None:
             self.bought += 1

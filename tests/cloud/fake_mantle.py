@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
-import httpx
 from openai import APIStatusError, APITimeoutError
 
 from bedrock_rft_sim.cloud.mantle import Mantle
 from tests.cloud.fake_aws import KilledError
 
-REQUEST = httpx.Request("POST", "https://mantle")
 SIZE = 2
 
 
@@ -77,13 +76,14 @@ class FakeMantle:
             raise KilledError
         statuses = {"throttled": 429, "error": 500, "denied": 403}
         if fault in statuses:
-            response = httpx.Response(statuses[fault], request=REQUEST)
+            response: Any = SimpleNamespace(status_code=statuses[fault], request=None, headers={})
             raise APIStatusError(f"{fault} on purpose", response=response, body=None)
         found = getattr(self, f"_{name}")(*named, **asked)
         if fault == "after":
             raise KilledError
         if fault == "timeout":
-            raise APITimeoutError(request=REQUEST)
+            nothing: Any = None
+            raise APITimeoutError(request=nothing)
         return found
 
     def _files_list(self, purpose: str) -> Page:

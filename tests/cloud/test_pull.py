@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
+from bedrock_rft_sim.cloud import from_job
 from bedrock_rft_sim.cloud.pull import PulledJob, job_named, pull
 from bedrock_rft_sim.cloud.record import CloudRecord
 from bedrock_rft_sim.cloud.submit import Wishes, perform
 from bedrock_rft_sim.compare.series import read_curves
 from bedrock_rft_sim.errors import CloudError
+from bedrock_rft_sim.recipe.load import parse_recipe
 from bedrock_rft_sim.report.page import Page
 from bedrock_rft_sim.runs import Run, RunFolder
-from tests.cloud.fake_aws import BEGUN, FakeAws
+from tests.cloud.fake_aws import BASE, BEGUN, FakeAws
 from tests.cloud.submissions import fake_aws, submission
 
 CSV = b"step_number,train_reward_mean,policy_entropy\n1,0.25,0.9\n2,0.5,0.8\n"
@@ -211,3 +213,15 @@ def test_a_submission_whose_answer_was_lost_finds_its_job(tmp_path: Path) -> Non
     found = pulled(fake, tmp_path)
     known = json.loads((found.folder / "cloud.json").read_text())["job"]
     assert known["arn"] == fake.jobs["quickstart"]["jobArn"]
+
+
+def test_the_recipe_of_a_job_sends_the_same_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = submitted(tmp_path)
+    monkeypatch.setattr(from_job, "open_aws", lambda _region: fake.aws())
+    text = from_job.recipe_from_job("quickstart", parent=tmp_path)
+    recipe = parse_recipe(text, name="recipe.yaml")
+    sent = CloudRecord(tmp_path / "quickstart").get("job")["request"]
+    assert recipe.payload() == {**sent, "baseModelIdentifier": BASE}
+    assert recipe.local.validationData == "./validation.jsonl"

@@ -231,6 +231,18 @@ def action_of(call: str, actions: Any) -> str:
     return str(actions.get(name, name))
 
 
+def test_a_new_role_is_waited_for_and_an_old_one_is_not(tmp_path: Path) -> None:
+    fake = fake_aws(submission())
+    fake.young = 3
+    submit(fake, tmp_path / "new")
+    assert fake.calls.count("lambda.create_function") == 4
+    fake.jobs.clear()
+    fake.young = 1
+    with pytest.raises(CloudError, match="cannot be assumed"):
+        submit(fake, tmp_path / "old")
+    assert fake.calls.count("bedrock.create_model_customization_job") == 2
+
+
 def test_a_recipe_that_names_a_version_is_sent_with_it(tmp_path: Path) -> None:
     fake = fake_aws(submission())
     submit(fake, tmp_path / "first")

@@ -28,13 +28,14 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.cloud.account import open_aws
     from bedrock_rft_sim.cloud.cleanup import COSTS, clean, what_is_ours
     from bedrock_rft_sim.cloud.mantle import open_mantle
-    from bedrock_rft_sim.cloud.record import CLOUD, RECORD, opened
+    from bedrock_rft_sim.cloud.record import CLOUD, RECORD, folder_named, opened
 
-    folder = (arguments.out or CLOUD) / arguments.job
-    if not (folder / RECORD).is_file():
+    parent = arguments.out or CLOUD
+    folder = folder_named(arguments.job, parent=parent)
+    if folder is None:
         raise CloudError(
             "nothing was submitted here under this name",
-            where=str(folder),
+            where=str(parent / arguments.job),
             expected=f"a folder with {RECORD}",
             hint="what was not made by rft submit is not deleted by it",
         )

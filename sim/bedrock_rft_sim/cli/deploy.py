@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     aws = open_aws(named.region)
     job = describe(aws, named.identifier)
     name = arguments.name or str(job["jobName"])
-    with opened(parent / str(job["jobName"])) as record:
+    folder = named.folder or parent / str(job["jobName"])
+    with opened(folder) as record:
         arn = deploy(aws, job, record, name=name, say=say)
     command = converse_command(arn, region=named.region)
     result = {"deployment_arn": arn, "converse": command}

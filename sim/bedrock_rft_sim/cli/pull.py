@@ -56,8 +56,9 @@ def _puller(arguments: argparse.Namespace) -> Callable[[], PulledJob]:
     job = job_named(arguments.job, parent=parent)
     aws = open_aws(job.region)
     if not job.is_open_weight:
-        return partial(pull, aws, job.identifier, parent=parent)
-    folder = parent / (job.folder or job.identifier)
+        at = parent if job.folder is None else job.folder.parent
+        return partial(pull, aws, job.identifier, parent=at)
+    folder = job.folder or parent / job.identifier
     return partial(pull_fine_tuning, aws, open_mantle(job.region), job.identifier, folder=folder)
 
 

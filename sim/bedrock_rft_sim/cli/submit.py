@@ -6,7 +6,8 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, add_recipe, print_result
 from bedrock_rft_sim.cli.audit import add_audit_options
@@ -83,10 +84,22 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.yes and not agreed("Submit?"):
             print("nothing was submitted", file=sys.stderr)
             return EXIT_FAILED
+        record.set(estimate=_estimate(found))
         arn = perform(aws, prepared, record, wishes, mantle, say=say)
     after = [f"submitted as {arn}", f"its record is {record.path}"]
     print_result(arguments, {"plan": plan.as_json(), "job_arn": arn}, after)
     return 0
+
+
+def _estimate(found: RecipeCheck) -> dict[str, Any]:
+    """Return what the job's grader is estimated to take, to be held against its log."""
+    job = found.estimate.job
+    if job is None:
+        return {}
+    return {
+        "lambda_invocations": asdict(job.lambda_invocations),
+        "gb_seconds": asdict(job.gb_seconds),
+    }
 
 
 def say(words: str) -> None:

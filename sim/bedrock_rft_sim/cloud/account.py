@@ -121,12 +121,33 @@ class Aws:
 
     def clean(self, text: str) -> str:
         """Return the text without credentials and other secrets."""
-        found = self.session.get_credentials()
-        keys = () if found is None else (found.access_key, found.secret_key, found.token)
-        for secret in (*keys, *self.secrets):
+        for secret in (*self._keys(), *self.secrets):
             if secret and len(secret) >= SECRET_LENGTH_MIN:
                 text = text.replace(secret, MASK)
         return masked(text)
+
+    def read(self, body: Any, count: int | None = None) -> bytes:
+        """Read an answer's body, or so many bytes of it.
+
+        Raises:
+            CloudError: the connection ends before the body does.
+        """
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            return bytes(body.read(count))
+        except BotoCoreError as error:
+            raise self._unreachable("the rest of an answer", error) from None
+
+    def _keys(self) -> tuple[str | None, ...]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            found = self.session.get_credentials()
+            keys = () if found is None else (found.access_key, found.secret_key, found.token)
+        except (BotoCoreError, ClientError):  # nobody is signed in, so there is nothing to hide
+            return ()
+        return keys
 
     def _client(self, service: str, read_s: float | None) -> Any:
         from botocore.config import Config

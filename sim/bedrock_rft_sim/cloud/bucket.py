@@ -94,6 +94,6 @@ def _is_equal(aws: Aws, wanted: DataObject) -> bool | None:
         return bool(stated == wanted.sha256)
     digest = hashlib.sha256()  # somebody else's upload says no hash
     body = aws.call("s3", "GetObject", **named)["Body"]
-    while chunk := body.read(_CHUNK):
+    while chunk := aws.read(body, _CHUNK):
         digest.update(chunk)
     return digest.hexdigest() == wanted.sha256

@@ -107,7 +107,7 @@ def _invoked(aws: Aws, function: str, case: ProofCase, *, timeout_s: float) -> O
     answer = aws.call(
         "lambda", "Invoke", read_s=timeout_s + _SLACK_S, FunctionName=function, Payload=case.event
     )
-    body = answer["Payload"].read()
+    body = aws.read(answer["Payload"])
     if answer.get("FunctionError"):
         return _failure(body)
     try:

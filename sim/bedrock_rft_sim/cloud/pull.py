@@ -20,7 +20,7 @@ from bedrock_rft_sim.cloud.account import Aws
 from bedrock_rft_sim.cloud.grader_logs import grader_summary, pull_grader_log
 from bedrock_rft_sim.cloud.names import object_name
 from bedrock_rft_sim.cloud.recipe_of_job import recipe_text, request_of, resolved_of
-from bedrock_rft_sim.cloud.record import CloudRecord, opened
+from bedrock_rft_sim.cloud.record import CloudRecord, folder_named, opened
 from bedrock_rft_sim.compare.series import read_curves
 from bedrock_rft_sim.contract.events import Level, message_event
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
@@ -48,8 +48,8 @@ class JobName:
 
     region: str
     identifier: str
-    folder: str | None
-    """Its name under `parent`, where it is known."""
+    folder: Path | None = None
+    """Where its cloud.json is, if it has one here."""
 
     @property
     def is_open_weight(self) -> bool:
@@ -87,15 +87,16 @@ class PulledJob:
 
 def job_named(text: str, *, parent: Path) -> JobName:
     """Return which job is meant: a folder under `parent`, an ARN, a name or an id."""
-    record = CloudRecord(parent / text) if "/" not in text and ":" not in text else None
+    folder = folder_named(text, parent=parent)
+    record = None if folder is None else CloudRecord(folder)
     job = None if record is None else record.get("job")
-    if record is not None and job is not None and job["arn"]:
-        return JobName(record.get("region"), job["arn"], text)
+    if record is not None and job is not None:
+        return JobName(record.get("region"), job["arn"] or job["name"], folder)
     parts = text.split(":")
     if parts[0] == "arn" and len(parts) > 3:  # noqa: PLR2004 - the Region's place
-        return JobName(parts[3], text, None)
+        return JobName(parts[3], text)
     models = OPEN_WEIGHT_RFT_MODELS if text.startswith(OPENAI_JOB) else NOVA_RFT_MODELS
-    return JobName(next(iter(models.values()))[0], text, None)
+    return JobName(next(iter(models.values()))[0], text)
 
 
 def describe(aws: Aws, identifier: str) -> dict[str, Any]:
@@ -187,6 +188,7 @@ def _pulled(aws: Aws, job: Mapping[str, Any], run: RunFolder, record: CloudRecor
         ended=job["endTime"].isoformat(timespec="seconds") if job.get("endTime") else None,
         error=job.get("failureMessage"),
         grader=grader,
+        estimate=record.get("estimate"),
         remarks=remarks,
     )
     last = max((line["step"] for line in lines), default=None)
@@ -241,7 +243,7 @@ def _pull_metrics(aws: Aws, job: Mapping[str, Any], run: RunFolder) -> list[str]
             remarks.append(f"{listed['Key']} was not read: it is larger than any file of metrics")
             continue
         body = aws.call("s3", "GetObject", Bucket=place.bucket, Key=listed["Key"])["Body"]
-        write_file(path, body.read(), "write the job's metrics")
+        write_file(path, aws.read(body), "write the job's metrics")
         found.append(path)
     if not found:
         remarks.append(

@@ -44,7 +44,7 @@ def retrieve(mantle: Mantle, identifier: str) -> dict[str, Any]:
         if not error.missing:
             raise
         raise CloudError("there is no such job", where="bedrock-mantle", found=identifier) from None
-    job: dict[str, Any] = found.to_dict(mode="json")
+    job: dict[str, Any] = found.to_dict(mode="json", warnings=False)
     if "reinforcement" not in (job.get("method") or {}):
         raise CloudError("the job is none of reinforcement fine-tuning", where=identifier)
     return job
@@ -67,7 +67,12 @@ def pull_fine_tuning(aws: Aws, mantle: Mantle, identifier: str, *, folder: Path)
 def _note(record: CloudRecord, job: dict[str, Any], region: str) -> None:
     known = record.get("job")
     if known is None:
-        described = {"name": job["id"], "token": None, "request": _request(job), "arn": job["id"]}
+        described = {
+            "name": job["id"],
+            "token": None,
+            "request": request_of_job(job),
+            "arn": job["id"],
+        }
         record.set(region=region, dialect=openai.NAME, job=described)
     elif known["arn"] != job["id"]:
         raise CloudError(
@@ -79,7 +84,8 @@ def _note(record: CloudRecord, job: dict[str, Any], region: str) -> None:
         )
 
 
-def _request(job: dict[str, Any]) -> dict[str, Any]:
+def request_of_job(job: dict[str, Any]) -> dict[str, Any]:
+    """Return the request of a job as bedrock-mantle describes it."""
     return {key: job[key] for key in ("model", "training_file", "method")}
 
 
@@ -101,8 +107,8 @@ def _pulled(
             start=int(job["created_at"]) * 1000,
             end=end,
         )
-    except CloudError as error:  # a key for bedrock-mantle is none for CloudWatch
-        missing = f"the grader's log was not read: {error.what}"
+    except CloudError as refused:  # a key for bedrock-mantle is none for CloudWatch
+        missing = f"the grader's log was not read: {refused.what}"
     remarks += [] if missing is None else [missing]
     status, error = STATUSES.get(str(job["status"]), IN_PROGRESS), job.get("error") or {}
     grader = grader_summary(run.grader_log)
@@ -115,6 +121,7 @@ def _pulled(
         ended=None if ended is None else _time(ended),
         error=error.get("message"),
         grader=grader,
+        estimate=record.get("estimate"),
         remarks=remarks,
     )
     last = max((line["step"] for line in run.read_metrics()), default=None)
@@ -136,7 +143,7 @@ def _add_events(mantle: Mantle, job: dict[str, Any], run: RunFolder) -> None:
     ):
         if event.id in known:
             break  # the newest are listed first, so the rest is there
-        new.append(event.to_dict(mode="json"))
+        new.append(event.to_dict(mode="json", warnings=False))
     for event in reversed(new):
         line = _metrics(event)
         if line is not None and line["step"] not in steps:
@@ -159,7 +166,7 @@ def _write_checkpoints(mantle: Mantle, job: dict[str, Any], run: RunFolder) -> N
         "fine_tuning.jobs.checkpoints.list",
         lambda client: client.fine_tuning.jobs.checkpoints.list(job["id"]),
     )
-    found = [each.to_dict(mode="json") for each in listed]
+    found = [each.to_dict(mode="json", warnings=False) for each in listed]
     if found:
         text = dump({"checkpoints": found}, indent=2) + "\n"
         write_file(run.path / CHECKPOINTS, text, "write the checkpoints")

@@ -74,6 +74,12 @@ def _is(each: dict[str, str], kind: str, name: str) -> bool:
     return (each["kind"], each["name"]) == (kind, name)
 
 
+def folder_named(text: str, *, parent: Path) -> Path | None:
+    """Return the folder of a job that is named by its path, or by its name under `parent`."""
+    places = (Path(text), parent / text)
+    return next((place for place in places if (place / RECORD).is_file()), None)
+
+
 @contextmanager
 def opened(folder: Path) -> Iterator[CloudRecord]:
     """Give a job's record, which nobody else writes meanwhile.

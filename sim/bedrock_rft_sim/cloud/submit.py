@@ -26,6 +26,7 @@ from bedrock_rft_sim.cloud.proof import prove
 from bedrock_rft_sim.cloud.record import CloudRecord
 from bedrock_rft_sim.cloud.role import execution_role, make_role, plan_role, service_role
 from bedrock_rft_sim.cloud.steps import PlannedStep, SubmissionPlan, planned
+from bedrock_rft_sim.errors import CloudError
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,13 @@ def submitted_before(prepared: Prepared, record: CloudRecord) -> str | None:
     Raises:
         CloudError: the folder's job was submitted with another request.
     """
+    dialect = record.get("dialect")
+    if dialect not in (None, prepared.recipe.dialect):
+        raise CloudError(
+            "the folder holds a job of the other dialect",
+            where=str(record.path),
+            hint="give another --out",
+        )
     find = submitted if prepared.upload is None else submitted_fine_tuning
     return find(prepared, record)
 

@@ -27,6 +27,7 @@ from bedrock_rft_sim.compare.series import Curves
 from bedrock_rft_sim.compare.summary import WINDOW, grid_over, smoother
 from bedrock_rft_sim.contract.metrics import HEALTHY_BANDS, metric
 from bedrock_rft_sim.report import graphs, html
+from bedrock_rft_sim.report.beside import beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,6 +78,7 @@ def page(pairs: Sequence[Overlay], order: RecipeOrder | None = None) -> str:
     ]
     context = {
         "pairs": list(zip(pairs, pictures, strict=True)),
+        "beside": [beside([pair.a, pair.b]) for pair in pairs],
         "order": order,
         "policy": POLICY,
         "colors": graphs.COLORS,

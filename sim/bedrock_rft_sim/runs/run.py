@@ -35,7 +35,10 @@ BEDROCK: Final = "bedrock"
 """In `origin` of run.json: the run is a job's, pulled from the cloud."""
 SHOWN: Final = 5
 """Steps that a remark names."""
-_REPORT = re.compile(r"REPORT RequestId: \S+\t(?:[^\t]*\t)*Billed Duration: (\d+) ms\t")
+_REPORT = re.compile(
+    r"REPORT RequestId: \S+\t(?:[^\t]*\t)*Billed Duration: (\d+) ms\tMemory Size: (\d+) MB"
+)
+MB_PER_GB: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -193,12 +196,25 @@ class Run:
         Raises:
             RunFolderError: grader.log can't be read.
         """
+        return [seconds for seconds, _ in self._billed()]
+
+    def billed_gb_seconds(self) -> float | None:
+        """Return what Lambda would bill in all, in GB-seconds; None without a log.
+
+        Raises:
+            RunFolderError: grader.log can't be read.
+        """
+        billed = self._billed()
+        return sum(seconds * mb / MB_PER_GB for seconds, mb in billed) if billed else None
+
+    def _billed(self) -> list[tuple[float, int]]:
+        """Return the seconds and the MB of each invocation."""
         log = self.folder.grader_log
         if not log.is_file():
             return []
         with files.named_errors(log, "read the grader's log"), log.open(encoding="utf-8") as lines:
             found = (_REPORT.match(line) for line in lines)
-            return [int(match[1]) * MILLISECOND for match in found if match]
+            return [(int(match[1]) * MILLISECOND, int(match[2])) for match in found if match]
 
 
 def _value(resolved: Mapping[str, Any], section: str, name: str) -> Any:

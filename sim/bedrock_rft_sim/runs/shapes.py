@@ -41,6 +41,7 @@ RECORD: Final = {
     "second_opinions": Each(TEXT_OR_NULL), "micro_batch": int, "resumed_from_step": int,
     "remarks": [str], "versions": Each(TEXT_OR_NULL),
     "checkpoints_have_manifests": bool, "origin": str, "job_arn": str, "model_arn": str,
+    "estimate": Each({"value": NUMBER, "low": NUMBER, "high": NUMBER, "basis": str}),
     "grader": {"invocations": int, "p50_s": NUMBER, "p95_s": NUMBER, "max_s": NUMBER,
                "errors": Each(int)},
     "device": {"type": str, "name": str, "dtype": str, "free_bytes": int},
