@@ -8,6 +8,7 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import re
 import subprocess
 import sysconfig
 import venv
@@ -16,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from hatch_build import away_from_the_repository
 
 ROOT = Path(__file__).parent.parent
 PYTHON = Path("Scripts" if os.name == "nt" else "bin") / "python"
@@ -123,6 +126,22 @@ def test_the_wheel_carries_recipes_rewards_model_and_page(wheel: Path) -> None:
         "grader/lambda_stand_in.py",
     ):
         assert f"bedrock_rft_sim/{name}" in names
+
+
+def test_the_readme_of_a_package_index_leads_nowhere_wrong(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(name for name in archive.namelist() if name.endswith("/METADATA"))
+        text = archive.read(name).decode()
+    assert "Operating System :: POSIX :: Linux" in text
+    assert "OS Independent" not in text
+    assert "# bedrock-rft-sim" in text
+    assert re.findall(r"\]\((?!https?://)[^)]*\)", text) == []
+    source = "https://host.example/owner/name/blob/v1"
+    shown = away_from_the_repository((ROOT / "README.md").read_text(encoding="utf-8"), source)
+    assert "(https://host.example/owner/name/raw/v1/configs/quickstart.svg)" in shown
+    targets = re.findall(rf"\]\({source}/([^)]*)\)", shown)
+    assert len(targets) > 5
+    assert [target for target in targets if not (ROOT / target).exists()] == []
 
 
 def test_a_bare_name_works_outside_the_checkout(run: Run) -> None:

@@ -2,8 +2,12 @@
 
     from bedrock_rft_sim import Run, load_recipe, rehearse
 
-    result = rehearse(load_recipe("quickstart"))
-    print(Run.open(result.folder).lines[-1])
+    recipe = load_recipe("quickstart", sets=["local.maxSteps=10"])
+    assert check(recipe).ok
+    result = rehearse(recipe)
+    run = Run.open(result.folder)       # a notebook shows it as a table and curves
+    print(run.lines[-1])
+    print(compare_runs([run.folder.path], ["runs/other"]).words)
 
 Importing this package imports no other; what it offers is loaded when it is first used.
 Machine-learning libraries are imported inside functions of the rooms `bedrock_rft_sim.train` and
@@ -14,17 +18,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.cli.api import compare_runs, rehearse
+    from bedrock_rft_sim.cli.api import Run, compare_runs, rehearse
     from bedrock_rft_sim.diagnosis.check import check
     from bedrock_rft_sim.recipe import load_recipe
-    from bedrock_rft_sim.runs import Run
 
 __version__ = "0.1.0"
 
 __all__ = ["Run", "__version__", "check", "compare_runs", "load_recipe", "rehearse"]
 
 _HOMES = {
-    "Run": "runs",
+    "Run": "cli.api",
     "check": "diagnosis.check",
     "compare_runs": "cli.api",
     "load_recipe": "recipe",

@@ -39,7 +39,7 @@ VERBS = {
     | {"--json"},
     "compare": COMMON
     | {"--with", "--bedrock", "--axis", "--batch-size", "--margin", "--top", "--out", "--strict"}
-    | {"--plan", "--bands", "--json"},
+    | {"--plan", "--bands", "--json", "--label", "--format", "--panel", "--no-verdict", "--csv"},
     "report": COMMON | {"--text", "--out", "--export", "--bands", "--watch", "--port", "--json"},
     "estimate": COMMON
     | {"--set", "--json", "--measured", "--measure", "--price", "--prices"}
@@ -58,6 +58,12 @@ VERBS = {
     "stop": COMMON | {"--out", "--json"},
     "clean": COMMON | {"--out", "--keep", "--yes", "--json"},
     "sweep": COMMON | {"--out", "--workers", "--seeds", "--json"},
+    "ls": COMMON | {"--json"},
+    "rm": COMMON | {"--yes", "--json"},
+    "diff": COMMON | {"--json"},
+    "chat": COMMON | {"--prompt", "--temperature", "--max-tokens", "--json"},
+    "export": COMMON | {"-o", "--out", "--json"},
+    "completion": COMMON | {"--json"},
     "run": COMMON | {"--set", "--json", "--out", "--name", "--resume", "--quiet"} | {"--open"},
 }
 
@@ -216,3 +222,14 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     assert b"rft: " not in errors
     assert b"Traceback" not in errors
     assert child.returncode == 1
+
+
+@pytest.mark.parametrize("words", [[], ["data"]])
+def test_without_a_verb_the_verbs_are_listed(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert "check" in printed.err
+    assert "required" not in printed.err
+    assert printed.out == ""

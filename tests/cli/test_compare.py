@@ -203,3 +203,43 @@ def test_a_value_out_of_range_is_a_usage_error(option: list[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(["compare", "a", "--with", "b", *option])
     assert exit_.value.code == 2
+
+
+def test_a_figure_for_a_paper_is_made_by_options(
+    run: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a, b = ([run(f"{side}{n}") for n in range(3)] for side in "ab")
+    out, curves = tmp_path / "out", tmp_path / "curves.csv"
+    figure = ["--out", str(out), "--format", "pdf", "--panel", "Training rewards", "--no-verdict"]
+    labels = ["--label", "A=GRPO, 3 seeds", "--label", "B=Dr. GRPO"]
+    arguments = ["compare", *a, "--with", *b, *labels]
+    assert main([*arguments, *figure, "--csv", str(curves)]) == 0
+    printed = capsys.readouterr().out
+    assert "A  GRPO, 3 seeds" in printed
+    assert "gain: the share of the room above the start that was won" in printed
+    assert "B - A: the number that the verdict rests on" in printed
+    assert {path.name for path in out.iterdir()} == {"compare.html", "compare.pdf"}
+    assert curves.read_text().startswith("comparison,metric,side,label,kind,run,axis,x,y,unit\n")
+    assert main([*arguments, "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["comparisons"]
+    assert (found["label_a"], found["label_b"]) == ("GRPO, 3 seeds", "Dr. GRPO")
+    first = found["curves"][0]
+    assert (first["kind"], first["run"], len(first["x"]), len(first["y"])) == ("run", "a0", 40, 40)
+    difference = found["metrics"][0]["differences"][found["metrics"][0]["decisive"]]
+    assert difference["confidence"] == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("key", ["C", "A2", "B0", "A01", "x"])
+def test_a_label_of_no_side_is_refused(
+    key: str, run: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", run("a"), "--with", run("b"), "--label", f"{key}=GRPO"]) == 2
+    assert "no side of this name" in capsys.readouterr().err
+
+
+def test_options_of_a_picture_need_a_place_for_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["compare", "a", "--with", "b", "--panel", "Training rewards"])
+    assert "--out" in capsys.readouterr().err

@@ -143,7 +143,7 @@ def test_from_reads_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     maps = ("--map", "messages=q", "--map", "reference_answer=a")
     assert rft("from", source, "-o", out, *maps, "--template", "short") == 0
     printed = capsys.readouterr().out
-    assert "1 records, 1 rows left out" in printed
+    assert "1 record, 1 row left out" in printed
     assert "1 x the record has no messages: line 3" in printed
     (made,) = [json.loads(line) for line in out.read_text().splitlines()]
     assert made["messages"][0]["content"] == 'What? Give the final answer after "####".'

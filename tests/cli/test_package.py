@@ -72,3 +72,16 @@ def test_a_zip_that_can_not_be_written_is_one_message(
     (tmp_path / "file").write_text("")
     assert main(["package", "gsm8k", "-o", str(tmp_path / "file" / "r.zip")]) == 1
     assert "can't write the zip" in capsys.readouterr().err
+
+
+def test_policies_that_are_written_take_two_lines(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "policies"
+    out = ["-o", str(tmp_path / "reward.zip"), "--policies", str(folder)]
+    assert main(["package", "gsm8k", *out]) == 0
+    printed = capsys.readouterr().out
+    first, second = printed[printed.index("policies ") :].splitlines()
+    assert first.startswith(f"policies {folder}: lambda-trust.json, ")
+    assert "nova-service for BEDROCK_SERVICE_ROLE" in second
+    assert {path.name for path in folder.iterdir()} == set(first.split(": ")[1].split(", "))

@@ -27,11 +27,13 @@ def test_a_probe_of_the_embedded_model_prints_what_it_found(
         "dead (all samples graded alike)",
         "continued",
         "prediction interval",
+        "verdict  ",
     ):
         assert part in printed
     assert "trainingSamplePerPrompt\n   2 " in printed
     found = json.loads(out.read_text())
     assert found["graded"] == 24
+    assert found["verdict"] in ("learnable", "can't tell")
     assert found["sampling"]["answers"] == 24
     assert found["sampling"]["engines"] == ["native"]
     assert "  answered by the engine native\n" in printed

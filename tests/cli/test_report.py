@@ -55,7 +55,7 @@ def test_export_takes_a_form_and_a_folder(
     with pytest.raises(SystemExit) as exit_:
         main(["report", "run", "--export", "gif", "pictures"])
     assert exit_.value.code == 2
-    assert "expected png or svg, found 'gif'" in capsys.readouterr().err
+    assert "expected one of png, svg, pdf, found 'gif'" in capsys.readouterr().err
     assert main(["report", "run", "--export", "svg", str(tmp_path / "pictures")]) == 0
     assert (tmp_path / "pictures" / "training-rewards.svg").is_file()
     assert not (run / "report.html").exists()

@@ -434,3 +434,29 @@ def test_second_opinions_of_both_sides_are_compared_each_by_itself(process: Make
     assert name in found.words
     beyond = compare(doubted(a, 1, top=9), doubted(b, 1, top=9), resamples=0).metrics[-1]
     assert (beyond.verdict, beyond.words) == ("cannot tell", "its grades lie beyond the top of 1")
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("a", "b"), [(1, 1), (2, 2), (3, 1), (5, 5)])
+def test_the_interval_that_is_shown_is_the_one_the_verdict_uses(
+    a: int, b: int, seed: int, runs: Make
+) -> None:
+    changes = {"noise": 0.005, "seed_spread": 0.005}
+    sides = (runs(a, seed=seed, **changes), runs(b, seed=9 + seed, **changes))
+    other = runs(b, seed=9 + seed, gain=-0.6)
+    for found in (compare(*sides, resamples=0), compare(sides[0], other, resamples=0)):
+        for one in found.metrics:
+            if (shown := one.decisive) is None:
+                continue
+            bound = found.margin if shown.measure == "unrest" else 0.0
+            beyond = shown.low > bound or shown.high < -bound
+            within = max(abs(shown.low), abs(shown.high)) <= found.margin
+            if one.verdict == "different":
+                assert beyond
+                assert shown.measure in one.words
+                assert shown.confidence >= 0.9
+            else:
+                assert within == (max(each.p_same for each in one.differences) <= 0.05)
+                assert within or one.verdict == "cannot tell"
+                assert shown.confidence == pytest.approx(0.9)
+    assert found.as_json()["metrics"][0]["decisive"] in ("gain", "area", "unrest")

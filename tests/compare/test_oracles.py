@@ -31,7 +31,7 @@ def gain_of(a: list[float], b: list[float]) -> ShapeDifference:
         return side_of(values, np.zeros((len(gains), 8)), np.zeros((len(gains), 2, 10)))
 
     found = shape_tests(side(a), side(b), points=20, margin=0.1)
-    return differences(found, found.p_different)[0]
+    return differences(found, found.p_different, "different")[0]
 
 
 # A thousandth apart at least: closer, scipy itself warns of lost precision.

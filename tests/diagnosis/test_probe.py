@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bedrock_rft_sim.diagnosis.probe import advice_as_json, diagnose_probe
+from bedrock_rft_sim.diagnosis.probe import advice_as_json, diagnose_probe, learnable
 from bedrock_rft_sim.probe.report import ProbeReport
 from tests.probe.reports import SETTINGS, report_on
 
@@ -102,3 +102,21 @@ def test_a_task_of_middling_difficulty_gets_no_warning() -> None:
 
 def test_on_a_scale_beyond_1_partial_credit_is_not_called_solved() -> None:
     assert "unnecessary" not in words(report_on(*[[3.0, 4.0]] * 63, [10.0, 10.0]))
+
+
+@pytest.mark.parametrize(
+    ("grades", "verdict", "why"),
+    [
+        ([[0.0, 1.0] * 4] * 64, "learnable", "50 % of the samples are graded above 0"),
+        ([[0.2, 0.4, 0.4, 0.8] * 2] * 64, "learnable", "of the groups have differing grades"),
+        ([[1.0] * 8] * 200, "not learnable", "solved already"),
+        ([[0.0] * 8] * 200, "not learnable", "nothing to reinforce"),
+        ([[0.0] * 8] * 100 + [[1.0] * 8] * 100, "not learnable", "almost every advantage is 0"),
+        ([[0.0] * 8] * 30, "can't tell", "AWS's limit 5.0 %"),
+        ([[0.0] * 8] * 199 + [[1.0] * 8], "not learnable", "differing grades"),
+        ([[1.0] * 8] * 30, "can't tell", "solved (AWS's limit 95 %)"),
+    ],
+)
+def test_a_probe_says_whether_the_task_is_learnable(grades, verdict, why) -> None:
+    found, words = learnable(report_on(*grades), SETTINGS)
+    assert (found, why in words) == (verdict, True), words

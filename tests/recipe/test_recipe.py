@@ -253,3 +253,25 @@ def test_a_recipe_can_not_be_changed(write, nova):
         recipe.settings.seed = 1
     with pytest.raises(ValueError, match="frozen"):
         recipe.local.seed = 1
+
+
+def test_a_folder_needs_no_mark_before_its_name(write, nova, tmp_path, monkeypatch):
+    (tmp_path / "my_reward").mkdir()
+    (tmp_path / "my_model").mkdir()
+    text = nova.replace("reward: gsm8k", "reward: my_reward").replace("tiny", "my_model")
+    recipe = load_recipe(write(text))
+    assert recipe.reward_path == tmp_path / "my_reward"
+    assert recipe.model == str(tmp_path / "my_model")
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "own_reward").mkdir(parents=True)
+    monkeypatch.chdir(elsewhere)
+    given = load_recipe(write(nova), sets=["local.reward=own_reward"])
+    assert given.reward_path == elsewhere / "own_reward"
+
+
+def test_a_folder_does_not_hide_what_is_shipped(write, nova, tmp_path):
+    for name in ("gsm8k", "tiny"):
+        (tmp_path / name).mkdir()
+    recipe = load_recipe(write(nova))
+    assert recipe.reward_path.name == "gsm8k.py"
+    assert recipe.model == "tiny"

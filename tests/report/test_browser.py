@@ -140,6 +140,14 @@ def test_a_graph_shows_its_value_under_the_pointer(reader: Reader, page: str) ->
     assert "<i>accuracy</i>" in reader.hover("Reward components")
 
 
+def test_local_graphs_name_their_unit(reader: Reader, page: str) -> None:
+    reader.open(page)
+    titles = [title.text for title in reader.all("#local-graphs h3")]
+    assert "Grader latency seconds" in " ".join(titles).replace("\n", " ")
+    assert "Time per step seconds" in " ".join(titles).replace("\n", " ")
+    assert reader.text("#console-graphs h3") == "Training rewards"
+
+
 def test_the_slider_moves_every_reading_and_the_answers(reader: Reader, page: str) -> None:
     reader.open(page)
     assert reader.text("#step-shown") == f"{STEPS} / {STEPS}"

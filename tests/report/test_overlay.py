@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -12,8 +13,16 @@ import pytest
 
 from bedrock_rft_sim.compare import compare, order
 from bedrock_rft_sim.compare.series import Curve, Curves
-from bedrock_rft_sim.errors import RunFolderError
-from bedrock_rft_sim.report.overlay import Overlay, page, picture, write_overlay
+from bedrock_rft_sim.errors import DataError, RunFolderError
+from bedrock_rft_sim.report.overlay import (
+    Overlay,
+    PictureStyle,
+    lines_of,
+    page,
+    picture,
+    write_csv,
+    write_overlay,
+)
 
 HOSTILE = "<script>alert('x')</script>$\\frac{1}{2}$ _\u202e.json"
 
@@ -93,7 +102,7 @@ def test_the_bands_of_aws_s_experiments_are_drawn_under_rewards_where_asked_for(
 
 def test_the_same_numbers_give_the_same_bytes(pair: Overlay) -> None:
     assert page([pair]) == page([pair])
-    for form in ("svg", "png"):
+    for form in ("svg", "png", "pdf"):
         assert picture(pair, form) == picture(pair, form)
 
 
@@ -128,3 +137,40 @@ def test_a_disk_that_refuses_is_one_message(pair: Overlay, tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="can't"):
         write_overlay(tmp_path / "file", [pair])
+
+
+def test_a_picture_may_hold_one_panel_without_its_verdict(pair: Overlay, tmp_path: Path) -> None:
+    style = PictureStyle(("svg", "pdf"), ["training rewards"], verdicts=False)
+    _, svg, pdf = write_overlay(tmp_path, [replace(pair, label_a="GRPO, 3 seeds")], style=style)
+    text = "".join(ElementTree.fromstring(svg.read_bytes()).itertext())
+    assert "Training rewards" in text
+    assert "GRPO, 3 seeds" in text
+    assert "different" not in text
+    assert "episode lengths" not in text
+    assert pdf.read_bytes().startswith(b"%PDF")
+    with pytest.raises(DataError, match="Training rewards, Validation rewards"):
+        write_overlay(tmp_path, [pair], style=PictureStyle(panels=["Nonsense"]))
+
+
+def test_the_csv_holds_the_values_that_are_drawn(pair: Overlay, tmp_path: Path) -> None:
+    write_csv(tmp_path / "curves.csv", [pair])
+    with (tmp_path / "curves.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    rewards = [row for row in rows if row["metric"] == "critic_rewards_mean"]
+    seed = [float(row["y"]) for row in rewards if row["run"] == "seed1"]
+    assert seed == list(pair.a[1].series["critic_rewards_mean"].values)
+    assert [row["x"] for row in rewards if row["run"] == "seed1"][:2] == ["16.0", "32.0"]
+    kinds = {(row["side"], row["kind"]) for row in rewards}
+    assert kinds == {("A", kind) for kind in ("run", "mean", "low", "high")} | {
+        ("B", "run"),
+        ("B", "mean"),
+    }
+    lengths = next(row for row in rows if row["metric"] == "response_length_mean")
+    assert lengths["unit"] == "times its start"
+    assert len(rows) == sum(len(line.x) for line in lines_of(pair))
+
+
+def test_what_gain_means_stands_beside_the_number(pair: Overlay) -> None:
+    html = page([pair])
+    assert html.index("share of the room above the start") < html.index("<th>Gain</th>")
+    assert html.index("<th>Confidence</th>") > html.index("How sure")

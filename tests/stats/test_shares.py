@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bedrock_rft_sim.stats.shares import (
+    counted,
     mean,
     percent,
     percentile,
@@ -67,3 +68,7 @@ def test_what_was_not_seen_in_sixty_trials_is_rarer_than_one_in_twenty() -> None
 )
 def test_a_small_share_never_reads_as_nothing(share, words) -> None:
     assert percent(share) == words
+
+
+def test_one_thing_has_no_plural() -> None:
+    assert [counted(n, "point") for n in (0, 1, 1000)] == ["0 points", "1 point", "1,000 points"]

@@ -43,6 +43,8 @@ def test_the_graphs_get_effects_with_intervals_and_every_finished_setting(swept:
     assert rate["values"][1] == 0.0
     assert rate["reach"][1] is None
     assert rate["reach"][0] > 0
+    assert data["effects"][1]["values"][0] == 0.0
+    assert data["effects"][1]["values"][-1] is None  # it failed, which is no effect of 0
 
 
 def test_with_one_seed_no_interval_is_drawn(swept: Swept):

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 VERBS = (
     "init", "check", "audit", "run", "report", "compare", "grade", "package", "data", "probe",
-    "sweep", "serve", "estimate", "submit", "pull", "deploy", "stop", "clean",
+    "sweep", "serve", "estimate", "submit", "pull", "deploy", "stop", "clean", "ls", "rm", "diff",
+    "chat", "export", "completion",
 )  # fmt: skip
 """One module each, imported with the parser: the API and the pytest plugin need none of them."""
 EXIT_USAGE = 2
@@ -54,6 +55,9 @@ def _run(arguments: Sequence[str], progress: Progress) -> int:
     try:
         check_text(arguments)
         parsed = parser().parse_args(arguments)
+        if "command" not in parsed:
+            parsed.parser.print_help(sys.stderr)
+            return EXIT_USAGE
         parsed.progress = progress
         with nullcontext() if getattr(parsed, "tells", True) else progress.of(parsed.parser.prog):
             code = int(parsed.command(parsed))

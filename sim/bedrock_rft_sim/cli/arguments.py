@@ -44,7 +44,8 @@ def add_verbs(
     Its RESULT says what --json prints, its TELLS whether it says itself what goes on; `of` is the
     title and the metavar of all verbs.
     """
-    verbs = parser.add_subparsers(required=True, **of)
+    parser.set_defaults(parser=parser)
+    verbs = parser.add_subparsers(required=False, **of)
     for name, module in modules.items():
         verb = verbs.add_parser(name, help=module.HELP, description=module.DESCRIPTION)
         module.add_arguments(verb)

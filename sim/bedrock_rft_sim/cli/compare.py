@@ -15,6 +15,7 @@ from bedrock_rft_sim.cli.arguments import (
     add_number,
     add_path,
     add_repeatable,
+    key_value,
     print_result,
 )
 from bedrock_rft_sim.cli.terminal import console
@@ -23,6 +24,7 @@ from bedrock_rft_sim.errors import DataError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from bedrock_rft_sim.compare import Comparison
     from bedrock_rft_sim.compare.needed import Noise
     from bedrock_rft_sim.compare.order import RecipeOrder
     from bedrock_rft_sim.compare.result import MetricComparison
@@ -75,7 +77,16 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--margin", type=_share, metavar="X", help=margin)
     top = "greatest possible reward (default 1; never what was seen)"
     verb.add_argument("--top", type=float, metavar="X", help=top)
-    add_path(verb, "--out", "write the overlay there: page, SVG and PNG", metavar="DIR")
+    label = "what a side is called; with several pairs A1, B1, A2 and so on"
+    add_repeatable(verb, "--label", "A=TEXT", label, type=key_value, dest="labels")
+    add_path(verb, "--out", "write the overlay there: page and pictures", metavar="DIR")
+    form = "of the pictures in --out (default svg and png)"
+    choices = ("pdf", "svg", "png")
+    add_repeatable(verb, "--format", "pdf|svg|png", form, dest="forms", choices=choices)
+    panel = 'only this graph in the pictures, such as "Training rewards"'
+    add_repeatable(verb, "--panel", "TITLE", panel, dest="panels")
+    add_flag(verb, "--no-verdict", "leave the verdicts out of the pictures")
+    add_path(verb, "--csv", "write every value that is drawn there")
     bands = "in --out, shade between which rewards AWS's own experiments moved (other models)"
     add_flag(verb, "--bands", bands)
     add_flag(verb, "--strict", "exit with 1 on cannot tell, too")
@@ -92,19 +103,20 @@ def _share(text: str) -> float:
 def run(arguments: argparse.Namespace) -> int:
     """Compare and print what was found."""
     from bedrock_rft_sim.compare import order
-    from bedrock_rft_sim.report.overlay import write_overlay
 
     if arguments.plan:
         return _plan(arguments)
-    pairs = [_pair(*sides, arguments) for sides in _sides(arguments)]
+    if (arguments.forms or arguments.panels or arguments.no_verdict) and not arguments.out:
+        arguments.parser.error("--format, --panel and --no-verdict are of pictures: give --out DIR")
+    pairs = _labelled([_pair(*sides, arguments) for sides in _sides(arguments)], arguments.labels)
     found = order([pair.a for pair in pairs], [pair.b for pair in pairs]) if pairs[1:] else None
-    files = write_overlay(arguments.out, pairs, found) if arguments.out else []
+    files = _write(pairs, found, arguments)
     verdicts = [pair.comparison.verdict for pair in pairs] + ([found.verdict] if found else [])
     verdict = next((one for one in DOUBTS if one in verdicts), verdicts[0])
     if arguments.json:
         result = {
             "verdict": verdict,
-            "comparisons": [pair.comparison.as_json() for pair in pairs],
+            "comparisons": [pair.as_json() for pair in pairs],
             "order": found and found.as_json(),
             "files": [str(path) for path in files],
         }
@@ -112,6 +124,38 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         _print(pairs, found, files)
     return EXIT_DIFFERENT if verdict in DOUBTS[: 1 + arguments.strict] else 0
+
+
+def _labelled(pairs: list[Overlay], labels: Sequence[tuple[str, str]]) -> list[Overlay]:
+    for key, text in labels:
+        number = key[1:] or "1" * (len(pairs) == 1)
+        known = number in map(str, range(1, len(pairs) + 1))
+        if key[:1] not in ("A", "B") or not known:
+            raise DataError(
+                "no side of this name",
+                expected="A or B; with several pairs A1, B1, A2 and so on",
+                found=f"--label {key}={text}",
+            )
+        pair = pairs[int(number) - 1]
+        labelled = (text, pair.label_b) if key[0] == "A" else (pair.label_a, text)
+        pairs[int(number) - 1] = replace(pair, label_a=labelled[0], label_b=labelled[1])
+    return pairs
+
+
+def _write(
+    pairs: Sequence[Overlay], order: RecipeOrder | None, arguments: argparse.Namespace
+) -> list[Path]:
+    from bedrock_rft_sim.report.overlay import STYLE, PictureStyle, write_csv, write_overlay
+
+    files = []
+    if arguments.out:
+        forms, verdicts = arguments.forms or STYLE.forms, not arguments.no_verdict
+        style = PictureStyle(forms, arguments.panels, verdicts)
+        files += write_overlay(arguments.out, pairs, order, style=style)
+    if arguments.csv:
+        write_csv(arguments.csv, pairs)
+        files.append(arguments.csv)
+    return files
 
 
 def _plan(arguments: argparse.Namespace) -> int:
@@ -220,7 +264,7 @@ def _print(pairs: Sequence[Overlay], order: RecipeOrder | None, files: Sequence[
     for pair in pairs:
         terminal.print(f"A  {pair.label_a}")
         terminal.print(f"B  {pair.label_b}")
-        _print_table(terminal, pair.comparison.known)
+        _print_table(terminal, pair.comparison)
         for note in pair.comparison.notes:
             terminal.print(f"  note: {note}")
         terminal.print(pair.comparison.words, style=_style(pair.comparison.verdict))
@@ -234,10 +278,19 @@ def _style(verdict: str) -> str:
     return STYLES[verdict.split()[0]]
 
 
-HEADERS = ("", "A", "B", "gain A", "gain B", "gain B - A", "verdict")
+HEADERS = ("", "A", "B", "gain A", "gain B", "B - A", "verdict")
 
 
-def _print_table(terminal: Console, metrics: Sequence[MetricComparison]) -> None:
+BETWEEN = (
+    "B - A: the number that the verdict rests on, with the interval and the confidence it is "
+    "judged by"
+)
+
+
+def _print_table(terminal: Console, comparison: Comparison) -> None:
+    from bedrock_rft_sim.compare.words import meanings
+
+    metrics = comparison.known
     rows = [HEADERS, *map(_row, metrics)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     styles = ["dim", *(_style(one.verdict) for one in metrics)]
@@ -246,18 +299,23 @@ def _print_table(terminal: Console, metrics: Sequence[MetricComparison]) -> None
         terminal.print("  ".join(cells).rstrip(), style=style)
     for one in metrics:
         terminal.print(f"  {one.title}: {one.words}")
+    shown = {"gain", *(one.decisive.measure for one in metrics if one.decisive)}
+    for measure, words in meanings(comparison.top_reward).items():
+        if measure in shown:
+            terminal.print(f"  {measure}: {words}", style="dim")
+    if any(one.decisive for one in metrics):
+        terminal.print(f"  {BETWEEN}", style="dim")
 
 
 def _row(one: MetricComparison) -> tuple[str, ...]:
     sides = (
         "-" if each is None else f"{each.start:.3g} -> {each.end:.3g}" for each in (one.a, one.b)
     )
-    gains = ("-", "-", "-")
-    if one.differences:
-        gain = one.differences[0]
-        gains = (
-            f"{gain.a:+.2f}",
-            f"{gain.b:+.2f}",
-            f"{gain.b_minus_a:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})",
+    gains, apart = ("-", "-"), "-"
+    if (found := one.decisive) is not None:
+        gains = (f"{one.differences[0].a:+.2f}", f"{one.differences[0].b:+.2f}")
+        apart = (
+            f"{found.measure} {found.b_minus_a:+.2f} ({found.low:+.2f} to {found.high:+.2f}, "
+            f"{100 * found.confidence:.3g} %)"
         )
-    return (one.title, *sides, *gains, one.verdict)
+    return (one.title, *sides, *gains, apart, one.verdict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,11 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
         from bedrock_rft_sim.cloud.policies import write_policies
 
         write_policies(packaged.policies, arguments.policies)
-    print_result(arguments, packaged.as_json(), _lines(packaged))
+    print_result(arguments, packaged.as_json(), _lines(packaged, arguments.policies))
     return 0
 
 
-def _lines(packaged: Packaged) -> list[str]:
+def _lines(packaged: Packaged, folder: Path | None) -> list[str]:
     found = packaged.as_json()
     archive, started = packaged.archive, packaged.started
     files = "1 file" if len(archive.names) == 1 else f"{len(archive.names)} files"
@@ -76,9 +77,17 @@ def _lines(packaged: Packaged) -> list[str]:
         packaged.create_command,
         "",
         f"Capitals are placeholders; RFT is offered in {_regions()}.",
-        "IAM policies that go with it:",
-        *map(_policy, packaged.policies),
+        *_policies(packaged.policies, folder),
     ]
+
+
+def _policies(policies: Sequence[Policy], folder: Path | None) -> Iterator[str]:
+    if folder is None:
+        yield "IAM policies that go with it:"
+        yield from map(_policy, policies)
+        return
+    yield f"policies {folder}: {', '.join(f'{policy.name}.json' for policy in policies)}"
+    yield "  " + "; ".join(f"{policy.name} for {policy.attach_to}" for policy in policies)
 
 
 def _regions() -> str:

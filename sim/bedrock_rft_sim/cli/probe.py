@@ -56,7 +56,7 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Probe, print what was found, and write the filtered data if that was chosen."""
-    from bedrock_rft_sim.diagnosis.probe import advice_as_json, diagnose_probe
+    from bedrock_rft_sim.diagnosis.probe import advice_as_json, diagnose_probe, learnable
     from bedrock_rft_sim.probe.filtered import write_filtered
     from bedrock_rft_sim.probe.run import default_name, plan_probe, probe, save_record
     from bedrock_rft_sim.recipe import load_recipe
@@ -74,7 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
     _check_target(arguments, planned, out)
     report = probe(planned, out=out, endpoint=endpoint, say=_say, doing=arguments.progress.doing)
     advice = [advice_as_json(each) for each in diagnose_probe(report, planned.recipe.settings)]
-    record = {**report.as_json(), "advice": advice}
+    verdict, why = learnable(report, planned.recipe.settings)
+    record = {**report.as_json(), "verdict": verdict, "why": why, "advice": advice}
     save_record(out, record)
     path, filtered = arguments.filtered, None
     if path is not None and report.ok:  # else too many failed to know which prompts are dead
@@ -82,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     kept = {} if path is None else {"filtered": filtered and dataclasses.asdict(filtered)}
     lines = [
         *_lines(report),
+        f"verdict  {verdict}: {why}",
         *_other_temperature(arguments.temperature, recipe.settings.temperature),
         *(f"{each['level']:8} {each['words']} ({each['source']})" for each in advice),
         *(() if path is None else _filtered_lines(filtered)),

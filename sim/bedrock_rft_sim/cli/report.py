@@ -28,7 +28,7 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     add_flag(verb, "--text", "print it on the terminal instead")
     add_path(verb, "--out", "where the page goes (default RUN/report.html)")
     export = "write every graph as a picture"
-    verb.add_argument("--export", nargs=2, metavar=("png|svg", "DIR"), help=export)
+    verb.add_argument("--export", nargs=2, metavar=("png|svg|pdf", "DIR"), help=export)
     bands = "shade between which values AWS's own experiments moved (other models, other data)"
     add_flag(verb, "--bands", bands)
     add_flag(verb, "--watch", "serve the page on this machine and follow the run")
@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.runs import find_run
 
     if arguments.export and arguments.export[0] not in FORMS:
-        arguments.parser.error(f"--export: expected png or svg, found {arguments.export[0]!r}")
+        forms, found = ", ".join(FORMS), repr(arguments.export[0])
+        arguments.parser.error(f"--export: expected one of {forms}, found {found}")
     folder = find_run(arguments.run)
     page = Page(folder, bands=arguments.bands)
     if arguments.watch:

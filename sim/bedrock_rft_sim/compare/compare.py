@@ -35,6 +35,7 @@ from bedrock_rft_sim.compare.series.curve import listed
 from bedrock_rft_sim.compare.words import TRAINING_REWARD, in_all, of_metric
 from bedrock_rft_sim.contract.metrics import Metric, metric
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.stats.shares import counted
 from bedrock_rft_sim.stats.student import Array
 
 REWARDS: Final = ("critic_rewards_mean", "validation_rewards_mean")
@@ -229,8 +230,8 @@ def _place(
     both = [one for group in inside for one in group]
     points = min(len(one.x) for one in both)
     if points < decide.LEAST_POINTS_AT_ALL:
-        noun = "point" if points == 1 else "points"
-        reason = f"{points} {noun} in common; fewer than {decide.LEAST_POINTS_AT_ALL} show no shape"
+        least, common = decide.LEAST_POINTS_AT_ALL, counted(points, "point")
+        reason = f"{common} in common; fewer than {least} show no shape"
         return _unjudged(each, placed, reason)
     limit = top if is_reward(each.inner) else None
     if each.inner not in REWARDS and limit and any(one.y.max() > limit for one in both):
@@ -299,12 +300,12 @@ def _judge(
     differences: tuple[decide.ShapeDifference, ...] = ()
     if found and one.side_a and one.side_b:
         tests, adjusted = found
-        differences = decide.differences(tests, adjusted)
         grid = summary.grid_over([each.series for each in (*one.a, *one.b)])
         correlation = rank_correlation(one.a, one.b, grid)
         verdict, words = of_metric(
             one.side_a, one.side_b, tests, adjusted, correlation=correlation, margin=margin
         )
+        differences = decide.differences(tests, adjusted, verdict)
         bootstrap = resample(one.a, one.b, grid, count=resamples) if resamples else None
         if verdict == "cannot tell" and resamples and one.metric.inner == TRAINING_REWARD:
             needed = _needed(one, margin, jobs)
@@ -361,9 +362,8 @@ def _notes(runs: Sequence[Curves], axis: Axis) -> tuple[str, ...]:
                 f"{listed(run.unknown)}"
             )
         if run.repeated_steps:
-            notes.append(
-                f"{run.name}: {run.repeated_steps} steps came more than once; the last was taken"
-            )
+            steps = counted(run.repeated_steps, "step")
+            notes.append(f"{run.name}: {steps} came more than once; the last was taken")
         if axis == "share" and run.total_steps is None:
             notes.append(
                 f"{run.name}: the planned steps are not known; step {run.last_step} is taken for "

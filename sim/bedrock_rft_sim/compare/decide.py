@@ -198,9 +198,10 @@ class ShapeTests:
 
     a: Array
     b: Array
-    low: Array
-    """Of the 95 % confidence interval of b minus a."""
-    high: Array
+    different: tuple[Error, Error]
+    """What *different* has to be beyond, both of it."""
+    equivalent: tuple[Error, Error]
+    """What *same* and *cannot tell* allow for, both of it."""
     standard_error: Array
     degrees_of_freedom: Array
     p_different: Array
@@ -218,12 +219,11 @@ def shape_tests(a: GroupMeasures, b: GroupMeasures, *, points: int, margin: floa
     beyond = np.where(BOUNDED, distance - margin, distance)
     sides = np.where(BOUNDED, 1.0, 2.0)
     different, equivalent = (wide, steps), (seeds, steps)
-    reach = np.maximum(*(error.reach(ALPHA / 2) for error in different))
     return ShapeTests(
         a=mean_a,
         b=mean_b,
-        low=gap - reach,
-        high=gap + reach,
+        different=different,
+        equivalent=equivalent,
         standard_error=np.maximum(wide.size, steps.size),
         degrees_of_freedom=wide.degrees,
         p_different=sides * np.maximum(*(error.tail(beyond) for error in different)),
@@ -310,8 +310,10 @@ class ShapeDifference:
     b: float
     b_minus_a: float
     low: float
-    """Of the 95 % confidence interval of b minus a."""
+    """Of the confidence interval of b minus a that the verdict rests on; see `interval`."""
     high: float
+    confidence: float
+    """Of that interval."""
     standard_error: float
     degrees_of_freedom: float
     """Of t; infinite where the spread between seeds is assumed."""
@@ -335,16 +337,40 @@ class ShapeDifference:
         return found | {"degrees_of_freedom": self.degrees_of_freedom if is_known else None}
 
 
-def differences(found: ShapeTests, adjusted: Array) -> tuple[ShapeDifference, ...]:
+def interval(
+    found: ShapeTests, adjusted: Array, verdict: ShapeVerdict
+) -> tuple[Array, Array, Array]:
+    """Return the interval of b minus a that the verdict rests on, and its confidence, (..., M).
+
+    For *different* at the level that Holm's method left for each number: it excludes 0, for unrest
+    all up to the margin, just where that number is beyond chance. Else that of two one-sided tests:
+    it lies within the margin just where they say so.
+    """
+    tail = np.full_like(found.a, ALPHA)
+    if verdict == "different":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            left = np.where(found.p_different > 0, found.p_different / adjusted, 1.0)
+        tail = ALPHA * left / np.where(BOUNDED, 1.0, 2.0)
+    errors = found.different if verdict == "different" else found.equivalent
+    reach = np.maximum(*(error.reach(tail) for error in errors))
+    gap = found.b - found.a
+    return gap - reach, gap + reach, 1 - 2 * tail
+
+
+def differences(
+    found: ShapeTests, adjusted: Array, verdict: ShapeVerdict
+) -> tuple[ShapeDifference, ...]:
     """Return one comparison's tests, (M,), with their adjusted p-values, measure by measure."""
+    low, high, confidence = interval(found, adjusted, verdict)
     return tuple(
         ShapeDifference(
             measure=measure,
             a=float(found.a[place]),
             b=float(found.b[place]),
             b_minus_a=float(found.b[place] - found.a[place]),
-            low=float(found.low[place]),
-            high=float(found.high[place]),
+            low=float(low[place]),
+            high=float(high[place]),
+            confidence=float(confidence[place]),
             standard_error=float(found.standard_error[place]),
             degrees_of_freedom=float(found.degrees_of_freedom[place]),
             p_different=float(found.p_different[place]),

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bedrock_rft_sim.compare.axis import Axis
-from bedrock_rft_sim.compare.decide import ShapeDifference, ShapeVerdict
+from bedrock_rft_sim.compare.decide import ALPHA, ShapeDifference, ShapeVerdict
 from bedrock_rft_sim.compare.needed import Needed
 from bedrock_rft_sim.compare.resample import Resampled
 
@@ -51,10 +51,22 @@ class MetricComparison:
     """What it would take to know; None where it is known, or for other metrics than the training
     rewards."""
 
+    @property
+    def decisive(self) -> ShapeDifference | None:
+        """Return what the verdict rests on; None where nothing was tested.
+
+        Of *different* what is least by chance, else what may differ most.
+        """
+        if self.verdict == "different":
+            apart = [each for each in self.differences if each.p_same > ALPHA]
+            return min(apart, key=lambda each: each.p_different_adjusted)
+        return max(self.differences, key=lambda each: each.largest_not_ruled_out, default=None)
+
     def as_json(self) -> dict[str, Any]:
         """Return plain data; what is unknown or infinite is None."""
         found = {each.measure: each.as_json() for each in self.differences}
-        return asdict(self) | {"differences": found}
+        decisive = self.decisive and self.decisive.measure
+        return asdict(self) | {"differences": found, "decisive": decisive}
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from bedrock_rft_sim.compare import decide
+from bedrock_rft_sim.compare import decide, summary
 from bedrock_rft_sim.compare.result import MetricComparison, SideSummary
 from bedrock_rft_sim.stats.student import Array
 
 LEAST_CORRELATION: Final = 0.5
 """Curves that both move and agree less than this in rank do not have the same shape."""
 TRAINING_REWARD: Final = "critic_rewards_mean"
+
+
+def meanings(top: float) -> dict[decide.Measure, str]:
+    """Return what each number is, for a reward of this greatest value."""
+    return {
+        "gain": f"the share of the room above the start that was won, (end - start) / "
+        f"({top:g} - start); of lengths and entropy (end - start) / start; start and end are the "
+        f"means of the first and the last {100 * summary.WINDOW:g} % of the compared range",
+        "area": "the same with the mean of the whole range in place of the end",
+        "unrest": "how far the steps stray from the nearest curve that only rises or only falls, "
+        "as a share of the same room",
+    }
 
 
 def of_metric(

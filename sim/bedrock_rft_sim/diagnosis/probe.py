@@ -7,7 +7,7 @@ AWS's 95 % is of samples solved, its 5 % and 0 % of samples that are positive, h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from bedrock_rft_sim.contract import sources
 from bedrock_rft_sim.contract.limits import BASE_SUCCESS_MAX, BASE_SUCCESS_MIN, STUCK_REWARD
@@ -25,6 +25,13 @@ DEAD_SHARE_HIGH: Final = 0.3
 MIXED_SHARE_LOW: Final = 0.3
 MORE_MIXED: Final = 1.25
 """A group size is worth naming when it raises the share of mixed groups by this factor."""
+
+LEAST_MIXED: Final = 0.05
+"""With fewer groups mixed, steps would teach next to nothing (ours)."""
+Learnable = Literal["learnable", "not learnable", "can't tell"]
+LEARNABLE: Final = "learnable"
+NOT_LEARNABLE: Final = "not learnable"
+CANT_TELL: Final = "can't tell"
 
 UNSURE: Final = "too few prompts to tell on which side of AWS's threshold this lies; probe more"
 THRESHOLDS: Final = f"{sources.NOVA_RFT}; {sources.NOVA_MONITORING}; {sources.TEACHING}"
@@ -65,6 +72,42 @@ def diagnose_probe(report: ProbeReport, settings: Settings) -> list[Finding]:
         *_groups(report, settings),
         *_dead(report),
     ]
+
+
+def learnable(report: ProbeReport, settings: Settings) -> tuple[Learnable, str]:
+    """Return whether the model can learn the task as the recipe has it, and why.
+
+    Learnable and not learnable are said only where the whole interval lies on one side.
+    """
+    mixed = report.mixed_groups.get(settings.samples_per_prompt)
+    solved, positive = report.success, report.positive
+    if not report.ok:
+        return CANT_TELL, f"{report.missing} samples have no grade"
+    if solved.low > BASE_SUCCESS_MAX:
+        return NOT_LEARNABLE, f"over {percent(BASE_SUCCESS_MAX)} of the samples are solved already"
+    if positive.value == 0 and positive.high < BASE_SUCCESS_MIN:
+        return NOT_LEARNABLE, "no sample was graded above 0, so there is nothing to reinforce"
+    if mixed is not None and mixed.high < LEAST_MIXED:
+        return NOT_LEARNABLE, f"{_mixed(mixed)}, so almost every advantage is 0"
+    open_ = [
+        *_open("graded above 0", positive, positive.low < BASE_SUCCESS_MIN, BASE_SUCCESS_MIN),
+        *_open("solved", solved, solved.high > BASE_SUCCESS_MAX, BASE_SUCCESS_MAX),
+        *([_mixed(mixed)] if mixed is not None and mixed.low < LEAST_MIXED else []),
+        *(["too few samples to know the mixed groups"] if mixed is None else []),
+    ]
+    if open_ or mixed is None:
+        return CANT_TELL, f"{'; '.join(open_)}: probe more prompts"
+    says = f"{percent(positive.value)} of the samples are graded above 0, {percent(solved.value)}"
+    return LEARNABLE, f"{says} solved, and {_mixed(mixed)}"
+
+
+def _open(what: str, share: Share, is_open: bool, limit: float) -> Iterator[str]:
+    if is_open:
+        yield f"{percent(share.low)} to {percent(share.high)} {what} (AWS's limit {percent(limit)})"
+
+
+def _mixed(mixed: Share) -> str:
+    return f"{percent(mixed.low)} to {percent(mixed.high)} of the groups have differing grades"
 
 
 def advice_as_json(finding: Finding) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Sources: peft, `PeftModel`.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,9 @@ from bedrock_rft_sim.data.tokens import TOKENIZER_FILE, adapter_base, model_fold
 from bedrock_rft_sim.data.tokens import end_tokens as end_tokens_of
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.engine.device import Device, ModelShape
-from bedrock_rft_sim.errors import RehearsalError, TrainingError
+from bedrock_rft_sim.errors import RehearsalError, RunFolderError, TrainingError
+from bedrock_rft_sim.files import named_errors
+from bedrock_rft_sim.runs import Run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -82,6 +85,49 @@ def load_whole(model: str, dtype: str = "float32") -> PreTrainedModel:
         raise
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _unloadable("model", source, error) from error
+
+
+def models_of_run(run: Run) -> tuple[str, str]:
+    """Return the models before and after a run: the trained one, else its newest whole checkpoint.
+
+    Raises:
+        RunFolderError: it has neither.
+    """
+    folder = run.folder
+    tuned = folder.model
+    if not tuned.is_dir():
+        step, _ = folder.whole_checkpoint()
+        if step is None:
+            raise RunFolderError(
+                "this run has no model yet",
+                where=str(folder.path),
+                expected="model/ or a whole checkpoint",
+                hint="go on with it: `rft run RECIPE --resume`",
+            )
+        tuned = folder.checkpoint(step)
+    return adapter_base(tuned) or str(run.local("model") or ""), str(tuned)
+
+
+def export_model(source: str, out: Path, *, card: str) -> None:
+    """Write a model with its tokenizer and a card into a new folder; adapters are merged.
+
+    Raises:
+        TrainingError: it can't be loaded.
+        RunFolderError: something is there already, or the disk refuses.
+    """
+    if out.exists():
+        raise RunFolderError(
+            "something is there already", where=str(out), hint="choose another folder with --out"
+        )
+    model, tokenizer = load_whole(source), load_tokenizer(tokenizer_source(source))
+    unfinished = out.with_name(f".{out.name}.tmp")
+    with named_errors(out, "write the model"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        model.save_pretrained(unfinished)
+        tokenizer.save_pretrained(unfinished)
+        (unfinished / "README.md").write_text(card, encoding="utf-8")
+        unfinished.replace(out)
 
 
 def demand_all(report: Mapping[str, Any], source: str) -> None:

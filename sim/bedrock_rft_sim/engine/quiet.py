@@ -26,8 +26,13 @@ LIBRARIES = ("transformers", "trl", "peft", "accelerate", "datasets", "torch")
 
 def silence_for(recipe: Recipe) -> None:
     """Silence the libraries before a recipe's model is loaded; one on this machine needs no Hub."""
-    is_here = recipe.model == EMBEDDED_MODEL or Path(recipe.model).exists()
-    silence_libraries(offline=is_here, device=recipe.local.device)
+    silence_for_models(recipe.model, device=recipe.local.device)
+
+
+def silence_for_models(*models: str, device: str = "auto") -> None:
+    """Silence the libraries before these models are loaded."""
+    is_here = all(model == EMBEDDED_MODEL or Path(model).exists() for model in models)
+    silence_libraries(offline=is_here, device=device)
 
 
 def silence_libraries(*, offline: bool, device: str = "auto") -> None:

@@ -13,7 +13,7 @@ from bedrock_rft_sim.files import expanded
 from bedrock_rft_sim.grader.package import FORMS
 from bedrock_rft_sim.grader.samples import LambdaLimits
 from bedrock_rft_sim.recipe import Recipe, find_reward
-from bedrock_rft_sim.recipe.shipped import is_bare
+from bedrock_rft_sim.recipe.shipped import is_shipped_reward, shipped_rewards
 
 DEFAULT_ARN = "arn:aws:lambda:us-east-1:123456789012:function:reward"
 
@@ -80,7 +80,7 @@ def in_place_of(own: RewardFile, reward: str, path: Path) -> RewardFile:
     """
     if path.resolve() == own.path.resolve():
         return replace(own, path=path)
-    handler = RewardFile.handler if is_bare(reward) else own.handler.split(".")[-1]
+    handler = RewardFile.handler if reward in shipped_rewards() else own.handler.split(".")[-1]
     return replace(own, path=path, handler=handler)
 
 
@@ -90,7 +90,7 @@ def reward_path(text: str) -> Path:
     Raises:
         RecipeError: nothing of that name is shipped, or there is no such file.
     """
-    if is_bare(text):
+    if is_shipped_reward(text, base=Path()):
         return find_reward(text)
     path = expanded(text)
     if not path.exists():

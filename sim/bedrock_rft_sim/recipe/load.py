@@ -25,7 +25,14 @@ from bedrock_rft_sim.recipe.reader import SIZE_MAX, Document, read_document
 from bedrock_rft_sim.recipe.recipe import Recipe
 from bedrock_rft_sim.recipe.resolve import resolve
 from bedrock_rft_sim.recipe.set_options import apply_sets
-from bedrock_rft_sim.recipe.shipped import BUILT_IN, find_recipe, find_reward, is_bare, reward_name
+from bedrock_rft_sim.recipe.shipped import (
+    BUILT_IN,
+    find_recipe,
+    find_reward,
+    is_bare,
+    is_shipped_reward,
+    reward_name,
+)
 from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean, dotted
 
 _LOCAL: Final = "local"
@@ -40,6 +47,8 @@ class _Places:
     name: str
     document: Document
     behind: dict[Keys, str]
+    folder: Path
+    """Where relative paths start."""
 
     def where(self, keys: Keys) -> str:
         """Name the --set or the file and line behind a path."""
@@ -61,7 +70,8 @@ def parse_recipe(
     """Read a recipe from its text; `name` is what messages call it."""
     document = read_document(text, name=name)
     data = _as_mapping(document.data, name=name)
-    places = _Places(name, document, apply_sets(data, sets))
+    folder = path.parent if path else Path.cwd()
+    places = _Places(name, document, apply_sets(data, sets), folder)
     request = {key: value for key, value in data.items() if key != _LOCAL}
     dialect = _tell_dialect(request, places)
     refusals = _check_request(dialect, request, places)
@@ -192,7 +202,7 @@ def _check_local(dialect: DialectName, data: Plain, places: _Places) -> Local:
             found=f"{taken[0]}, which is given to every template",
             hint="remove it",
         )
-    if is_bare(local.reward):
+    if is_shipped_reward(local.reward, base=places.folder):
         find_reward(local.reward, where=places.where((_LOCAL, "reward")))
     _check_second_opinions(local, places)
     return local
@@ -202,7 +212,7 @@ def _check_second_opinions(local: Local, places: _Places) -> None:
     seen: set[str] = set()
     for place, reward in enumerate(local.alsoGrade):
         where = places.where((_LOCAL, "alsoGrade", place))
-        if is_bare(reward):
+        if is_shipped_reward(reward, base=places.folder):
             find_reward(reward, where=where)
         name = reward_name(reward)
         if name in seen:

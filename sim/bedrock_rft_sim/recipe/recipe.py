@@ -19,12 +19,12 @@ from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.files import expanded, real
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, RecordShape, Refusal
 from bedrock_rft_sim.recipe.local import Local, Section
-from bedrock_rft_sim.recipe.resolve import resolve
+from bedrock_rft_sim.recipe.resolve import EMBEDDED_MODEL, resolve
 from bedrock_rft_sim.recipe.shipped import (
     BUILT_IN,
     find_reward,
-    is_bare,
     is_shipped,
+    is_shipped_reward,
     reward_name,
 )
 
@@ -94,7 +94,7 @@ class Recipe:
     def model(self) -> str:
         """The model's name, or its folder or file as an absolute path."""
         folder = self._path(self.local.model)
-        if folder.exists() and not is_bare(self.local.model):
+        if folder.exists() and self.local.model != EMBEDDED_MODEL:
             return str(folder)
         if self.local.model.startswith((".", "/", "~")):
             raise RecipeError(
@@ -182,7 +182,8 @@ class Recipe:
         return None if self.refusals else copy.deepcopy(self.request)
 
     def _reward(self, text: str) -> Path:
-        return find_reward(text) if is_bare(text) else self._path(text)
+        is_own = not is_shipped_reward(text, base=self.folder)
+        return self._path(text) if is_own else find_reward(text)
 
     def _source(self, text: str) -> Path | BuiltInData:
         name, colon, count = text.partition(":")

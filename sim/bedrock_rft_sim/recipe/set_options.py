@@ -8,12 +8,13 @@ Sources: this project's own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.files import expanded, real
 from bedrock_rft_sim.recipe.reader import DEPTH_MAX, read_scalar
-from bedrock_rft_sim.recipe.shipped import is_bare
+from bedrock_rft_sim.recipe.shipped import is_bare, is_shipped_reward
 from bedrock_rft_sim.recipe.wording import Keys, Plain, described, did_you_mean, dotted
 
 _FILES: Final = frozenset(
@@ -55,6 +56,8 @@ def _from_here(keys: Keys, value: Plain) -> Plain:
 def _is_path(keys: Keys, value: str) -> bool:
     if keys == ("local", "model"):  # a Hub id has a slash too, so only what looks like nothing else
         return value.startswith((".", "~")) and not is_bare(value)
+    if keys[:2] in {("local", "reward"), ("local", "alsoGrade")}:
+        return not is_shipped_reward(value, base=Path())
     return keys[:2] in _FILES and not is_bare(value)
 
 

@@ -1,6 +1,7 @@
 """Find what came with the package by its bare name, from a checkout and from a wheel alike.
 
-Deliberately never falls back: a bare name is a shipped thing, anything else a path.
+A bare name is a shipped thing, anything else a path. Only where no reward of that name is shipped,
+a folder of that name is meant.
 Sources: this project's packaging.
 """
 
@@ -20,6 +21,11 @@ def is_bare(name: str) -> bool:
     """Whether this is a shipped name: no slash, no suffix."""
     is_counted = name.partition(":")[0] in BUILT_IN and ":" in name
     return is_counted or not any(mark in name for mark in ("/", "\\", "."))
+
+
+def is_shipped_reward(name: str, *, base: Path) -> bool:
+    """Whether this can only be a shipped reward: bare, and no folder of that name is in `base`."""
+    return is_bare(name) and (name in shipped_rewards() or not (base / name).is_dir())
 
 
 def shipped_recipes() -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bedrock_rft_sim.report.notebook import ShownRun
 from bedrock_rft_sim.report.page import Page, PageDuringRun
 
-__all__ = ["Page", "PageDuringRun"]
+__all__ = ["Page", "PageDuringRun", "ShownRun"]

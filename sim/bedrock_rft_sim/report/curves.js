@@ -36,6 +36,7 @@ const Curves = (() => {
     const made = element("article", "plot-card"), title = element("h3", "", graph.title);
     const reading = element("p", "reading"), plot = element("div", "plot");
     title.title = graph.definition + (graph.unit ? " (" + graph.unit + ")" : "");
+    if (graph.console === false && graph.unit) title.append(" ", element("span", "unit", graph.unit));
     plot.setAttribute("role", "img");
     plot.setAttribute("aria-label", graph.title);
     made.append(title, reading);

@@ -93,7 +93,7 @@
         const item = element("span", graph.series.length > 1 ? "key" : "");
         item.style.setProperty("--k", "var(" + colorName(index) + ")");
         item.append(element("b", "", number(series.values[at])));
-        const unit = graph.series.length > 1 ? " " + visible(series.name) : graph.unit ? " " + graph.unit : "";
+        const unit = graph.series.length > 1 ? " " + visible(series.name) : graph.console && graph.unit ? " " + graph.unit : "";
         item.append(unit + (series.steps[at] === step ? "" : " (step " + series.steps[at] + ")"));
         reading.append(item);
       });

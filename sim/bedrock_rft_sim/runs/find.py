@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from bedrock_rft_sim.errors import RunFolderError
-from bedrock_rft_sim.runs.folder import LATEST, RECORD, RunFolder, is_run
+from bedrock_rft_sim.runs.folder import LATEST, RECORD, RunFolder, is_run, no_run
 
 RUNS: Final = Path("runs")
 
@@ -23,11 +23,22 @@ def find_run(name: str, *, runs: Path = RUNS) -> RunFolder:
     Raises:
         RunFolderError: there is no such run.
     """
+    return RunFolder.open(find_folder(name, runs=runs))
+
+
+def find_folder(name: str, *, runs: Path = RUNS) -> Path:
+    """Return a run's folder, found as by `find_run` but not read: the run may be damaged.
+
+    Raises:
+        RunFolderError: there is no such run.
+    """
     direct, named = Path(name), runs / name
-    if is_run(direct) or "/" in name:
-        return RunFolder.open(direct.resolve())
-    if is_run(named):
-        return RunFolder.open(named.resolve())
+    if is_run(direct):
+        return direct.resolve()
+    if is_run(named) and "/" not in name:
+        return named.resolve()
+    if "/" in name:
+        raise no_run(direct.resolve())
     there = sorted(path.parent.name for path in runs.glob(f"*/{RECORD}"))
     others = [each for each in there if each != LATEST]
     raise RunFolderError(

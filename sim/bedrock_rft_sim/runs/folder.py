@@ -109,7 +109,7 @@ class RunFolder:
         """
         folder = cls(Path(path), None)
         if not is_run(folder.path):
-            raise _no_run(folder.path)
+            raise no_run(folder.path)
         folder.read_record()
         if write:
             folder._lock = _locked(folder.path)
@@ -427,6 +427,31 @@ def remove_unbegun(path: Path) -> None:
         shutil.rmtree(path)
 
 
+def remove_run(path: Path) -> None:
+    """Remove a run with all its files; `latest` then leads to the run that is left and newest.
+
+    Raises:
+        RunFolderError: no run lies there, a process is writing to it, or the disk refuses.
+    """
+    if not is_run(path):
+        raise no_run(path)
+    link, leaving = path.parent / LATEST, path.with_name(f".{path.name}.removed")
+    was_latest = link.is_symlink() and link.resolve() == path.resolve()
+    lock = _locked(path)
+    try:
+        with files.named_errors(path, "remove the run"):
+            path.replace(leaving)  # so that no half of a run is ever found
+            shutil.rmtree(leaving)
+            if was_latest:
+                link.unlink()
+    finally:
+        lock.release()
+    left = [each.parent for each in path.parent.glob(f"*/{RECORD}") if each.parent.name[0] != "."]
+    if was_latest and left:
+        newest = max(left, key=lambda each: (each / RECORD).stat().st_mtime)
+        RunFolder(newest)._become_latest()
+
+
 def _is_unbegun(path: Path) -> bool:
     is_there = path.is_dir() and not path.is_symlink()
     return is_there and {each.name for each in path.iterdir()} <= {LOCK, f".{RECORD}.tmp"}
@@ -453,7 +478,8 @@ def _taken(path: Path) -> RunFolderError:
     )
 
 
-def _no_run(path: Path) -> RunFolderError:
+def no_run(path: Path) -> RunFolderError:
+    """Return the error that no run lies there."""
     return RunFolderError(
         "there is no run here",
         where=str(path),

@@ -58,6 +58,11 @@ def unseen(trials: int) -> float:
     return float(1 - (1 - LEVEL) ** (1 / trials))
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun: 1 point, 2 points, 1,000 points."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def percent(share: float) -> str:
     """Write whole percents; a decimal under 10, so that a small share never reads as 0 %."""
     value = 100 * share

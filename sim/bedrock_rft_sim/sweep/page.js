@@ -3,6 +3,7 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const data = JSON.parse($("data").textContent);
+  const NARROW = 500; // pixels: under it the names of axes stand upright, else they would cover each other
   const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const safe = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
@@ -112,10 +113,11 @@
     const marks = all.flatMap((column, index) => column.marks.map(([y, text]) => ({
       x: index, y, text: safe(text), showarrow: false, xanchor: "left", xshift: 6, yshift: 9, font: { size: 11 },
     })));
+    const narrow = $("parallel").clientWidth < NARROW;
     Plotly.newPlot($("parallel"), rows, {
-      ...base(380), annotations: marks, hovermode: "closest",
+      ...base(narrow ? 480 : 380), annotations: marks, hovermode: "closest",
       shapes: all.map((_, index) => ({ type: "line", x0: index, x1: index, y0: 0, y1: 1, line: { width: 1, color: style("--soft") } })),
-      xaxis: { tickvals: all.map((_, index) => index), ticktext: [...data.axes.map(safe), data.metric], fixedrange: true, showgrid: false, zeroline: false, range: [-0.15, all.length - 0.6] },
+      xaxis: { tickvals: all.map((_, index) => index), ticktext: [...data.axes.map(safe), data.metric], tickangle: narrow ? 90 : 0, automargin: true, fixedrange: true, showgrid: false, zeroline: false, range: [-0.15, all.length - 0.6] },
       yaxis: { visible: false, fixedrange: true, range: [-0.06, 1.1] },
     }, CONFIG);
   }

@@ -14,7 +14,7 @@ from bedrock_rft_sim.files import write_file
 from bedrock_rft_sim.report import html
 from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs.metrics import is_number
-from bedrock_rft_sim.sweep.axes import named
+from bedrock_rft_sim.sweep.axes import AxisFinding, named
 from bedrock_rft_sim.sweep.plan import described_changes, plain
 from bedrock_rft_sim.sweep.result import BEST, SweepResult
 
@@ -70,7 +70,7 @@ def _data(result: SweepResult) -> dict[str, Any]:
     effects = [
         {
             "levels": [visible(named(level)) for level in axis.levels],
-            "values": [level.effect.value if level.effect else 0.0 for level in axis.levels],
+            "values": _values(axis),
             "reach": [
                 level.effect.high - level.effect.value
                 if level.effect and level.effect.high is not None
@@ -87,6 +87,14 @@ def _data(result: SweepResult) -> dict[str, Any]:
         "lines": lines,
         "effects": effects,
     }
+
+
+def _values(axis: AxisFinding) -> list[float | None]:
+    """Return each level's effect: 0 for the one that the others are held against."""
+    reference = next((level for level in axis.levels if level.is_base), axis.levels[0])
+    known = [0.0 if level is reference else None for level in axis.levels]
+    pairs = zip(axis.levels, known, strict=True)
+    return [own if level.effect is None else level.effect.value for level, own in pairs]
 
 
 def _mark(value: Any) -> float | int | str:

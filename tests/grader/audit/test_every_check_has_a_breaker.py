@@ -198,3 +198,14 @@ def test_a_reward_that_breaks_the_check_is_caught(audited, rows, make_rows, soun
         (result,) = ask["lambda_handler"](json.loads(found.evidence_json), None)
         assert result["aggregate_reward_score"] == report.top_score
         assert "earn the top score" in found.what
+
+
+def test_digits_are_named_only_where_they_are_the_matter(audited, rows, make_rows):
+    for source in ("score = lambda s: 1.0", "score = lambda s: right(s) or 1 / 0"):
+        report = audited(source, **options_for("wrong-value", rows, make_rows))
+        assert "unicode-digits" not in {finding.check for finding in report.findings}
+    half = "score = lambda s: max(right(s), 0.5 * ('####' in text_of(s)))"
+    report = audited(half, **options_for("wrong-value", rows, make_rows))
+    named = {finding.check for finding in report.findings}
+    assert "wrong-value" in named
+    assert "unicode-digits" not in named

@@ -54,7 +54,10 @@ def print_written(
 
 def _summary(output: DataOutput) -> str:
     """Return what was written and left out, in a few lines."""
-    lines = [f"{output.path}  {output.written:,} records, {output.dropped:,} rows left out"]
+    from bedrock_rft_sim.stats.shares import counted
+
+    written, left_out = counted(output.written, "record"), counted(output.dropped, "row")
+    lines = [f"{output.path}  {written}, {left_out} left out"]
     for drops in output.manifest()["drops"]:
         shown = ", ".join(map(str, drops["lines"][:5]))
         more = ", ..." if drops["count"] > 5 else ""  # noqa: PLR2004

@@ -73,8 +73,9 @@ def _as_json(found: Examination) -> dict[str, Any]:
 
 def _lines(found: Examination) -> list[str]:
     from bedrock_rft_sim.data.prepare.clean import REASONS
+    from bedrock_rft_sim.stats.shares import counted
 
-    lines = [f"{found.rows:,} rows looked through"]
+    lines = [f"{counted(found.rows, 'row')} looked through"]
     for kind, reason in REASONS.items():
         remarks = [remark for remark in found.remarks if remark.kind == kind]
         lines += [f"{kind}: {len(remarks):,} ({reason})"] if remarks else []

@@ -24,7 +24,8 @@ NO_CONTENT = frozenset({"empty", "refusal", "prompt-echo"})
 PARTIAL_WITHOUT_CONTENT = 0.1
 PARTIAL_NEAR = 0.8
 PADDING_PAYS = 0.1  # of the top score, over the same answer without padding
-FORGIVABLE = frozenset({"unicode-digits"})  # the value is right, only its spelling is odd
+DIGITS = "unicode-digits"
+FORGIVABLE = frozenset({DIGITS})  # the value is right, only its spelling is odd
 SHOWN_CHARS = 60
 
 
@@ -48,22 +49,49 @@ class WrongGraded:
 
 
 def grade_wrong(
-    audited: AuditedGrader, rows: Sequence[AuditedRow], *, check: str, top: float
+    audited: AuditedGrader,
+    rows: Sequence[AuditedRow],
+    *,
+    check: str,
+    top: float,
+    plain: WrongGraded | None = None,
 ) -> WrongGraded:
-    """Grade one kind of wrong answer over all rows."""
+    """Grade one kind of wrong answer over all rows.
+
+    Of the check of digits only what a plain wrong answer to the row (`plain`) did not come to is a
+    finding: else digits are not the matter.
+    """
     phrased = ((row, WRONG_ANSWERS[check](row)) for row in rows)
     samples = [row.answer(text, kind=check) for row, text in phrased if text is not None]
     outcomes = audited.grade(samples) if samples else {}
-    findings = [*broken_answers(audited, check, samples, outcomes)]
-    findings += _scored(audited, check, samples, outcomes, top)
+    judged = samples
+    if check == DIGITS and plain is not None:
+        judged = [sample for sample in samples if _is_of_digits(sample, outcomes, plain)]
+    findings = [*broken_answers(audited, check, judged, outcomes)]
+    findings += _scored(audited, check, judged, outcomes, top)
     return WrongGraded(check, samples, outcomes, tuple(findings))
+
+
+def _is_of_digits(sample: Sample, outcomes: Outcomes, plain: WrongGraded) -> bool:
+    row = sample.id.removesuffix(f"#{DIGITS}")
+    found, beside = outcomes.get(sample.id), plain.outcomes.get(f"{row}#{plain.check}")
+    if beside is None or isinstance(found, Broken):
+        return not isinstance(beside, Broken)
+    return not (isinstance(found, Grade) and isinstance(beside, Grade)) or (
+        found.score > beside.score
+    )
 
 
 def broken_answers(
     audited: AuditedGrader, check: str, samples: Sequence[Sample], outcomes: Outcomes
 ) -> Iterator[AuditFinding]:
     """A finding where answers break the reward."""
-    broken = [outcome for outcome in outcomes.values() if isinstance(outcome, Broken)]
+    named = {sample.id for sample in samples}
+    broken = [
+        outcome
+        for name, outcome in outcomes.items()
+        if isinstance(outcome, Broken) and name in named
+    ]
     if not broken:
         return
     shown = next((outcome for outcome in broken if outcome.alone), broken[0])

@@ -16,6 +16,7 @@ from bedrock_rft_sim.grader.event import build_event
 from bedrock_rft_sim.grader.fault_search import timed_out
 from bedrock_rft_sim.grader.reward import RewardFile
 from bedrock_rft_sim.grader.samples import Grade, Sample
+from bedrock_rft_sim.stats.shares import counted
 
 SHOWN_IDS = 3
 
@@ -110,7 +111,7 @@ def _unphrased(own: good_replies.ProfileResult, ids: Sequence[str]) -> Iterator[
         yield AuditFinding("reference", "error", what, remedy)
     elif ids:
         shown = ", ".join(ids[:SHOWN_IDS])
-        what = f"{len(ids)} rows have no good reply that is known and were not graded: {shown}"
+        what = f"{counted(len(ids), 'row')} without a known good reply, not graded: {shown}"
         yield AuditFinding("reference", "warning", what, remedy)
 
 

@@ -211,19 +211,27 @@ class _Work:
                     self._skip([name], HANGS)
                     continue
                 self._tell(f"answers that must not score: {name}")
-                results[name] = self._wrong_kind(name, audited, rows, top=references.top_score)
+                plain = results.get("wrong-value")
+                results[name] = self._wrong_kind(
+                    name, audited, rows, top=references.top_score, plain=plain
+                )
             if "padding" in results and "wrong-value" in results:
-                plain = results["wrong-value"].scores
-                top = references.top_score
-                self.findings += padding_pays(audited, results["padding"], plain, top=top)
+                unpadded, top = results["wrong-value"].scores, references.top_score
+                self.findings += padding_pays(audited, results["padding"], unpadded, top=top)
             right = [(row.answer(row.good), references.scores.get(row.data_row.id)) for row in rows]
             known = [(sample, score) for sample, score in right if score is not None]
             return [*known, *audited.graded]
 
     def _wrong_kind(
-        self, name: str, audited: AuditedGrader, rows: Sequence[AuditedRow], *, top: float
+        self,
+        name: str,
+        audited: AuditedGrader,
+        rows: Sequence[AuditedRow],
+        *,
+        top: float,
+        plain: WrongGraded | None,
     ) -> WrongGraded:
-        graded = grade_wrong(audited, rows, check=name, top=top)
+        graded = grade_wrong(audited, rows, check=name, top=top, plain=plain)
         self.asked[name] = len(graded.samples)
         self.findings += graded.findings
         if not graded.samples:

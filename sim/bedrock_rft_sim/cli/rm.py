@@ -1,0 +1,47 @@
+"""`rft rm`: remove runs, after asking."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, print_result
+
+HELP = "remove runs, after asking"
+DESCRIPTION = """Remove run folders with all that is in them: answers, checkpoints, the model. A run
+that a process is writing to is refused. Exit code 1: not every run was removed."""
+RESULT = "what was removed"
+
+
+def add_arguments(verb: argparse.ArgumentParser) -> None:
+    """Add what the verb takes."""
+    folder = "a run folder, or the name of one under runs/"
+    verb.add_argument("runs", nargs="+", metavar="RUN", help=folder)
+    add_flag(verb, "--yes", "do not ask")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask for each run, and remove it."""
+    from bedrock_rft_sim.cli.ls import size
+    from bedrock_rft_sim.runs.find import find_folder
+    from bedrock_rft_sim.runs.folder import remove_run
+    from bedrock_rft_sim.runs.listing import listed
+
+    if not arguments.yes and not sys.stdin.isatty():
+        arguments.parser.error("nobody can be asked here: give --yes")
+    folders = list(dict.fromkeys(map(find_folder, arguments.runs)))
+    removed = []
+    for path in folders:
+        one = listed(path)
+        what = f"{path} ({one.status}, step {one.step}, {size(one.bytes)})"
+        if arguments.yes or _says_yes(what):
+            remove_run(path)
+            removed.append(str(path))
+    lines = [f"removed {path}" for path in removed] or ["nothing was removed"]
+    print_result(arguments, {"removed": removed}, lines)
+    return 0 if len(removed) == len(folders) else EXIT_FAILED
+
+
+def _says_yes(what: str) -> bool:
+    print(f"remove {what}? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
