@@ -50,6 +50,14 @@ def test_files_are_named_as_seen_from_the_recipe_s_folder(
     assert main(["check", "mine.yaml", "--no-audit"]) == 0
 
 
+def test_a_request_that_is_small_already_needs_no_overrides(here: Path) -> None:
+    request = load_recipe("quickstart").request
+    (here / "request.json").write_text(json.dumps(request))
+    assert main(["init", "--from", "request.json", "--validation", "problems"]) == 0
+    assert load_recipe("recipe.yaml").request == request
+    assert load_recipe("recipe.yaml").overrides == {}
+
+
 def test_a_request_that_exists_becomes_a_recipe(here: Path, capsys: Printed) -> None:
     request = load_recipe("gsm8k-nova").request
     (here / "request.json").write_text(json.dumps(request))

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from bedrock_rft_sim.cli import main
 from bedrock_rft_sim.cloud import from_job
 from bedrock_rft_sim.cloud.pull import PulledJob, job_named, pull
 from bedrock_rft_sim.cloud.record import CloudRecord
 from bedrock_rft_sim.cloud.submit import Wishes, perform
 from bedrock_rft_sim.compare.series import read_curves
 from bedrock_rft_sim.errors import CloudError
-from bedrock_rft_sim.recipe.load import parse_recipe
+from bedrock_rft_sim.recipe.load import load_recipe
 from bedrock_rft_sim.report.page import Page
 from bedrock_rft_sim.runs import Run, RunFolder
 from tests.cloud.fake_aws import BASE, BEGUN, FakeAws
@@ -220,8 +221,12 @@ def test_the_recipe_of_a_job_sends_the_same_request(
 ) -> None:
     fake = submitted(tmp_path)
     monkeypatch.setattr(from_job, "open_aws", lambda _region: fake.aws())
-    text = from_job.recipe_from_job("quickstart", parent=tmp_path)
-    recipe = parse_recipe(text, name="recipe.yaml")
+    monkeypatch.chdir(tmp_path)
+    arn = fake.jobs["quickstart"]["jobArn"]
     sent = CloudRecord(tmp_path / "quickstart").get("job")["request"]
-    assert recipe.payload() == {**sent, "baseModelIdentifier": BASE}
-    assert recipe.local.validationData == "./validation.jsonl"
+    for number, job in enumerate((arn, "quickstart")):
+        out = ["-o", f"{number}.yaml", "--validation", "problems"]
+        assert main(["init", "--from", job, *out]) == 0
+        recipe = load_recipe(tmp_path / f"{number}.yaml")
+        assert recipe.payload() == {**sent, "baseModelIdentifier": BASE}
+    assert main(["init", "--from", "no-such-file"]) == 2

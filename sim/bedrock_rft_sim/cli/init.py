@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 from pathlib import Path
@@ -24,7 +25,8 @@ RESULT = "what was written"
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
-    add_path(verb, "--from", "a request, JSON or YAML: the job's arguments", dest="request")
+    source = "a request, JSON or YAML, or a job on AWS: its ARN, its id, its folder under cloud/"
+    add_path(verb, "--from", source, dest="request")
     words = "which API the request is for (default nova; with --from, the request's own)"
     verb.add_argument("--dialect", choices=DIALECTS, help=words)
     model = "tiny, a folder, a .gguf file, or a Hub id (default tiny)"
@@ -43,7 +45,6 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the recipe and say what comes next."""
     from bedrock_rft_sim.files import write_file
-    from bedrock_rft_sim.recipe.load import read_text
     from bedrock_rft_sim.recipe.template import blank_request, recipe_text, request_text
 
     out, source = arguments.out, arguments.request
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         request = blank_request(dialect, validates=arguments.validation is not None)
         title = "A recipe to begin with."
     else:
-        request = request_text(read_text(source, "request"), name=str(source))
+        request = request_text(_request(source), name=str(source))
         title = f"The request of {source.name}, and how it is rehearsed."
     stated = _stated(arguments)
     name = None if source is None else str(source)
@@ -73,6 +74,16 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     print_result(arguments, found, lines)
     return 0
+
+
+def _request(source: Path) -> str:
+    """Return a request from its file, or the one of a job, as Bedrock describes it."""
+    from bedrock_rft_sim.cloud.from_job import names_a_job, request_from_job
+    from bedrock_rft_sim.recipe.load import read_text
+
+    if not source.is_file() and names_a_job(str(source)):
+        return json.dumps(request_from_job(str(source)))
+    return read_text(source, "request")
 
 
 def _stated(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -133,10 +133,10 @@ def recipe_text(
     Raises:
         RecipeError: the two can't be rehearsed together.
     """
-    bare = _parsed(request, stated, path, name=name)
+    small = _small(_parsed(request, stated, path, name=name))
     first = {
         **stated,
-        "overrides": _small(bare),
+        **({"overrides": small} if small else {}),
         "validationPrompts": FIRST_VALIDATION,
         "maxSteps": FIRST_STEPS,
     }
