@@ -36,6 +36,9 @@ READ_ONLY = {
     "--measure": "trains: tests/cli/test_estimate.py",
     "HuggingFaceTB": "names a model of the Hub: tests/cli/test_init.py with one that is here",
     "probe": "samples for a minute: tests/probe/test_command.py",
+    "submit": "asks AWS: tests/cloud/test_whole_story.py and tests/cli/test_submit.py",
+    "my-job": "asks AWS: tests/cloud/test_whole_story.py and tests/cloud/test_pull.py",
+    "cloud": "reads a job that was pulled: tests/cloud/test_pull.py",
 }
 
 
