@@ -35,6 +35,9 @@ READ_ONLY = {
     "--watch": "goes on as long as the run: tests/report/test_watch.py",
     "--measure": "trains: tests/cli/test_estimate.py",
     "HuggingFaceTB": "names a model of the Hub: tests/cli/test_init.py with one that is here",
+    "chat": "asks a trained model: tests/cli/test_runs_as_things.py",
+    "export": "merges a trained model: tests/cli/test_runs_as_things.py",
+    "rm": "asks first: tests/cli/test_runs_as_things.py",
     "probe": "samples for a minute: tests/probe/test_command.py",
     "submit": "asks AWS: tests/cloud/test_whole_story.py and tests/cli/test_submit.py",
     "my-job": "asks AWS: tests/cloud/test_whole_story.py and tests/cloud/test_pull.py",
@@ -47,7 +50,8 @@ def commands() -> list[tuple[str, str]]:
     found = []
     for path in FILES:
         for block in BLOCK.findall(path.read_text(encoding="utf-8")):
-            lines = (line.partition(" #")[0].strip() for line in block.splitlines())
+            whole = block.replace("\\\n", " ")
+            lines = (line.partition(" #")[0].strip() for line in whole.splitlines())
             room = path.parent.name if path.parent != ROOT else "README"
             found += [(room, line) for line in lines if line.startswith("rft ")]
     return found
