@@ -29,9 +29,9 @@ def stub_command(
     return command
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool], *, patience_s: float = PATIENCE_S) -> None:
     """Look again and again; fail once patience is used up."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
-from tests.jobs.conftest import wait_until
+from tests.jobs.conftest import PATIENCE_S, wait_until
 from tests.server.conftest import Endpoint
 
 ROLE = "arn:aws:iam::123456789012:role/r"
@@ -98,7 +98,7 @@ def rft_request(name: str, *, bucket: str, function: str, **changes: Any) -> dic
     }
 
 
-def wait_for_job(client: Any, identifier: str) -> dict[str, Any]:
+def wait_for_job(client: Any, identifier: str, *, patience_s: float = PATIENCE_S) -> dict[str, Any]:
     """Poll as users do, until the job has ended."""
     found: dict[str, Any] = {}
 
@@ -106,7 +106,7 @@ def wait_for_job(client: Any, identifier: str) -> dict[str, Any]:
         found.update(client.get_model_customization_job(jobIdentifier=identifier))
         return found["status"] in ("Completed", "Failed", "Stopped")
 
-    wait_until(ended)
+    wait_until(ended, patience_s=patience_s)
     return found
 
 

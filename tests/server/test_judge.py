@@ -20,6 +20,8 @@ from tests.server.aws_setup import create_function, put, records, rft_request, w
 from tests.server.conftest import Endpoint
 from tests.server.console.test_requests import read
 
+TRAINING_S = 240.0
+"""What a real training may take on a busy machine."""
 JUDGED_REWARD = """
 import boto3
 
@@ -89,7 +91,8 @@ def test_a_job_is_graded_by_its_judge_and_says_which_calls_failed(
     put(endpoint, "judged", train=records(), validation=records(3))
     client = endpoint.client("bedrock")
     request = rft_request("judged", bucket="judged", function="judged")
-    job = wait_for_job(client, client.create_model_customization_job(**request)["jobArn"])
+    arn = client.create_model_customization_job(**request)["jobArn"]
+    job = wait_for_job(client, arn, patience_s=TRAINING_S)
     assert job["status"] == "Completed", job.get("failureMessage")
     job_id = job["jobArn"].rpartition("/")[2]
     folder = RunFolder.open(endpoint.state.jobs.get(job_id).folder)
@@ -116,7 +119,7 @@ def test_a_job_whose_reward_always_fails_ends_with_what_the_handler_said(
     client = endpoint.client("bedrock")
     request = rft_request("judged", bucket="judged", function="broken")
     arn = client.create_model_customization_job(**request)["jobArn"]
-    said = wait_for_job(client, arn)["failureMessage"]
+    said = wait_for_job(client, arn, patience_s=TRAINING_S)["failureMessage"]
     assert "could not convert string to float: 'no number: " in said
     assert "arn:aws:lambda:us-east-1:123456789012:function:broken, event of " in said
     assert "lambda_function.py" in said
