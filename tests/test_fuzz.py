@@ -139,6 +139,30 @@ def no_json_lines(data: bytes) -> bool:
     return no_text(data) or not all(is_object(line) for line in lines)
 
 
+def no_mapping(data: bytes) -> bool:
+    """Whether a recipe is no text, or a text, a number or a list: JSON and single words only."""
+    if no_text(data):
+        return True
+    text = data.decode("utf-8-sig").strip()
+    try:
+        return not isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return ":" not in text  # without one there is no key
+
+
+def no_rows(data: bytes) -> bool:
+    """Whether a line is no JSON object, or none has messages."""
+    if no_json_lines(data):
+        return True
+    rows = [json.loads(line) for line in data.rstrip(b"\r\n \t").split(b"\n")]
+    return not any(row.get("messages") for row in rows)
+
+
+def no_number(data: bytes) -> bool:
+    """Whether a metric file has no digit at all, in whatever form."""
+    return no_text(data) or not any(each in b"0123456789" for each in data)
+
+
 def is_object(line: bytes) -> bool:
     try:
         return isinstance(json.loads(line), dict)
@@ -194,7 +218,7 @@ TARGETS = (
         (QUICKSTART, json.dumps(OPENAI, indent=1).encode()),
         ".yaml",
         (("check", "{}", "--no-audit"),),
-        no_text,
+        no_mapping,
     ),
     Target(
         "rows",
@@ -209,7 +233,7 @@ TARGETS = (
             ("data", "logs", "{}", "-o", "{}.out", "--force"),
             ("data", "split", "{}", "-o", "{}.parts", "--force", "--parts", "train=8,test=2"),
         ),
-        no_json_lines,
+        no_rows,
     ),
     Target(
         "answers",
@@ -226,7 +250,7 @@ TARGETS = (
         ),
         ".csv",
         (("compare", "{}", "--with", "{}"),),
-        no_text,
+        no_number,
     ),
 )  # fmt: skip
 COUNTS = {"recipes": 600, "rows": 1600, "answers": 600, "metrics": 1200}

@@ -34,6 +34,8 @@ NEWER = {
     "engine": {"name": "native", "why": None},
     "update": {"name": "padded", "why": "its layers are of another kind"},
     "lora": {"reached": 7, "odds": "the router is adapted"},
+    "second_opinions": {"strict": "ce19"},
+    "floor": {"score": 0.1, "strategy": "7", "strategies": 9, "rows": 5, "left_out": None},
     "early_stopping": {
         "step": 3, "best_step": 2, "best_validation_reward": 0.5, "reason": "nothing gained",
     },

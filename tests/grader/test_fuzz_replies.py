@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import resource
 import time
@@ -96,6 +97,7 @@ def test_a_mutated_reply_is_a_batch_of_grades_or_one_message():
             check_message(str(error), body)
         else:
             assert [grade.id for grade in grades] == IDS, body
+            assert is_a_grade_for_each(body), body
             for component in (each for grade in grades for each in grade.components):
                 component.name.encode()
                 assert component.name.isprintable()
@@ -103,6 +105,16 @@ def test_a_mutated_reply_is_a_batch_of_grades_or_one_message():
     assert time.perf_counter() - started < SECONDS_MAX * MUTANTS / 100
     grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb
     assert grown_kb < 1_000_000
+
+
+def is_a_grade_for_each(body):
+    """Whether there is a finite score of each id in it, in a list, bare or as a proxy's body."""
+    reply = json.loads(body)
+    if isinstance(reply, dict):
+        reply = reply["body"]
+    reply = json.loads(reply) if isinstance(reply, str) else reply
+    scores = {one["id"]: one["aggregate_reward_score"] for one in reply}
+    return sorted(scores) == IDS and all(math.isfinite(float(one)) for one in scores.values())
 
 
 def check_message(message, body):

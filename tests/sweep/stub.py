@@ -55,7 +55,7 @@ def main() -> int:
         with (folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
         time.sleep(float(os.environ.get("STUB_STEP_S", "0")))
-    record(folder, "Completed")
+    record(folder, "Completed", steps={"total": STEPS})
     return 0
 
 

@@ -45,9 +45,9 @@ def text_lines(
 def _floor(run: Run) -> Iterator[str]:
     found = run.record.get("floor") or {}
     if found.get("score") is not None:
-        best = f"the best of {found['strategies']} strategies on {found['rows']} rows"
+        best = f"the best of {found.get('strategies')} strategies on {found.get('rows')} rows"
         yield f"floor of the reward  {found['score']:.3f}, earned without solving: {best}"
-        yield f"                     {visible(found['strategy'])}"
+        yield f"                     {visible(found.get('strategy'))}"
     elif found.get("left_out"):
         yield f"floor of the reward  not measured: {visible(found['left_out'])}"
 

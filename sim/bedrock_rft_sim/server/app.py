@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -27,6 +27,7 @@ from bedrock_rft_sim import __version__
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.server import errors, routes
 from bedrock_rft_sim.server.aws import moto_app
+from bedrock_rft_sim.server.aws.bodies import LARGE
 from bedrock_rft_sim.server.aws.moto_app import MotoRequest, MotoResponse, xml_error
 from bedrock_rft_sim.server.console import replies
 from bedrock_rft_sim.server.dispatch import destination_of, s3_path
@@ -41,7 +42,7 @@ from bedrock_rft_sim.server.rest import RestService
 from bedrock_rft_sim.server.runtime import endpoints as runtime
 from bedrock_rft_sim.server.state import ServerState
 
-IN_MEMORY: Final = 8 * 1024 * 1024
+IN_MEMORY: Final = LARGE
 MOTO_THREADS: Final = 8
 """moto works on one request at a time; the others read and write what it answers from."""
 _NO_BODY: Final = (204, 304)
@@ -160,7 +161,11 @@ def _showing(answer: MotoResponse, token: str) -> MotoResponse:
 
 
 def _response(method: str, answer: MotoResponse) -> Response:
-    response = Response(answer.body, status_code=answer.status)
+    response = (
+        Response(answer.body, status_code=answer.status)
+        if answer.stream is None
+        else StreamingResponse(answer.stream, status_code=answer.status)
+    )
     response.raw_headers = [
         (name.lower().encode("latin-1"), value.encode("latin-1"))
         for name, value in answer.headers
@@ -168,6 +173,6 @@ def _response(method: str, answer: MotoResponse) -> Response:
     ]
     # Without it, an object that is a page would run its scripts in the console's own origin.
     response.headers["content-security-policy"] = "sandbox"
-    if method != "HEAD" and answer.status not in _NO_BODY:
+    if method != "HEAD" and answer.status not in _NO_BODY and answer.stream is None:
         response.headers["content-length"] = str(len(answer.body))
     return response

@@ -14,6 +14,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from bedrock_rft_sim.errors import RehearsalError
+
 NOT_SIMULATED = "not simulated"
 INSTEAD: Final = {
     "ProvisionedModelThroughput": "deploy the model with CreateCustomModelDeployment and call it "
@@ -95,8 +97,14 @@ def detected(
 
 
 def log_failure(error: Exception) -> None:
-    """Write to the server's log what a client gets in fewer words; it goes to standard error."""
-    _LOG.error("a request failed", exc_info=error)
+    """Write to the server's log what a client gets in fewer words; it goes to standard error.
+
+    An error that says what, where and what next needs no traceback.
+    """
+    if isinstance(error, RehearsalError):
+        _LOG.error("a request failed: %s", error)
+    else:
+        _LOG.error("a request failed", exc_info=error)
 
 
 def own_mistake(error: Exception) -> str:

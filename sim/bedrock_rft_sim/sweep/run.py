@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bedrock_rft_sim import files
 from bedrock_rft_sim.sweep.confirmation import Confirmation, confirmation_of, nothing_to_confirm
 from bedrock_rft_sim.sweep.file import SweepFile
 from bedrock_rft_sim.sweep.outcome import PointOutcome, each_once
@@ -33,7 +32,6 @@ def sweep(
         KeyboardInterrupt: the user stopped it; the same call goes on.
     """
     plan = SweepPlan(file, out)
-    files.make_folder(out)
     runner = PointRunner(out, file.metric, command, say)
     walk = _Walk(plan, runner, workers)
     found = result_of(plan, out, walk.search() if file.mode == "search" else walk.settings())

@@ -21,12 +21,12 @@ import importlib.util
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.errors import RecipeError, RunFolderError
 from bedrock_rft_sim.recipe.wording import Plain
 from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.sweep.file import Axis, Range
@@ -68,20 +68,39 @@ def search(plan: SweepPlan, runner: PointRunner, *, pace: Pace) -> list[PointOut
     """
     found: dict[int, list[PointOutcome]] = {}
     name = _study_name(plan)
-    with runner.alone(TAKING):  # two processes must not both make the tables
-        storage = _storage(runner.out)
-        _study(plan, storage, name, create=True)
-    reading = threading.Lock()
+    with _named_damage(runner.out / STUDY):
+        with runner.alone(TAKING):  # two processes must not both make the tables
+            storage = _storage(runner.out)
+            _study(plan, storage, name, create=True)
+        reading = threading.Lock()
 
-    def work() -> None:
-        study = _study(plan, storage, name)
-        _TrialWorker(plan, runner, pace, study, found, reading).work()
+        def work() -> None:
+            study = _study(plan, storage, name)
+            _TrialWorker(plan, runner, pace, study, found, reading).work()
+
+        try:
+            in_parallel([work] * pace.workers, runner)
+        finally:
+            storage.engine.dispose()
+    return [one for number in sorted(found) for one in found[number]]
+
+
+@contextlib.contextmanager
+def _named_damage(study: Path) -> Iterator[None]:
+    """Turn what the database says of its file into one error."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        in_parallel([work] * pace.workers, runner)
-    finally:
-        storage.engine.dispose()
-    return [one for number in sorted(found) for one in found[number]]
+        yield
+    except (StorageInternalError, SQLAlchemyError, AssertionError) as error:
+        raise RunFolderError(
+            "the study of the search can't be used",
+            where=str(study),
+            expected="the SQLite file of a search, as this sweep left it",
+            found=str(error.__cause__ or error).splitlines()[0],
+            hint="restore the file, or move it away: finished runs are used again",
+        ) from error
 
 
 @dataclass

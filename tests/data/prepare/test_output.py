@@ -259,6 +259,18 @@ def test_a_kill_between_any_two_steps_leaves_no_data_beside_a_foreign_manifest(
         assert manifest["output"]["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize("name", ["out.jsonl", f"{'n' * 250}.jsonl"])
+def test_an_error_takes_back_the_folders_made_for_the_file(
+    name: str, tmp_path: Path, source: Path
+) -> None:
+    with (
+        pytest.raises(DataError),
+        output_to(tmp_path / "new" / "inner" / name, source) as output,
+    ):
+        output.write({"id": float("nan")})
+    assert names(tmp_path) == ["in.jsonl"]
+
+
 json_values = st.recursive(
     st.none()
     | st.booleans()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import filecmp
+import hashlib
 import http.client
+import io
 import json
+import resource
 import shutil
 import subprocess
 import urllib.error
@@ -20,6 +24,7 @@ from botocore.exceptions import ClientError
 
 from bedrock_rft_sim.errors import RunFolderError
 from bedrock_rft_sim.server.aws.local_s3 import S3Error, parse_uri
+from bedrock_rft_sim.server.aws.moto_app import MotoRequest
 from tests.server.aws_setup import put
 from tests.server.conftest import Endpoint, serve
 
@@ -75,6 +80,82 @@ def test_a_large_upload_in_parts_arrives_whole(endpoint: Endpoint, tmp_path: Pat
     assert endpoint.state.s3.get("s3://large-objects/large") == content
     head = s3.head_object(Bucket="large-objects", Key="large")
     assert head["ContentLength"] == len(content)
+
+
+@pytest.mark.parametrize("way", ["put", "parts", "signed"])
+def test_a_large_object_is_a_file_and_reads_as_its_bytes(
+    way: str, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    content = bytes(range(256)) * 4 * 1024 * 9 + b"the end"
+    path = tmp_path / "large"
+    path.write_bytes(content)
+    s3 = endpoint.client("s3")
+    s3.create_bucket(Bucket="large-files")
+    where = {"Bucket": "large-files", "Key": "k"}
+    if way == "put":
+        with path.open("rb") as file:
+            tag = s3.put_object(**where, Body=file, Metadata={"a": "b"})["ETag"]
+        assert tag.strip('"') == hashlib.md5(content, usedforsecurity=False).hexdigest()
+    elif way == "parts":
+        s3.upload_file(str(path), *where.values())
+    else:
+        chunks = b"".join(
+            b"%x;chunk-signature=0\r\n%b\r\n" % (len(piece), piece)
+            for piece in (content[:5_000_000], content[5_000_000:], b"")
+        )
+        head = {
+            "x-amz-content-sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+            "x-amz-decoded-content-length": str(len(content)),
+        }
+        signed = MotoRequest("PUT", "/large-files/k", headers=head, body=io.BytesIO(chunks))
+        assert endpoint.state.s3.call(signed).status == 200
+    assert s3.get_object(**where)["Body"].read() == content
+    ranged = s3.get_object(**where, Range="bytes=9000000-")
+    assert (ranged["Body"].read(), ranged["ContentLength"]) == (content[9_000_000:], 437_191)
+    s3.copy_object(
+        Bucket="large-files", Key="copy", CopySource="large-files/k", ChecksumAlgorithm="SHA256"
+    )
+    assert s3.get_object(Bucket="large-files", Key="copy")["Body"].read() == content
+    listed = s3.list_objects_v2(Bucket="large-files")["Contents"]
+    assert [one["Size"] for one in listed] == [len(content)] * 2
+    bodies = endpoint.state.root / "s3" / ".bodies.tmp"
+    assert list(bodies.iterdir())
+
+
+def test_chunks_that_are_damaged_are_refused(endpoint: Endpoint) -> None:
+    s3 = endpoint.client("s3")
+    s3.create_bucket(Bucket="damaged-chunks")
+    head = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER"}
+    for body in (b"200000\r\n" + b"x" * 1_100_000, b"-" * 1_100_000):
+        sent = MotoRequest("PUT", "/damaged-chunks/k", headers=head, body=io.BytesIO(body))
+        answer = endpoint.state.s3.call(sent)
+        assert (answer.status, b"InvalidChunkSizeError" in answer.body) == (400, True)
+    assert "Contents" not in s3.list_objects_v2(Bucket="damaged-chunks")
+
+
+@pytest.mark.slow
+def test_a_hundred_megabytes_pass_through_in_little_memory(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        for number in range(100):
+            file.write(number.to_bytes(4) * 262_144)
+    s3 = endpoint.client("s3")
+    s3.create_bucket(Bucket="hundred")
+    s3.upload_file(str(path), "hundred", "warm")
+    before = peak_mb()
+    with path.open("rb") as file:
+        s3.put_object(Bucket="hundred", Key="put", Body=file)
+    s3.upload_file(str(path), "hundred", "parts")
+    for key in ("put", "parts"):
+        s3.download_file("hundred", key, str(tmp_path / key))
+        assert filecmp.cmp(path, tmp_path / key, shallow=False)
+    assert peak_mb() - before < 60
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def test_what_is_missing_is_named(endpoint: Endpoint) -> None:

@@ -65,6 +65,7 @@ class DataOutput:
         self._drops: dict[tuple[str, str | None], _Drops] = {}
         self._notes: dict[str, Any] = {}
         self._digest = hashlib.sha256()
+        self._made: list[Path] = []
         self._temporary = self.path.parent / f".{self.path.name}.{os.getpid()}.tmp"
 
     def __enter__(self) -> Self:
@@ -75,9 +76,14 @@ class DataOutput:
         """
         self._refuse_to_destroy()
         self._made_by["sources"] = [_source(source) for source in self._sources]
-        with _writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._temporary.open("wb")
+        self._made = _missing(self.path.parent)
+        try:
+            with _writing(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._temporary.open("wb")
+        except DataError:
+            self._remove_made()
+            raise
         return self
 
     def __exit__(
@@ -95,6 +101,13 @@ class DataOutput:
             with contextlib.suppress(OSError):  # a full disk refuses what is still to be flushed
                 self._file.close()
             self._temporary.unlink(missing_ok=True)
+            self._remove_made()
+
+    def _remove_made(self) -> None:
+        """Take back the folders that were made for nothing; one that holds a file stays."""
+        with contextlib.suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
 
     def counted(self, rows: Iterable[T]) -> Iterator[T]:
         """Pass the rows on and count them: the manifest's `rows.in`."""
@@ -228,6 +241,11 @@ class _Drops:
         missing = self.count - len(self.lines)
         said = {"lines_not_listed": missing} if missing else {}
         return {"count": self.count, "lines": self.lines, **said}
+
+
+def _missing(folder: Path) -> list[Path]:
+    """Return the folder and those above it, as far as they are not there, the innermost first."""
+    return [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
 
 
 def manifest_path(path: Path) -> Path:

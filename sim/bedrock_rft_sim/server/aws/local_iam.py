@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlencode
 from xml.sax.saxutils import escape
 
 from bedrock_rft_sim.files import append_line, dump, named_errors, read_json_lines
+from bedrock_rft_sim.server.aws.bodies import StoredBody
 from bedrock_rft_sim.server.aws.moto_app import (
     REFUSED,
     MotoApp,
@@ -105,11 +106,11 @@ class LocalIam:
             self._is_loaded = True
 
 
-def _text(body: IO[bytes] | bytes) -> str:
-    if not isinstance(body, bytes):
+def _text(body: IO[bytes] | bytes | StoredBody) -> str:
+    if not isinstance(body, bytes | StoredBody):
         body.seek(0)
         body = body.read()
-    return body.decode("utf-8", "replace")
+    return bytes(body).decode("utf-8", "replace")
 
 
 def _simulated(form: Mapping[str, list[str]]) -> MotoResponse:

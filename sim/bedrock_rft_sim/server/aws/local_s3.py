@@ -1,4 +1,4 @@
-"""The local S3: moto's in memory, and a copy of every object on disk that outlives a restart.
+"""The local S3: moto's, and a copy of every object on disk that outlives a restart.
 
 What survives is buckets, keys, contents and content types; versions, policies and tags do not.
 A key never becomes a path: files are named by the hash of bucket and key.
@@ -8,14 +8,25 @@ Sources: Amazon S3 API reference (GetObject, PutObject, CreateBucket).
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote
 from xml.etree.ElementTree import fromstring
 
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.files import dump, make_folder, read_json, write_file
+from bedrock_rft_sim.files import (
+    dump,
+    make_folder,
+    named_errors,
+    read_json,
+    replacing,
+    sweep,
+    write_file,
+)
+from bedrock_rft_sim.server.aws.bodies import LARGE, StoredBody, pieces_of, unchunked
 from bedrock_rft_sim.server.aws.moto_app import (
     REFUSED,
     MotoApp,
@@ -26,6 +37,9 @@ from bedrock_rft_sim.server.aws.moto_app import (
 from bedrock_rft_sim.server.aws.post_form import FormError, is_post_form, read_form
 
 MISSING = 404
+_SHA256 = "x-amz-content-sha256"
+_BODIES = ".bodies.tmp"
+"""The folder of what moto holds, which ends with the process."""
 
 
 class S3Error(RehearsalError, LookupError):
@@ -54,6 +68,7 @@ class LocalS3:
         self._lock = threading.RLock()
         self._is_loaded = False
         make_folder(folder)
+        sweep(folder)
 
     def get(self, uri: str) -> bytes:
         """Return an object.
@@ -65,7 +80,7 @@ class LocalS3:
         answer = self.call(_request("GET", bucket, key))
         if answer.status >= REFUSED:
             raise _missing(answer, bucket, uri)
-        return answer.body
+        return b"".join(answer.pieces())
 
     def has_bucket(self, bucket: str) -> bool:
         """Whether there is a bucket of this name."""
@@ -86,7 +101,10 @@ class LocalS3:
         if is_post_form(request):
             return self._posted(request)
         self._load()
-        answer = self.moto.call("s3", request)
+        try:
+            answer = self._called(request)
+        except ValueError as error:
+            return xml_error("s3", "InvalidChunkSizeError", str(error), status=REFUSED)
         if request.method in ("PUT", "POST", "DELETE") and answer.status < REFUSED:
             with self._lock:
                 self._keep(request)
@@ -126,7 +144,28 @@ class LocalS3:
                 self._moto("PUT", bucket, key, headers=headers, body=file)
 
     def _moto(self, method: str, bucket: str, key: str = "", **more: Any) -> MotoResponse:
-        return self.moto.call("s3", _request(method, bucket, key, **more))
+        return self._called(_request(method, bucket, key, **more))
+
+    def _called(self, request: MotoRequest) -> MotoResponse:
+        """Call moto, with a large content as a file.
+
+        Raises:
+            ValueError: the content's chunks are damaged.
+            S3Error: the disk refuses.
+        """
+        body = request.body
+        if request.method != "PUT" or isinstance(body, bytes | StoredBody):
+            return self.moto.call("s3", request)
+        if body.seek(0, io.SEEK_END) < LARGE:
+            return self.moto.call("s3", request)
+        headers, trailer = dict(request.headers), dict[str, str]()
+        pieces = pieces_of(body)
+        if headers.get(_SHA256, "").startswith("STREAMING-"):
+            headers[_SHA256] = "UNSIGNED-PAYLOAD"
+            pieces = unchunked(body, trailer)
+        with named_errors(self._folder, "keep the object", kind=S3Error):
+            stored = StoredBody.of(self._folder / _BODIES, pieces)
+        return self.moto.call("s3", replace(request, headers=headers | trailer, body=stored))
 
     def _keep(self, request: MotoRequest) -> None:
         bucket, _, key = unquote(request.raw_path.lstrip("/")).partition("/")
@@ -154,7 +193,8 @@ class LocalS3:
             return
         kinds = {name.lower(): value for name, value in answer.headers}
         kind = kinds.get("content-type", "binary/octet-stream")
-        write_file(content, answer.body, "keep the object")
+        with named_errors(content, "keep the object"), replacing(content) as file:
+            file.writelines(answer.pieces())
         self._write(record, {"bucket": bucket, "key": key, "contentType": kind})
 
     def _forget_missing(self, bucket: str) -> None:

@@ -1,8 +1,8 @@
 """moto's S3, IAM and STS as functions of one request; the only module that knows moto.
 
-moto keeps everything in memory; what outlives a restart is `bedrock_rft_sim.server.aws.local_s3`'s
-business. What moto can't do, and what it stumbles over, is refused in the service's own form, which
-is XML: never HTML.
+moto keeps everything in memory but large objects (`bedrock_rft_sim.server.aws.bodies`); what
+outlives a restart is `bedrock_rft_sim.server.aws.local_s3`'s business. What moto can't do, and what
+it stumbles over, is refused in the service's own form, which is XML: never HTML.
 Sources: moto 5.2 (`moto.moto_server.werkzeug_app`); PEP 3333; Amazon S3 API reference, error
 responses; IAM Query API, `ErrorResponse`.
 """
@@ -13,7 +13,7 @@ import io
 import sys
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Any, Final
@@ -21,6 +21,7 @@ from urllib.parse import unquote
 from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
 
+from bedrock_rft_sim.server.aws.bodies import LARGE, StoredBody, teach_moto
 from bedrock_rft_sim.server.errors import NOT_SIMULATED, log_failure
 
 SERVICES: Final = ("s3", "iam", "sts")
@@ -28,6 +29,7 @@ SERVICES: Final = ("s3", "iam", "sts")
 SCOPE: Final = "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/{service}/aws4_request"
 REFUSED: Final = 400
 _SHOWN: Final = 200
+_STORED: Final = "bedrock_rft_sim.body"
 _XML: Final = (b"<?xml", b"<Error")
 
 
@@ -41,16 +43,22 @@ class MotoRequest:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Names are lower-case."""
-    body: IO[bytes] | bytes = b""
+    body: IO[bytes] | bytes | StoredBody = b""
 
 
 @dataclass(frozen=True, slots=True)
 class MotoResponse:
-    """A whole response."""
+    """A response."""
 
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
+    stream: Iterable[bytes] | None = None
+    """The body of a large object, piece by piece and once, in place of `body`."""
+
+    def pieces(self) -> Iterable[bytes]:
+        """Return the body, whole or piece by piece."""
+        return [self.body] if self.stream is None else self.stream
 
 
 class MotoApp:
@@ -62,12 +70,8 @@ class MotoApp:
 
     def call(self, service: str, request: MotoRequest) -> MotoResponse:
         """Answer one request."""
-        body = request.body
-        data = io.BytesIO(body) if isinstance(body, bytes) else body
-        size = data.seek(0, io.SEEK_END)
-        data.seek(0)
         environ = _environ(service, request)
-        environ |= {"wsgi.input": data, "CONTENT_LENGTH": str(size)}
+        environ |= _input(request.body)
         with self._lock:
             answer = self._run(service, environ)
         is_whole = answer.status < REFUSED or request.method == "HEAD"
@@ -78,8 +82,11 @@ class MotoApp:
     def _run(self, service: str, environ: dict[str, Any]) -> MotoResponse:
         from werkzeug.test import run_wsgi_app
 
-        pieces, status, headers = run_wsgi_app(self._app(service), environ, buffered=True)
-        return MotoResponse(int(status.split(" ", 1)[0]), headers.to_wsgi_list(), b"".join(pieces))
+        pieces, status, headers = run_wsgi_app(self._app(service), environ)
+        code, named = int(status.split(" ", 1)[0]), headers.to_wsgi_list()
+        if environ["REQUEST_METHOD"] == "GET" and int(headers.get("content-length", 0)) >= LARGE:
+            return MotoResponse(code, named, b"", pieces)
+        return MotoResponse(code, named, b"".join(pieces))
 
     def _app(self, service: str) -> Any:
         if service not in self._apps:
@@ -90,11 +97,27 @@ class MotoApp:
             app = create_backend_app(service)  # type: ignore[arg-type]
             app.debug = False
             if service == "s3":  # whose bodies are contents, whatever they are called
-                whole = {"want_form_data_parsed": False}
+                teach_moto()
+                whole = {"want_form_data_parsed": False, "data": property(_data)}
                 app.request_class = type("WholeRequest", (app.request_class,), whole)
             app.register_error_handler(Exception, partial(_refused, service))
             self._apps[service] = app
         return self._apps[service]
+
+
+def _input(body: IO[bytes] | bytes | StoredBody) -> dict[str, Any]:
+    if isinstance(body, StoredBody):
+        return {_STORED: body, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": str(len(body))}
+    data = io.BytesIO(body) if isinstance(body, bytes) else body
+    size = data.seek(0, io.SEEK_END)
+    data.seek(0)
+    return {"wsgi.input": data, "CONTENT_LENGTH": str(size)}
+
+
+def _data(request: Any) -> bytes | StoredBody:
+    """Return a request's body as moto asks for it."""
+    stored: StoredBody | None = request.environ.get(_STORED)
+    return request.get_data() if stored is None else stored
 
 
 def _refused(service: str, error: Exception) -> Any:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from xml.sax.saxutils import escape
 
 from bedrock_rft_sim.errors import RehearsalError
+from bedrock_rft_sim.server.aws.bodies import StoredBody
 from bedrock_rft_sim.server.aws.moto_app import REFUSED, MotoRequest, MotoResponse
 
 KIND: Final = "multipart/form-data"
@@ -109,7 +110,7 @@ def _parts(request: MotoRequest) -> tuple[dict[str, str], Mapping[str, Any]]:
     from werkzeug.http import parse_options_header
 
     body = request.body
-    assert not isinstance(body, bytes)
+    assert not isinstance(body, bytes | StoredBody)
     size = body.seek(0, 2)
     body.seek(0)
     mimetype, options = parse_options_header(request.headers["content-type"])
