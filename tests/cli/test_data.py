@@ -226,7 +226,7 @@ def test_a_malformed_line_of_a_log_is_counted_and_ends_no_other(
     assert rft("logs", source, "-o", tmp_path / "out.jsonl") == 0
     printed = capsys.readouterr().out
     harmless = words in ("a byte order mark", "a blank line")
-    assert f"2 records, {0 if harmless else 1} rows left out" in printed
+    assert f"2 records, {'0 rows' if harmless else '1 row'} left out" in printed
     assert harmless or ": line 2" in printed
 
 
