@@ -150,14 +150,6 @@ def no_mapping(data: bytes) -> bool:
         return ":" not in text  # without one there is no key
 
 
-def no_rows(data: bytes) -> bool:
-    """Whether a line is no JSON object, or none has messages."""
-    if no_json_lines(data):
-        return True
-    rows = [json.loads(line) for line in data.rstrip(b"\r\n \t").split(b"\n")]
-    return not any(row.get("messages") for row in rows)
-
-
 def no_number(data: bytes) -> bool:
     """Whether a metric file has no digit at all, in whatever form."""
     return no_text(data) or not any(each in b"0123456789" for each in data)
@@ -233,7 +225,7 @@ TARGETS = (
             ("data", "logs", "{}", "-o", "{}.out", "--force"),
             ("data", "split", "{}", "-o", "{}.parts", "--force", "--parts", "train=8,test=2"),
         ),
-        no_rows,
+        no_json_lines,
     ),
     Target(
         "answers",
