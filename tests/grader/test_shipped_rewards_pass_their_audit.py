@@ -27,7 +27,6 @@ WAIVERS = {
             "all-numbers",
             "hidden-answer",
             "padding",
-            "unicode-digits",
             "nan-inf",
             "floor",
         ),
