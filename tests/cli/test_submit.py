@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bedrock_rft_sim.cli import main
-from bedrock_rft_sim.cloud import account
+from bedrock_rft_sim.cloud import account, prepared
+from bedrock_rft_sim.diagnosis import check as checking
+from bedrock_rft_sim.diagnosis.check import RecipeCheck, check
 from tests.cloud.submissions import fake_aws, submission
 
 SUBMIT = ["submit", "quickstart", "--set", "local.trainingData=problems:100", "--rows", "2"]
@@ -25,6 +29,20 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return made
 
 
+@cache
+def checked() -> RecipeCheck:
+    return check(submission().recipe)
+
+
+@pytest.fixture
+def audited_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the audit, which other tests have, and make zip and proof once."""
+    monkeypatch.setattr(checking, "check", lambda recipe, **_: replace(checked(), recipe=recipe))
+    made = submission()
+    monkeypatch.setattr(prepared, "prepare", lambda recipe, *_, **__: replace(made, recipe=recipe))
+
+
+@pytest.mark.usefixtures("audited_before")
 def test_a_plan_changes_nothing_and_its_blockers_are_exit_code_1(
     fake: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -35,6 +53,7 @@ def test_a_plan_changes_nothing_and_its_blockers_are_exit_code_1(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("audited_before")
 def test_nobody_to_ask_is_wrong_usage_and_no_is_no(
     fake: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,6 +66,7 @@ def test_nobody_to_ask_is_wrong_usage_and_no_is_no(
     assert fake.roles == {}
 
 
+@pytest.mark.usefixtures("audited_before")
 def test_a_second_submission_names_the_job_and_another_request_is_refused(
     fake: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -195,8 +195,11 @@ class FakeAws:
 
     def _get_model_customization_job(self, jobIdentifier: str) -> Any:
         by_arn = {job["jobArn"]: job for job in self.jobs.values()}
-        found = _there(by_arn | self.jobs, jobIdentifier, "ResourceNotFoundException")
-        return {**found, "outputModelName": found["customModelName"], "baseModelArn": BASE}
+        by_id = {arn.rpartition("/")[2]: job for arn, job in by_arn.items()}
+        known = by_arn | by_id | self.jobs
+        found = dict(_there(known, jobIdentifier, "ResourceNotFoundException"))
+        found.pop("baseModelIdentifier", None)
+        return {"outputModelName": found.pop("customModelName"), "baseModelArn": BASE} | found
 
     def _delete_custom_model(self, modelIdentifier: str) -> Any:
         return {}
@@ -239,7 +242,7 @@ class FakeAws:
         known = self.jobs.get(asked["jobName"])
         if known is None:
             self.bought += 1
-            arn = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:model-customization-job/x/{self.bought}"
+            arn = f"arn:aws:bedrock:{REGION}:{ACCOUNT}:model-customization-job/x/{self.bought:012}"
             known = self.jobs[asked["jobName"]] = {**asked, "jobArn": arn, **DESCRIBED}
         elif known["clientRequestToken"] != asked["clientRequestToken"]:
             raise refusal("ConflictException", "the name is taken", "CreateModelCustomizationJob")

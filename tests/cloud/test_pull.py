@@ -224,7 +224,7 @@ def test_the_recipe_of_a_job_sends_the_same_request(
     monkeypatch.chdir(tmp_path)
     arn = fake.jobs["quickstart"]["jobArn"]
     sent = CloudRecord(tmp_path / "quickstart").get("job")["request"]
-    for number, job in enumerate((arn, "quickstart")):
+    for number, job in enumerate((arn, "quickstart", arn.rpartition("/")[2])):
         out = ["-o", f"{number}.yaml", "--validation", "problems"]
         assert main(["init", "--from", job, *out]) == 0
         recipe = load_recipe(tmp_path / f"{number}.yaml")

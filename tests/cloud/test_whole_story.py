@@ -11,8 +11,14 @@ from typing import Any
 import pytest
 
 from bedrock_rft_sim.cli import main
+from bedrock_rft_sim.cloud.account import open_aws
+from bedrock_rft_sim.cloud.record import CloudRecord
+from bedrock_rft_sim.cloud.submit import Wishes, perform, plan_submission
+from bedrock_rft_sim.errors import CloudError
 from bedrock_rft_sim.jobs import rehearsal_command
 from bedrock_rft_sim.server.mapping import ModelMapping, StandIn
+from tests.cloud.submissions import submission
+from tests.server.aws_setup import create_function
 from tests.server.conftest import Endpoint, serve_root  # noqa: F401 - a fixture
 from tests.server.shared_models import shared_models
 
@@ -90,6 +96,31 @@ def test_a_job_is_submitted_pulled_deployed_and_cleaned(
     assert rft(capsys, "clean", "quickstart", "--yes")["left"] == []
     record = (tmp_path / "cloud" / "quickstart" / "cloud.json").read_text()
     assert "not-a-real" not in record
+
+
+def test_a_variable_that_only_the_deployed_grader_has_stops_the_submission(
+    cloud: Callable[..., Endpoint], tmp_path: Path
+) -> None:
+    endpoint, prepared, record = cloud(), submission(), CloudRecord(tmp_path / "job")
+    wishes, name = Wishes(create_role=True), prepared.function.name
+    flexible = {"Variables": {"GSM8K_METHOD": "flexible"}}
+    create_function(endpoint, name, Environment=flexible)
+    aws = open_aws(prepared.function.region)
+    assert plan_submission(aws, prepared, record, wishes).blockers == ()
+    with pytest.raises(CloudError, match="grades otherwise than the local one") as error:
+        perform(aws, prepared, record, wishes)
+    boxed = prepared.cases[0].samples[1].id
+    assert f"metadata profile, sample {boxed!r}" in str(error.value)
+    assert endpoint.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", []) == []
+    jobs = endpoint.client("bedrock").list_model_customization_jobs
+    assert jobs()["modelCustomizationJobSummaries"] == []
+    strict = {"Variables": {"GSM8K_METHOD": "strict"}}
+    functions = endpoint.client("lambda")
+    functions.update_function_configuration(FunctionName=name, Environment=strict)
+    perform(aws, prepared, record, wishes)
+    assert len(jobs()["modelCustomizationJobSummaries"]) == 1
+    deployed = functions.get_function_configuration(FunctionName=name)
+    assert (deployed["Environment"], deployed["Runtime"]) == (strict, prepared.settings.runtime)
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ a direct upload, 250 MB unzipped).
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import stat
 import zipfile
@@ -39,6 +41,11 @@ class Archive:
     left_out: tuple[str, ...]
     """Caches and version control, relative to the folder; a folder ends in a slash."""
     unzipped_bytes: int
+
+    @property
+    def code_sha256(self) -> str:
+        """Its hash as Lambda writes it."""
+        return base64.b64encode(hashlib.sha256(self.content).digest()).decode()
 
 
 def pack(reward: Path, *, handler: str, out: Path) -> Archive:

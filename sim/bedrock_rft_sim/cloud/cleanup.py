@@ -53,9 +53,8 @@ def what_is_ours(aws: Aws, record: CloudRecord, mantle: Mantle | None = None) ->
     if mantle is not None:
         _refuse_while_training(mantle, job)
         return things
-    found = aws.find(
-        "bedrock", "GetModelCustomizationJob", jobIdentifier=job["arn"] or job["name"]
-    )  # fmt: skip
+    identifier = job["arn"] or job["name"]
+    found = aws.find("bedrock", "GetModelCustomizationJob", jobIdentifier=identifier)
     if found is not None and found["status"] in (IN_PROGRESS, STOPPING):
         raise CloudError(
             "the job goes on",
@@ -63,20 +62,17 @@ def what_is_ours(aws: Aws, record: CloudRecord, mantle: Mantle | None = None) ->
             found=str(found["status"]),
             hint="wait for its end, or stop it with rft stop; until then it needs what was made",
         )
-    model = None if found is None else found.get("outputModelArn")
-    is_ours = model is not None and _token_of(found) == job["token"]
+    model = None
+    if found is not None and found.get("clientRequestToken") == job["token"]:
+        model = found.get("outputModelArn")
     deployments = [each for each in things if each[0] == DEPLOYMENT]
     others = [each for each in things if each[0] != DEPLOYMENT]
-    return [*deployments, *([(MODEL, str(model))] if is_ours else []), *others]
+    return [*deployments, *([(MODEL, str(model))] if model is not None else []), *others]
 
 
 def _refuse_while_training(mantle: Mantle, job: Mapping[str, Any]) -> None:
     if job["arn"] is not None and STATUSES.get(retrieve(mantle, job["arn"])["status"]) is None:
         raise CloudError("the job goes on", where=str(job["arn"]), hint="stop it with rft stop")
-
-
-def _token_of(job: Mapping[str, Any] | None) -> object:
-    return None if job is None else job.get("clientRequestToken")
 
 
 def clean(

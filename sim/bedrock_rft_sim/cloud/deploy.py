@@ -64,9 +64,7 @@ def deploy(
 
 
 def _found(aws: Aws, name: str) -> dict[str, Any] | None:
-    return aws.find(
-        "bedrock", "GetCustomModelDeployment", customModelDeploymentIdentifier=name
-    )  # fmt: skip
+    return aws.find("bedrock", "GetCustomModelDeployment", customModelDeploymentIdentifier=name)
 
 
 def _active(aws: Aws, name: str) -> str:

@@ -12,6 +12,7 @@ fine-tuning-openai-job-create.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -73,28 +74,9 @@ def plan_fine_tuning(prepared: Prepared, record: CloudRecord) -> PlannedStep:
     model = prepared.recipe.base_model
     words = f"POST /v1/fine_tuning/jobs for {model}"
     job = record.get("job")
-    if job is not None and job["arn"] is None and _is_of(prepared, job):
+    if job is not None and job["arn"] is None and is_fine_tuning_of(prepared, job):
         words += ": asked for before, so the job is looked for first"
     return PlannedStep(KIND, prepared.recipe.name, "submit", words)
-
-
-def submitted_fine_tuning(prepared: Prepared, record: CloudRecord) -> str | None:
-    """Return the id of the job that the recipe became; None where it was not submitted yet.
-
-    Raises:
-        CloudError: the folder's job was submitted with another request.
-    """
-    job = record.get("job")
-    if job is None or job["arn"] is None:
-        return None
-    if _is_of(prepared, job):
-        return str(job["arn"])
-    raise CloudError(
-        "a job of this recipe's name was submitted with another request",
-        where=str(record.path),
-        found=str(job["arn"]),
-        hint="give another --out, or move the folder away",
-    )
 
 
 def make_fine_tuning(
@@ -119,8 +101,13 @@ def make_fine_tuning(
         )
     there = [str(each.id) for each in _jobs(mantle)]
     asked = datetime.now(UTC).isoformat(timespec="seconds")
-    job = {"name": prepared.recipe.name, "token": asked, "request": request, "arn": None,
-           "there": there}  # fmt: skip
+    job = {
+        "name": prepared.recipe.name,
+        "token": asked,
+        "request": request,
+        "arn": None,
+        "there": there,
+    }
     record.set(job=job)
     try:
         # The method goes in whole: the client's own types do not know the grader.
@@ -178,7 +165,7 @@ def _request(prepared: Prepared, function: str, file: str) -> dict[str, Any]:
     return request
 
 
-def _is_of(prepared: Prepared, job: dict[str, Any]) -> bool:
+def is_fine_tuning_of(prepared: Prepared, job: Mapping[str, Any]) -> bool:
     """Whether a job was asked for with this recipe's request, whatever version and file."""
     sent = job["request"]
     function = sent["method"]["reinforcement"]["grader"]["lambda"]["function"]

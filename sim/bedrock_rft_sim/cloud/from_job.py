@@ -1,9 +1,13 @@
-"""The request of a job, asked from whichever service it is at."""
+"""The request of a job, asked from whichever service it is at.
+
+Source: botocore service model bedrock/2023-04-20 (the pattern of a job's ARN, and the id in it).
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bedrock_rft_sim.cloud.account import open_aws
 from bedrock_rft_sim.cloud.mantle import open_mantle
@@ -12,10 +16,14 @@ from bedrock_rft_sim.cloud.pull_fine_tuning import request_of_job, retrieve
 from bedrock_rft_sim.cloud.recipe_of_job import request_of
 from bedrock_rft_sim.cloud.record import CLOUD, folder_named
 
+_ID: Final = re.compile(r"arn:.*|[a-z0-9]{12}|" + OPENAI_JOB + ".*")
+"""An ARN, or the id of Bedrock at the end of one, or of bedrock-mantle."""
+
 
 def names_a_job(text: str, *, parent: Path = CLOUD) -> bool:
-    """Whether a text is an ARN, an id of bedrock-mantle, or leads to a job's folder."""
-    return text.startswith(("arn:", OPENAI_JOB)) or folder_named(text, parent=parent) is not None
+    """Whether a text that is no file is a job's ARN or id, or leads to a job's folder."""
+    is_id = _ID.fullmatch(text) is not None and not Path(text).exists()
+    return is_id or folder_named(text, parent=parent) is not None
 
 
 def request_from_job(text: str, *, parent: Path = CLOUD) -> dict[str, Any]:

@@ -9,8 +9,6 @@ Source: AWS Lambda API reference.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -28,7 +26,7 @@ _POLLS: Final = 300
 
 def plan_function(aws: Aws, prepared: Prepared, *, role: str) -> PlannedStep:
     """Say what will become of the function; `role` is what a new one gets."""
-    wanted, name = prepared.settings, prepared.function.name
+    wanted, name, code = prepared.settings, prepared.function.name, prepared.archive
     found = aws.find("lambda", "GetFunctionConfiguration", **_named(prepared))
     qualifier = prepared.function.qualifier
     if qualifier is not None:
@@ -37,8 +35,8 @@ def plan_function(aws: Aws, prepared: Prepared, *, role: str) -> PlannedStep:
         return PlannedStep(KIND, name, "keep", words, blocker)
     if found is None:
         words = (
-            f"create {name} from {len(prepared.archive.content):,} bytes (CodeSha256 "
-            f"{code_sha256(prepared)}): {wanted.runtime}, {wanted.handler}, {wanted.timeout_s} s, "
+            f"create {name} from {len(code.content):,} bytes (CodeSha256 {code.code_sha256}): "
+            f"{wanted.runtime}, {wanted.handler}, {wanted.timeout_s} s, "
             f"{wanted.memory_mb} MB, role {role}; publish a version"
         )
         return PlannedStep(KIND, name, "create", words, warnings=_of_a_judge(prepared, role))
@@ -86,7 +84,9 @@ def make_function(aws: Aws, prepared: Prepared, record: CloudRecord, *, role: st
             Environment={"Variables": environment},
         )
         _ready(aws, named)
-    published = aws.call("lambda", "PublishVersion", **named, CodeSha256=code_sha256(prepared))
+    published = aws.call(
+        "lambda", "PublishVersion", **named, CodeSha256=prepared.archive.code_sha256
+    )
     version = str(published["Version"])
     arn = f"{prepared.function}:{version}"
     _ready(aws, {**named, "Qualifier": version})
@@ -103,7 +103,6 @@ def _create(aws: Aws, prepared: Prepared, record: CloudRecord, *, role: str) -> 
             "CreateFunction",
             until=_may_not_be_assumed_yet,
             FunctionName=name,
-            Runtime=prepared.settings.runtime,
             Role=role,
             Code={"ZipFile": prepared.archive.content},
             **_settings(prepared),
@@ -114,7 +113,7 @@ def _create(aws: Aws, prepared: Prepared, record: CloudRecord, *, role: str) -> 
             raise
         # An answer that was lost made it; anybody else's holds other code.
         found = aws.call("lambda", "GetFunctionConfiguration", **_named(prepared))
-        if found["CodeSha256"] != code_sha256(prepared):
+        if found["CodeSha256"] != prepared.archive.code_sha256:
             record.disown(KIND, name)
             raise
     record.own(KIND, name, MADE)
@@ -132,32 +131,31 @@ def _named(prepared: Prepared) -> dict[str, Any]:
 
 def _settings(prepared: Prepared) -> dict[str, Any]:
     wanted = prepared.settings
-    return {"Handler": wanted.handler, "Timeout": wanted.timeout_s, "MemorySize": wanted.memory_mb}
+    return {
+        "Runtime": wanted.runtime,
+        "Handler": wanted.handler,
+        "Timeout": wanted.timeout_s,
+        "MemorySize": wanted.memory_mb,
+    }
 
 
 def _environment(found: Mapping[str, Any]) -> dict[str, str]:
     return dict((found.get("Environment") or {}).get("Variables") or {})
 
 
-def code_sha256(prepared: Prepared) -> str:
-    """Return the hash of the zip as Lambda writes it."""
-    return base64.b64encode(hashlib.sha256(prepared.archive.content).digest()).decode()
-
-
 def differences(found: Mapping[str, Any], prepared: Prepared) -> dict[str, str]:
     """Return in words how a function differs from what is wanted; variables by their names."""
-    wanted = {"Runtime": prepared.settings.runtime, **_settings(prepared)}
     changes = {
         key: f"{key} {found.get(key)} becomes {value}"
-        for key, value in wanted.items()
+        for key, value in _settings(prepared).items()
         if found.get(key) != value
     }
     there = _environment(found)
     changed = [k for k, v in prepared.settings.environment.items() if there.get(k) != v]
     if changed:
         changes["Environment"] = f"the variables {', '.join(changed)} are set"
-    if found.get("CodeSha256") != code_sha256(prepared):
-        changes = {"code": f"its code becomes CodeSha256 {code_sha256(prepared)}", **changes}
+    if found.get("CodeSha256") != prepared.archive.code_sha256:
+        changes = {"code": f"its code becomes CodeSha256 {prepared.archive.code_sha256}", **changes}
     return changes
 
 

@@ -16,7 +16,6 @@ from bedrock_rft_sim.cloud.prepared import Prepared
 from bedrock_rft_sim.cloud.record import CloudRecord
 from bedrock_rft_sim.cloud.role import KIND as ROLE
 from bedrock_rft_sim.cloud.steps import PlannedStep
-from bedrock_rft_sim.errors import CloudError
 
 KIND: Final = "job"
 _TOKEN: Final = "clientRequestToken"  # noqa: S105 - a name
@@ -28,7 +27,7 @@ def plan_job(aws: Aws, prepared: Prepared, record: CloudRecord) -> PlannedStep:
     name, model = str(request["jobName"]), str(request["customModelName"])
     words = f"create_model_customization_job {name}, which makes the model {model}"
     asked = record.get("job")
-    if asked is not None and _is_of(prepared, asked):
+    if asked is not None and is_job_of(prepared, asked):
         return PlannedStep(KIND, name, "submit", f"{words}: once more, with the same token")
     blocker = None
     if aws.find("bedrock", "GetModelCustomizationJob", jobIdentifier=name) is not None:
@@ -60,26 +59,7 @@ def _support(aws: Aws, prepared: Prepared) -> tuple[str, ...]:
     return (f"Bedrock names no customization that {base} supports",)
 
 
-def submitted(prepared: Prepared, record: CloudRecord) -> str | None:
-    """Return the ARN of the job that the recipe became; None where it was not submitted yet.
-
-    Raises:
-        CloudError: a job of this name was submitted with another request.
-    """
-    job = record.get("job")
-    if job is None or job["arn"] is None:
-        return None
-    if _is_of(prepared, job):
-        return str(job["arn"])
-    raise CloudError(
-        "a job of this name was submitted with another request",
-        where=str(record.path),
-        found=str(job["arn"]),
-        hint="choose another jobName and customModelName",
-    )
-
-
-def _is_of(prepared: Prepared, job: Mapping[str, Any]) -> bool:
+def is_job_of(prepared: Prepared, job: Mapping[str, Any]) -> bool:
     """Whether a job was asked for with this recipe's request, whatever version it named."""
     grader = job["request"]["customizationConfig"]["rftConfig"]["graderConfig"]
     sent = str(grader["lambdaGrader"]["lambdaArn"])

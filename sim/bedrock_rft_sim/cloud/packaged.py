@@ -5,7 +5,6 @@ It uploads nothing.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -42,13 +41,12 @@ class Packaged:
 
     def as_json(self) -> dict[str, Any]:
         """Return everything but the bytes, JSON-ready."""
-        digest = hashlib.sha256(self.archive.content)
         return {
             "zip": str(self.path),
             "bytes": len(self.archive.content),
             "unzipped_bytes": self.archive.unzipped_bytes,
-            "sha256": digest.hexdigest(),
-            "code_sha256": base64.b64encode(digest.digest()).decode(),
+            "sha256": hashlib.sha256(self.archive.content).hexdigest(),
+            "code_sha256": self.archive.code_sha256,
             "files": list(self.archive.names),
             "left_out": list(self.archive.left_out),
             "function": {**asdict(self.function), "arn": self.function.arn},

@@ -144,7 +144,7 @@ def _file(recipe: Recipe, split: plan.Split) -> DataFile:
     source = recipe.training_source if split == "train" else recipe.validation_source
     what = "local.trainingData" if split == "train" else "local.validationData"
     if isinstance(source, Path):
-        size, digest = hashed(source)
+        size, digest = _hashed(source)
         return DataFile(what, source, size, digest)
     rows = plan.source_rows(recipe, split)
     lines = (json.dumps(row.as_record(), ensure_ascii=False) for row in rows)
@@ -153,7 +153,7 @@ def _file(recipe: Recipe, split: plan.Split) -> DataFile:
     return DataFile(what, content, len(content), digest)
 
 
-def hashed(path: Path) -> tuple[int, str]:
+def _hashed(path: Path) -> tuple[int, str]:
     """Return the size of a file and its SHA-256, in constant memory."""
     digest, size = hashlib.sha256(), 0
     with named_errors(path, "read the data", kind=DataError), regular(path) as file:

@@ -1,8 +1,9 @@
 """The proof of a deployed grader: it must grade a few answers exactly as the local one does.
 
-Good and bad answers to the user's own rows travel as the two payload profiles that AWS's documents
-name, since which one Bedrock sends is not known. A failure counts as a grade: where the local
-handler fails, the deployed one must fail too.
+Good and bad answers to the user's own rows, and the good ones' last word bare and in a box, which a
+variable of the function may let count or not, travel as the two payload profiles that AWS's
+documents name, since which one Bedrock sends is not known. A failure counts as a grade: where the
+local handler fails, the deployed one must fail too.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from bedrock_rft_sim.cloud.account import Aws
@@ -18,7 +18,7 @@ from bedrock_rft_sim.contract.payload_profiles import PLACES
 from bedrock_rft_sim.data import Row
 from bedrock_rft_sim.errors import CloudError, HandlerError, ResponseError
 from bedrock_rft_sim.grader.event import encode_event
-from bedrock_rft_sim.grader.good_replies import good_reply
+from bedrock_rft_sim.grader.good_replies import known_replies
 from bedrock_rft_sim.grader.grader import Grader
 from bedrock_rft_sim.grader.reply import read_reply
 from bedrock_rft_sim.grader.reward import RewardFile
@@ -48,7 +48,7 @@ class ProofCase:
 def proof_cases(
     reward: RewardFile, rows: Iterable[Row], replies: Mapping[str, str] | None
 ) -> tuple[ProofCase, ...]:
-    """Grade the first rows' good answers and a bad one each, under each documented profile.
+    """Grade answers to the first rows, good, doubtful and bad, under each documented profile.
 
     Raises:
         HandlerError: the handler can't be loaded.
@@ -62,13 +62,11 @@ def proof_cases(
 
 
 def _samples(rows: Iterable[Row], replies: Mapping[str, str] | None) -> Iterable[Sample]:
-    known = (
-        (row, good_reply(row.reference_answer) if replies is None else replies.get(row.id))
-        for row in rows
-    )
-    for row, reply in islice((pair for pair in known if pair[1] is not None), ROWS):
-        yield answered(row, str(reply), f"{row.id}#good")
-        yield answered(row, BAD, f"{row.id}#bad")
+    for row, reply in known_replies(rows, replies)[:ROWS]:
+        value = "".join(reply.split()[-1:])
+        answers = {"good": reply, "boxed": f"\\boxed{{{value}}}", "bare": value, "bad": BAD}
+        for form, answer in answers.items():
+            yield answered(row, answer, f"{row.id}#{form}")
 
 
 def _case(reward: RewardFile, samples: tuple[Sample, ...]) -> ProofCase:

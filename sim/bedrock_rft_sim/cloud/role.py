@@ -90,9 +90,7 @@ def _documents(prepared: Prepared) -> dict[str, Any]:
     return documents
 
 
-def plan_role(
-    aws: Aws, wanted: RoleWanted, record: CloudRecord, *, create: bool
-) -> PlannedStep:  # fmt: skip
+def plan_role(aws: Aws, wanted: RoleWanted, record: CloudRecord, *, create: bool) -> PlannedStep:
     """Say what will become of a role."""
     name = wanted.arn.name
     found = aws.find("iam", "GetRole", RoleName=name)

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from bedrock_rft_sim.cloud.account import Aws, Identity, identity
 from bedrock_rft_sim.cloud.bucket import Existing, make_object, plan_object
 from bedrock_rft_sim.cloud.fine_tuning import (
+    is_fine_tuning_of,
     make_file,
     make_fine_tuning,
     plan_file,
     plan_fine_tuning,
-    submitted_fine_tuning,
 )
-from bedrock_rft_sim.cloud.function_upload import code_sha256, make_function, plan_function
+from bedrock_rft_sim.cloud.function_upload import make_function, plan_function
 from bedrock_rft_sim.cloud.mantle import Mantle
-from bedrock_rft_sim.cloud.nova import make_job, plan_job, submitted
+from bedrock_rft_sim.cloud.nova import is_job_of, make_job, plan_job
 from bedrock_rft_sim.cloud.prepared import Prepared
 from bedrock_rft_sim.cloud.proof import prove
 from bedrock_rft_sim.cloud.record import CloudRecord
@@ -114,7 +114,7 @@ def perform(
         region=aws.region,
         account=prepared.function.account,
         recipe_hash=prepared.recipe.recipe_hash,
-        code_sha256=code_sha256(prepared),
+        code_sha256=prepared.archive.code_sha256,
         data={each.what: each.sha256 for each in prepared.objects},
     )
     if prepared.role is not None:
@@ -149,8 +149,18 @@ def submitted_before(prepared: Prepared, record: CloudRecord) -> str | None:
             where=str(record.path),
             hint="give another --out",
         )
-    find = submitted if prepared.upload is None else submitted_fine_tuning
-    return find(prepared, record)
+    job = record.get("job")
+    if job is None or job["arn"] is None:
+        return None
+    is_of = is_job_of if prepared.upload is None else is_fine_tuning_of
+    if is_of(prepared, job):
+        return str(job["arn"])
+    raise CloudError(
+        "a job of this name was submitted with another request",
+        where=str(record.path),
+        found=str(job["arn"]),
+        hint="give another --out; a job for Nova also needs another jobName and customModelName",
+    )
 
 
 def _function_role(aws: Aws, prepared: Prepared, record: CloudRecord, wishes: Wishes) -> str:
