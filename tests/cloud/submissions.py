@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from bedrock_rft_sim.cloud.names import function_arn, role_arn
 from bedrock_rft_sim.cloud.prepared import Prepared, prepare
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.recipe import load_recipe
@@ -16,9 +18,12 @@ SETS = ("local.trainingData=problems:100",)
 
 @cache
 def submission(*sets: str) -> Prepared:
-    """Return what this machine knows of the quickstart, with changes."""
+    """Return what this machine knows of the quickstart, with changes that leave reward and data."""
     recipe = load_recipe("quickstart", sets=[*SETS, *sets])
-    return prepare(recipe, plan.source_rows(recipe, "train"))
+    if not sets:
+        return prepare(recipe, plan.source_rows(recipe, "train"))
+    role, function = role_arn(recipe.request["roleArn"]), function_arn(recipe.grader_arn)
+    return replace(submission(), recipe=recipe, role=role, function=function)
 
 
 def fake_aws(prepared: Prepared) -> FakeAws:
