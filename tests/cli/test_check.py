@@ -211,3 +211,15 @@ def test_what_a_run_would_refuse_is_refused_before_it(
     sets = ["--set", given, "--set", "local.device=cpu"]
     assert main(["check", "quickstart", "--no-audit", *sets]) == 2
     assert word in capsys.readouterr().err
+
+
+def test_a_request_whose_data_make_no_step_is_said_in_estimate_and_verdict(
+    plain_strings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hyper = "customizationConfig.rftConfig.hyperParameters.batchSize=512"
+    sets = ("--set", hyper, "--set", "local.overrides.batchSize=16")
+    check("gsm8k", plain_strings, *sets, "--no-audit")
+    printed = capsys.readouterr().out
+    words = "the data make not one step of the request's batch size, 512"
+    assert f"estimate no job: {words}" in printed
+    assert f"Bedrock would accept the request; but {words}" in printed

@@ -23,11 +23,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+def ends(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that lets each run end with a status, after 4 of 8 steps."""
     signal = Finding("learning-signal", "clear", "There is a learning signal.")
 
-    def end_with(status: str) -> None:
+    def end_with(status: str, signal: Finding = signal) -> None:
         def rehearse(recipe: Any, *, parent: Path, name: str | None, **_: Any) -> run.RunResult:
             folder = Path(parent) / (name or recipe.name)
             return run.RunResult(folder, status, 4, 8, signal, {}, {})
@@ -46,20 +46,27 @@ def commands(printed: str) -> list[list[str]]:
 
 
 def test_a_run_that_completed_names_its_page_and_what_comes_next(
-    ends: Callable[[str], None], capsys: Printed
+    ends: Callable[..., None], capsys: Printed
 ) -> None:
     ends("Completed")
     assert main(["run", "quickstart", *SET]) == 0
     printed = capsys.readouterr().out
     assert "  page: runs/quickstart/report.html\n" in printed
     again, compared = commands(printed)
-    assert again == ["run", "quickstart", *SET, "--name", "quickstart-seed4",
-                     "--set", "local.seed=4"]  # fmt: skip
+    assert again == ["run", "quickstart", "--name", "quickstart-seed4", "--set", "local.seed=4"]
     assert compared[:3] == ["compare", "runs/quickstart", "runs/quickstart-seed4"]
 
 
+def test_a_run_without_a_learning_signal_names_its_report(
+    ends: Callable[..., None], capsys: Printed
+) -> None:
+    ends("Completed", Finding("learning-signal", "problem", "No learning signal."))
+    assert main(["run", "quickstart"]) == 1
+    assert commands(capsys.readouterr().out) == [["report", "runs/quickstart"]]
+
+
 def test_a_run_that_was_stopped_names_the_command_that_goes_on(
-    ends: Callable[[str], None], capsys: Printed
+    ends: Callable[..., None], capsys: Printed
 ) -> None:
     ends("Stopped")
     assert main(["run", "quickstart", *SET, "--out", "elsewhere", "--name", "x"]) == 1
@@ -83,7 +90,7 @@ def test_a_run_that_is_broken_off_names_it_too(
 
 @pytest.mark.parametrize("is_there", [True, False])
 def test_the_page_is_opened_when_asked_for(
-    is_there: bool, ends: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: Printed
+    is_there: bool, ends: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or is_there)

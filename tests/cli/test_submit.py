@@ -53,6 +53,19 @@ def test_a_plan_changes_nothing_and_its_blockers_are_exit_code_1(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("fake")
+def test_data_that_make_no_step_of_the_request_are_no_job(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle = replace(checked(), estimate=replace(checked().estimate, job=None))
+    monkeypatch.setattr(checking, "check", lambda recipe, **_: replace(idle, recipe=recipe))
+    assert main([*SUBMIT, "--plan"]) == 1
+    said = capsys.readouterr()
+    assert "the job would train nothing" in said.err
+    assert "not one step of the request's batch size, 16" in said.err
+    assert said.out == ""
+
+
 @pytest.mark.usefixtures("audited_before")
 def test_nobody_to_ask_is_wrong_usage_and_no_is_no(
     fake: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

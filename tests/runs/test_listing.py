@@ -86,11 +86,13 @@ def test_what_two_runs_were_given_differently_is_found_in_all_four_places(tmp_pa
         load_recipe("quickstart", sets=[f"{knob}={rate}", f"local.seed={seed}"])
         for rate, seed in ((1e-4, 0), (2e-4, 1))
     ]
-    same = {"data": {"records": 4}, "git_revision": "abc", "device": {"type": "cpu"}}
+    same = {"data": {"records": 4}, "git_revision": "abc"}
     write(tmp_path, "a", recipe=recipes[0], data_hash="1", reward_hash="1",
-          versions={"torch": "2.13", "trl": "1"}, **same)  # fmt: skip
+          versions={"torch": "2.13", "trl": "1"},
+          device={"type": "cpu", "free_bytes": 1}, **same)  # fmt: skip
     write(tmp_path, "b", recipe=recipes[1], data_hash="2", reward_hash="2",
-          versions={"torch": "2.14", "trl": "1"}, **same)  # fmt: skip
+          versions={"torch": "2.14", "trl": "1"},
+          device={"type": "cpu", "free_bytes": 2}, **same)  # fmt: skip
     a, b = (Run.open(tmp_path / name) for name in "ab")
     found = {(each.of, each.name): (each.a, each.b) for each in differing(a, b)}
     assert found == {

@@ -114,8 +114,10 @@ def add_function(verb: argparse.ArgumentParser, *, timeout_s: int, memory_mb: in
 
 
 def command(arguments: argparse.Namespace, verb: str, *more: str) -> str:
-    """Return another command on the same recipe, with the same --set, as one would type it."""
-    sets = [word for each in arguments.sets for word in ("--set", each)]
+    """Return another command on the same recipe, with the same --set but for keys set anew."""
+    anew = {word.partition("=")[0] for word in more if "=" in word}
+    kept = [each for each in arguments.sets if each.partition("=")[0] not in anew]
+    sets = [word for each in kept for word in ("--set", each)]
     return shlex.join(["rft", verb, arguments.recipe, *sets, *more])
 
 

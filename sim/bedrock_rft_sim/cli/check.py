@@ -147,7 +147,9 @@ def _advice(found: RecipeCheck, *, every: bool) -> Iterator[str]:
 def _estimate(found: RecipeCheck) -> str:
     job, memory = found.estimate.job, found.estimate.memory
     parts = []
-    if job is not None:
+    if job is None:
+        parts.append(f"no job: {not_one_step(found)}")
+    else:
         parts += [
             f"{job.steps.total:,} steps on Bedrock",
             f"response tokens {worded(job.response_tokens)}",
@@ -170,12 +172,19 @@ def _ledger(found: RecipeCheck, *, whole: bool) -> Iterator[str]:
         yield f"              why: {row.why} ({row.source})"
 
 
+def not_one_step(found: RecipeCheck) -> str:
+    """Say why a job with these data would train nothing."""
+    batch = found.recipe.as_sent().settings.batch_size
+    return f"the data make not one step of the request's batch size, {batch}"
+
+
 def verdict(found: RecipeCheck) -> str:
     """Say whether the recipe is ready, or why not."""
     from bedrock_rft_sim.data.plan import dropped_words
 
     if found.ok:
-        return "verdict  ready to rehearse, and Bedrock would accept the request"
+        ready = "verdict  ready to rehearse, and Bedrock would accept the request"
+        return ready if found.estimate.job is not None else f"{ready}; but {not_one_step(found)}"
     reasons = []
     if found.recipe.refusals:
         remedies = [f" ({refusal.remedy})" for refusal in found.recipe.refusals if refusal.remedy]

@@ -86,6 +86,10 @@ def _next(arguments: argparse.Namespace, result: RunResult, *, seed: int) -> Ite
     if result.status != COMPLETED:
         yield from _to_go_on(arguments)
         return
+    if result.signal.severity != "clear":
+        yield "  next, each answer with its grade, and what to change:"
+        yield f"  rft report {shlex.quote(str(result.folder))}"
+        return
     name = result.folder.name
     other = f"{name}-seed{seed}"
     options = [*_out(arguments), "--name", other, "--set", f"local.seed={seed}"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, add_recipe, print_result
 from bedrock_rft_sim.cli.audit import add_audit_options
-from bedrock_rft_sim.cli.check import audit_wanted, verdict
+from bedrock_rft_sim.cli.check import audit_wanted, not_one_step, verdict
 from bedrock_rft_sim.cli.estimate import bill_lines
 from bedrock_rft_sim.errors import CloudError, RecipeError
 
@@ -61,6 +61,13 @@ def run(arguments: argparse.Namespace) -> int:
     if not found.ok:
         print(f"{verdict(found)}; rft check says more", file=sys.stderr)
         return EXIT_FAILED
+    if found.estimate.job is None:
+        raise CloudError(
+            "the job would train nothing, so nothing was submitted",
+            where=recipe.local.trainingData,
+            found=not_one_step(found),
+            hint="add records, or lower the batch size of the request",
+        )
     prepared = prepare(recipe, found.data.train, replies=replies)
     aws = open_aws(prepared.function.region)
     aws.secrets = tuple(prepared.settings.environment.values())

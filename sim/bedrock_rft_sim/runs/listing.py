@@ -25,6 +25,8 @@ DATA: Final = ("data_hash", "data")
 REWARDS: Final = ("reward_hash",)
 HYPER: Final = "hyperparameters."
 VERSIONS: Final = ("versions", "git_revision", "device", "engine", "update")
+OF_THE_MOMENT: Final = frozenset({"device.free_bytes"})
+"""What differs between any two runs."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def differing(a: Run, b: Run) -> list[RunDifference]:
     return [
         RunDifference(of, name, one.get(name), other.get(name))
         for of, one, other in zip(OF, _given(a), _given(b), strict=True)
-        for name in sorted({*one, *other})
+        for name in sorted({*one, *other} - OF_THE_MOMENT)
         if one.get(name) != other.get(name)
     ]
 

@@ -6,7 +6,7 @@ What all prompts of a file share (an instruction at the end) is taken off first.
 A row and the rows made from it (`parent_id`) are one family and no duplicates of one another, but
 a family that stands in two files is an overlap.
 
-Memory: some 5 KB a row for the index, and the triples of proposed pairs.
+Memory: some 3 KB a row for the index (146 MB in all at 20,000 rows), the triples of proposed pairs.
 """
 
 from __future__ import annotations
