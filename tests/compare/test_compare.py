@@ -460,3 +460,11 @@ def test_the_interval_that_is_shown_is_the_one_the_verdict_uses(
                 assert within or one.verdict == "cannot tell"
                 assert shown.confidence == pytest.approx(0.9)
     assert found.as_json()["metrics"][0]["decisive"] in ("gain", "area", "unrest")
+
+
+def test_a_run_on_both_sides_is_named(runs: Make) -> None:
+    a = runs(3)
+    b = [replace(run, source=f"b/{run.source}") for run in runs(3, seed=1)]
+    assert "both sides" not in " ".join(compare(a, b, resamples=0).notes)
+    (note,) = (each for each in compare(a, [*b[:2], a[2]], resamples=0).notes if "both" in each)
+    assert note.startswith(a[2].name)

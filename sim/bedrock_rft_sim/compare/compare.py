@@ -116,7 +116,7 @@ def compare(
         margin=margin,
         top_reward=highest,
         metrics=judged,
-        notes=(*_notes([*a, *b], chosen), *beyond, *_left_out(placed, (a, b))),
+        notes=(*_twice(a, b), *_notes([*a, *b], chosen), *beyond, *_left_out(placed, (a, b))),
         unknown={run.source: run.unknown for run in (*a, *b) if run.unknown},
     )
 
@@ -351,6 +351,16 @@ def noise_of(runs: Sequence[Curves], *, top: float | None = None) -> need.Noise:
     side = decide.side_of_group(placed.a)
     shared = np.maximum(0.0, side.together - side.own / side.runs)
     return need.measured(side, side, steps=placed.points, known=2 * shared)
+
+
+def _twice(a: Sequence[Curves], b: Sequence[Curves]) -> list[str]:
+    """Name the runs that stand on both sides."""
+    there = {run.source for run in b}
+    return [
+        f"{run.name} stands on both sides, and is alike to itself whatever the recipes do"
+        for run in a
+        if run.source in there
+    ]
 
 
 def _notes(runs: Sequence[Curves], axis: Axis) -> tuple[str, ...]:
