@@ -14,6 +14,7 @@ import pytest
 
 import bedrock_rft_sim
 from bedrock_rft_sim import Run
+from bedrock_rft_sim.errors import DataError
 from tests.run_folders import write_run
 
 DOCUMENTED = ["Run", "__version__", "check", "compare_runs", "load_recipe", "rehearse"]
@@ -104,3 +105,8 @@ def test_what_a_run_is_called_stays_text(tmp_path: Path) -> None:
     html = Run.open(folder.path)._repr_html_()
     assert "<script" not in html
     assert "&lt;script&gt;" in html
+
+
+def test_one_path_is_a_side_too(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="none-there"):
+        bedrock_rft_sim.compare_runs("none-there", tmp_path / "b")

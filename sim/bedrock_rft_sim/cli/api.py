@@ -45,8 +45,8 @@ def rehearse(
 
 
 def compare_runs(
-    a: Sequence[str | Path],
-    b: Sequence[str | Path],
+    a: str | Path | Sequence[str | Path],
+    b: str | Path | Sequence[str | Path],
     *,
     axis: Axis | None = None,
     top: float | None = None,
@@ -55,10 +55,10 @@ def compare_runs(
     """Compare the curves of runs or jobs with those of others, as `rft compare a --with b` does.
 
     Each side names run folders or runs under runs/ that differ in their seed only, or files with a
-    job's metrics. `axis` is "prompts" seen or "share" of the run; `top` is the greatest possible
-    reward (1 unless given); `labels` are what the sides are called. What comes back has the
-    `verdict`, its `words`, the numbers (`comparison`), `as_json()` with the curves' values, and
-    `picture("pdf")`.
+    job's metrics, or one of them. `axis` is "prompts" seen or "share" of the run; `top` is the
+    greatest possible reward (1 unless given); `labels` are what the sides are called. What comes
+    back has the `verdict`, its `words`, the numbers (`comparison`), `as_json()` with the curves'
+    values, and `picture("pdf")`.
 
     Raises:
         DataError: a file can't be read, or the two sides have no metric in common.
@@ -69,5 +69,6 @@ def compare_runs(
     return Overlay(compare(one, other, axis=axis, top=top), one, other, label_a, label_b)
 
 
-def _curves(paths: Sequence[str | Path]) -> list[Curves]:
+def _curves(paths: str | Path | Sequence[str | Path]) -> list[Curves]:
+    paths = [paths] if isinstance(paths, str | Path) else paths
     return [curves for path in paths for curves in read_curves(or_under_runs(path))]
