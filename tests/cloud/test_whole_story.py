@@ -28,6 +28,11 @@ FEW = ("--rows", "2")
 BUCKET = "my-bucket"
 
 
+def keys(endpoint: Endpoint) -> list[str]:
+    found = endpoint.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])
+    return [each["Key"] for each in found]
+
+
 @pytest.fixture
 def cloud(
     serve_root: Callable[..., Endpoint],  # noqa: F811
@@ -49,7 +54,10 @@ def cloud(
         }.items():
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(tmp_path)
-        endpoint.client("s3").create_bucket(Bucket=BUCKET)
+        s3 = endpoint.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        for key in keys(endpoint):  # moto keeps those of other tests
+            s3.delete_object(Bucket=BUCKET, Key=key)
         return endpoint
 
     return serve
@@ -98,11 +106,6 @@ def test_a_job_is_submitted_pulled_deployed_and_cleaned(
     assert "not-a-real" not in record
 
 
-def keys(endpoint: Endpoint) -> list[str]:
-    found = endpoint.client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])
-    return [each["Key"] for each in found]
-
-
 def test_a_variable_that_only_the_deployed_grader_has_stops_the_submission(
     cloud: Callable[..., Endpoint], tmp_path: Path
 ) -> None:
@@ -112,12 +115,11 @@ def test_a_variable_that_only_the_deployed_grader_has_stops_the_submission(
     create_function(endpoint, name, Environment=flexible)
     aws = open_aws(prepared.function.region)
     assert plan_submission(aws, prepared, record, wishes).blockers == ()
-    before = keys(endpoint)  # moto keeps those of other tests
     with pytest.raises(CloudError, match="grades otherwise than the local one") as error:
         perform(aws, prepared, record, wishes)
     boxed = prepared.cases[0].samples[1].id
     assert f"metadata profile, sample {boxed!r}" in str(error.value)
-    assert keys(endpoint) == before
+    assert keys(endpoint) == []
     jobs = endpoint.client("bedrock").list_model_customization_jobs
     assert jobs()["modelCustomizationJobSummaries"] == []
     strict = {"Variables": {"GSM8K_METHOD": "strict"}}
