@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -119,6 +120,18 @@ def command(arguments: argparse.Namespace, verb: str, *more: str) -> str:
     kept = [each for each in arguments.sets if each.partition("=")[0] not in anew]
     sets = [word for each in kept for word in ("--set", each)]
     return shlex.join(["rft", verb, arguments.recipe, *sets, *more])
+
+
+def agreed(question: str) -> bool:
+    """Ask on the terminal.
+
+    Raises:
+        RecipeError: nobody can answer.
+    """
+    if not sys.stdin.isatty():
+        raise RecipeError("nobody can be asked", expected="--yes, or a terminal", found="neither")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def print_result(arguments: argparse.Namespace, found: object, lines: Iterable[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, add_recipe, print_result
 from bedrock_rft_sim.cli.audit import add_audit_options
-from bedrock_rft_sim.cli.estimate import MEGABYTE, worded
+from bedrock_rft_sim.cli.estimate import MEGABYTE, NOT_ONE_STEP, worded
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.diagnosis.check import RecipeCheck, RewardAudit
@@ -175,7 +175,7 @@ def _ledger(found: RecipeCheck, *, whole: bool) -> Iterator[str]:
 def not_one_step(found: RecipeCheck) -> str:
     """Say why a job with these data would train nothing."""
     batch = found.recipe.as_sent().settings.batch_size
-    return f"the data make not one step of the request's batch size, {batch}"
+    return f"{NOT_ONE_STEP}, {batch}"
 
 
 def verdict(found: RecipeCheck) -> str:

@@ -18,7 +18,7 @@ from bedrock_rft_sim.cli.arguments import (
     key_value,
     print_result,
 )
-from bedrock_rft_sim.cli.terminal import console
+from bedrock_rft_sim.cli.terminal import aligned, console
 from bedrock_rft_sim.errors import DataError
 
 if TYPE_CHECKING:
@@ -292,11 +292,9 @@ def _print_table(terminal: Console, comparison: Comparison) -> None:
 
     metrics = comparison.known
     rows = [HEADERS, *map(_row, metrics)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     styles = ["dim", *(_style(one.verdict) for one in metrics)]
-    for row, style in zip(rows, styles, strict=True):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        terminal.print("  ".join(cells).rstrip(), style=style)
+    for line, style in zip(aligned(rows), styles, strict=True):
+        terminal.print(line, style=style)
     for one in metrics:
         terminal.print(f"  {one.title}: {one.words}")
     shown = {"gain", *(one.decisive.measure for one in metrics if one.decisive)}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.recipe import Recipe
 
 MEGABYTE = 2**20
+NOT_ONE_STEP = "the data make not one step of the request's batch size"
 MEASURED_STEPS = 2
 MEASURED_PROMPTS = 16
 """Of the validation that is measured; the recipe's own takes in proportion to its prompts."""
@@ -138,7 +139,7 @@ def _lines(found: JobEstimate, arguments: argparse.Namespace, amount: str) -> It
 def _job(found: JobEstimate) -> Iterator[str]:
     job = found.job
     if job is None:
-        yield "bedrock  no job: the data makes not one step of the request's batch size"
+        yield f"bedrock  no job: {NOT_ONE_STEP}"
         return
     yield f"bedrock  {job.steps.total:,} steps, {job.steps.per_epoch:,} in an epoch"
     for name, quantity in (

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import print_result
+from bedrock_rft_sim.cli.terminal import aligned
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.runs.listing import ListedRun
@@ -39,12 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = list_runs(parent)
     now = datetime.datetime.now(datetime.UTC)
     rows = [HEADERS, *(_row(each, now) for each in found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    lines += [f"{each.name}: {each.problem}" for each in found if each.problem]
+    lines = [*aligned(rows), *(f"{each.name}: {each.problem}" for each in found if each.problem)]
     nothing = f"no runs under {parent}; `rft run quickstart` makes one"
     print_result(arguments, [each.as_json() for each in found], lines if found else [nothing])
     return 0

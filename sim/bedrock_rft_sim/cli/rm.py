@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, print_result
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, agreed, print_result
 
 HELP = "remove runs, after asking"
 DESCRIPTION = """Remove run folders with all that is in them: answers, checkpoints, the model. A run
@@ -27,21 +26,14 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.runs.folder import remove_run
     from bedrock_rft_sim.runs.listing import listed
 
-    if not arguments.yes and not sys.stdin.isatty():
-        arguments.parser.error("nobody can be asked here: give --yes")
     folders = list(dict.fromkeys(map(find_folder, arguments.runs)))
     removed = []
     for path in folders:
         one = listed(path)
         what = f"{path} ({one.status}, step {one.step}, {size(one.bytes)})"
-        if arguments.yes or _says_yes(what):
+        if arguments.yes or agreed(f"Remove {what}?"):
             remove_run(path)
             removed.append(str(path))
     lines = [f"removed {path}" for path in removed] or ["nothing was removed"]
     print_result(arguments, {"removed": removed}, lines)
     return 0 if len(removed) == len(folders) else EXIT_FAILED
-
-
-def _says_yes(what: str) -> bool:
-    print(f"remove {what}? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")

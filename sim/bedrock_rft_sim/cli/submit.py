@@ -9,11 +9,18 @@ from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, add_recipe, print_result
+from bedrock_rft_sim.cli.arguments import (
+    EXIT_FAILED,
+    add_flag,
+    add_path,
+    add_recipe,
+    agreed,
+    print_result,
+)
 from bedrock_rft_sim.cli.audit import add_audit_options
 from bedrock_rft_sim.cli.check import audit_wanted, not_one_step, verdict
 from bedrock_rft_sim.cli.estimate import bill_lines
-from bedrock_rft_sim.errors import CloudError, RecipeError
+from bedrock_rft_sim.errors import CloudError
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.cloud.prepared import Prepared
@@ -112,18 +119,6 @@ def _estimate(found: RecipeCheck) -> dict[str, Any]:
 def say(words: str) -> None:
     """Say what goes on, on standard error."""
     print(words, file=sys.stderr)
-
-
-def agreed(question: str) -> bool:
-    """Ask on the terminal.
-
-    Raises:
-        RecipeError: nobody can answer.
-    """
-    if not sys.stdin.isatty():
-        raise RecipeError("nobody can be asked", expected="--yes, or a terminal", found="neither")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _lines(plan: SubmissionPlan, prepared: Prepared, found: RecipeCheck) -> Iterator[str]:
