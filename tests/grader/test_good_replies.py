@@ -186,3 +186,14 @@ def test_a_hanging_grader_is_not_asked_sample_by_sample(write_reward):
 def test_a_grader_that_can_not_be_loaded_is_an_error_and_no_table(write_reward):
     with pytest.raises(HandlerError, match=r"Runtime.HandlerNotFound"):
         check(write_reward("x = 1"), rows(2))
+
+
+def test_a_reward_that_pays_nobody_is_expected_to_pay_more_than_0(write_reward):
+    reward = write_reward(
+        """
+        def lambda_handler(event, context):
+            return [{"id": s["id"], "aggregate_reward_score": 0.0} for s in event]
+        """
+    )
+    (failure,) = check(reward, rows(4), top_score=None)["both"].failures
+    assert failure.detail == "score 0, expected more than 0, which no good reply earned"

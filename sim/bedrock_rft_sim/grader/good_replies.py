@@ -173,7 +173,8 @@ def _failure(outcome: Grade | Broken, top_score: float) -> tuple[Kind, str, str]
     if 0 < outcome.score >= top_score - ROUNDING:
         return None
     kind: Kind = "silent zero" if outcome.score <= 0 else "below the top score"
-    return kind, outcome.id, f"score {outcome.score:g}, expected {top_score:g}"
+    expected = f"{top_score:g}" if top_score > 0 else "more than 0, which no good reply earned"
+    return kind, outcome.id, f"score {outcome.score:g}, expected {expected}"
 
 
 def _by_kind(failures: Sequence[tuple[Kind, str, str]]) -> tuple[Failure, ...]:
