@@ -76,6 +76,7 @@ def test_everything_of_ours_goes_in_reverse_and_nothing_else(tmp_path: Path) -> 
     assert (fake.deployments, fake.functions, fake.roles) == ({}, {}, {})
     assert list(fake.buckets["my-bucket"]) == ["theirs.jsonl"]
     assert CloudRecord(tmp_path).owned() == []
+    assert what_is_ours(fake.aws(), CloudRecord(tmp_path)) == []
 
 
 def test_what_is_gone_already_is_fine_and_what_is_kept_stays_ours(tmp_path: Path) -> None:

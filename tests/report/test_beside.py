@@ -45,7 +45,7 @@ def test_graders_here_and_on_lambda_stand_under_each_other(tmp_path: Path) -> No
     ]
     assert [each.max_s for each in found.graders] == [0.03, 0.4]
     assert found.estimates == (
-        EstimatedAndSeen("Lambda invocations", "1.0 to 64.0", "2.0"),
+        EstimatedAndSeen("Lambda invocations", "1 to 64", "2"),
         EstimatedAndSeen("Lambda GB-seconds", "at most 9.5", "0.3"),
         EstimatedAndSeen("hours of the job", "unknown", "1.50"),
     )

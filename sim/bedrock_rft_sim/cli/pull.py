@@ -39,7 +39,7 @@ def add_job(verb: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Pull once, or until the job has ended."""
     for found in _pulls(arguments, _puller(arguments)):
-        print(found.words, file=sys.stderr)
+        print(_now(found), file=sys.stderr)
     print_result(arguments, found.as_json(), _lines(found))
     return 0 if found.goes_on or found.status == COMPLETED else EXIT_FAILED
 
@@ -71,6 +71,12 @@ def _pulls(arguments: argparse.Namespace, pull: Callable[[], PulledJob]) -> Iter
         before, found = found, pull()
         if found != before:
             yield found
+
+
+def _now(found: PulledJob) -> str:
+    """Say how a job stands while it is watched."""
+    known = "" if found.grader is None else f"; {found.grader['invocations']:,} grader invocations"
+    return found.words + known
 
 
 def _lines(found: PulledJob) -> Iterator[str]:

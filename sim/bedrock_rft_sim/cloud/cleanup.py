@@ -65,6 +65,8 @@ def what_is_ours(aws: Aws, record: CloudRecord, mantle: Mantle | None = None) ->
     model = None
     if found is not None and found.get("clientRequestToken") == job["token"]:
         model = found.get("outputModelArn")
+    if model == record.get("deleted_model"):
+        model = None
     deployments = [each for each in things if each[0] == DEPLOYMENT]
     others = [each for each in things if each[0] != DEPLOYMENT]
     return [*deployments, *([(MODEL, str(model))] if model is not None else []), *others]
@@ -123,8 +125,9 @@ def _delete_file(mantle: Mantle, name: str) -> None:
         mantle.call("files.delete", lambda client: client.files.delete(known))
 
 
-def _delete_model(aws: Aws, arn: str, _record: CloudRecord) -> bool:
+def _delete_model(aws: Aws, arn: str, record: CloudRecord) -> bool:
     aws.find("bedrock", "DeleteCustomModel", modelIdentifier=arn)
+    record.set(deleted_model=arn)  # the job goes on naming it
     return True
 
 

@@ -89,7 +89,7 @@ def _estimates(run: Run) -> Iterator[EstimatedAndSeen]:
         ("Lambda GB-seconds", "gb_seconds", gb_seconds),
     ):
         if key in before and seen is not None:
-            yield EstimatedAndSeen(name, _range(before[key]), f"{seen:,.1f}")
+            yield EstimatedAndSeen(name, _range(before[key]), _count(seen))
     hours = _hours(run)
     if hours is not None:
         yield EstimatedAndSeen("hours of the job", "unknown", f"{hours:,.2f}")
@@ -98,8 +98,14 @@ def _estimates(run: Run) -> Iterator[EstimatedAndSeen]:
 def _range(quantity: Mapping[str, Any]) -> str:
     low, value, high = (quantity.get(name) for name in ("low", "value", "high"))
     if value is None:
-        return "unknown" if high is None else f"at most {high:,.1f}"
-    return f"{value:,.1f}" if low is None or high is None else f"{low:,.1f} to {high:,.1f}"
+        return "unknown" if high is None else f"at most {_count(high)}"
+    if low is None or high is None:
+        return _count(value)
+    return f"{_count(low)} to {_count(high)}"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 def _hours(run: Run) -> float | None:
