@@ -160,8 +160,9 @@ def test_wrong_usage_is_one_message_and_exit_code_2(
 
 
 def test_a_plan_says_what_it_takes_before_anything_is_run(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # a checkout may hold a run of the recipe's name
     assert main(["compare", "--plan", "quickstart"]) == 0
     printed = capsys.readouterr().out
     assert "recorded runs of the quickstart" in printed
