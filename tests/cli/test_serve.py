@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -26,6 +29,8 @@ from bedrock_rft_sim.server.running import is_loopback
 from bedrock_rft_sim.server.session import own_token
 from tests.server.aws_setup import create_function, put, records, rft_request
 from tests.server.conftest import Endpoint
+
+LARGE_MB = 100
 
 
 @contextmanager
@@ -238,3 +243,37 @@ def test_a_model_that_is_not_there_is_refused_before_anything_is_served(
     assert "--model: there is no such model\n" in said
     assert str(missing) in said
     assert not (tmp_path / "root").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_hundred_megabytes_pass_through_s3_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        for number in range(LARGE_MB):
+            file.write(number.to_bytes(4) * 262_144)
+    with served(tmp_path / "root") as told:
+        s3 = boto3.client(
+            "s3",
+            endpoint_url=told["url"],
+            region_name="us-east-1",
+            aws_access_key_id=told["environment"]["OPENAI_API_KEY"],
+            aws_secret_access_key="local",
+        )
+        s3.create_bucket(Bucket="hundred")
+        s3.upload_file(str(path), "hundred", "warm")
+        before = peak_mb(told["process"].pid)
+        with path.open("rb") as file:
+            s3.put_object(Bucket="hundred", Key="put", Body=file)
+        s3.upload_file(str(path), "hundred", "parts")
+        for key in ("put", "parts"):
+            s3.download_file("hundred", key, str(tmp_path / key))
+            assert filecmp.cmp(path, tmp_path / key, shallow=False)
+        assert peak_mb(told["process"].pid) - before < LARGE_MB * 0.8
+
+
+def peak_mb(pid: int) -> float:
+    """Return the most memory the process has had."""
+    line = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert line is not None
+    return int(line[1]) / 1024

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import filecmp
 import hashlib
 import http.client
 import io
 import json
-import resource
 import shutil
 import subprocess
 import urllib.error
@@ -131,31 +129,6 @@ def test_chunks_that_are_damaged_are_refused(endpoint: Endpoint) -> None:
         answer = endpoint.state.s3.call(sent)
         assert (answer.status, b"InvalidChunkSizeError" in answer.body) == (400, True)
     assert "Contents" not in s3.list_objects_v2(Bucket="damaged-chunks")
-
-
-@pytest.mark.slow
-def test_a_hundred_megabytes_pass_through_in_little_memory(
-    endpoint: Endpoint, tmp_path: Path
-) -> None:
-    path = tmp_path / "large"
-    with path.open("wb") as file:
-        for number in range(100):
-            file.write(number.to_bytes(4) * 262_144)
-    s3 = endpoint.client("s3")
-    s3.create_bucket(Bucket="hundred")
-    s3.upload_file(str(path), "hundred", "warm")
-    before = peak_mb()
-    with path.open("rb") as file:
-        s3.put_object(Bucket="hundred", Key="put", Body=file)
-    s3.upload_file(str(path), "hundred", "parts")
-    for key in ("put", "parts"):
-        s3.download_file("hundred", key, str(tmp_path / key))
-        assert filecmp.cmp(path, tmp_path / key, shallow=False)
-    assert peak_mb() - before < 60
-
-
-def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def test_what_is_missing_is_named(endpoint: Endpoint) -> None:
