@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,24 @@ def test_a_damaged_run_hides_no_neighbour_and_a_killed_one_is_named_so(tmp_path:
     }
     assert found["damaged"].problem
     assert found["killed"].reward_first is None
+
+
+def test_a_file_that_goes_while_its_run_is_listed_has_no_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "run")
+    gone = tmp_path / "run" / "checkpoint.tmp"
+    gone.write_bytes(b"half")
+    before = list_runs(tmp_path)[0].bytes
+    lstat = Path.lstat
+
+    def goes(path: Path) -> Any:
+        if path == gone:
+            gone.unlink(missing_ok=True)
+        return lstat(path)
+
+    monkeypatch.setattr(Path, "lstat", goes)
+    assert list_runs(tmp_path)[0].bytes == before - 4
 
 
 def test_no_folder_is_no_run(tmp_path: Path) -> None:

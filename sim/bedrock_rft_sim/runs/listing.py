@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def list_runs(parent: Path) -> list[ListedRun]:
 
 def listed(path: Path) -> ListedRun:
     """Return the run in the folder."""
-    size = sum(each.lstat().st_size for each in path.rglob("*"))
+    size = _bytes(path)
     try:
         run = Run.open(path)
     except RehearsalError as error:
@@ -90,6 +91,16 @@ def listed(path: Path) -> ListedRun:
         started=run.record.get("started"),
         bytes=size,
     )
+
+
+def _bytes(path: Path) -> int:
+    """Return the size of all files; what a run that goes on removes meanwhile has none."""
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(folder, name).lstat().st_size
+    return total
 
 
 @dataclass(frozen=True)
