@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from bedrock_rft_sim.engine.device import (
     choose_device,
     micro_batch,
     pass_bytes,
+    visible_gpus,
 )
 from bedrock_rft_sim.errors import RecipeError
 
@@ -80,3 +83,34 @@ def test_a_pass_takes_half_of_what_is_free_and_on_a_cpu_no_more_than_is_quick() 
 
 def test_a_pass_takes_what_the_recipe_states() -> None:
     assert pass_bytes(2**36, is_gpu=False, stated_mb=6144) == 6 * 2**30
+
+
+@pytest.mark.parametrize(
+    ("stated", "found"),
+    [
+        ("0,2", ["0", "2"]),
+        ("GPU-8a56,MIG-1b", ["GPU-8a56", "MIG-1b"]),
+        ("1,-1,2", ["1"]),
+        ("", []),
+        ("NoDevFiles", []),
+    ],
+)
+def test_gpus_are_those_that_the_environment_leaves_visible(
+    stated: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", stated)
+    assert visible_gpus() == found
+
+
+def test_without_a_word_on_gpus_nvidia_smi_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert visible_gpus() == []
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\n[ $1 = --query-gpu=uuid ] && printf 'GPU-a\\nGPU-b\\n'\n")
+    program.chmod(0o755)
+    assert visible_gpus() == ["GPU-a", "GPU-b"]
+    program.write_text("#!/bin/sh\necho NVIDIA-SMI has failed\nexit 9\n")
+    assert visible_gpus() == []

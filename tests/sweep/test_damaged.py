@@ -13,7 +13,7 @@ from bedrock_rft_sim import cli
 from bedrock_rft_sim.sweep import sweep
 from bedrock_rft_sim.sweep.page import PAGE
 from bedrock_rft_sim.sweep.result import RESULT, SweepResult
-from bedrock_rft_sim.sweep.search import STUDY
+from bedrock_rft_sim.sweep.study import JOURNAL, SQLITE
 from tests.run_damage import Harm, a_folder, cut, emptied, nested, not_utf_8, removed
 from tests.sweep.conftest import RATE, STUB
 
@@ -96,18 +96,30 @@ def test_a_damaged_result_is_written_anew(
 
 
 @pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
-def test_a_damaged_study_is_named_or_begun_anew(
+def test_a_damaged_study_is_named_or_gone_on_with(
     harm: Harm, swept: Callable[..., SweepResult], again: Callable[[str], Ended], tmp_path: Path
 ) -> None:
-    swept(SEARCH)
-    harm(tmp_path / "out" / STUDY)
+    before = swept(SEARCH).as_json()
+    harm(tmp_path / "out" / JOURNAL)
     code, said = again(SEARCH)
-    if harm in (removed, emptied):
+    if harm in (removed, emptied, cut):
         assert code == 0, said
+        assert json.loads((tmp_path / "out" / RESULT).read_text()) == before
     else:
         assert code == 1
         assert "the study of the search can't be used" in said
         assert said.count("expected:") == 1
+
+
+def test_a_damaged_sqlite_file_of_an_earlier_search_is_named(
+    again: Callable[[str], Ended], tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / SQLITE).write_bytes(b"no database, whatever its name says" * 200)
+    code, said = again(SEARCH)
+    assert code == 1
+    assert f"{SQLITE}: the study of the search can't be used" in said
+    assert said.count("expected:") == 1
 
 
 def test_a_sweep_that_can_not_begin_leaves_no_folder(

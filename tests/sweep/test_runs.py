@@ -7,15 +7,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from bedrock_rft_sim import files
+from bedrock_rft_sim.engine.device import visible_gpus
 from bedrock_rft_sim.recipe import load_recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.sweep.page import render
@@ -232,17 +236,22 @@ sweep(read_sweep(Path(sys.argv[1])), out=Path(sys.argv[2]), workers=1, say=say,
 """
 
 
+def started(asked: Path, out: Path, *, step_s: float) -> subprocess.Popen[str]:
+    """Start a sweep over the stub in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(asked), str(out), *STUB],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "STUB_STEP_S": str(step_s)},
+    )
+
+
 def killed_after(lines: int, asked: Path, out: Path, *, told: str = "") -> None:
     """Start a sweep in a process of its own and kill it while it makes the next run.
 
     The lines are counted from the one that starts with `told`.
     """
-    sweep = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(asked), str(out), *STUB],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "STUB_STEP_S": "0.01"},
-    )
+    sweep = started(asked, out, step_s=0.01)
     assert sweep.stdout is not None
     for line in sweep.stdout:
         if line.startswith(told):
@@ -283,6 +292,42 @@ def test_a_sweep_killed_twice_gives_the_table_of_one_never_killed(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("text", [ONE_FACTOR, SEARCH], ids=["one-factor", "search"])
+def test_of_two_sweeps_on_one_folder_one_is_killed_and_every_point_is_made_once(
+    text: str, swept: Swept, written: Callable[[str], Path], tmp_path: Path, made: Any
+):
+    asked, out = written(text.replace("startupTrials: 2", "startupTrials: 99")), tmp_path / "out"
+    dying, staying = started(asked, out, step_s=0.05), started(asked, out, step_s=0.02)
+    half_made = ""
+
+    def is_in_the_middle() -> bool:
+        nonlocal half_made
+        for child in psutil.Process(dying.pid).children():
+            half_made = child.cmdline()[-2]
+            path = out / "points" / half_made / "metrics.jsonl"
+            return path.exists() and path.read_text().count("\n") > 5
+        return False
+
+    wait_until(is_in_the_middle)
+    dying.kill()
+    dying.communicate()
+    assert dying.returncode == -signal.SIGKILL
+    said, _ = staying.communicate(timeout=120)
+    assert staying.returncode == 0, said
+    how_often = Counter(line.removeprefix("new ") for line in made() if line.startswith("new "))
+    assert set(how_often.values()) == {1}
+    assert set(how_often) == {path.name for path in (out / "points").iterdir()}
+    assert f"resume {half_made}" in made()
+    runs = [
+        one
+        for row in json.loads((out / "sweep.json").read_text())["settings"]
+        for one in row["runs"]
+    ]
+    assert {one["name"] for one in runs} == set(how_often)
+    assert all("batchSize-77" in one["name"] for one in runs if one["status"] != "completed")
+
+
+@pytest.mark.slow
 def test_a_search_killed_while_it_confirms_goes_on_and_gives_the_same_table(
     swept: Swept, written: Callable[[str], Path], tmp_path: Path, made: Any
 ):
@@ -295,6 +340,36 @@ def test_a_search_killed_while_it_confirms_goes_on_and_gives_the_same_table(
     assert not (tmp_path / "out" / "sweep.json").exists()
     assert swept(text).as_json() == whole
     assert sum(line.startswith("new") for line in made()) == unkilled
+
+
+def test_each_worker_has_a_gpu_of_its_own_and_without_gpus_nothing_changes(
+    plan: Any, tmp_path: Path, monkeypatch: Any
+):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,6")
+    assert visible_gpus() == ["5", "6"]
+    two_at_once = threading.Barrier(2)
+    seen: list[Any] = []
+
+    def start(_command: Any, *, environment: Any, **_more: Any) -> Any:
+        gpu = environment and environment["CUDA_VISIBLE_DEVICES"]
+        seen.append(gpu)
+        two_at_once.wait(10)
+        return SimpleNamespace(
+            process=1,
+            is_alive=lambda: False,
+            release=lambda: None,
+            exit_code=1,
+            last_words=lambda: "",
+        )
+
+    monkeypatch.setattr("bedrock_rft_sim.sweep.points.Child.start", start)
+    points = [plan(f"axes: {{{RATE}: [1e-5]}}").point({}, seed) for seed in (0, 1)]
+    for gpus, expected in ((visible_gpus(), ["5", "6"]), ((), [None, None])):
+        seen.clear()
+        runner = PointRunner(tmp_path / "out", METRIC, STUB, lambda _: None, gpus)
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(runner.make, points))
+        assert sorted(seen, key=str) == expected
 
 
 def test_a_pruner_looks_at_the_metrics_only_when_there_are_new_ones(

@@ -32,7 +32,8 @@ a sweep file:
 
 A sweep that was stopped or killed goes on when the same command is given again: finished points are
 known by a hash of recipe, data, reward and versions, unfinished ones go on from their checkpoint,
-failed ones are tried again (in a search they stay failed).
+failed ones are tried again (in a search they stay failed). The same command with the same --out on
+several machines shares the points.
 
 exit codes:
   0  every point was made
@@ -50,7 +51,7 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
         "sweep", metavar="FILE", help="a sweep file, or the bare name of a shipped one"
     )
     add_path(verb, "--out", "its folder (default sweeps/FILE)", metavar="DIR")
-    add_number(verb, "--workers", "runs at a time (default 1)", default=1)
+    add_number(verb, "--workers", "runs at a time, a GPU each (default 1)", default=1)
     verb.add_argument(
         "--seeds", type=_seeds, metavar="N,N,...", help="seeds in place of the file's, e.g. 0,1,2"
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import os
 import platform
+import re
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,6 +106,23 @@ def total_memory_bytes(device: str) -> int:
     import psutil
 
     return int(psutil.virtual_memory().total)
+
+
+def visible_gpus() -> list[str]:
+    """Return the NVIDIA GPUs to be seen, as CUDA_VISIBLE_DEVICES names them, without torch.
+
+    Sources: CUDA's guide (the list ends where an entry names no device), `nvidia-smi --help`.
+    """
+    stated = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if stated is None:
+        ask = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
+        try:
+            done = subprocess.run(ask, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            return []
+        return done.stdout.split() if done.returncode == 0 else []
+    names = [name.strip() for name in stated.split(",")]
+    return list(itertools.takewhile(re.compile(r"\d+|(GPU|MIG)-.+").fullmatch, names))
 
 
 def peak_memory_bytes(device: str) -> int | None:

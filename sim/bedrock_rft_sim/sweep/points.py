@@ -3,14 +3,17 @@
 A crash or a full memory ends the child alone, and gives back what it held. A child holds a lock on
 its point, which ends with it: a point on which another sweep is at work, or a run that a killed
 sweep left behind and that is about to stop, is waited for and never made twice.
+With several GPUs, each child sees one of them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -56,6 +59,10 @@ class PointRunner:
     command: Sequence[str] = CHILD
     """Starts a child; its arguments: recipe, parent, name, `new` or `resume`."""
     say: Callable[[str], None] = print
+    gpus: Sequence[str] = ()
+    """By the names that CUDA_VISIBLE_DEVICES takes; without any, children see what we see."""
+    _children_of_gpu: Counter[str] = field(default_factory=Counter)
+    _choosing: threading.Lock = field(default_factory=threading.Lock)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _children: set[Child] = field(default_factory=set)
 
@@ -86,16 +93,17 @@ class PointRunner:
         Raises:
             Interrupted: the sweep was stopped meanwhile.
         """
-        try:
-            child = self._start(point)
-        except _AlreadyMade:
-            return self.read(point)
-        self._children.add(child)
-        try:
-            self._follow(child, point, watch)
-        finally:
-            self._children.discard(child)
-            child.release()
+        with self._one_gpu() as environment:
+            try:
+                child = self._start(point, environment)
+            except _AlreadyMade:
+                return self.read(point)
+            self._children.add(child)
+            try:
+                self._follow(child, point, watch)
+            finally:
+                self._children.discard(child)
+                child.release()
         if self._stopping.is_set():
             raise Interrupted
         why = _why_not(self.folder(point), child)
@@ -120,16 +128,33 @@ class PointRunner:
         if self._stopping.wait(seconds):
             raise Interrupted
 
-    def _start(self, point: Point) -> Child:
+    @contextlib.contextmanager
+    def _one_gpu(self) -> Iterator[Mapping[str, str] | None]:
+        """Return a child's environment with the GPU that has the fewest; None without GPUs."""
+        if not self.gpus:
+            yield None
+            return
+        with self._choosing:
+            gpu = min(self.gpus, key=self._children_of_gpu.__getitem__)
+            self._children_of_gpu[gpu] += 1
+        try:
+            yield {**os.environ, "CUDA_VISIBLE_DEVICES": gpu}
+        finally:
+            with self._choosing:
+                self._children_of_gpu[gpu] -= 1
+
+    def _start(self, point: Point, environment: Mapping[str, str] | None) -> Child:
         """Start the child of a point, as soon as nobody else is at work on it."""
         is_waiting = False
         while True:
             if not is_locked(self.folder(point)):
-                lock = self._claim_path(point.name)
+                lock = self.claim_path(point.name)
                 log = lock.with_suffix(".log")
                 with files.named_errors(lock, "start a point"):
                     command = partial(self._command, point)
-                    child = Child.start(command, lock=lock, log=log, is_bound=True)
+                    child = Child.start(
+                        command, lock=lock, log=log, environment=environment, is_bound=True
+                    )
                 if child.process is not None:
                     return child
             if not is_waiting and self.is_taken(point):
@@ -166,7 +191,7 @@ class PointRunner:
         Raises:
             RunFolderError: the disk refuses.
         """
-        path = self._claim_path(name)
+        path = self.claim_path(name)
         with files.named_errors(path, "take a lock"):
             try:
                 held.callback(files.Lock(path).release)
@@ -188,11 +213,12 @@ class PointRunner:
 
     def is_taken(self, point: Point) -> bool:
         """Whether somebody else is at work on a point."""
-        path = self._claim_path(point.name)
+        path = self.claim_path(point.name)
         with files.named_errors(path, "look at a lock"):
             return files.is_held(path) or is_locked(self.folder(point))
 
-    def _claim_path(self, name: str) -> Path:
+    def claim_path(self, name: str) -> Path:
+        """Return the file of a lock, whose folder is there."""
         folder = self.out / CLAIMS
         files.make_folder(folder)
         return folder / f"{name}.lock"

@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bedrock_rft_sim.engine.device import visible_gpus
 from bedrock_rft_sim.sweep.confirmation import Confirmation, confirmation_of, nothing_to_confirm
 from bedrock_rft_sim.sweep.file import SweepFile
 from bedrock_rft_sim.sweep.outcome import PointOutcome, each_once
 from bedrock_rft_sim.sweep.page import write_page
 from bedrock_rft_sim.sweep.plan import Changes, SweepPlan, described_changes
 from bedrock_rft_sim.sweep.points import CHILD, PointRunner
+from bedrock_rft_sim.sweep.presence import present
 from bedrock_rft_sim.sweep.ranking import Ranking
 from bedrock_rft_sim.sweep.result import SweepResult, result_of, write_result
 from bedrock_rft_sim.sweep.schedule import Pace, make_all
+from bedrock_rft_sim.sweep.search import demand_optuna
 
 
 def sweep(
@@ -27,19 +30,26 @@ def sweep(
 ) -> SweepResult:
     """Make every point that is not finished, below `out`, and write what was found there.
 
+    Several sweeps, also on several machines, may share the points of one `out`.
+
     Raises:
         RecipeError: the sweep or a value in it can't be used.
+        RunFolderError: another sweep works there, and the disk does not show it our locks.
         KeyboardInterrupt: the user stopped it; the same call goes on.
     """
     plan = SweepPlan(file, out)
-    runner = PointRunner(out, file.metric, command, say)
+    if file.mode == "search":
+        demand_optuna()
+    gpus = visible_gpus() if workers > 1 else ()
+    runner = PointRunner(out, file.metric, command, say, gpus)
     walk = _Walk(plan, runner, workers)
-    found = result_of(plan, out, walk.search() if file.mode == "search" else walk.settings())
-    if file.confirm is not None:
-        found = replace(found, confirmation=walk.confirm(file.confirm, found.ranking))
-    with runner.alone("writing-the-result"):
-        write_result(found)
-        write_page(found)
+    with present(out):
+        found = result_of(plan, out, walk.search() if file.mode == "search" else walk.settings())
+        if file.confirm is not None:
+            found = replace(found, confirmation=walk.confirm(file.confirm, found.ranking))
+        with runner.alone("writing-the-result"):
+            write_result(found)
+            write_page(found)
     return found
 
 
@@ -61,9 +71,8 @@ class _Walk:
 
     def search(self) -> list[PointOutcome]:
         """Make the base recipe and the trials."""
-        from bedrock_rft_sim.sweep.search import demand_optuna, search
+        from bedrock_rft_sim.sweep.search import search
 
-        demand_optuna()
         seeds = _count(len(self.plan.seeds), "seed")
         self.runner.say("the base recipe first, to compare the search with")
         what = f"{self.plan.sweep.mode}: 1 setting x {seeds}"

@@ -6,10 +6,10 @@ its own: what it proposes depends on the trials in the study, the search's seed,
 and the axis, so a search that is killed and goes on proposes what the unbroken one would have.
 That holds for one worker; several see each other's results in the order in which they arrive.
 
-The study is an SQLite file in the sweep's folder. Several processes, also on several machines, may
-work on one folder if its disk honours locks; a trial whose process died is taken over by another.
+Several processes, also on several machines, may work on one study; a trial whose process died is
+taken over by another.
 
-Sources: Optuna 5 (`BaseSampler`, `TPESampler`, `MedianPruner`, `RDBStorage`).
+Sources: Optuna 5 (`BaseSampler`, `TPESampler`, `MedianPruner`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import importlib.util
 import json
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bedrock_rft_sim.errors import RecipeError, RunFolderError
+from bedrock_rft_sim.errors import RecipeError
 from bedrock_rft_sim.recipe.wording import Plain
 from bedrock_rft_sim.runs.metrics import is_number
 from bedrock_rft_sim.sweep.file import Axis, Range
@@ -34,11 +34,11 @@ from bedrock_rft_sim.sweep.outcome import VALIDATION, PointOutcome, without_valu
 from bedrock_rft_sim.sweep.plan import Changes, Point, SweepPlan, described_changes
 from bedrock_rft_sim.sweep.points import PointRunner
 from bedrock_rft_sim.sweep.schedule import Pace, in_parallel
+from bedrock_rft_sim.sweep.study import open_study
 
 if TYPE_CHECKING:
     import optuna
 
-STUDY: Final = "study.db"
 TAKING: Final = "taking-a-trial"
 WAIT_S: Final = 0.5
 STARTUP_MOST: Final = 10
@@ -68,39 +68,17 @@ def search(plan: SweepPlan, runner: PointRunner, *, pace: Pace) -> list[PointOut
     """
     found: dict[int, list[PointOutcome]] = {}
     name = _study_name(plan)
-    with _named_damage(runner.out / STUDY):
-        with runner.alone(TAKING):  # two processes must not both make the tables
-            storage = _storage(runner.out)
-            _study(plan, storage, name, create=True)
-        reading = threading.Lock()
+    with runner.alone(TAKING):  # two processes must not both make the study
+        storage = open_study(runner.out, runner.claim_path("study"), name=name)
+        _study(plan, storage, name, create=True)
+    reading = threading.Lock()
 
-        def work() -> None:
-            study = _study(plan, storage, name)
-            _TrialWorker(plan, runner, pace, study, found, reading).work()
+    def work() -> None:
+        study = _study(plan, storage, name)
+        _TrialWorker(plan, runner, pace, study, found, reading).work()
 
-        try:
-            in_parallel([work] * pace.workers, runner)
-        finally:
-            storage.engine.dispose()
+    in_parallel([work] * pace.workers, runner)
     return [one for number in sorted(found) for one in found[number]]
-
-
-@contextlib.contextmanager
-def _named_damage(study: Path) -> Iterator[None]:
-    """Turn what the database says of its file into one error."""
-    from optuna.exceptions import StorageInternalError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        yield
-    except (StorageInternalError, SQLAlchemyError, AssertionError) as error:
-        raise RunFolderError(
-            "the study of the search can't be used",
-            where=str(study),
-            expected="the SQLite file of a search, as this sweep left it",
-            found=str(error.__cause__ or error).splitlines()[0],
-            hint="restore the file, or move it away: finished runs are used again",
-        ) from error
 
 
 @dataclass
@@ -288,16 +266,6 @@ def _study_name(plan: SweepPlan) -> str:
     axes = [replace(axis, line=0) for axis in sweep.axes]
     meaning = json.dumps([centre, repr(replace(sweep, axes=tuple(axes)))])
     return hashlib.sha256(meaning.encode()).hexdigest()[:12]
-
-
-def _storage(out: Path) -> Any:
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    out.mkdir(parents=True, exist_ok=True)
-    return optuna.storages.RDBStorage(
-        f"sqlite:///{out.resolve() / STUDY}", engine_kwargs={"connect_args": {"timeout": 60}}
-    )
 
 
 def _study(plan: SweepPlan, storage: Any, name: str, *, create: bool = False) -> optuna.Study:
