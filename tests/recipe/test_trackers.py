@@ -28,3 +28,19 @@ def test_the_names_are_those_that_transformers_knows() -> None:
     from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
     assert set(get_args(trackers.Tracker)) == set(INTEGRATION_TO_CALLBACK)
+
+
+def test_mlflow_on_sagemaker_is_refused_without_its_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = load_recipe("quickstart", sets=["local.reportTo=[mlflow]"])
+    here = {"mlflow"}
+    monkeypatch.setattr(trackers, "find_spec", lambda name: name in here or None)
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/ours"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", arn)
+    with pytest.raises(RecipeError, match="needs a plugin") as raised:
+        trackers.demand_trackers(recipe)
+    assert raised.value.hint == "pip install sagemaker-mlflow"
+    here.add("sagemaker_mlflow")
+    trackers.demand_trackers(recipe)
+    here.remove("sagemaker_mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://mlflow.example.com")
+    trackers.demand_trackers(recipe)

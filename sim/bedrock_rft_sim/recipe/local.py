@@ -128,7 +128,7 @@ class Local(Section):
     chatTemplateKwargs: dict[str, Any] = Field(default_factory=dict)
     """Handed to the chat template, for example enable_thinking."""
     reportTo: list[Tracker] = Field(default_factory=list)
-    """Experiment trackers, by TRL's names."""
+    """Experiment trackers, by TRL's names; see the recipe's README for what they get."""
 
 
 def overrides_model(*dialects: DialectName) -> type[Section]:

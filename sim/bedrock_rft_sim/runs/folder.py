@@ -78,6 +78,8 @@ class RunFolder:
         """The trained model."""
         self.unfinished_model = path / ".model.tmp"
         """Where the trainer writes it before it is accepted."""
+        self.tensorboard = path / "tensorboard"
+        """What TensorBoard reads, where the recipe asks for it."""
         self.report = path / "report.html"
         """The run on one page."""
 

@@ -47,7 +47,7 @@ class Rehearsal:
     device: Device
     say: Callable[[str], None]
     """Says what goes on, in words."""
-    observers: Sequence[RunObserver] = ()
+    observers: list[RunObserver] = field(default_factory=list)
     doing: Doing = tell_nobody
 
     def early_stop(self) -> EarlyStop | None:

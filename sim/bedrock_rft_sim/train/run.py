@@ -48,6 +48,7 @@ from bedrock_rft_sim.train.early_stopping import demand_validation
 from bedrock_rft_sim.train.interrupt import interruptible
 from bedrock_rft_sim.train.record import Rehearsal, tell_nobody
 from bedrock_rft_sim.train.reward import preflight
+from bedrock_rft_sim.train.trackers import start_trackers
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.train.trainer import RehearsalTrainer
@@ -395,6 +396,7 @@ def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str
         from bedrock_rft_sim.train.build import build_trainer
 
         trainer = build_trainer(rehearsal, grader, interrupt, second)
+        rehearsal.observers.append(start_trackers(rehearsal, trainer))
         if last_checkpoint is None:
             trainer.start()
         _run_trainer(trainer, rehearsal, last_checkpoint)

@@ -15,6 +15,7 @@ from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.engine.device import Device
 from bedrock_rft_sim.engine.load import model_init_kwargs
 from bedrock_rft_sim.recipe import Settings
+from bedrock_rft_sim.recipe.trackers import OWN_NAMES
 from bedrock_rft_sim.train.record import Rehearsal
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def _precision(device: Device) -> dict[str, Any]:
 
 def _bookkeeping(report_to: Sequence[str]) -> dict[str, Any]:
     """Log every update; checkpoints and validation are the recorder's to call."""
+    of_trl = [name for name in report_to if name not in OWN_NAMES]
     return {
         "logging_strategy": "steps",
         "logging_steps": 1,
@@ -173,7 +175,7 @@ def _bookkeeping(report_to: Sequence[str]) -> dict[str, Any]:
         "eval_strategy": "no",
         "eval_on_start": False,
         "push_to_hub": False,
-        "report_to": list(report_to) or "none",
+        "report_to": of_trl or "none",
         "log_completions": False,
         "disable_tqdm": True,
     }
