@@ -85,21 +85,21 @@ def run(installed: Path, tmp_path: Path) -> Run:
     return start
 
 
-@pytest.fixture(params=["package", "namespace", "module"])
-def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+@pytest.fixture
+def project(tmp_path: Path, kind: str) -> Path:
     """Return a project whose own `sim` and `rewards` are packages, folders or single files."""
     suite = "from rewards{0} import grade\nfrom sim{0} import step\n\n\ndef test_own():\n"
     suite += "    assert grade(step()) == 1\n"
     sources = {"sim": "def step():\n    return 1\n", "rewards": "def grade(x):\n    return x\n"}
     for name, source in sources.items():
-        if request.param == "module":
+        if kind == "module":
             (tmp_path / f"{name}.py").write_text(source)
             continue
         (tmp_path / name).mkdir()
         (tmp_path / name / "mine.py").write_text(source)
-        if request.param == "package":
+        if kind == "package":
             (tmp_path / name / "__init__.py").write_text("")
-    inner = "" if request.param == "module" else ".mine"
+    inner = "" if kind == "module" else ".mine"
     (tmp_path / "test_own.py").write_text(suite.format(inner))
     return tmp_path
 
@@ -175,24 +175,32 @@ def test_the_quickstart_trains_from_the_wheel(run: Run, tmp_path: Path) -> None:
     assert "Completed" in (tmp_path / "runs/quickstart/run.json").read_text(), done.stderr
 
 
+# A folder without __init__.py is found last of all: whatever hides a name hides it first.
 @pytest.mark.parametrize(
-    "words",
-    [("python", "-m", "pytest"), ("pytest",), ("pytest", "-n", "2"), ("pytest", "-p", "xdist")],
-    ids=["python -m pytest", "pytest", "pytest -n 2", "pytest -p xdist"],
+    ("kind", "words"),
+    [
+        ("package", "pytest"),
+        ("module", "pytest"),
+        ("namespace", "pytest"),
+        ("namespace", "python -m pytest"),
+        ("namespace", "pytest -n 2"),
+        ("namespace", "pytest -p xdist"),
+    ],
 )
-def test_a_project_s_own_sim_and_rewards_are_its_own(
-    run: Run, project: Path, words: tuple[str, ...]
-) -> None:
+def test_a_project_s_own_sim_and_rewards_are_its_own(run: Run, project: Path, words: str) -> None:
     (project / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
-    done = run(*words, "-q", "-p", "no:cacheprovider")
+    done = run(*words.split(), "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("kind", ["namespace"])
 def test_a_project_without_an_ini_file_finds_its_own(run: Run, project: Path) -> None:
     done = run("python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+# A package comes before a folder: ours would be hidden by it first.
+@pytest.mark.parametrize("kind", ["package"])
 def test_the_command_works_beside_a_project_s_own_names(run: Run, project: Path) -> None:
     for environment in ({}, {"PYTHONPATH": "."}):
         done = run("rft", "check", "quickstart", "--no-audit", "--json", **environment)
@@ -200,6 +208,7 @@ def test_the_command_works_beside_a_project_s_own_names(run: Run, project: Path)
         assert json.loads(done.stdout)["ok"] is True
 
 
+@pytest.mark.parametrize("kind", ["package"])
 def test_the_plugin_grades_beside_a_project_s_own_names(run: Run, project: Path) -> None:
     (project / "test_reward.py").write_text("def test_reward(rft_check):\n    rft_check()\n")
     row = {"messages": [{"role": "user", "content": "2 + 2?"}], "reference_answer": "4"}

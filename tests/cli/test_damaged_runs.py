@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ READ_BY_REPORT = (
 )  # fmt: skip
 LOSSES = ("cut", "emptied", "removed", "a_folder", "a_pipe", "a_loop", "not_utf_8", "nested")
 """Harms after which something is gone for certain; a flipped bit may be one of an answer's text."""
-INPUTS = 1000
+INPUTS = 600
 NEWER = {
     "remarks": ["The checkpoint of step 2 is damaged."],
     "checkpoints_have_manifests": True,
@@ -55,6 +54,29 @@ def _no_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("an error that nobody foresaw") from error
 
     monkeypatch.setattr(cli, "own_mistake", fail)
+
+
+def same_again(once: Callable[..., str]) -> Callable[..., str]:
+    """Return a function that remembers, by value, what it made: most damages change no curve."""
+    known: dict[str, str] = {}
+
+    def remembered(*arguments: Any, **more: Any) -> str:
+        key = repr((arguments, more))
+        if key not in known:
+            known[key] = once(*arguments, **more)
+        return known[key]
+
+    return remembered
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Callable[..., str]:
+    return same_again(page.console_graphs)
+
+
+@pytest.fixture(autouse=True)
+def _draws_each_curve_once(drawn: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "console_graphs", drawn)
 
 
 def copy(at: Path) -> Path:
@@ -190,35 +212,11 @@ def test_a_setting_that_lacks_a_key_is_named(
     assert (code, f"settings.batch_size lacks {key}" in said[0]) == (1, True)
 
 
-def same_again(once: Callable[..., str]) -> Callable[..., str]:
-    """Return a function that remembers, by value, what it made: most damages change no curve."""
-    known: dict[str, str] = {}
-
-    def remembered(*arguments: Any, **more: Any) -> str:
-        key = repr((arguments, more))
-        if key not in known:
-            known[key] = once(*arguments, **more)
-        return known[key]
-
-    return remembered
-
-
-@pytest.fixture(scope="module")
-def drawn() -> Callable[..., str]:
-    return same_again(page.console_graphs)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 def test_no_damage_ends_in_a_traceback_or_goes_unsaid(
-    part: int,
-    drawn: Callable[..., str],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    part: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(page, "console_graphs", drawn)
-    monkeypatch.setattr(cli, "parser", cache(cli.parser))
     whole, mutator = copy(tmp_path / "whole"), Mutator(part)
     record = json.loads((whole / "run.json").read_text())
     (whole / "run.json").write_text(json.dumps(record | NEWER))

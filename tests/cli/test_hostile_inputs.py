@@ -30,12 +30,12 @@ def refused(
     Path("reward.py").write_text(REWARD)
 
     def run(*arguments: str) -> str:
-        start = time.monotonic()
+        start = time.process_time()
         try:
             code = main(arguments)
         except SystemExit as exit_:  # argparse's
             code = int(exit_.code or 0)
-        assert time.monotonic() - start < 15
+        assert time.process_time() - start < 15
         said = capsys.readouterr().err
         assert code in (1, 2), said
         assert "a mistake of ours" not in said

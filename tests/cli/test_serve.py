@@ -63,32 +63,44 @@ def served(root: Path, *options: str, **variables: str) -> Iterator[dict[str, An
                 process.kill()
 
 
-def test_it_says_where_it_is_and_answers(tmp_path: Path) -> None:
-    with served(tmp_path / "root") as told:
-        assert told["environment"]["AWS_ENDPOINT_URL"] == told["url"]
-        assert told["environment"]["OPENAI_BASE_URL"] == told["url"] + "/v1"
-        token = told["environment"]["OPENAI_API_KEY"]
-        request = urllib.request.Request(told["url"], headers={"Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request) as response:
-            assert json.load(response)["name"] == "bedrock-rft-sim"
-    assert told["process"].returncode == 0
-    assert (tmp_path / "root" / "jobs.sqlite").is_file()
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that is to be made, below one that is to be made."""
+    return tmp_path_factory.mktemp("served") / "below" / "root"
 
 
-def test_the_token_is_demanded_and_never_printed(tmp_path: Path) -> None:
-    with served(tmp_path / "root", RFT_TOKEN="secret-token") as told:
-        shown = {key: value for key, value in told.items() if key != "process"}
-        assert "secret-token" not in json.dumps(shown)
-        assert told["environment"]["AWS_ACCESS_KEY_ID"] == '"$RFT_TOKEN"'
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(told["url"])
-        assert refused.value.code == 403
-        refused.value.close()
-        request = urllib.request.Request(
-            told["url"], headers={"Authorization": "Bearer secret-token"}
-        )
-        with urllib.request.urlopen(request) as response:
-            assert response.status == 200
+@pytest.fixture(scope="module")
+def plain(root: Path) -> Iterator[dict[str, Any]]:
+    """Serve `root` without options, and return what was told."""
+    with served(root) as told:
+        yield told
+
+
+@pytest.fixture(scope="module")
+def open_to_others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Serve at an address that others reach, under a token of one's own."""
+    root = tmp_path_factory.mktemp("open") / "root"
+    with served(root, "--host", "0.0.0.0", RFT_TOKEN="secret-token") as told:
+        port = urlsplit(told["url"]).port
+        yield {**told, "here": f"http://127.0.0.1:{port}"}
+
+
+def test_it_says_where_it_is_and_answers(plain: dict[str, Any]) -> None:
+    assert plain["environment"]["AWS_ENDPOINT_URL"] == plain["url"]
+    assert plain["environment"]["OPENAI_BASE_URL"] == plain["url"] + "/v1"
+    token = plain["environment"]["OPENAI_API_KEY"]
+    request = urllib.request.Request(plain["url"], headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request) as response:
+        assert json.load(response)["name"] == "bedrock-rft-sim"
+
+
+def test_the_token_is_demanded_and_never_printed(open_to_others: dict[str, Any]) -> None:
+    told = open_to_others
+    shown = {key: value for key, value in told.items() if key != "process"}
+    assert "secret-token" not in json.dumps(shown)
+    assert told["environment"]["AWS_ACCESS_KEY_ID"] == '"$RFT_TOKEN"'
+    assert status_of(told["here"]) == 403
+    assert status_of(told["here"], Authorization="Bearer secret-token") == 200
 
 
 def test_an_address_that_others_reach_needs_a_token(
@@ -100,15 +112,14 @@ def test_an_address_that_others_reach_needs_a_token(
     assert not (tmp_path / "root").exists()
 
 
-def test_an_address_that_others_reach_is_told_and_goes_by_any_name(tmp_path: Path) -> None:
-    with served(tmp_path / "root", "--host", "0.0.0.0", RFT_TOKEN="secret-token") as told:
-        name, port = urlsplit(told["url"]).netloc.rsplit(":", 1)
-        assert name == socket.gethostname()
-        for host in ("a-service", "192.0.2.2"):
-            headers = {"Authorization": "Bearer secret-token", "Host": f"{host}:{port}"}
-            address = urllib.request.Request(f"http://127.0.0.1:{port}", headers=headers)
-            with urllib.request.urlopen(address) as response:
-                assert response.status == 200
+def test_an_address_that_others_reach_is_told_and_goes_by_any_name(
+    open_to_others: dict[str, Any],
+) -> None:
+    name, port = urlsplit(open_to_others["url"]).netloc.rsplit(":", 1)
+    assert name == socket.gethostname()
+    for host in ("a-service", "192.0.2.2"):
+        headers = {"Authorization": "Bearer secret-token", "Host": f"{host}:{port}"}
+        assert status_of(open_to_others["here"], **headers) == 200
 
 
 @pytest.mark.parametrize("host", ["localhost", "LocalHost", "127.0.0.1", "::1"])
@@ -116,20 +127,21 @@ def test_loopback_goes_by_its_names_in_any_case(host: str) -> None:
     assert is_loopback(host)
 
 
-def test_a_taken_port_is_one_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with served(tmp_path / "root") as told:
-        port = told["url"].rpartition(":")[2]
-        code = main(["serve", "--port", port, "--root", str(tmp_path / "other")])
-        assert code == 1
-        assert "can't listen here" in capsys.readouterr().err
-
-
-def test_a_second_server_on_the_same_root_is_one_message(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_taken_port_is_one_message(
+    plain: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with served(tmp_path / "root"):
-        assert main(["serve", "--port", "0", "--root", str(tmp_path / "root")]) == 1
-        assert "another server holds these jobs" in capsys.readouterr().err
+    port = plain["url"].rpartition(":")[2]
+    code = main(["serve", "--port", port, "--root", str(tmp_path / "other")])
+    assert code == 1
+    assert "can't listen here" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_second_server_on_the_same_root_is_one_message(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--port", "0", "--root", str(root)]) == 1
+    assert "another server holds these jobs" in capsys.readouterr().err
 
 
 def test_a_missing_package_names_the_line_that_installs_it(
@@ -180,6 +192,8 @@ def test_without_a_token_of_ones_own_the_endpoint_makes_one(tmp_path: Path) -> N
         assert status_of(told["url"]) == 403
         assert status_of(told["url"], Authorization="Bearer local") == 403
         assert status_of(told["url"], Authorization=f"Bearer {token}") == 200
+    assert told["process"].returncode == 0
+    assert (tmp_path / "root" / "jobs.sqlite").is_file()
     with served(tmp_path / "root") as told:  # what was exported once stays right
         assert told["environment"]["OPENAI_API_KEY"] == token
 
@@ -216,9 +230,9 @@ def test_the_variables_of_a_plain_endpoint_need_no_token() -> None:
     assert found["AWS_ACCESS_KEY_ID"] == found["OPENAI_API_KEY"] == "local"
 
 
-def test_what_is_kept_is_for_its_owner_alone(tmp_path: Path) -> None:
-    with served(tmp_path / "below" / "root"):
-        assert stat.S_IMODE((tmp_path / "below" / "root").stat().st_mode) == 0o700
+@pytest.mark.usefixtures("plain")
+def test_what_is_kept_is_for_its_owner_alone(root: Path) -> None:
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
 
 
 def test_the_model_of_the_command_line_stands_behind_every_id(tmp_path: Path) -> None:

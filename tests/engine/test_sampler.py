@@ -111,16 +111,18 @@ PROPOSED: dict[str, Any] = {
 """What a generation_config.json may hold, each of which changes answers where it is heeded."""
 
 
-@pytest.mark.parametrize("name", PROPOSED)
 def test_what_the_model_s_own_settings_propose_is_left_aside(
-    name: str, sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+    sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params = SamplingParams(MOST, temperature=0), SamplingParams(MOST, seed=1)
     expected = [sampler.sample(PROMPTS, each) for each in params]
-    monkeypatch.setattr(sampler.model.generation_config, name, PROPOSED[name])
-    before = sampler.model.generation_config.to_dict()
-    assert [sampler.sample(PROMPTS, each) for each in params] == expected
-    assert sampler.model.generation_config.to_dict() == before  # a saved model keeps them
+    for name, value in PROPOSED.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(sampler.model.generation_config, name, value)
+            before = sampler.model.generation_config.to_dict()
+            assert [sampler.sample(PROMPTS, each) for each in params] == expected, name
+            after = sampler.model.generation_config.to_dict()
+            assert after == before, name  # a saved model keeps them
 
 
 @pytest.mark.parametrize("engine", ["native", "transformers"])

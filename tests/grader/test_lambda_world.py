@@ -43,52 +43,63 @@ def lambda_handler(event, context):
     return json.loads(outcome["printed"].decode().partition("FOUND=")[2].splitlines()[0])
 
 
-def fail(deploy, samples, body):
-    source = f"import os, sys\nfrom pathlib import Path\ndef lambda_handler(e, c):\n    {body}\n"
-    with pytest.raises(HandlerError) as caught:
-        deploy(source).grade(samples(1))
-    return caught.value
+DOES_WHAT_IT_IS_TOLD = """
+import os, sys
+from pathlib import Path
+def lambda_handler(event, context):
+    exec(event[0]["messages"][-1]["content"])
+"""
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        "open(os.path.join(os.path.dirname(__file__), 'seen.json'), 'w')",
-        "open('last_batch.json', 'w')",
-        "open('last_batch.json', 'a')",
-        "open(os.path.expanduser('~/x'), 'w')",
-        "Path.home().joinpath('.cache').mkdir(parents=True)",
-        "os.makedirs('cache/deep')",
-        "open(__file__, 'r+')",
-        "open(__file__, 'a')",
-        "os.open('x', os.O_CREAT | os.O_WRONLY)",
-        "os.remove(__file__)",
-        "os.rename(__file__, 'x.py')",
-        "os.symlink('/tmp', 'link')",
-        "os.chmod(__file__, 0o777)",
-        "os.utime(__file__)",
-        "os.truncate(__file__, 0)",
-        "os.mkfifo('pipe')",
-        "Path('x').write_text('')",
-        "Path('/tmp/../etc/rft-x').write_text('')",
-        "Path('/usr/rft-x').write_text('')",
-        "Path('/var/tmp/x').write_text('')",
-        "Path('/dev/x').write_text('')",
-    ],
+def fail(deploy, samples, *bodies):
+    """The error of each body, one after the other in one container."""
+    grader = deploy(DOES_WHAT_IT_IS_TOLD)
+    errors = []
+    for body in bodies:
+        with pytest.raises(HandlerError) as caught:
+            grader.grade(samples(1, answer=body))
+        errors.append(caught.value)
+    return errors
+
+
+WRITES = (
+    "open(os.path.join(os.path.dirname(__file__), 'seen.json'), 'w')",
+    "open('last_batch.json', 'w')",
+    "open('last_batch.json', 'a')",
+    "open(os.path.expanduser('~/x'), 'w')",
+    "Path.home().joinpath('.cache').mkdir(parents=True)",
+    "os.makedirs('cache/deep')",
+    "open(__file__, 'r+')",
+    "open(__file__, 'a')",
+    "os.open('x', os.O_CREAT | os.O_WRONLY)",
+    "os.remove(__file__)",
+    "os.rename(__file__, 'x.py')",
+    "os.symlink('/tmp', 'link')",
+    "os.chmod(__file__, 0o777)",
+    "os.utime(__file__)",
+    "os.truncate(__file__, 0)",
+    "os.mkfifo('pipe')",
+    "Path('x').write_text('')",
+    "Path('/tmp/../etc/rft-x').write_text('')",
+    "Path('/usr/rft-x').write_text('')",
+    "Path('/var/tmp/x').write_text('')",
+    "Path('/dev/x').write_text('')",
 )
-def test_only_tmp_can_be_written_and_the_error_is_lambda_s(deploy, samples, write, tmp_path):
-    error = fail(deploy, samples, write)
-    assert error.error_type == "OSError"
-    assert "[Errno 30] Read-only file system" in error.what
-    assert "only /tmp can be written" in error.hint
+
+
+def test_only_tmp_can_be_written_and_the_error_is_lambda_s(deploy, samples, tmp_path):
+    for write, error in zip(WRITES, fail(deploy, samples, *WRITES), strict=True):
+        assert error.error_type == "OSError", write
+        assert "[Errno 30] Read-only file system" in error.what, write
+        assert "only /tmp can be written" in error.hint, write
     assert [path.name for path in tmp_path.iterdir()] == ["reward.py"]
 
 
 def test_the_user_s_own_files_are_out_of_reach(deploy, samples, tmp_path):
     target = tmp_path / "mine.txt"
     target.write_text("mine")
-    fail(deploy, samples, f"import shutil; shutil.rmtree({str(tmp_path)!r})")
-    fail(deploy, samples, f"Path({str(target)!r}).write_text('yours')")
+    removes = f"import shutil; shutil.rmtree({str(tmp_path)!r})"
+    fail(deploy, samples, removes, f"Path({str(target)!r}).write_text('yours')")
     assert target.read_text() == "mine"
 
 
@@ -128,9 +139,10 @@ def test_tmp_is_gone_with_the_container_and_not_shared(deploy, samples, tmp_path
     assert not Path("/tmp/rft-mark").exists()
 
 
-@pytest.mark.parametrize("path", ["/nowhere/x", "/dev/shm/x", "/dev/shm"])
-def test_a_missing_folder_is_missing_as_on_lambda(deploy, samples, path):
-    assert "[Errno 2]" in fail(deploy, samples, f"open({path!r}).close()").what
+def test_a_missing_folder_is_missing_as_on_lambda(deploy, samples):
+    opened = [f"open({path!r}).close()" for path in ("/nowhere/x", "/dev/shm/x", "/dev/shm")]
+    for error in fail(deploy, samples, *opened):
+        assert "[Errno 2]" in error.what
 
 
 def test_tmp_holds_512_mb(deploy, samples, confined):
@@ -154,33 +166,34 @@ def test_a_program_that_the_handler_starts_can_not_write_either(deploy, samples,
     assert answer(deploy, samples, body) == 1
 
 
-@pytest.mark.parametrize(
-    "making",
-    [
-        "multiprocessing.Lock()",
-        "multiprocessing.Queue()",
-        "multiprocessing.Pool(2)",
-        "multiprocessing.Semaphore()",
-        "multiprocessing.Event()",
-        "ThreadPool(2)",
-        "ProcessPoolExecutor(2).submit(len, '')",
-        "SharedMemory(create=True, size=10)",
-    ],
+MAKING = (
+    "multiprocessing.Lock()",
+    "multiprocessing.Queue()",
+    "multiprocessing.Pool(2)",
+    "multiprocessing.Semaphore()",
+    "multiprocessing.Event()",
+    "ThreadPool(2)",
+    "ProcessPoolExecutor(2).submit(len, '')",
+    "SharedMemory(create=True, size=10)",
 )
-def test_what_needs_shared_memory_fails_as_on_lambda(deploy, samples, making):
+
+
+def test_what_needs_shared_memory_fails_as_on_lambda(deploy, samples):
     imports = (
         "import multiprocessing; from multiprocessing.pool import ThreadPool; "
         "from multiprocessing.shared_memory import SharedMemory; "
         "from concurrent.futures import ProcessPoolExecutor; "
     )
-    error = fail(deploy, samples, imports + making)
-    assert error.error_type == "OSError"
-    assert "[Errno 38] Function not implemented" in error.what
-    assert "Process with Pipe, or threads" in error.hint
+    errors = fail(deploy, samples, *(imports + making for making in MAKING))
+    for making, error in zip(MAKING, errors, strict=True):
+        assert error.error_type == "OSError", making
+        assert "[Errno 38] Function not implemented" in error.what, making
+        assert "Process with Pipe, or threads" in error.hint, making
 
 
 def test_a_shared_value_misses_the_folder_as_on_lambda(deploy, samples):
-    error = fail(deploy, samples, "import multiprocessing; multiprocessing.Value('i', 0)")
+    value = "import multiprocessing; multiprocessing.Value('i', 0)"
+    (error,) = fail(deploy, samples, value)
     assert "[Errno 2] No such file or directory: '" in error.what
     assert "/dev/shm'" in error.what
     assert "Process with Pipe, or threads" in error.hint

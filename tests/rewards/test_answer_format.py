@@ -80,9 +80,9 @@ def test_an_unknown_form_is_an_error_and_not_a_score(graded, monkeypatch):
 
 
 @pytest.mark.parametrize("form", answer_format.FORMS)
-@pytest.mark.parametrize("filler", ["{", "}", "[", "#### ", "\\boxed{", "<think>", "```", "\n"])
-def test_a_hundred_thousand_characters_of_anything_are_read(form, filler):
-    assert answer_format.FORMS[form](filler * (100_000 // len(filler))) in (0.0, 0.5)
+def test_a_hundred_thousand_characters_of_anything_are_read(form):
+    for filler in ("{", "}", "[", "#### ", "\\boxed{", "<think>", "```", "\n"):
+        assert answer_format.FORMS[form](filler * (100_000 // len(filler))) in (0.0, 0.5), filler
 
 
 @given(st.sampled_from(sorted(answer_format.FORMS)), st.text(max_size=100))

@@ -349,9 +349,13 @@ def test_tests_that_can_not_be_read_raise(grade, tests, message):
     ],
     ids=["text", "list", "tests", "wrapped", "test_list"],
 )
-@pytest.mark.parametrize("profile", ["metadata", "root", "both"])
-def test_every_shape_of_reference_is_read_from_every_place(grade, reference, profile):
-    assert grade(RIGHT, reference, profile=profile)[0] == 1.0
+def test_every_shape_of_reference_is_read(grade, reference):
+    assert grade(RIGHT, reference)[0] == 1.0
+
+
+@pytest.mark.parametrize("profile", ["metadata", "root"])
+def test_a_reference_is_read_from_every_place(grade, profile):
+    assert grade(RIGHT, {"tests": TESTS}, profile=profile)[0] == 1.0
 
 
 @pytest.mark.parametrize(

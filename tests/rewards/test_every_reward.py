@@ -72,8 +72,17 @@ def _fresh(monkeypatch, request):
     name = request.node.callspec.params.get("name") if hasattr(request.node, "callspec") else None
     if name == "llm_judge":
         request.getfixturevalue("judge")
-    if name == "adaptive":
-        load("adaptive").STATE.reset()
+    cold_container(name)
+
+
+def cold_container(name):
+    if name in WITH_A_STATE:
+        load(name).STATE.reset()
+
+
+def with_answer(sample, answer):
+    turn = {**sample["messages"][-1], "content": answer}
+    return {**sample, "messages": [*sample["messages"][:-1], turn]}
 
 
 def scores(results):
@@ -81,12 +90,13 @@ def scores(results):
 
 
 @every_reward
-@pytest.mark.parametrize("profile", ["metadata", "root", "both"])
-def test_every_reply_earns_the_top_score_wherever_the_reference_sits(name, profile, answered):
-    event = answered(name, profile=profile)
-    assert 10 <= len(event) <= 16
-    results = load(name).lambda_handler(event, None)
-    assert scores(results) == {sample["id"]: 1.0 for sample in event}
+def test_every_reply_earns_the_top_score_wherever_the_reference_sits(name, answered):
+    for profile in ("metadata", "root", "both"):
+        cold_container(name)
+        event = answered(name, profile=profile)
+        assert 10 <= len(event) <= 16
+        results = load(name).lambda_handler(event, None)
+        assert scores(results) == {sample["id"]: 1.0 for sample in event}, profile
 
 
 @every_reward
@@ -139,25 +149,26 @@ def test_the_components_are_the_ones_the_docstring_names(name, answered):
 
 
 @every_reward
-@pytest.mark.parametrize("answer", HOSTILE.values(), ids=HOSTILE.keys())
-def test_no_answer_is_an_error_or_earns_a_score_outside_0_to_1(name, answer, answered):
-    if name == "code_tests" and answer != HOSTILE["code"]:
-        event = answered(name, lambda row: answer)[:1]  # a process for each
-    else:
-        event = answered(name, lambda row: answer)[:3]
-    for result in load(name).lambda_handler(event, None):
-        score = result["aggregate_reward_score"]
-        assert type(score) is float
-        assert 0.0 <= score <= 1.0
-        for part in result["metrics_list"]:
-            assert math.isfinite(part["value"])
+def test_no_answer_is_an_error_or_earns_a_score_outside_0_to_1(name, answered):
+    rows = answered(name)[:3]
+    for what, answer in HOSTILE.items():
+        cold_container(name)
+        alone = name == "code_tests" and what != "code"  # a process for each
+        event = [with_answer(row, answer) for row in rows[: 1 if alone else 3]]
+        for result in load(name).lambda_handler(event, None):
+            score = result["aggregate_reward_score"]
+            assert type(score) is float, what
+            assert 0.0 <= score <= 1.0, what
+            for part in result["metrics_list"]:
+                assert math.isfinite(part["value"]), what
 
 
 @every_reward
-@pytest.mark.parametrize("answer", ["", "I'm sorry, I can't help with that.", "####", "\n \n"])
-def test_an_answer_that_says_nothing_earns_nothing(name, answer, answered):
-    results = load(name).lambda_handler(answered(name, lambda row: answer), None)
-    assert set(scores(results).values()) == {0.0}
+def test_an_answer_that_says_nothing_earns_nothing(name, answered):
+    for answer in ("", "I'm sorry, I can't help with that.", "####", "\n \n"):
+        cold_container(name)
+        results = load(name).lambda_handler(answered(name, lambda row, said=answer: said), None)
+        assert set(scores(results).values()) == {0.0}, answer
 
 
 @every_reward
@@ -183,13 +194,14 @@ def test_the_place_of_a_sample_in_its_event_makes_no_difference(name, answered):
 
 
 @every_reward_with_a_reference
-@pytest.mark.parametrize("reference", [None, True, 7.5j, [], {}, "", "   "], ids=str)
-def test_a_sample_without_a_readable_reference_raises_and_is_named(name, reference, answered):
+def test_a_sample_without_a_readable_reference_raises_and_is_named(name, answered):
     event = answered(name)[:1]
     del event[0]["metadata"]
-    event[0]["reference_answer"] = reference
-    with pytest.raises(ValueError, match=f"sample '{event[0]['id']}': (no|unreadable) reference"):
-        load(name).lambda_handler(event, None)
+    named = f"sample '{event[0]['id']}': (no|unreadable) reference"
+    for reference in (None, True, 7.5j, [], {}, "", "   "):
+        event[0]["reference_answer"] = reference
+        with pytest.raises(ValueError, match=named):
+            load(name).lambda_handler(event, None)
 
 
 @every_reward
@@ -276,7 +288,7 @@ def test_code_that_several_rewards_need_is_the_same_in_each():
 
 
 @pytest.mark.parametrize("name", ["gsm8k", "math_steps"])
-@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("split", [pytest.param("train", marks=pytest.mark.slow), "test"])
 def test_every_real_reference_earns_full_score_and_one_more_earns_less(
     name, split, gsm8k_folder, read_jsonl
 ):

@@ -84,6 +84,7 @@ def sample(number, question, solution, answer=""):
     return {"id": str(number), "messages": [prompt, turn], "reference_answer": solution}
 
 
+@pytest.mark.slow
 def test_math_steps_pays_no_script_that_lists_chains_or_guesses_equations(gsm8k_event):
     floor = floor_of(math_steps, gsm8k_event, families=("arithmetic",))
     best = {
@@ -98,6 +99,7 @@ def test_math_steps_pays_no_script_that_lists_chains_or_guesses_equations(gsm8k_
     assert max(score - right[name] for name, score in floor.by_strategy.items()) <= 0.006
 
 
+@pytest.mark.slow
 def test_the_most_frequent_answers_earn_what_they_are_worth(gsm8k_event):
     paid = floor_of(math_steps, gsm8k_event, families=("frequent",))
     right = floor_of(gsm8k, gsm8k_event, families=("frequent",)).by_strategy

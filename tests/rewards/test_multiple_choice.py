@@ -73,10 +73,10 @@ def test_the_right_letter_earns_1_and_others_nothing(graded):
     + [{key: "B"} for key in multiple_choice.ANSWER_KEYS],
     ids=str,
 )
-@pytest.mark.parametrize("profile", ["metadata", "root", "both"])
-def test_every_shape_of_reference_is_read_from_every_place(graded, reference, profile):
-    assert graded(multiple_choice, "#### B", reference, profile=profile)[0] == 1.0
-    assert graded(multiple_choice, "#### A", reference, profile=profile)[0] == 0.0
+def test_every_shape_of_reference_is_read_from_every_place(graded, reference):
+    for profile in ("metadata", "root", "both"):
+        assert graded(multiple_choice, "#### B", reference, profile=profile)[0] == 1.0, profile
+        assert graded(multiple_choice, "#### A", reference, profile=profile)[0] == 0.0, profile
 
 
 def test_the_environment_lists_the_letters(graded, monkeypatch):

@@ -16,15 +16,15 @@ DEGREES = (1.0, 1.3, 2.0, 4.0, 7.7, 30.0, 500.0)
 
 
 @pytest.mark.parametrize("df", DEGREES)
-@pytest.mark.parametrize("t", [-3.0, 0.0, 0.5, 2.0, 10.0, 100.0])
-def test_student_s_tail_is_scipy_s(df: float, t: float) -> None:
-    assert student.upper_tail(t, df) == pytest.approx(stats.t.sf(t, df), rel=1e-10)
+def test_student_s_tail_is_scipy_s(df: float) -> None:
+    for t in (-3.0, 0.0, 0.5, 2.0, 10.0, 100.0):
+        assert student.upper_tail(t, df) == pytest.approx(stats.t.sf(t, df), rel=1e-10), t
 
 
 @pytest.mark.parametrize("df", DEGREES)
-@pytest.mark.parametrize("tail", [0.4, 0.05, 0.025, 0.003, 1e-6])
-def test_student_s_critical_value_is_scipy_s(df: float, tail: float) -> None:
-    assert student.critical(tail, df) == pytest.approx(stats.t.isf(tail, df), rel=1e-10)
+def test_student_s_critical_value_is_scipy_s(df: float) -> None:
+    for tail in (0.4, 0.05, 0.025, 0.003, 1e-6):
+        assert student.critical(tail, df) == pytest.approx(stats.t.isf(tail, df), rel=1e-10), tail
 
 
 def test_infinite_degrees_are_the_normal_law() -> None:

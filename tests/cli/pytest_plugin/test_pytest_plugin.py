@@ -1,12 +1,18 @@
-"""The plugin as a user meets it: each test runs a small suite of its own in another process."""
+"""The plugin as a user meets it: each test runs a small suite of its own.
+
+One of each kind runs in another process; the others in this one, which has loaded it all already.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +24,12 @@ from bedrock_rft_sim.grader.audit.checks import CHECKS
 ROOT = Path(__file__).parents[3]
 # The plugin is named on the command line, so that the tests do not depend on an installed package.
 PLUGIN = ("-p", "bedrock_rft_sim.cli.pytest_plugin")
+AGAIN = [
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),  # the plugin was imported before
+    *("-p", "no:cacheprovider", "-p", "no:faulthandler"),
+    *("-p", "no:threadexception", "-p", "no:unraisableexception"),
+]
+"""Options of a session inside another one's."""
 THREE_LINES = "def test_my_reward(rft_check):\n    rft_check()\n"
 SUBSTRING = """
 def lambda_handler(event, context):
@@ -46,15 +58,47 @@ Suite = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def suite(tmp_path: Path, write_rows: Callable[..., Path]) -> Suite:
-    """Return a function that runs pytest over `test_it.py` beside 12 rows, in a clean process."""
+def project(tmp_path: Path, write_rows: Callable[..., Path]) -> Path:
+    """Return a folder with 12 rows, where pytest finds no settings of ours."""
     write_rows(12)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    return tmp_path
+
+
+@pytest.fixture
+def suite(project: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    """Return a function that runs pytest over `test_it.py` in this process."""
 
     def run(
-        *options: str, source: str = THREE_LINES, folder: Path = tmp_path
+        *options: str, source: str = THREE_LINES, folder: Path = project
     ) -> subprocess.CompletedProcess[str]:
-        (tmp_path / "test_it.py").write_text(source)
+        (project / "test_it.py").write_text(source)
+        out, err = io.StringIO(), io.StringIO()
+        modules = set(sys.modules)
+        with monkeypatch.context() as patch, warnings.catch_warnings():
+            warnings.resetwarnings()
+            patch.chdir(folder)
+            patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+            patch.setenv("COLUMNS", "200")
+            patch.setattr(sys, "path", [*sys.path])
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = pytest.main([*PLUGIN, *AGAIN, "-rA", *options])
+        for name in set(sys.modules) - modules:
+            if name.startswith("test_"):
+                del sys.modules[name]
+        return subprocess.CompletedProcess(options, code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def suite_apart(project: Path) -> Suite:
+    """Return a function that runs pytest over `test_it.py` in a clean process."""
+
+    def run(
+        *options: str, source: str = THREE_LINES, folder: Path = project
+    ) -> subprocess.CompletedProcess[str]:
+        (project / "test_it.py").write_text(source)
         path = os.pathsep.join([str(ROOT / "sim"), os.environ.get("PYTHONPATH", "")])
         alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": path, "COLUMNS": "200"}
         return subprocess.run(
@@ -75,8 +119,8 @@ def outcomes(done: subprocess.CompletedProcess[str]) -> Mapping[str, str]:
     return {name: outcome for outcome, name in lines}
 
 
-def test_a_test_of_three_lines_runs_once_per_check(suite: Suite) -> None:
-    done = suite("--rft-reward", "gsm8k", "--rft-data", "rows.jsonl")
+def test_a_test_of_three_lines_runs_once_per_check(suite_apart: Suite) -> None:
+    done = suite_apart("--rft-reward", "gsm8k", "--rft-data", "rows.jsonl")
     assert done.returncode == 0, done.stdout + done.stderr
     assert outcomes(done) == {check.name: "PASSED" for check in CHECKS}
 
@@ -248,20 +292,20 @@ def test_the_fixtures_give_a_grader_and_the_rows(suite: Suite, tmp_path: Path) -
     assert json.loads((tmp_path / "audit.json").read_text())["audit"] is None
 
 
-def test_it_works_under_xdist_and_writes_one_summary(suite: Suite, tmp_path: Path) -> None:
+def test_it_works_under_xdist_and_writes_one_summary(suite_apart: Suite, tmp_path: Path) -> None:
     pytest.importorskip("xdist")
     given = ("--rft-reward", "gsm8k", "--rft-data", "rows.jsonl", "--rft-json", "audit.json")
     shared = ("-p", "xdist", "-n", "2", "--dist", "loadgroup")
-    done = suite(*given, *shared, source=FIXTURES + THREE_LINES)
+    done = suite_apart(*given, *shared, source=FIXTURES + THREE_LINES)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(CHECKS) + 1} passed" in done.stdout
     checks = json.loads((tmp_path / "audit.json").read_text())["audit"]["checks"]
     assert [check["name"] for check in checks] == [check.name for check in CHECKS]
 
 
-def test_a_missing_option_under_xdist_fails_the_tests_in_one_line_each(suite: Suite) -> None:
+def test_a_missing_option_under_xdist_fails_the_tests_in_one_line_each(suite_apart: Suite) -> None:
     pytest.importorskip("xdist")
-    done = suite("-p", "xdist", "-n", "1", "-k", "reference")
+    done = suite_apart("-p", "xdist", "-n", "1", "-k", "reference")
     assert done.returncode == 1
     assert "a test grades with a reward, and none is named" in done.stdout
     assert "INTERNALERROR" not in done.stdout

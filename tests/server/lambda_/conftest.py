@@ -12,15 +12,15 @@ from bedrock_rft_sim.server.lambda_.runner import Deployed
 
 # Says which container it is, and, told a port, that it runs; then it hangs, if told so.
 CODE = """
-import socket, uuid
+import socket, time, uuid
 
 OWN = uuid.uuid4().hex
 
 def lambda_handler(event, context):
     if "port" in event:
         socket.create_connection(("127.0.0.1", event["port"])).close()
-    while "hang" in event:
-        pass
+    if "hang" in event:
+        time.sleep(60)
     return OWN
 """
 

@@ -15,7 +15,7 @@ from tests.jobs.conftest import wait_until
 from tests.server.called import Called
 
 Make = Callable[[str], Deployed]
-SOON_S = 5.0
+SOON_S = 20.0
 """Far less than the functions' own timeout."""
 
 
