@@ -189,6 +189,17 @@ def write_file(
         replace_file(path, data, durable=durable, mode=mode)
 
 
+def as_new_files(folder: Path) -> None:
+    """Give each file in the folder the mode of a new one: safetensors' are their owner's alone."""
+    mode_of_new = folder / ".mode.tmp"
+    mode_of_new.touch()
+    mode = stat.S_IMODE(mode_of_new.stat().st_mode)
+    mode_of_new.unlink()
+    for each in folder.rglob("*"):
+        if each.is_file():
+            each.chmod(mode)
+
+
 def make_folder(path: Path) -> None:
     """Create the folder and those above it, where they do not exist.
 

@@ -72,6 +72,7 @@ def test_the_audit_is_a_line_per_group_and_its_findings(
     printed = capsys.readouterr().out
     for group in ("references", "wrong answers", "hackability", "floor", "containers"):
         assert f"  ok         {group}: " in printed
+    assert "  ok         floor: no strategy that " in printed  # what it demands, not its name again
     assert "note    binary" in printed
     assert "strategies on 32 rows" in printed
     assert "the run: 6,528 answers in 102 invocations" in printed

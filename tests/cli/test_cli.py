@@ -40,7 +40,9 @@ VERBS = {
     "compare": COMMON
     | {"--with", "--bedrock", "--axis", "--batch-size", "--margin", "--top", "--out", "--strict"}
     | {"--plan", "--bands", "--json", "--label", "--format", "--panel", "--no-verdict", "--csv"},
-    "report": COMMON | {"--text", "--out", "--export", "--bands", "--watch", "--port", "--json"},
+    "report": COMMON
+    | {"--text", "--out", "--export", "--bands", "--watch", "--port", "--json"}
+    | {"--open"},
     "estimate": COMMON
     | {"--set", "--json", "--measured", "--measure", "--price", "--prices"}
     | {"--seconds-per-step", "--judge-calls"},

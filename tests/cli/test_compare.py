@@ -196,7 +196,7 @@ def test_cannot_tell_says_what_it_would_take(
     needed = comparison["metrics"][0]["needed"]
     assert needed["now"]["steps"] == STEPS
     assert needed["best"]["same"] > needed["now"]["same"]
-    assert "where nothing differs 2 against 1" in comparison["metrics"][0]["words"]
+    assert ", 2 runs against 1 as here in " in comparison["metrics"][0]["words"]
 
 
 @pytest.mark.parametrize("option", [["--margin", "0"], ["--margin", "2"], ["--batch-size", "0"]])

@@ -56,6 +56,31 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+def test_each_operation_ends_with_the_next_command_and_the_last_makes_a_recipe(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def last(*words: object) -> str:
+        assert rft(*words) == 0
+        return capsys.readouterr().out.splitlines()[-1].strip()
+
+    out, rows = tmp_path / "out", write(tmp_path / "rows.jsonl", [RECORD])
+    train, held_out = out / "train.jsonl", out / "validation.jsonl"
+    next_ = last("gsm8k", folder, "-o", out, "--shape", "nova", "--split", "80/10/10")
+    assert next_ == f"rft data check {train} --validation {held_out} --validation {out}/test.jsonl"
+    for words in (["augment", rows, "--paraphrase"], ["clean", rows], ["split", train],
+                  ["balance", train, "--by", "steps", "--cap", 5],
+                  ["logs", write(tmp_path / "log.jsonl", [LOG]), "--metadata", "project=math"],
+                  ["from", rows, "--map", "messages=id"]):  # fmt: skip
+        made = tmp_path / f"{words[0]}.jsonl"
+        first = made if words[0] != "split" else f"{made}/train.jsonl"
+        assert last(*words, "-o", made).startswith(f"rft data check {first}"), words
+    assert last("clean", rows) == f"rft data check {rows}"
+    assert last("check", train, "--validation", held_out) == (
+        f"rft init --data {train} --validation {held_out}"
+    )
+    assert last("check", train, "--recipe", "quickstart") == "rft check quickstart"
+
+
 @pytest.mark.parametrize("shape", ["nova", "open-weight"])
 @pytest.mark.parametrize("split", ["official", "80/10/10"])
 def test_gsm8k_then_check_passes(

@@ -36,6 +36,9 @@ def test_without_a_way_the_profile_is_shown_as_table_and_plot(
     plot = source.with_name("profile.svg")
     assert rft(source, "--by", "domain", "--plot", plot) == 0
     printed = capsys.readouterr().out.splitlines()
+    again = f"data balance {source} --by domain --down-sample -o {source.with_stem('in-balanced')}"
+    assert printed.pop() == f"  rft {again}"
+    assert printed.pop() == "next, for instance:"
     assert [line.split() for line in printed] == [
         ["rows", "share"],
         ["9", "75.0%", "often"],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from pathlib import Path
@@ -9,17 +10,24 @@ import pytest
 from bedrock_rft_sim.cli import main
 
 
-def test_package_writes_the_zip_and_says_what_goes_with_it(
+def test_package_takes_three_lines_and_tells_aws_what_only_with_the_policies(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "reward.zip"
     assert main(["package", "gsm8k", "-o", str(out)]) == 0
-    printed = capsys.readouterr().out
-    assert hashlib.sha256(out.read_bytes()).hexdigest() in printed
-    assert "aws lambda create-function" in printed
-    assert "lambda:InvokeFunction" in printed
-    assert "us-east-1 for Nova and us-west-2 for open weights" in printed
-    assert "the Python it was started with here" in printed
+    start, written, after = capsys.readouterr().out.splitlines()
+    assert "the Python it was started with here" in start
+    digest = base64.b64encode(hashlib.sha256(out.read_bytes()).digest()).decode()
+    assert written.startswith(f"zip      {out} (")
+    assert written.endswith(f"CodeSha256 {digest})")
+    assert "--policies DIR" in after
+    assert main(["package", "gsm8k", "-o", str(out), "--policies", str(tmp_path / "p")]) == 0
+    *_, capitals, command = capsys.readouterr().out.splitlines()
+    assert "us-east-1 for Nova and us-west-2 for open weights" in capitals
+    assert command.startswith("  aws lambda create-function ")
+    assert "lambda:InvokeFunction" in "".join(
+        each.read_text() for each in (tmp_path / "p").iterdir()
+    )
 
 
 def test_package_prints_json_for_programs_and_writes_the_policies(
@@ -81,7 +89,7 @@ def test_policies_that_are_written_take_two_lines(
     out = ["-o", str(tmp_path / "reward.zip"), "--policies", str(folder)]
     assert main(["package", "gsm8k", *out]) == 0
     printed = capsys.readouterr().out
-    first, second = printed[printed.index("policies ") :].splitlines()
+    first, second, *_ = printed[printed.index("policies ") :].splitlines()
     assert first.startswith(f"policies {folder}: lambda-trust.json, ")
     assert "nova-service for BEDROCK_SERVICE_ROLE" in second
     assert {path.name for path in folder.iterdir()} == set(first.split(": ")[1].split(", "))

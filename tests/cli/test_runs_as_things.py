@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bedrock_rft_sim.cli import main
+from bedrock_rft_sim.cli import main, terminal
+from bedrock_rft_sim.data.tokens import EMBEDDED_FOLDER
 from bedrock_rft_sim.recipe import load_recipe
-from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.runs import Run, RunFolder
 from tests.run_folders import metric_line, write_run
 
 Make = Callable[..., RunFolder]
@@ -37,7 +39,6 @@ def tuned(run: Make) -> RunFolder:
     """Return a run whose model is the embedded one with adapters, as training leaves it."""
     from peft import LoraConfig, get_peft_model
 
-    from bedrock_rft_sim.data.tokens import EMBEDDED_FOLDER
     from bedrock_rft_sim.engine.load import load_tokenizer, load_whole, tokenizer_source
 
     folder = run("quickstart", data_hash="abc")
@@ -47,6 +48,13 @@ def tuned(run: Make) -> RunFolder:
     adapted.save_pretrained(folder.model)
     load_tokenizer(tokenizer_source("tiny")).save_pretrained(folder.model)
     return folder
+
+
+def umask() -> int:
+    """Return the umask."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def test_ls_lists_runs_and_says_where_there_are_none(
@@ -64,6 +72,58 @@ def test_ls_lists_runs_and_says_where_there_are_none(
     assert main(["ls", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["name"], found["reward_last"]) == ("a", 0.75)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+@pytest.mark.parametrize(
+    "words",
+    [["ls"], ["compare", "a", "--with", "b"], ["report", "a", "--text"], ["diff", "a", "b"]],
+    ids=" ".join,
+)
+def test_a_terminal_gets_rows_that_fit_with_every_word_of_the_wide_ones(
+    words: list[str],
+    width: int,
+    run: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run("a", data_hash="0" * 20)
+    run("b", "local.seed=7", data_hash="1" * 20)
+    assert main(words) == 0
+    wide = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr(terminal, "columns", lambda _: width)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert main(words) == 0
+    narrow = capsys.readouterr().out
+    rows = [row for row in narrow.splitlines() if len(row.split()) > 1]  # a path stays whole
+    assert max(map(len, rows)) <= width
+    assert set(wide.split()) <= set(narrow.split())
+
+
+def test_latest_says_which_run_it_is_wherever_a_run_is_named(
+    run: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("a")
+    run("b", "local.seed=7")
+    for words in (["report", "latest"], ["compare", "latest", "--with", "a"],
+                  ["diff", "latest", "a"], ["check", "quickstart", "--measured", "latest"],
+                  ["grade", "latest", "--reward", "gsm8k"], ["export", "latest"],
+                  ["chat", "latest", "--prompt", "x"], ["rm", "latest", "--yes"]):  # fmt: skip
+        main(words)
+        assert "latest is runs/b\n" in capsys.readouterr().err, words
+    assert not Path("runs/b").exists()
+    Path("runs/latest").unlink(missing_ok=True)  # as on a disk without links
+    assert main(["report", "latest", "--text"]) == 0
+    assert "latest is runs/a\n" in capsys.readouterr().err
+
+
+def test_report_opens_the_page_it_wrote(run: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, opened = run("a"), []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    assert main(["report", "a", "--text", "--open"]) == 0
+    assert opened == [folder.report.resolve().as_uri()]
+    assert folder.report.is_file()
 
 
 @pytest.mark.parametrize(("answer", "left"), [("y\n", []), ("\n", ["a"]), ("", ["a"])])
@@ -125,6 +185,7 @@ def test_chat_shows_both_models_and_export_writes_an_ordinary_one(
     printed = capsys.readouterr()
     assert " | tuned" in printed.out
     assert "no further validation prompt" in printed.err
+    assert "you>" not in printed.err  # nobody types
 
     assert main(["export", "quickstart", "-o", "out"]) == 0
     assert not list(Path("out").glob("adapter*"))
@@ -132,6 +193,11 @@ def test_chat_shows_both_models_and_export_writes_an_ordinary_one(
     assert "jobName: quickstart" in card
     assert "## Verdict" in card
     assert "data_hash: `abc`" in card
+    assert 'base_model: "tiny"' in card
+    assert str(Path.cwd()) not in card
+    assert str(EMBEDDED_FOLDER) not in card
+    modes = {path.name: path.stat().st_mode & 0o777 for path in Path("out").iterdir()}
+    assert set(modes.values()) == {0o666 & ~umask()}, modes
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model = AutoModelForCausalLM.from_pretrained("out")
@@ -139,6 +205,17 @@ def test_chat_shows_both_models_and_export_writes_an_ordinary_one(
     assert AutoTokenizer.from_pretrained("out").chat_template
     assert main(["export", "quickstart", "-o", "out"]) == 1
     assert "something is there already" in capsys.readouterr().err
+
+
+def test_the_base_model_of_a_run_is_found_from_any_folder(run: Make) -> None:
+    from bedrock_rft_sim.engine.load import models_of_run
+
+    beside = run("a", "local.model=./my-model", model="/where/the/recipe/stands/my-model")
+    beside.model.mkdir()
+    assert models_of_run(Run.open(beside.path))[0] == "/where/the/recipe/stands/my-model"
+    older = run("b")
+    older.model.mkdir()
+    assert models_of_run(Run.open(older.path))[0] == "tiny"
 
 
 def test_a_run_without_a_model_can_be_neither_asked_nor_exported(

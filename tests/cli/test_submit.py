@@ -77,6 +77,7 @@ def test_nobody_to_ask_is_wrong_usage_and_no_is_no(
     monkeypatch.setattr(sys.stdin, "readline", lambda: "n\n", raising=False)
     assert main([*SUBMIT, "--create-role"]) == 1
     assert fake.roles == {}
+    assert not Path("cloud").exists()  # whoever did nothing leaves nothing
 
 
 @pytest.mark.usefixtures("audited_before")

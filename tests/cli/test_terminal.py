@@ -84,6 +84,39 @@ def test_a_narrow_terminal_gets_whole_words_and_no_number_without_its_unit(width
     assert not any(row.split()[0] in ("%", "ms", "MB") for row in rows)
 
 
+def test_a_table_too_wide_for_the_terminal_is_a_block_per_row_and_never_for_a_pipe() -> None:
+    table = terminal.Table([("one", "1", "yes"), ("two", "2", "no")], ("name", "count", "said"))
+    whole = ["name  count  said", "one   1      yes", "two   2      no"]
+    assert table.lines() == table.lines(17) == whole
+    assert table.lines(16)[:3] == ["one", "  count  1", "  said   yes"]
+    assert terminal.Table([("a name", "   12", "bar")]).lines(10) == ["a name", "  12  bar"]
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, name: str, width: int) -> Utf8:
+    """Put a terminal of this width, without colours, in the place of a standard stream."""
+    stream = Utf8()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr(sys, name, stream)
+    monkeypatch.setattr(terminal, "columns", lambda _: width)
+    monkeypatch.setenv("NO_COLOR", "1")
+    return stream
+
+
+def test_a_message_wraps_between_words_keeps_a_path_whole_and_hides_secrets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = "/a/long/path/that/is/wider/than/the/terminal/is"
+    monkeypatch.setenv("SOME_API_KEY", KEY)
+    monkeypatch.setattr(cli, "parser", broken(OSError(36, f"File name too long {KEY}", path)))
+    screen = on_terminal(monkeypatch, "stderr", 30)
+    assert main(["check"]) == 1
+    rows = screen.text().splitlines()
+    assert f"  {path}:" in rows
+    assert all(len(row) <= 30 for row in rows if path not in row)
+    assert "***" in screen.text()
+    assert KEY not in screen.text()
+
+
 def test_a_terminal_shows_fail_in_red_and_leaves_commands_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from bedrock_rft_sim.compare import compare, order
@@ -20,6 +21,7 @@ from bedrock_rft_sim.report.overlay import (
     lines_of,
     page,
     picture,
+    smooth,
     write_csv,
     write_overlay,
 )
@@ -168,6 +170,17 @@ def test_the_csv_holds_the_values_that_are_drawn(pair: Overlay, tmp_path: Path) 
     lengths = next(row for row in rows if row["metric"] == "response_length_mean")
     assert lengths["unit"] == "times its start"
     assert len(rows) == sum(len(line.x) for line in lines_of(pair))
+
+
+def test_a_drawn_curve_does_not_bend_to_its_last_point() -> None:
+    straight = np.linspace(0.2, 0.8, 40)
+    assert smooth(straight) == pytest.approx(straight)
+    odd = straight.copy()
+    odd[-1] = odd[0] = 0.5
+    ends = smooth(odd)[[0, -1]]
+    assert ends == pytest.approx(straight[[0, -1]], abs=0.15)  # as it would be without that point
+    assert np.ptp(smooth(np.array([0.0] * 10 + [1.0] * 10))) == 1.0  # never beyond what was seen
+    assert smooth(np.array([0.5])) == pytest.approx([0.5])
 
 
 def test_what_gain_means_stands_beside_the_number(pair: Overlay) -> None:

@@ -10,7 +10,7 @@ import pytest
 from bedrock_rft_sim.report.graphs import export_graphs
 from bedrock_rft_sim.report.page import Page
 from bedrock_rft_sim.report.series import console_series, local_series
-from bedrock_rft_sim.report.text import text_lines
+from bedrock_rft_sim.report.text import graph_rows, head_lines, verdict_lines
 from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.metrics.spark import condensed, sparkline
@@ -20,8 +20,9 @@ from tests.run_folders import metric_line, write_run
 
 def printed(run: RunFolder) -> str:
     summary = Page(run).summary()
-    found = text_lines(summary.run, summary.headline, summary.verdicts, summary.remarks)
-    return "\n".join(line for _, line in found)
+    head = head_lines(summary.run, summary.headline, summary.remarks)
+    rows = ("  ".join(row) for row in graph_rows(summary.run))
+    return "\n".join([*head, *rows, *verdict_lines(summary.run, summary.verdicts)])
 
 
 def test_the_terminal_report_has_headline_rows_and_verdicts(folder: RunFolder) -> None:

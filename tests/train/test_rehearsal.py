@@ -255,6 +255,7 @@ def test_the_run_folder_holds_every_file_of_the_list(
         "seed",
         "device",
         "lambda_file_system",
+        "model",
         "recipe_hash",
         "reward_hash",
     ):

@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str], progress: Progress) -> int:
     from bedrock_rft_sim.cli.arguments import EXIT_FAILED, check_text
+    from bedrock_rft_sim.cli.terminal import say
 
     debug = "--debug" in arguments
     try:
@@ -67,7 +68,7 @@ def _run(arguments: Sequence[str], progress: Progress) -> int:
         _report(error, str(error), debug=debug)
         return EXIT_USAGE if isinstance(error, RecipeError | DataError) else EXIT_FAILED
     except KeyboardInterrupt:
-        print("rft: stopped", file=sys.stderr)
+        say("rft: stopped")
         return EXIT_FAILED
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -82,10 +83,12 @@ def _run(arguments: Sequence[str], progress: Progress) -> int:
 
 
 def _report(error: Exception, words: str, *, debug: bool) -> None:
+    from bedrock_rft_sim.cli.terminal import say
+
     if debug:
         traceback.print_exception(error)
     else:
-        print(f"rft: {words}", file=sys.stderr)
+        say(f"rft: {words}")
 
 
 @cache

@@ -6,12 +6,13 @@ import argparse
 import json
 import shlex
 import sys
+import webbrowser
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bedrock_rft_sim.cli.terminal import print_lines
+from bedrock_rft_sim.cli.terminal import Line, print_lines, say
 from bedrock_rft_sim.contract.limits import (
     LAMBDA_MEMORY_MB_MAX,
     LAMBDA_MEMORY_MB_MIN,
@@ -94,6 +95,34 @@ def add_recipe(verb: argparse.ArgumentParser) -> None:
     add_repeatable(verb, "--set", "KEY=VALUE", override, dest="sets")
 
 
+def add_run(verb: argparse.ArgumentParser, name: str = "run", **options: Any) -> None:
+    """Add a run, or several."""
+    folder = "a run folder, the name of one under runs/, or latest"
+    verb.add_argument(name, metavar="RUN", type=run_name, help=folder, **options)
+
+
+def run_name(text: str) -> str:
+    """Read a run's name, for argparse; `latest` becomes the name of that run, and says so."""
+    from bedrock_rft_sim.runs.find import LATEST, latest_run
+
+    found = None if text != LATEST or Path(text).exists() else latest_run()
+    if found is None:
+        return text
+    say(f"{LATEST} is {found}")
+    return str(found)
+
+
+def add_source(verb: argparse.ArgumentParser, name: str, metavar: str, what: str) -> None:
+    """Add a file or a run."""
+    verb.add_argument(name, metavar=metavar, type=_run_or_file, help=what)
+
+
+def _run_or_file(text: str) -> Path:
+    from bedrock_rft_sim.runs import or_under_runs
+
+    return or_under_runs(run_name(text))
+
+
 def add_profile(verb: argparse.ArgumentParser, *, default: str | None = None) -> None:
     """Add --profile."""
     words = "where the event holds the reference"
@@ -134,7 +163,14 @@ def agreed(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def print_result(arguments: argparse.Namespace, found: object, lines: Iterable[str]) -> None:
+def show_page(page: Path | str) -> None:
+    """Show a page, a file or an address, in the browser."""
+    address = page if isinstance(page, str) else page.absolute().as_uri()
+    if not webbrowser.open(address):
+        say(f"rft: no browser could be started; the page is {page}")
+
+
+def print_result(arguments: argparse.Namespace, found: object, lines: Iterable[Line]) -> None:
     """Print JSON where --json is given, else the lines."""
     if arguments.json:
         print(json.dumps(found))

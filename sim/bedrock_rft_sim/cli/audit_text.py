@@ -77,6 +77,8 @@ def _graded(report: AuditReport) -> str:
 
 def _group_line(group: str, checks: list[CheckResult]) -> str:
     gravest = min(checks, key=lambda check: GRAVEST.index(check.status)).status
+    if [check.name for check in checks] == [group]:
+        return f"  {gravest:10} {group}: {checks[0].reason or checks[0].law}"
     shown = [
         f"{check.name} {check.status}"
         for check in checks

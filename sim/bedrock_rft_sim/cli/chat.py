@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.arguments import add_number, print_result
+from bedrock_rft_sim.cli.arguments import add_number, add_run, print_result
+from bedrock_rft_sim.cli.terminal import columns, print_lines, say
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.engine.chat import ChatModel
@@ -29,8 +29,7 @@ RESULT = "the answers to --prompt"
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
-    folder = "a run folder, the name of one under runs/, or latest"
-    verb.add_argument("run", metavar="RUN", help=folder)
+    add_run(verb)
     verb.add_argument("--prompt", metavar="TEXT", help="ask this and end")
     temperature = "sample at this temperature (default 0, greedy, as validation does)"
     verb.add_argument(
@@ -60,18 +59,16 @@ def run(arguments: argparse.Namespace) -> int:
     names = models_of_run(found)
     silence_for_models(*names, device=found.local("device") or "auto")
     device = choose_device(found.local("device") or "auto", found.local("dtype") or "auto")
-    print(f"loading {names[0]} and {names[1]}", file=sys.stderr)
+    say(f"loading {names[0]} and {names[1]}")
     models = [ChatModel(name, device) for name in names]
     if arguments.prompt is not None:
         texts = _ask(models, _messages(found, arguments.prompt), found, arguments)
-        lines = _side_by_side(texts, shutil.get_terminal_size().columns)
+        lines = _side_by_side(texts, columns(sys.stdout))
         print_result(arguments, dict(zip(SIDES, texts, strict=True)), lines)
         return 0
     for messages in _typed(found):
-        for line in _side_by_side(
-            _ask(models, messages, found, arguments), shutil.get_terminal_size().columns
-        ):
-            print(line)
+        texts = _ask(models, messages, found, arguments)
+        print_lines(_side_by_side(texts, columns(sys.stdout)))
     return 0
 
 
@@ -79,17 +76,18 @@ def _typed(run: Run) -> Iterator[Messages]:
     prompts = [row.messages for (kind, _), row in run.prompts().items() if kind == "validation"]
     waiting = iter(prompts)
     while True:
-        print("\nyou> ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.isatty():
+            print("\nyou> ", end="", file=sys.stderr, flush=True)
         line = sys.stdin.readline()
         if not line:
             return
         if line.strip():
             yield _messages(run, line.strip())
         elif (messages := next(waiting, None)) is not None:
-            print(str(messages[-1].get("content")), file=sys.stderr)
+            say(str(messages[-1].get("content")))
             yield messages
         else:
-            print("the run has no further validation prompt", file=sys.stderr)
+            say("the run has no further validation prompt")
 
 
 def _messages(run: Run, text: str) -> Messages:
@@ -115,16 +113,16 @@ def _ask(
     return [model.answer(request).text for model in models]
 
 
-def _side_by_side(texts: Sequence[str], columns: int) -> list[str]:
-    if columns < LEAST_COLUMNS:
+def _side_by_side(texts: Sequence[str], width: int) -> list[str]:
+    if width < LEAST_COLUMNS:
         return [
             part for side, text in zip(SIDES, texts, strict=True) for part in (f"{side}:", text)
         ]
-    width = (columns - len(GAP)) // 2
-    left, right = (_wrapped(text, width) for text in texts)
-    head = [GAP.join(side.ljust(width) for side in SIDES).rstrip()]
+    half = (width - len(GAP)) // 2
+    left, right = (_wrapped(text, half) for text in texts)
+    head = [GAP.join(side.ljust(half) for side in SIDES).rstrip()]
     return head + [
-        f"{one:{width}}{GAP}{other}".rstrip()
+        f"{one:{half}}{GAP}{other}".rstrip()
         for one, other in zip_longest(left, right, fillvalue="")
     ]
 

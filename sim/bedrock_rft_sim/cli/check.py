@@ -7,7 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, add_recipe, print_result
+from bedrock_rft_sim.cli.arguments import (
+    EXIT_FAILED,
+    add_flag,
+    add_recipe,
+    add_source,
+    print_result,
+)
 from bedrock_rft_sim.cli.audit import add_audit_options
 from bedrock_rft_sim.cli.estimate import MEGABYTE, NOT_ONE_STEP, worded
 
@@ -26,8 +32,8 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     add_flag(verb, "--ledger", "print the whole ledger of deviations")
     add_flag(verb, "--no-audit", "only grade the good replies, as a quick look")
     add_flag(verb, "--advice", "print every published starting point, kept or not")
-    measured = "a run folder, or the .json of rft probe, for the estimate and the advice"
-    add_path(verb, "--measured", measured, metavar="PATH")
+    measured = "a run, latest, or the .json of rft probe, for the estimate and the advice"
+    add_source(verb, "--measured", "PATH", measured)
     add_audit_options(verb)
 
 
@@ -36,7 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.diagnosis.check import check
     from bedrock_rft_sim.grader.audit.saved_answers import read_replies
     from bedrock_rft_sim.recipe import load_recipe
-    from bedrock_rft_sim.runs import or_under_runs
 
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
     arguments.progress.at(f"reading {recipe.local.trainingData}")
@@ -44,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         recipe,
         reward_audit=None if arguments.no_audit else audit_wanted(arguments, recipe.local.seed),
         replies=None if arguments.replies is None else read_replies(arguments.replies),
-        measured=arguments.measured and or_under_runs(arguments.measured),
+        measured=arguments.measured,
     )
     print_result(arguments, found.as_json(), _lines(found, arguments))
     return 0 if found.ok else EXIT_FAILED

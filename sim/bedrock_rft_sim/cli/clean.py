@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, agreed, print_result
-from bedrock_rft_sim.cli.submit import say
+from bedrock_rft_sim.cli.terminal import say
 from bedrock_rft_sim.errors import CloudError
 
 KINDS = ("deployment", "model", "object", "file", "function", "role")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -17,13 +16,12 @@ from bedrock_rft_sim.cli.arguments import (
     add_repeatable,
     key_value,
     print_result,
+    run_name,
 )
-from bedrock_rft_sim.cli.terminal import aligned, console
+from bedrock_rft_sim.cli.terminal import Line, Table
 from bedrock_rft_sim.errors import DataError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from bedrock_rft_sim.compare import Comparison
     from bedrock_rft_sim.compare.needed import Noise
     from bedrock_rft_sim.compare.order import RecipeOrder
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 EXIT_DIFFERENT = 1
 DOUBTS = ("different", "cannot tell")
 """Verdicts that outweigh the others, the weightiest first; --strict fails on both."""
-STYLES = {"same": "green", "different": "red", "cannot": "yellow"}
 EXAMPLES = """
 what to give:
   rft compare seed0 seed1 seed2 --bedrock events.json
@@ -49,9 +46,9 @@ what to give:
       before anything is run: how many seeds and steps it takes to know; a recipe, or runs whose
       noise is taken
 
-RUN and FILE may be a run folder or its name under runs/, the events of a mantle job (JSON or JSON
-lines, pages in any order), Nova's step_wise_training_metrics.csv or the output.tar.gz around it, a
-verl or HyperPod log, TRL's trainer_state.json, or a CSV exported from TensorBoard or W&B.
+RUN and FILE may be a run folder, its name under runs/, latest, the events of a mantle job (JSON or
+JSON lines, pages in any order), Nova's step_wise_training_metrics.csv or the output.tar.gz around
+it, a verl or HyperPod log, TRL's trainer_state.json, or a CSV exported from TensorBoard or W&B.
 
 exit codes:
   0  same shape; or cannot tell, unless --strict is given
@@ -65,11 +62,12 @@ DESCRIPTION = "Compare the shapes of curves, never their heights."
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     verb.epilog, verb.formatter_class = EXAMPLES, argparse.RawDescriptionHelpFormatter
-    verb.add_argument("runs", nargs="+", metavar="RUN", help="runs that differ in their seed only")
+    seeds = "runs that differ in their seed only"
+    verb.add_argument("runs", nargs="+", metavar="RUN", type=run_name, help=seeds)
     others = "runs of another recipe, one --with per recipe"
-    add_repeatable(verb, "--with", "RUN", others, nargs="+", dest="others")
+    add_repeatable(verb, "--with", "RUN", others, nargs="+", dest="others", type=run_name)
     jobs = "a job's metrics; several are further jobs of the one recipe, or one per recipe"
-    add_repeatable(verb, "--bedrock", "FILE", jobs)
+    add_repeatable(verb, "--bedrock", "FILE", jobs, type=run_name)
     axis = "prompts seen or share of the run (default prompts where all sides know them)"
     verb.add_argument("--axis", choices=("prompts", "share"), help=axis)
     add_number(verb, "--batch-size", "prompts per step of every source that does not say it")
@@ -113,16 +111,13 @@ def run(arguments: argparse.Namespace) -> int:
     files = _write(pairs, found, arguments)
     verdicts = [pair.comparison.verdict for pair in pairs] + ([found.verdict] if found else [])
     verdict = next((one for one in DOUBTS if one in verdicts), verdicts[0])
-    if arguments.json:
-        result = {
-            "verdict": verdict,
-            "comparisons": [pair.as_json() for pair in pairs],
-            "order": found and found.as_json(),
-            "files": [str(path) for path in files],
-        }
-        print(json.dumps(result))
-    else:
-        _print(pairs, found, files)
+    result = arguments.json and {
+        "verdict": verdict,
+        "comparisons": [pair.as_json() for pair in pairs],
+        "order": found and found.as_json(),
+        "files": [str(path) for path in files],
+    }
+    print_result(arguments, result, _lines(pairs, found, files))
     return EXIT_DIFFERENT if verdict in DOUBTS[: 1 + arguments.strict] else 0
 
 
@@ -259,23 +254,16 @@ def _pair(a: Group, b: Group, arguments: argparse.Namespace) -> Overlay:
     return Overlay(comparison, a[1], b[1], a[0], b[0], bands=arguments.bands)
 
 
-def _print(pairs: Sequence[Overlay], order: RecipeOrder | None, files: Sequence[Path]) -> None:
-    terminal = console(soft_wrap=True, markup=False)
+def _lines(
+    pairs: Sequence[Overlay], order: RecipeOrder | None, files: Sequence[Path]
+) -> Iterator[Line]:
     for pair in pairs:
-        terminal.print(f"A  {pair.label_a}")
-        terminal.print(f"B  {pair.label_b}")
-        _print_table(terminal, pair.comparison)
-        for note in pair.comparison.notes:
-            terminal.print(f"  note: {note}")
-        terminal.print(pair.comparison.words, style=_style(pair.comparison.verdict))
+        yield f"A  {pair.label_a}"
+        yield f"B  {pair.label_b}"
+        yield from _of_pair(pair.comparison)
     if order is not None:
-        terminal.print(f"order  by {order.by}: {order.words}", style=_style(order.verdict))
-    for path in files:
-        terminal.print(f"  {path}")
-
-
-def _style(verdict: str) -> str:
-    return STYLES[verdict.split()[0]]
+        yield f"order  by {order.by}: {order.words}"
+    yield from (f"  {path}" for path in files)
 
 
 HEADERS = ("", "A", "B", "gain A", "gain B", "B - A", "verdict")
@@ -287,22 +275,20 @@ BETWEEN = (
 )
 
 
-def _print_table(terminal: Console, comparison: Comparison) -> None:
+def _of_pair(comparison: Comparison) -> Iterator[Line]:
     from bedrock_rft_sim.compare.words import meanings
 
     metrics = comparison.known
-    rows = [HEADERS, *map(_row, metrics)]
-    styles = ["dim", *(_style(one.verdict) for one in metrics)]
-    for line, style in zip(aligned(rows), styles, strict=True):
-        terminal.print(line, style=style)
-    for one in metrics:
-        terminal.print(f"  {one.title}: {one.words}")
+    yield Table(list(map(_row, metrics)), HEADERS)
+    yield from (f"  {one.title}: {one.words}" for one in metrics)
     shown = {"gain", *(one.decisive.measure for one in metrics if one.decisive)}
     for measure, words in meanings(comparison.top_reward).items():
         if measure in shown:
-            terminal.print(f"  {measure}: {words}", style="dim")
+            yield f"  {measure}: {words}"
     if any(one.decisive for one in metrics):
-        terminal.print(f"  {BETWEEN}", style="dim")
+        yield f"  {BETWEEN}"
+    yield from (f"  note: {note}" for note in comparison.notes)
+    yield comparison.words
 
 
 def _row(one: MetricComparison) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import argparse
 
 from bedrock_rft_sim.cli.arguments import print_result
 from bedrock_rft_sim.cli.pull import add_job
-from bedrock_rft_sim.cli.submit import say
+from bedrock_rft_sim.cli.terminal import say
 from bedrock_rft_sim.errors import CloudError
 
 HELP = "deploy a job's model on demand and say how to ask it"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bedrock_rft_sim.cli.arguments import print_result
+from bedrock_rft_sim.cli.arguments import add_run, print_result
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.runs.listing import RunDifference
@@ -23,8 +23,7 @@ RESULT = "the differences"
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     for name in ("a", "b"):
-        folder = "a run folder, the name of one under runs/, or latest"
-        verb.add_argument(name, metavar="RUN", help=folder)
+        add_run(verb, name)
 
 
 def run(arguments: argparse.Namespace) -> int:

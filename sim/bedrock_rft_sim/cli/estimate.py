@@ -13,6 +13,7 @@ from bedrock_rft_sim.cli.arguments import (
     add_path,
     add_recipe,
     add_repeatable,
+    add_source,
     command,
     print_result,
 )
@@ -52,8 +53,8 @@ took stands beside the estimate."""
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
     add_recipe(verb)
-    measured = "a run folder, or the .json of rft probe, to take lengths and times from"
-    add_path(verb, "--measured", measured, metavar="PATH")
+    measured = "a run, latest, or the .json of rft probe, to take lengths and times from"
+    add_source(verb, "--measured", "PATH", measured)
     steps = f"measure first: {MEASURED_STEPS} steps and a small validation, which takes a while"
     add_flag(verb, "--measure", steps)
     price = f"a price in US dollars, e.g. rft-hour=40, by one of these names: {', '.join(BILLED)}"
@@ -80,13 +81,12 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.estimate import estimate, read_measured
     from bedrock_rft_sim.estimate.money import price_list
     from bedrock_rft_sim.recipe import load_recipe
-    from bedrock_rft_sim.runs import or_under_runs
 
     prices = price_list(file=arguments.prices, stated=arguments.price)
     source = arguments.measured
     if source is not None and arguments.measure:
         arguments.parser.error("--measure: --measured has been measured already")
-    measured = None if source is None else read_measured(or_under_runs(source))
+    measured = None if source is None else read_measured(source)
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
     arguments.progress.at(f"reading {recipe.local.trainingData}")
     data = plan.read_data(recipe, load_tokenizer(recipe.model))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from bedrock_rft_sim.cli.arguments import print_result
+from bedrock_rft_sim.cli.arguments import add_run, print_result
+from bedrock_rft_sim.cli.terminal import say
 
 HELP = "a run's model, adapters merged, as an ordinary folder with a card"
 DESCRIPTION = """Write the trained model so that transformers, vLLM or llama.cpp's converter load it
@@ -17,8 +17,7 @@ RESULT = "what was written"
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
-    folder = "a run folder, the name of one under runs/, or latest"
-    verb.add_argument("run", metavar="RUN", help=folder)
+    add_run(verb)
     out = "the new folder (default models/RUN)"
     verb.add_argument("-o", "--out", type=Path, metavar="DIR", help=out)
 
@@ -35,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out or Path("models") / folder.path.name
     base, tuned = models_of_run(Run.read(folder))
     silence_for_models(base, tuned)
-    print(f"merging {tuned}", file=sys.stderr)
+    say(f"merging {tuned}")
     export_model(tuned, out, card=card(Page(folder).summary(), base=base, tuned=tuned))
     files = sorted(path.name for path in out.iterdir())
     result = {"folder": str(out), "from": tuned, "base": base, "files": files}

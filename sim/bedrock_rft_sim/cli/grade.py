@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +14,11 @@ from bedrock_rft_sim.cli.arguments import (
     add_path,
     add_profile,
     add_repeatable,
+    add_source,
     print_result,
 )
 from bedrock_rft_sim.cli.audit_text import plain
+from bedrock_rft_sim.cli.terminal import Line, Table, say
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.grader.grade.run import GradedAgain
@@ -38,8 +39,8 @@ DESCRIPTION = "Exit code 1: a reward failed on an answer, which then has no scor
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
-    source = "a run folder, or a JSONL or CSV of id, prompt or messages, answer, reference_answer"
-    add_path(verb, "source", source, metavar="SOURCE")
+    source = "a run, latest, or a JSONL or CSV of id, prompt or messages, answer, reference_answer"
+    add_source(verb, "source", "SOURCE", source)
     reward = "a shipped name, a .py file, folder or .zip; several are compared"
     add_repeatable(verb, "--reward", "R", reward, required=True, default=None, dest="rewards")
     add_path(verb, "--data", "the rows that ids refer to")
@@ -52,12 +53,11 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Grade the answers and print what came out."""
     from bedrock_rft_sim.grader.grade.run import grade_again, open_source
-    from bedrock_rft_sim.runs import or_under_runs
     from bedrock_rft_sim.runs.observer import Stage
 
     _refuse_to_write_over(arguments.source, arguments.out)
     source = open_source(
-        or_under_runs(arguments.source),
+        arguments.source,
         data=arguments.data,
         recipe=arguments.recipe,
         validation=arguments.validation,
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         on_batch=lambda answers: arguments.progress.doing(Stage("grading", answers)),
     )
     _say_done(found, seconds=time.monotonic() - started)
-    print_result(arguments, found.as_json(), map(plain, _lines(found)))
+    print_result(arguments, found.as_json(), _lines(found))
     return 0 if found.ok else EXIT_FAILED
 
 
@@ -85,40 +85,45 @@ def _refuse_to_write_over(source: Path, out: Path | None) -> None:
 
 def _say_done(found: GradedAgain, *, seconds: float) -> None:
     answers = len(found.scores[0].values)
-    print(f"graded {answers:,} answers in {seconds:.1f} s", file=sys.stderr)
+    say(f"graded {answers:,} answers in {seconds:.1f} s")
 
 
-def _lines(found: GradedAgain) -> Iterator[str]:
+def _lines(found: GradedAgain) -> Iterator[Line]:
     values = found.as_json()
-    yield f"source   {values['source']}, payload profile {values['profile']}"
-    yield from (f"  warning: {warning}" for warning in values["warnings"])
+    yield plain(f"source   {values['source']}, payload profile {values['profile']}")
+    yield from (plain(f"  warning: {warning}") for warning in values["warnings"])
     for reward in values["rewards"]:
         yield from _reward_lines(reward)
     if values["agreement"]:
-        yield from _matrix(values["agreement"])
+        yield "equal scores, share of the answers that both could score"
+        yield _matrix(values["agreement"])
     for pair in values["agreement"]:
-        yield from _pair_lines(pair)
+        yield from map(plain, _pair_lines(pair))
     for replay in values["replay"]:
-        yield from _replay_lines(replay)
+        yield from map(plain, _replay_lines(replay))
 
 
-def _reward_lines(reward: dict[str, Any]) -> Iterator[str]:
-    yield f"reward   {reward['reward']}"
+def _reward_lines(reward: dict[str, Any]) -> Iterator[Line]:
+    yield plain(f"reward   {reward['reward']}")
     yield (
         f"  {reward['scored']:,} of {reward['answers']:,} answers scored: "
         f"mean {_number(reward['mean'])}, sd {_number(reward['sd'])}, "
         f"min {_number(reward['min'])}, max {_number(reward['max'])}"
     )
     largest = max((entry["count"] for entry in reward["histogram"]), default=0)
-    for entry in reward["histogram"]:
-        bar = "█" * round(entry["count"] / largest * BAR_CHARS)
-        yield f"  {_bin(entry):>23}  {entry['count']:>8,}  {bar}"
+    bars = ("█" * round(each["count"] / largest * BAR_CHARS) for each in reward["histogram"])
+    yield Table(
+        [
+            (f"  {_bin(each):>23}", f"{each['count']:>8,}", bar)
+            for each, bar in zip(reward["histogram"], bars, strict=True)
+        ]
+    )
     for name, component in reward["components"].items():
-        yield f"  component {name}: mean {_number(component['mean'])}"
+        yield plain(f"  component {name}: mean {_number(component['mean'])}")
     for error in reward["errors"]:
         first = ", ".join(error["first_ids"])
-        yield f"  NO SCORE: {error['count']:,} x {error['kind']}, first {first}"
-        yield f"    {error['message'].splitlines()[0]}"
+        yield plain(f"  NO SCORE: {error['count']:,} x {error['kind']}, first {first}")
+        yield plain(f"    {error['message'].splitlines()[0]}")
     if not reward["exact"]:
         yield "  too many failures to grade each answer alone: whole events are counted"
 
@@ -129,20 +134,23 @@ def _bin(entry: dict[str, float]) -> str:
     return f"{_number(entry['from'])} to {_number(entry['to'])}"
 
 
-def _matrix(pairs: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield the share of answers with equal scores, each reward against each."""
+def _matrix(pairs: list[dict[str, Any]]) -> Table:
+    """Return the share of answers with equal scores, each reward against each."""
     names = list(dict.fromkeys(name for pair in pairs for name in (pair["first"], pair["second"])))
     shares = {(pair["first"], pair["second"]): pair["equal_share"] for pair in pairs}
-    width = max(len(name) for name in names)
-    yield "equal scores, share of the answers that both could score"
-    yield "  " + " " * width + "".join(f"  {name:>9}" for name in names)
-    for row in names:
-        cells = (
-            "1" if row == column else _number(shares.get((row, column), shares.get((column, row))))
-            for column in names
+    rows = [
+        (
+            f"  {row}",
+            *(
+                "1"
+                if row == column
+                else _number(shares.get((row, column), shares.get((column, row))))
+                for column in names
+            ),
         )
-        padded = (f"  {cell:>{max(9, len(name))}}" for cell, name in zip(cells, names, strict=True))
-        yield f"  {row:<{width}}" + "".join(padded)
+        for row in names
+    ]
+    return Table([tuple(map(plain, row)) for row in rows], ["", *map(plain, names)])
 
 
 def _pair_lines(pair: dict[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import print_result
-from bedrock_rft_sim.cli.terminal import aligned
+from bedrock_rft_sim.cli.terminal import Line, Table
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.runs.listing import ListedRun
@@ -39,8 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     parent = arguments.folder or RUNS
     found = list_runs(parent)
     now = datetime.datetime.now(datetime.UTC)
-    rows = [HEADERS, *(_row(each, now) for each in found)]
-    lines = [*aligned(rows), *(f"{each.name}: {each.problem}" for each in found if each.problem)]
+    lines: list[Line] = [Table([_row(each, now) for each in found], HEADERS)]
+    lines += [f"{each.name}: {each.problem}" for each in found if each.problem]
     nothing = f"no runs under {parent}; `rft run quickstart` makes one"
     print_result(arguments, [each.as_json() for each in found], lines if found else [nothing])
     return 0

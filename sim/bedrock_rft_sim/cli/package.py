@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import add_function, add_path, print_result
+from bedrock_rft_sim.cli.terminal import say
 from bedrock_rft_sim.contract.limits import NOVA_RFT_MODELS, OPEN_WEIGHT_RFT_MODELS
 
 if TYPE_CHECKING:
@@ -29,7 +28,8 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("-o", "--out", type=Path, default=Path("reward.zip"), metavar="ZIP")
     add_function(verb, timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB)
     verb.add_argument("--name", help="name of the Lambda function (default the reward's own)")
-    add_path(verb, "--policies", "write the IAM policies here", metavar="DIR")
+    policies = "write the IAM policies here, and say what they are for"
+    add_path(verb, "--policies", policies, metavar="DIR")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,10 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     reward = reward_path(arguments.reward)
     seconds = INIT_TIMEOUT_S + arguments.timeout
-    print(
-        f"starting {reward.name} once as Lambda would, for {seconds:g} seconds at most",
-        file=sys.stderr,
-    )
+    say(f"starting {reward.name} once as Lambda would, for {seconds:g} seconds at most")
     packaged = package(
         reward,
         arguments.out,
@@ -67,25 +64,26 @@ def _lines(packaged: Packaged, folder: Path | None) -> list[str]:
     files = "1 file" if len(archive.names) == 1 else f"{len(archive.names)} files"
     init = "" if started.seconds is None else f" in {started.seconds:.2f} s"
     return [
-        f"zip      {packaged.path} ({found['bytes']:,} bytes, {files})",
-        f"  sha256 {found['sha256']}; Lambda will call it CodeSha256 {found['code_sha256']}",
-        *[f"  left out: {name}" for name in archive.left_out],
         f"start    {archive.handler} starts{init} under Python {started.python} "
-        f"({started.client}), with the standard library and boto3 only",
-        f"runtime  {packaged.function.runtime}, {_why(packaged)}",
-        "",
-        packaged.create_command,
-        "",
-        f"Capitals are placeholders; RFT is offered in {_regions()}.",
-        *_policies(packaged.policies, folder),
+        f"({started.client}), with the standard library and boto3 only; runtime "
+        f"{packaged.function.runtime}, {_why(packaged)}",
+        f"zip      {packaged.path} ({found['bytes']:,} bytes, {files}; Lambda will call it "
+        f"CodeSha256 {found['code_sha256']})",
+        *[f"  left out: {name}" for name in archive.left_out],
+        *_next(packaged, folder),
     ]
 
 
-def _policies(policies: Sequence[Policy], folder: Path | None) -> Iterator[str]:
+def _next(packaged: Packaged, folder: Path | None) -> Iterator[str]:
     if folder is None:
-        yield "IAM policies that go with it:"
-        yield from map(_policy, policies)
+        yield "next     --policies DIR writes the IAM policies and says how the function is made"
         return
+    yield from _policies(packaged.policies, folder)
+    yield f"next     in place of capitals your own; RFT is offered in {_regions()}:"
+    yield f"  {packaged.create_command}"
+
+
+def _policies(policies: Sequence[Policy], folder: Path) -> Iterator[str]:
     yield f"policies {folder}: {', '.join(f'{policy.name}.json' for policy in policies)}"
     yield "  " + "; ".join(f"{policy.name} for {policy.attach_to}" for policy in policies)
 
@@ -103,8 +101,3 @@ def _why(packaged: Packaged) -> str:
         f"the newest that Lambda offers; it was started with {packaged.started.python} here, "
         "so test it once on Lambda"
     )
-
-
-def _policy(policy: Policy) -> str:
-    head = f"\n{policy.name}.json ({policy.path}) for {policy.attach_to}"
-    return f"{head}\n  source: {policy.source}\n{json.dumps(policy.document, indent=2)}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, add_recipe, print_result
+from bedrock_rft_sim.cli.terminal import say
 from bedrock_rft_sim.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     endpoint = _endpoint(arguments, planned)
     out = arguments.out or FOLDER / default_name(planned, endpoint)
     _check_target(arguments, planned, out)
-    report = probe(planned, out=out, endpoint=endpoint, say=_say, doing=arguments.progress.doing)
+    report = probe(planned, out=out, endpoint=endpoint, say=say, doing=arguments.progress.doing)
     advice = [advice_as_json(each) for each in diagnose_probe(report, planned.recipe.settings)]
     verdict, why = learnable(report, planned.recipe.settings)
     record = {**report.as_json(), "verdict": verdict, "why": why, "advice": advice}
@@ -115,10 +115,6 @@ def _check_target(arguments: argparse.Namespace, planned: ProbePlan, out: Path) 
         check_target(arguments.filtered, planned.recipe, others=others, force=arguments.force)
     elif arguments.force:
         raise RecipeError("--force without a file to replace", expected="--filtered FILE.jsonl")
-
-
-def _say(words: str) -> None:
-    print(words, file=sys.stderr)
 
 
 def _endpoint(arguments: argparse.Namespace, planned: ProbePlan) -> Endpoint | None:

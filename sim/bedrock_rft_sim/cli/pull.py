@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_number, add_path, print_result
+from bedrock_rft_sim.cli.terminal import say
 from bedrock_rft_sim.contract.statuses import COMPLETED
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add_job(verb: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Pull once, or until the job has ended."""
     for found in _pulls(arguments, _puller(arguments)):
-        print(_now(found), file=sys.stderr)
+        say(_now(found))
     print_result(arguments, found.as_json(), _lines(found))
     return 0 if found.goes_on or found.status == COMPLETED else EXIT_FAILED
 

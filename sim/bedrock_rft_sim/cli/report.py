@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import LAST_PORT, add_flag, add_number, add_path, print_result
-from bedrock_rft_sim.cli.terminal import console
+from bedrock_rft_sim.cli.arguments import (
+    LAST_PORT,
+    add_flag,
+    add_number,
+    add_path,
+    add_run,
+    print_result,
+    show_page,
+)
+from bedrock_rft_sim.cli.terminal import Line, Table, print_lines, say
 
 if TYPE_CHECKING:
-    from bedrock_rft_sim.report.page import Page
+    from bedrock_rft_sim.report.page import RunSummary
     from bedrock_rft_sim.runs import RunFolder
 
-STYLES = {"problem": "red", "warning": "yellow", "note": "blue"}
 HELP = "one page about a run: verdict, curves, answers, ledger"
 DESCRIPTION = """Write the page of a run, whatever state the run is in. Exit code 1: there is no
 such run, or its folder is damaged; what the verdict says does not change the exit code."""
@@ -23,14 +31,14 @@ RESULT = "the verdicts"
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
-    folder = "a run folder, the name of one under runs/, or latest"
-    verb.add_argument("run", metavar="RUN", help=folder)
+    add_run(verb)
     add_flag(verb, "--text", "print it on the terminal instead")
     add_path(verb, "--out", "where the page goes (default RUN/report.html)")
     export = "write every graph as a picture"
     verb.add_argument("--export", nargs=2, metavar=("png|svg|pdf", "DIR"), help=export)
     bands = "shade between which values AWS's own experiments moved (other models, other data)"
     add_flag(verb, "--bands", bands)
+    add_flag(verb, "--open", "show the page in the browser")
     add_flag(verb, "--watch", "serve the page on this machine and follow the run")
     port = "port of --watch (default: any that is free)"
     add_number(verb, "--port", port, 0, LAST_PORT, metavar="PORT", default=0)
@@ -49,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     page = Page(folder, bands=arguments.bands)
     if arguments.watch:
         arguments.progress.quiet = True
-        return _watch(folder, arguments.port, bands=arguments.bands)
+        return _watch(folder, arguments)
     summary = page.summary()
     written: list[Path] = []
     if arguments.export:
@@ -57,42 +65,42 @@ def run(arguments: argparse.Namespace) -> int:
 
         form, where = arguments.export
         written += export_graphs(summary.run, form, Path(where), bands=arguments.bands)
-    if arguments.text:
-        _print_text(page)
-    elif arguments.out or not arguments.export:
+    if arguments.open or (not arguments.text and (arguments.out or not arguments.export)):
         written.append(page.save(arguments.out or folder.report))
     files = [str(path) for path in written]
-    lines = [*([] if arguments.text else [summary.headline]), *files]
-    print_result(arguments, {**summary.as_json(), "files": files}, lines)
+    lines = _text(summary) if arguments.text else [summary.headline]
+    print_result(arguments, {**summary.as_json(), "files": files}, [*lines, *files])
+    if arguments.open:
+        show_page(written[-1])
     return 0
 
 
-def _print_text(page: Page) -> None:
-    from rich.text import Text
+def _text(summary: RunSummary) -> Iterator[Line]:
+    from bedrock_rft_sim.report.text import graph_rows, head_lines, verdict_lines
 
-    from bedrock_rft_sim.report.text import text_lines
-
-    terminal = console(soft_wrap=True)
-    summary = page.summary()
-    for style, line in text_lines(summary.run, summary.headline, summary.verdicts, summary.remarks):
-        terminal.print(Text(line, style=STYLES.get(style, "")))
+    yield from head_lines(summary.run, summary.headline, summary.remarks)
+    yield Table(graph_rows(summary.run))
+    yield from verdict_lines(summary.run, summary.verdicts)
 
 
-def _watch(folder: RunFolder, port: int, *, bands: bool) -> int:
+def _watch(folder: RunFolder, arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.report.watch import Watch
     from bedrock_rft_sim.runs import Run
 
     found = Run.read(folder)
     if not found.going_on:
-        print(f"this run has ended ({found.status}); `rft report {folder.path}` writes its "
-              "page")  # fmt: skip
+        ended = f"this run has ended ({found.status}); `rft report {folder.path}` writes its page"
+        print_lines([ended])
         return 0
-    watch = Watch(folder, port=port, bands=bands)
-    print(f"{watch.url} follows {folder.name}; Ctrl-C ends it, not the run", flush=True)
+    watch = Watch(folder, port=arguments.port, bands=arguments.bands)
+    print_lines([f"{watch.url} follows {folder.name}; Ctrl-C ends it, not the run"])
+    sys.stdout.flush()
+    if arguments.open:
+        show_page(watch.url)
     try:
         status = watch.follow()
     except KeyboardInterrupt:
-        print("no longer followed; the run continues", file=sys.stderr)
+        say("no longer followed; the run continues")
         return 0
-    print(f"the run has ended ({status}); its page is {folder.report}")
+    print_lines([f"the run has ended ({status}); its page is {folder.report}"])
     return 0

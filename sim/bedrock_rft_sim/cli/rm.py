@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, agreed, print_result
+from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_run, agreed, print_result
 
 HELP = "remove runs, after asking"
 DESCRIPTION = """Remove run folders with all that is in them: answers, checkpoints, the model. A run
@@ -14,8 +14,7 @@ RESULT = "what was removed"
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
     """Add what the verb takes."""
-    folder = "a run folder, or the name of one under runs/"
-    verb.add_argument("runs", nargs="+", metavar="RUN", help=folder)
+    add_run(verb, "runs", nargs="+")
     add_flag(verb, "--yes", "do not ask")
 
 

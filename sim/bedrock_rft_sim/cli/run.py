@@ -5,12 +5,18 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-import webbrowser
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_recipe, command, print_result
+from bedrock_rft_sim.cli.arguments import (
+    EXIT_FAILED,
+    add_flag,
+    add_recipe,
+    command,
+    print_result,
+    show_page,
+)
 from bedrock_rft_sim.cli.terminal import print_lines
 
 if TYPE_CHECKING:
@@ -62,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise
     lines = [*_summary(result), *_next(arguments, result, seed=recipe.settings.seed + 1)]
     print_result(arguments, result.as_json(), lines)
-    if arguments.open and not webbrowser.open(result.page.absolute().as_uri()):
-        print(f"rft: no browser could be started; the page is {result.page}", file=sys.stderr)
+    if arguments.open:
+        show_page(result.page)
     learned = result.signal.severity == "clear"
     return 0 if result.status == COMPLETED and learned else EXIT_FAILED
 

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bedrock_rft_sim.cli.arguments import LAST_PORT, add_flag, add_number, add_path
+from bedrock_rft_sim.cli.terminal import say
 from bedrock_rft_sim.errors import RecipeError, RehearsalError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
             # Not a daemon: one that is still importing when the process ends may abort it.
             threading.Thread(target=state.s3.warm).start()
             server.run(sockets=[listener])
-        print("rft: stopping; what runs goes on with the next start", file=sys.stderr)
+        say("rft: stopping; what runs goes on with the next start")
     return 0
 
 
@@ -164,7 +164,7 @@ def _announce(arguments: argparse.Namespace, url: str, *, token: str | None) -> 
     print(f"\nconsole: {url}/console{asks}\n", flush=True)
     if arguments.no_token:
         words = "no token is asked for: every user of this machine may run code as you"
-        print(f"rft: {words}", file=sys.stderr)
+        say(f"rft: {words}")
 
 
 def exports(url: str, *, region: str, key: str = "local") -> dict[str, str]:

@@ -20,6 +20,7 @@ from bedrock_rft_sim.cli.arguments import (
 from bedrock_rft_sim.cli.audit import add_audit_options
 from bedrock_rft_sim.cli.check import audit_wanted, not_one_step, verdict
 from bedrock_rft_sim.cli.estimate import bill_lines
+from bedrock_rft_sim.cli.terminal import print_lines, say
 from bedrock_rft_sim.errors import CloudError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = audit_wanted(arguments, recipe.local.seed)
     found = check(recipe, reward_audit=wanted, replies=replies)
     if not found.ok:
-        print(f"{verdict(found)}; rft check says more", file=sys.stderr)
+        say(f"{verdict(found)}; rft check says more")
         return EXIT_FAILED
     if found.estimate.job is None:
         raise CloudError(
@@ -91,12 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.plan:
             print_result(arguments, {"plan": plan.as_json(), "job_arn": None}, lines)
             return EXIT_FAILED if plan.blockers else 0
-        for line in lines:
-            print(line, file=sys.stderr)
+        print_lines(lines, sys.stderr)
         if plan.blockers:
             raise CloudError("nothing was submitted", found="; ".join(plan.blockers))
         if not arguments.yes and not agreed("Submit?"):
-            print("nothing was submitted", file=sys.stderr)
+            say("nothing was submitted")
             return EXIT_FAILED
         record.set(estimate=_estimate(found))
         arn = perform(aws, prepared, record, wishes, mantle, say=say)
@@ -114,11 +114,6 @@ def _estimate(found: RecipeCheck) -> dict[str, Any]:
         "lambda_invocations": asdict(job.lambda_invocations),
         "gb_seconds": asdict(job.gb_seconds),
     }
-
-
-def say(words: str) -> None:
-    """Say what goes on, on standard error."""
-    print(words, file=sys.stderr)
 
 
 def _lines(plan: SubmissionPlan, prepared: Prepared, found: RecipeCheck) -> Iterator[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_number, add_path, print_result
 from bedrock_rft_sim.cli.audit_text import plain
+from bedrock_rft_sim.cli.terminal import Line, Table, say
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.sweep.effects import Effect
@@ -73,31 +73,26 @@ def run(arguments: argparse.Namespace) -> int:
     file = read_sweep(arguments.sweep, seeds=arguments.seeds)
     out = arguments.out or FOLDER / file.path.stem
     arguments.progress.at(f"sweeping {file.recipe}")
-    result = sweep(file, out=out, workers=arguments.workers, say=_say)
+    result = sweep(file, out=out, workers=arguments.workers, say=say)
     print_result(arguments, result.as_json(), _lines(result))
     return EXIT_FAILED if result.failed else 0
 
 
-def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
-
-
-def _lines(result: SweepResult) -> Iterator[str]:
+def _lines(result: SweepResult) -> Iterator[Line]:
     from bedrock_rft_sim.diagnosis.sweep import diagnose_setting
     from bedrock_rft_sim.sweep.effects import between, over_seeds
     from bedrock_rft_sim.sweep.page import PAGE
     from bedrock_rft_sim.sweep.plan import described_changes
     from bedrock_rft_sim.sweep.result import BEST
 
-    names = [described_changes(row.changes) for row in result.rows]
-    width = max(map(len, names))
-    yield f"{'setting':{width}}  {'mean':>6}  {'against the base':32}  behaviour"
-    for name, row in zip(names, result.rows, strict=True):
+    rows = []
+    for row in result.rows:
         mean = over_seeds(row)
         value = "–" if mean is None else f"{mean.value:.3f}"
         effect = _effect(between(row, result.rows[0])) if row.changes else "–"
-        found = diagnose_setting(row.outcomes)
-        yield f"{name:{width}}  {value:>6}  {effect:32}  {found.rule}"
+        behaviour = diagnose_setting(row.outcomes).rule
+        rows.append((described_changes(row.changes), f"{value:>6}", effect, behaviour))
+    yield Table(rows, ("setting", "  mean", "against the base", "behaviour"))
     for axis in result.axes:
         yield f"\n{axis.path}"
         yield from (f"  {line}" for line in axis.words)

@@ -14,20 +14,26 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final, TextIO, cast
 
 from bedrock_rft_sim.errors import masked
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 COLUMNS: Final = 80
 """Of a terminal that does not say."""
 COLUMNS_MIN: Final = 20
 STYLES: Final = (
-    (re.compile(r"^ +(FAIL|error|problem)\b"), "bold red"),
-    (re.compile(r"^ +(warn|warning|not judged)\b"), "yellow"),
-    (re.compile(r"^ +(ok)\b"), "green"),
+    (re.compile(r"^ *(FAIL|error|problem)\b"), "bold red"),
+    (re.compile(r"^ *(warn|warning|not judged)\b"), "yellow"),
+    (re.compile(r"^ *(ok)\b"), "green"),
+    (re.compile(r"^(note)(?=: )"), "blue"),
+    (re.compile(r"(?:^|  )(different)$|^(Different)\b"), "bold red"),
+    (re.compile(r"(?:^|  )(cannot tell)$|^(Cannot tell)\b"), "yellow"),
+    (re.compile(r"(?:^|  )(same shape)$|^(Same shape)\b"), "green"),
     (re.compile(r"^verdict +(not ready|does not pass)"), "bold red"),
     (re.compile(r"^verdict +(ready|passes)"), "bold green"),
     (re.compile(r"^(Failed|Stopped)\b"), "bold red"),
@@ -36,7 +42,7 @@ STYLES: Final = (
 """The word of a line that a terminal shows in colour."""
 UNIT: Final = re.compile(r"(?<=\d) (?=(%|s|ms|min|h|MB|GB|left)\b|%)|(?<=tokens/s) ")
 """The space before a unit, or behind one, at which no row ends."""
-COPIED: Final = ("{", "[", "rft ")
+COPIED: Final = ("{", "[", "rft ", "aws ")
 """What a line begins with that is there to be copied, and is left whole."""
 
 
@@ -109,6 +115,37 @@ def guarded(make_way: Callable[[str], None] = _stay) -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells; where a terminal is too narrow for the columns, each row is a block."""
+
+    rows: Sequence[Sequence[str]]
+    heads: Sequence[str] = ()
+    """Of the columns; none where the cells say themselves what they are."""
+
+    def lines(self, width: int | None = None) -> list[str]:
+        """Return the lines, none of them wider than this because of its columns."""
+        lines = aligned([self.heads, *self.rows] if self.heads else self.rows)
+        if width is None or max(map(len, lines), default=0) <= width:
+            return lines
+        return [line for row in self.rows for line in self._block(row)]
+
+    def _block(self, row: Sequence[str]) -> Iterator[str]:
+        first, *others = (cell.strip() for cell in row)
+        yield first
+        if self.heads:
+            size = max(map(len, self.heads[1:]))
+            yield from (
+                f"  {head:{size}}  {cell}"
+                for head, cell in zip(self.heads[1:], others, strict=True)
+            )
+        else:
+            yield "  " + "  ".join(others)
+
+
+Line = str | Table
+
+
 def columns(stream: IO[str]) -> int:
     """Return the width of the terminal behind a stream."""
     try:
@@ -117,9 +154,12 @@ def columns(stream: IO[str]) -> int:
         return COLUMNS
 
 
-def wrapped(line: str, width: int) -> list[str]:
-    """Return a line in rows no wider than this, cut between words; what follows is indented."""
-    label = re.match(r" *\S+ {2,}(?=\S)", line)
+def wrapped(line: str, width: int, *, cuts_words: bool = True) -> list[str]:
+    """Return a line in rows no wider than this, cut between words; what follows is indented.
+
+    A word that is wider is cut, too, unless it is to be copied, such as a path.
+    """
+    label = re.match(r" *\S+(?: \S+)* {2,}(?=\S)", line)
     margin = len(label[0]) if label else len(line) - len(line.lstrip()) + 2
     if margin > width // 3:
         margin = len(line) - len(line.lstrip()) + 2
@@ -127,29 +167,47 @@ def wrapped(line: str, width: int) -> list[str]:
         return [line]
     line = UNIT.sub("\N{NO-BREAK SPACE}", line)
     rows = textwrap.wrap(line, width, subsequent_indent=" " * margin, drop_whitespace=True,
-                         break_on_hyphens=False, replace_whitespace=False)  # fmt: skip
+                         break_long_words=cuts_words, break_on_hyphens=False,
+                         replace_whitespace=False)  # fmt: skip
     return [row.replace("\N{NO-BREAK SPACE}", " ") for row in rows] or [line]
 
 
-def print_lines(lines: Iterable[str], stream: TextIO | None = None) -> None:
-    """Print lines to standard output or the stream; a terminal gets whole words and colour."""
+def print_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
+    """Print lines to standard output or the stream; a terminal gets whole words and colour.
+
+    A pipe gets every line and every table as wide as it is.
+    """
     stream = stream or sys.stdout
-    if not stream.isatty():
-        for line in lines:
+    width = columns(stream) if stream.isatty() else None
+    screen = None if width is None else console(soft_wrap=True, file=stream)
+    for line in _one_by_one(lines, width):
+        if screen is None or width is None:
             print(line, file=stream)
-        return
+            continue
+        is_copied = line.lstrip().startswith(COPIED)
+        for row in [line] if is_copied else wrapped(line, width, cuts_words=False):
+            screen.print(_coloured(masked(row) if stream is sys.stderr else row))
+
+
+def _one_by_one(lines: Iterable[Line], width: int | None) -> Iterator[str]:
+    for each in lines:
+        yield from each.lines(width) if isinstance(each, Table) else each.split("\n")
+
+
+def _coloured(row: str) -> Text:
     from rich.text import Text
 
-    screen, width = console(soft_wrap=True, file=stream), columns(stream)
-    for line in (part for whole in lines for part in whole.split("\n")):
-        is_copied = line.lstrip().startswith(COPIED)
-        for row in [line] if is_copied else wrapped(line, width):
-            shown = Text(row)
-            for pattern, style in STYLES:
-                found = pattern.match(row)
-                if found:
-                    shown.stylize(style, *found.span(1))
-            screen.print(shown)
+    shown = Text(row)
+    for pattern, style in STYLES:
+        if found := pattern.search(row):
+            shown.stylize(style, *found.span(found.lastindex or 0))
+    return shown
+
+
+def say(words: str) -> None:
+    """Print what is said beside the result."""
+    print_lines([words], sys.stderr)
+    sys.stderr.flush()
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -9,7 +9,7 @@ It holds names, hashes and times; no credential and no value of a function's var
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -82,12 +82,13 @@ def folder_named(text: str, *, parent: Path) -> Path | None:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[CloudRecord]:
-    """Give a job's record, which nobody else writes meanwhile.
+    """Give a job's record, which nobody else writes meanwhile; where none is written, none stays.
 
     Raises:
         CloudError: another process has it.
         RunFolderError: the disk refuses.
     """
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
     files.make_folder(folder)
     try:
         lock = files.Lock(folder / LOCK)
@@ -99,4 +100,9 @@ def opened(folder: Path) -> Iterator[CloudRecord]:
         files.sweep(folder)
         yield CloudRecord(folder)
     finally:
+        if {each.name for each in folder.iterdir()} == {LOCK}:
+            with suppress(OSError):  # some systems keep a file that is open
+                (folder / LOCK).unlink()
+                for each in new:
+                    each.rmdir()
         lock.release()

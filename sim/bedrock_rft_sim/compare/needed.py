@@ -118,14 +118,20 @@ class Needed:
     def words(self) -> str:
         """Return them as a sentence without its end."""
         now, more = self.now, self.enough or self.best
-        said = f"where nothing differs {_said(now)} say same in {percent(now.same)}"
+        here = f"same shape in {percent(now.same)} of cases where nothing differs"
         if more is now:
-            return said
-        return f"{said}, {_said(more)} in {percent(more.same)}"
+            return f"{_runs(now)} of {now.steps} steps, as here, find the {here}"
+        longer = "" if more.steps == now.steps else f" of {more.steps} steps"
+        enough = "would be enough" if self.enough else "are the best that was tried, not enough"
+        return (
+            f"{_runs(more)}{longer} {enough}: where nothing differs they find the same shape in "
+            f"{percent(more.same)} of cases, {_runs(now)} as here in {percent(now.same)}"
+        )
 
 
-def _said(one: Prospect) -> str:
-    return f"{one.a} against {one.b} of {one.steps} steps"
+def _runs(one: Prospect) -> str:
+    runs = "1 run" if one.a == 1 else f"{one.a} runs"
+    return f"{runs} a side" if one.a == one.b else f"{runs} against {one.b}"
 
 
 def prospect(noise: Noise, a: int, b: int, *, steps: int, margin: float) -> Prospect:

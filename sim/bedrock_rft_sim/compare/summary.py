@@ -102,10 +102,15 @@ def level_weights(x: Array) -> Array:
     return normed
 
 
+def half_window(count: int) -> int:
+    """Return how many points on each side of one a moving window takes, of so many points."""
+    return max(1, round(SMOOTHING * count) // 2)
+
+
 @functools.lru_cache(maxsize=64)
 def smoother(count: int) -> Array:
     """Return the matrix, (n, n), of a moving mean whose window shrinks at the ends."""
-    half = max(1, round(SMOOTHING * count) // 2)
+    half = half_window(count)
     index = np.arange(count)
     reach = np.minimum(np.minimum(index, count - 1 - index), half)
     inside = np.abs(index[:, None] - index[None, :]) <= reach[:, None]

@@ -18,7 +18,7 @@ from bedrock_rft_sim.data.tokens import end_tokens as end_tokens_of
 from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.engine.device import Device, ModelShape
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError, TrainingError
-from bedrock_rft_sim.files import named_errors
+from bedrock_rft_sim.files import as_new_files, named_errors
 from bedrock_rft_sim.runs import Run
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def models_of_run(run: Run) -> tuple[str, str]:
                 hint="go on with it: `rft run RECIPE --resume`",
             )
         tuned = folder.checkpoint(step)
-    return adapter_base(tuned) or str(run.local("model") or ""), str(tuned)
+    return adapter_base(tuned) or run.base_model or "", str(tuned)
 
 
 def export_model(source: str, out: Path, *, card: str) -> None:
@@ -127,6 +127,7 @@ def export_model(source: str, out: Path, *, card: str) -> None:
         model.save_pretrained(unfinished)
         tokenizer.save_pretrained(unfinished)
         (unfinished / "README.md").write_text(card, encoding="utf-8")
+        as_new_files(unfinished)
         unfinished.replace(out)
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import PurePath
 
 from bedrock_rft_sim.diagnosis.finding import fired
 from bedrock_rft_sim.report.page import RunSummary
 from bedrock_rft_sim.report.visible import visible
+from bedrock_rft_sim.runs import Run
 from bedrock_rft_sim.runs.listing import REWARD
 
 HASHES = ("recipe_hash", "reward_hash", "data_hash", "git_revision", "seed")
 
 
 def card(summary: RunSummary, *, base: str, tuned: str) -> str:
-    """Return the card in Markdown, with the fields that model hubs read at its head."""
+    """Return the card in Markdown, with the fields that model hubs read at its head.
+
+    It may be published: a path of this machine is named by its last part alone.
+    """
     run = summary.run
     rewards = [line[REWARD] for line in run.trained if line[REWARD] is not None]
     course = f"{rewards[0]:.3f} -> {rewards[-1]:.3f}" if rewards else "unknown"
@@ -26,7 +31,7 @@ def card(summary: RunSummary, *, base: str, tuned: str) -> str:
     ]
     lines = [
         "---",
-        f"base_model: {json.dumps(base)}",
+        f"base_model: {json.dumps(_last_part(base))}",
         "library_name: transformers",
         "pipeline_tag: text-generation",
         "---",
@@ -37,7 +42,7 @@ def card(summary: RunSummary, *, base: str, tuned: str) -> str:
         "",
         f"- run: {run.status}, step {run.last_step}; training reward {course}",
         f"- base model: {visible(base)}",
-        f"- weights: {visible(tuned)}, adapters merged, float32",
+        f"- weights: {visible(_last_part(tuned))}, adapters merged, float32",
         *facts,
         "",
         "## Verdict",
@@ -52,4 +57,21 @@ def card(summary: RunSummary, *, base: str, tuned: str) -> str:
         text.rstrip("\n"),
         fence,
     ]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    for path in _paths(run, base, tuned):
+        text = text.replace(path, _last_part(path))
+    return text
+
+
+def _paths(run: Run, *models: str) -> list[str]:
+    """Return the paths of this machine that the run or its recipe names, longest first."""
+    local = [entry.get("value") for entry in (run.resolved.get("local") or {}).values()]
+    listed = [each for value in local if isinstance(value, list) for each in value]
+    folder = str(run.folder.path.absolute())
+    named = {each for each in (*local, *listed, *models, folder) if isinstance(each, str)}
+    return sorted((each for each in named if each.startswith(("/", "~"))), key=len, reverse=True)
+
+
+def _last_part(name: str) -> str:
+    """Return a path's last part; a model's own name, with or without its owner, as it is."""
+    return PurePath(name).name if PurePath(name).is_absolute() or name.startswith("~") else name

@@ -28,7 +28,7 @@ from bedrock_rft_sim.compare.decide import (
 from bedrock_rft_sim.compare.order import RecipeOrder
 from bedrock_rft_sim.compare.result import MetricComparison, SideSummary
 from bedrock_rft_sim.compare.series import Curves
-from bedrock_rft_sim.compare.summary import grid_over, smoother
+from bedrock_rft_sim.compare.summary import grid_over, half_window
 from bedrock_rft_sim.compare.words import meanings
 from bedrock_rft_sim.contract.metrics import HEALTHY_BANDS, metric
 from bedrock_rft_sim.errors import DataError
@@ -295,15 +295,31 @@ def _lines(pair: Overlay, found: MetricComparison) -> Iterator[DrawnLine]:
         sparse = max(len(one.x) for _, one in group) < LEAST_POINTS
         grid = grid_over([one for _, one in group])
         smoothed = np.array(
-            [
-                np.interp(grid, one.x, one.y if sparse else smoother(len(one.y)) @ one.y)
-                for _, one in group
-            ]
+            [np.interp(grid, one.x, one.y if sparse else smooth(one.y)) for _, one in group]
         )
         if len(group) > 1:
             yield line("low", None, grid, smoothed.min(axis=0))
             yield line("high", None, grid, smoothed.max(axis=0))
         yield line("mean", None, grid, smoothed.mean(axis=0))
+
+
+def smooth(y: Array) -> Array:
+    """Return the values at straight lines fitted to windows of a fifth of the points, (n,).
+
+    Away from the ends that is a moving mean. At the ends the window stays as long, where the
+    comparison's own, which shrinks to one point, would bend the curve to whatever that point is.
+    """
+    import numpy as np
+
+    size = min(len(y), 2 * half_window(len(y)) + 1)
+    index = np.arange(len(y))
+    start = np.clip(index - size // 2, 0, len(y) - size)
+    across = np.arange(size) - (size - 1) / 2
+    windows = y[start[:, None] + np.arange(size)]
+    slopes = windows @ across / max(1.0, np.square(across).sum())
+    fitted = windows.mean(axis=1) + slopes * (index - start - (size - 1) / 2)
+    within: Array = np.clip(fitted, y.min(), y.max())
+    return within
 
 
 def _unit(found: MetricComparison) -> str:

@@ -1,4 +1,4 @@
-"""The report for a terminal: headline, rows of blocks, verdicts."""
+"""The report for a terminal: its head, rows of blocks, verdicts; without control characters."""
 
 from __future__ import annotations
 
@@ -19,27 +19,41 @@ OF_REWARDS = "econd opinions"
 """Ends the titles of graphs whose lines are named even where there is one."""
 
 
-def text_lines(
-    run: Run, headline: str, verdicts: Sequence[Finding], remarks: Sequence[str]
-) -> Iterator[tuple[str, str]]:
-    """Yield (style, line), without control characters; a style is a rule's severity or empty."""
+def head_lines(run: Run, headline: str, remarks: Sequence[str]) -> Iterator[str]:
+    """Yield what run it is, how it went and what is wrong with its folder."""
     total = (run.record.get("steps") or {}).get("total")
     of = f" of {total}" if total else ""
-    yield "", f"{visible(run.folder.name)}: {visible(run.status)}, step {run.last_step}{of}"
-    yield "", headline
+    yield f"{visible(run.folder.name)}: {visible(run.status)}, step {run.last_step}{of}"
+    yield headline
     for line in str(run.record.get("error") or "").splitlines():
-        yield "problem", f"  {visible(line)}"
+        yield f"  {visible(line)}"
     for remark in remarks:
-        yield "warning", f"note on this folder: {visible(remark)}"
-    yield "", ""
+        yield f"note on this folder: {visible(remark)}"
+    yield ""
+
+
+def graph_rows(run: Run) -> list[tuple[str, str, str]]:
+    """Return a name, a row of blocks and the ends for each line of the graphs that are shown."""
     local = [graph for graph in local_series(run.lines) if graph.title in ALSO_SHOWN]
-    yield from (("", line) for line in _graphs([*console_series(run.lines), *local]))
-    yield from (("", line) for line in _floor(run))
+    return [
+        (
+            _name(graph, line),
+            f"{sparkline(condensed(line.values)):{SPARK_WIDTH}}",
+            f"{line.values[0]:.4g} → {line.values[-1]:.4g} {graph.unit}".rstrip(),
+        )
+        for graph in [*console_series(run.lines), *local]
+        for line in graph.series
+    ]
+
+
+def verdict_lines(run: Run, verdicts: Sequence[Finding]) -> Iterator[str]:
+    """Yield the floor of the reward and every finding that has something to say."""
+    yield from _floor(run)
     for finding in fired(verdicts):
-        yield "", ""
-        yield finding.severity, f"{finding.severity}: {finding.rule}"
-        yield "", f"  {visible(finding.says)}"
-        yield "", f"  next: {finding.remedy}"
+        yield ""
+        yield f"{finding.severity}: {finding.rule}"
+        yield f"  {visible(finding.says)}"
+        yield f"  next: {finding.remedy}"
 
 
 def _floor(run: Run) -> Iterator[str]:
@@ -50,15 +64,6 @@ def _floor(run: Run) -> Iterator[str]:
         yield f"                     {visible(found.get('strategy'))}"
     elif found.get("left_out"):
         yield f"floor of the reward  not measured: {visible(found['left_out'])}"
-
-
-def _graphs(graphs: Sequence[Graph]) -> Iterator[str]:
-    rows = [(_name(graph, line), graph.unit, line) for graph in graphs for line in graph.series]
-    width = max((len(name) for name, _, _ in rows), default=0)
-    for name, unit, line in rows:
-        blocks = sparkline(condensed(line.values))
-        ends = f"{line.values[0]:.4g} → {line.values[-1]:.4g} {unit}"
-        yield f"{name:{width}}  {blocks:{SPARK_WIDTH}}  {ends}".rstrip()
 
 
 def _name(graph: Graph, line: GraphLine) -> str:

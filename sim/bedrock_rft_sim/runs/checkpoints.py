@@ -31,6 +31,7 @@ _HEADER_BYTES: Final = 8
 
 def seal(checkpoint: Path) -> None:
     """Write the manifest of every file of the checkpoint, which must be complete."""
+    files.as_new_files(checkpoint)
     paths = sorted(path for path in checkpoint.rglob("*") if path.is_file())
     sizes = [path.stat().st_size for path in paths]
     entries = {

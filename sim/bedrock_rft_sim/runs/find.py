@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from bedrock_rft_sim.errors import RunFolderError
-from bedrock_rft_sim.runs.folder import LATEST, RECORD, RunFolder, is_run, no_run
+from bedrock_rft_sim.runs.folder import (
+    LATEST,
+    RECORD,
+    RunFolder,
+    is_run,
+    newest_run,
+    no_run,
+)
 
 RUNS: Final = Path("runs")
 
@@ -15,6 +22,15 @@ def or_under_runs(path: str | Path) -> Path:
     """Return the run of this name under `runs` where the path itself leads nowhere."""
     named = RUNS / path
     return named if not Path(path).exists() and is_run(named) else Path(path)
+
+
+def latest_run(runs: Path = RUNS) -> Path | None:
+    """Return the folder of the run started last, by its own name; None where there is no run.
+
+    It is the one that the link leads to; some disks know no links.
+    """
+    link = runs / LATEST
+    return runs / link.resolve().name if is_run(link) else newest_run(runs)
 
 
 def find_run(name: str, *, runs: Path = RUNS) -> RunFolder:
@@ -33,6 +49,8 @@ def find_folder(name: str, *, runs: Path = RUNS) -> Path:
         RunFolderError: there is no such run.
     """
     direct, named = Path(name), runs / name
+    if name == LATEST and not is_run(named):
+        named = latest_run(runs) or named
     if is_run(direct):
         return direct.resolve()
     if is_run(named) and "/" not in name:

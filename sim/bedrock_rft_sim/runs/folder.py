@@ -220,6 +220,7 @@ class RunFolder:
         with files.named_errors(self.model, "accept the model"):
             if self.model.exists():
                 shutil.rmtree(self.model)
+            files.as_new_files(self.unfinished_model)
             self.unfinished_model.replace(self.model)
 
     def drop_last_event(self) -> None:
@@ -448,10 +449,14 @@ def remove_run(path: Path) -> None:
                 link.unlink()
     finally:
         lock.release()
-    left = [each.parent for each in path.parent.glob(f"*/{RECORD}") if each.parent.name[0] != "."]
-    if was_latest and left:
-        newest = max(left, key=lambda each: (each / RECORD).stat().st_mtime)
+    if was_latest and (newest := newest_run(path.parent)) is not None:
         RunFolder(newest)._become_latest()
+
+
+def newest_run(parent: Path) -> Path | None:
+    """Return the run in the folder whose record was written last; None where there is none."""
+    there = [each.parent for each in parent.glob(f"*/{RECORD}") if each.parent.name[0] != "."]
+    return max(there, key=lambda each: (each / RECORD).stat().st_mtime, default=None)
 
 
 def _is_unbegun(path: Path) -> bool:

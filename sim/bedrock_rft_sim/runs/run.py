@@ -112,6 +112,12 @@ class Run:
         """Return a value under `local:` as the run understood it; None if it is not there."""
         return _value(self.resolved, "local", name)
 
+    @property
+    def base_model(self) -> str | None:
+        """What was trained: a name, or a folder from anywhere; None where the run does not say."""
+        named = self.record.get("model") or self.local("model")
+        return named if isinstance(named, str) else None
+
     def setting(self, name: str) -> Any:
         """Return a setting the run was trained with; None if it is not there."""
         return _value(self.resolved, "settings", name)

@@ -37,7 +37,7 @@ class Entire:
 
 RECORD: Final = {
     "name": str, "status": str, "error": str, "started": str, "ended": str, "seed": int,
-    "recipe_hash": str, "reward_hash": str, "data_hash": str, "git_revision": str,
+    "model": str, "recipe_hash": str, "reward_hash": str, "data_hash": str, "git_revision": str,
     "second_opinions": Each(TEXT_OR_NULL), "micro_batch": int, "resumed_from_step": int,
     "remarks": [str], "versions": Each(TEXT_OR_NULL),
     "checkpoints_have_manifests": bool, "origin": str, "job_arn": str, "model_arn": str,

@@ -189,6 +189,7 @@ def _say_amount(rehearsal: Rehearsal) -> None:
 def _identity(recipe: Recipe, data: Data, steps: Steps, device: Device) -> dict[str, Any]:
     """Return what makes this run this run; the hashes must agree when it is resumed."""
     return {
+        "model": recipe.model,
         "recipe_hash": recipe.recipe_hash,
         "reward_hash": path_hash(recipe.reward_path),
         "second_opinions": {n: path_hash(path) for n, path in recipe.second_opinions.items()},

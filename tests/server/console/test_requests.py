@@ -171,6 +171,7 @@ def test_a_run_of_the_command_line_is_listed_and_can_be_talked_to(
     with make_run(endpoint.state.jobs.runs, "by-hand") as run:
         run.model.mkdir()
         run.checkpoint(2).mkdir(parents=True)
+        run.write_record(model="/beside/the/recipe")
     [listed] = read(endpoint, "/console/jobs")["jobs"]
     assert (listed["id"], listed["kind"], listed["status"]) == ("by-hand", "run", "Completed")
     assert listed["has_ended"]
@@ -179,7 +180,8 @@ def test_a_run_of_the_command_line_is_listed_and_can_be_talked_to(
     assert (told["shown_id"], told["base"]) == (str(run.path), "amazon.nova-2-lite-v1:0:256k")
     assert (told["step"], told["phases"], told["trouble"]) == (STEPS, [], None)
     assert [each["id"] for each in told["models"]] == ["tuned", "step-2"]
-    for model, behind in (("base", "tiny"), ("tuned", run.model), ("step-2", run.checkpoint(2))):
+    choices = ("base", "/beside/the/recipe"), ("tuned", run.model), ("step-2", run.checkpoint(2))
+    for model, behind in choices:
         assert post(endpoint, f"{path}/ask", {"prompt": "6 times 7?", "model": model})[0] == 200
         assert models.asks[-1].model == str(behind)
     status, (said,) = post(endpoint, f"{path}/stop")

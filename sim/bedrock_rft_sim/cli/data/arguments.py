@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ from bedrock_rft_sim.cli.arguments import add_flag, print_result
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.data.prepare.output import DataOutput
+
+HELD_OUT = ("validation", "test")
+"""Names of parts that are no training files."""
 
 
 def add_output(
@@ -44,12 +48,30 @@ def print_written(
     arguments: argparse.Namespace,
     outputs: DataOutput | Sequence[DataOutput],
     before: Sequence[str] = (),
+    after: Sequence[str] = (),
 ) -> None:
-    """Print the manifests as JSON, else the lines before and what was written and left out."""
+    """Print the manifests as JSON, else these lines around what was written and left out.
+
+    The last line is the command that comes next.
+    """
     many = outputs if isinstance(outputs, Sequence) else [outputs]
     manifests = [output.manifest() for output in many]
     found = manifests if isinstance(outputs, Sequence) else manifests[0]
-    print_result(arguments, found, [*before, *map(_summary, many)])
+    next_lines = to_check([output.path for output in many if output.written])
+    print_result(arguments, found, [*before, *map(_summary, many), *after, *next_lines])
+
+
+def to_check(paths: Sequence[Path]) -> list[str]:
+    """Return the command that checks the files, none for no file."""
+    held_out = [path for path in paths if path.stem in HELD_OUT]
+    training = [path for path in paths if path not in held_out]
+    options = [word for path in held_out for word in ("--validation", str(path))]
+    return next_command("data", "check", *map(str, training), *options) if training else []
+
+
+def next_command(*words: str) -> list[str]:
+    """Return the lines that name the command that comes next."""
+    return ["next, for instance:", f"  {shlex.join(['rft', *words])}"]
 
 
 def _summary(output: DataOutput) -> str:

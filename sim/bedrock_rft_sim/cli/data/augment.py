@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.cli.arguments import add_flag, add_number, print_result
-from bedrock_rft_sim.cli.data.arguments import add_output, add_seed, values_of
+from bedrock_rft_sim.cli.data.arguments import add_output, add_seed, to_check, values_of
 from bedrock_rft_sim.stats.shares import percent
 
 KINDS = {
@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         **values_of(arguments, "copies", "seed", "force"),
     )
     manifest = output.manifest()
-    print_result(arguments, manifest, _lines(manifest, output.path))
+    lines = [*_lines(manifest, output.path), *to_check([output.path])]
+    print_result(arguments, manifest, lines)
     return 0
 
 

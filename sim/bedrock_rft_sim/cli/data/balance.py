@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import add_path, add_repeatable, print_result, whole_number
-from bedrock_rft_sim.cli.data.arguments import add_output, add_seed, print_written, values_of
+from bedrock_rft_sim.cli.data.arguments import (
+    add_output,
+    add_seed,
+    next_command,
+    print_written,
+    values_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
     if output is not None:
         print_written(arguments, output, before=_lines(balance))
     else:
-        print_result(arguments, {"classes": balance.as_json()}, _lines(balance))
+        keys = [word for key in arguments.by for word in ("--by", key)]
+        out = str(arguments.file.with_stem(f"{arguments.file.stem}-balanced"))
+        again = ["data", "balance", str(arguments.file), *keys, "--down-sample", "-o", out]
+        lines = [*_lines(balance), *next_command(*again)]
+        print_result(arguments, {"classes": balance.as_json()}, lines)
     return 0
 
 

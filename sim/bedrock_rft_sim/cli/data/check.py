@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_number, add_repeatable, print_result
+from bedrock_rft_sim.cli.data.arguments import next_command
 from bedrock_rft_sim.stats.shares import percent
 
 if TYPE_CHECKING:
@@ -53,8 +54,17 @@ def run(arguments: argparse.Namespace) -> int:
     report = found.as_json()
     for file, planned in zip(report["files"], steps, strict=True):
         file["steps"] = None if planned is None else asdict(planned)
-    print_result(arguments, report, chain(_file_lines(found, steps), _finding_lines(found)))
+    told = chain(_file_lines(found, steps), _finding_lines(found))
+    print_result(arguments, report, chain(told, _next(arguments) if found.ok else ()))
     return 0 if found.ok else EXIT_FAILED
+
+
+def _next(arguments: argparse.Namespace) -> list[str]:
+    if arguments.recipe is not None:
+        return next_command("check", arguments.recipe)
+    held_out = arguments.validation[:1]
+    options = [word for path in held_out for word in ("--validation", str(path))]
+    return next_command("init", "--data", str(arguments.files[0]), *options)
 
 
 def _counter_of(arguments: argparse.Namespace, recipe: Recipe | None) -> CounterOf | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bedrock_rft_sim.cli.arguments import EXIT_FAILED, add_flag, add_path, print_result
-from bedrock_rft_sim.cli.data.arguments import add_output, print_written
+from bedrock_rft_sim.cli.data.arguments import add_output, next_command, print_written, to_check
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.data.prepare.clean import Examination
@@ -55,14 +55,17 @@ def run(arguments: argparse.Namespace) -> int:
     }
     if arguments.out is None:
         found = examine_files(arguments.file, **choices)
-        print_result(arguments, _as_json(found), _lines(found))
+        file: Path = arguments.file
+        out = str(file.with_stem(f"{file.stem}-clean"))
+        again = next_command("data", "clean", str(file), "-o", out)
+        lines = [*_lines(found), *(again if found.remarks else to_check([file]))]
+        print_result(arguments, _as_json(found), lines)
         return EXIT_FAILED if found.remarks else 0
     output, found = clean_file(
         arguments.file, arguments.out, nfkc=arguments.nfkc, force=arguments.force, **choices
     )
-    print_written(arguments, output, before=_lines(found))
-    if not arguments.json:
-        print(f"  {output.manifest()['notes']['rewritten']:,} rows rewritten in normal form")
+    rewritten = f"  {output.manifest()['notes']['rewritten']:,} rows rewritten in normal form"
+    print_written(arguments, output, before=_lines(found), after=[rewritten])
     return 0
 
 

@@ -31,7 +31,7 @@ def base_model(state: ServerState, entry: ConsoleEntry, run: Run | None) -> str 
     Raises:
         RunFolderError: the recipe is gone or damaged.
     """
-    named = run.local("model") if run is not None else None
+    named = run.base_model if run is not None else None
     if named is None and entry.job is not None:
         named = (state.jobs.recipe(entry.id).get("local") or {}).get("model")
     return named if isinstance(named, str) else None
