@@ -2,6 +2,7 @@
 
 RehearsalError
 ├── RecipeError(ValueError)         the recipe or a command-line override
+├── ArgumentError(ValueError)       an argument of the Python API
 ├── DataError(ValueError)           a training or validation file, or one of its records
 ├── GraderError(RuntimeError)       the reward
 │   ├── EventError                  the event that would be sent (for example larger than 6 MB)
@@ -21,12 +22,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
 E = TypeVar("E", bound="RehearsalError")
 
 PART_MAX: Final = 4000
 """Characters of one part of a message; a row of data may be megabytes long."""
+FOUND_MAX: Final = 120
+"""Characters of an argument's value."""
 MASK: Final = "***"
 SECRET_NAME: Final = re.compile(r"TOKEN$|SECRET|PASSWORD|CREDENTIAL|_KEY$|_KEY_ID$", re.IGNORECASE)
 """Names of environment variables whose values are secrets."""
@@ -64,9 +68,9 @@ class RehearsalError(Exception):
         return "\n".join([head, *(f"  {label}: {_cut(text)}" for label, text in parts if text)])
 
 
-def _cut(text: str) -> str:
-    left_out = len(text) - PART_MAX
-    return text if left_out <= 0 else f"{text[:PART_MAX]} … ({left_out:,} more characters)"
+def _cut(text: str, most: int = PART_MAX) -> str:
+    left_out = len(text) - most
+    return text if left_out <= 0 else f"{text[:most]} … ({left_out:,} more characters)"
 
 
 def own_mistake(error: Exception) -> str:
@@ -101,6 +105,36 @@ def masked(text: str) -> str:
 
 class RecipeError(RehearsalError, ValueError):
     """The recipe, or a value given with --set, can't be used."""
+
+
+class ArgumentError(RehearsalError, ValueError):
+    """An argument of the Python API is of the wrong type or value."""
+
+
+def demand(argument: str, value: object, *kinds: type, expected: str) -> None:
+    """Refuse an argument whose value is of none of these types.
+
+    Raises:
+        ArgumentError: it is of another.
+    """
+    if not isinstance(value, kinds):
+        raise ArgumentError(
+            f"{argument} is of the wrong type",
+            expected=expected,
+            found=f"{_cut(repr(value), FOUND_MAX)} ({type(value).__name__})",
+        )
+
+
+def demand_one_of(argument: str, value: object, known: Iterable[str]) -> None:
+    """Refuse an argument whose value is none of these texts.
+
+    Raises:
+        ArgumentError: it is another.
+    """
+    names = list(known)
+    if value not in names:
+        expected, found = f"one of: {', '.join(names)}", _cut(repr(value), FOUND_MAX)
+        raise ArgumentError(f"{argument} has an unknown value", expected=expected, found=found)
 
 
 class DataError(RehearsalError, ValueError):

@@ -67,7 +67,8 @@ def test_each_operation_ends_with_the_next_command_and_the_last_makes_a_recipe(
     train, held_out = out / "train.jsonl", out / "validation.jsonl"
     next_ = last("gsm8k", folder, "-o", out, "--shape", "nova", "--split", "80/10/10")
     assert next_ == f"rft data check {train} --validation {held_out} --validation {out}/test.jsonl"
-    for words in (["augment", rows, "--paraphrase"], ["clean", rows], ["split", train],
+    for words in (["augment", rows, "--paraphrase"], ["clean", rows],
+                  ["split", train, "--parts", "train=1"],
                   ["balance", train, "--by", "steps", "--cap", 5],
                   ["logs", write(tmp_path / "log.jsonl", [LOG]), "--metadata", "project=math"],
                   ["from", rows, "--map", "messages=id"]):  # fmt: skip
@@ -75,9 +76,10 @@ def test_each_operation_ends_with_the_next_command_and_the_last_makes_a_recipe(
         first = made if words[0] != "split" else f"{made}/train.jsonl"
         assert last(*words, "-o", made).startswith(f"rft data check {first}"), words
     assert last("clean", rows) == f"rft data check {rows}"
-    assert last("check", train, "--validation", held_out) == (
-        f"rft init --data {train} --validation {held_out}"
-    )
+    last("gsm8k", folder, "-o", out, "--shape", "nova", "--force")  # 120 rows, of 100 demanded
+    test = out / "test.jsonl"
+    next_ = last("check", train, "--validation", test)
+    assert next_ == f"rft init --data {train} --validation {test}"
     assert last("check", train, "--recipe", "quickstart") == "rft check quickstart"
 
 

@@ -102,8 +102,10 @@ def test_a_run_is_told_what_another_reward_would_have_changed(
 def test_a_source_that_is_not_there_is_a_usage_error(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert main(["grade", str(tmp_path / "none.jsonl"), "--reward", "gsm8k"]) == 2
+    scores = ["--out", str(tmp_path / "scores.jsonl")]
+    assert main(["grade", str(tmp_path / "none.jsonl"), "--reward", "gsm8k", *scores]) == 2
     assert "none.jsonl" in capsys.readouterr().err
+    assert not list(tmp_path.glob("scores.jsonl*"))
 
 
 def test_the_source_is_never_written_over(

@@ -103,7 +103,8 @@ def add_run(verb: argparse.ArgumentParser, name: str = "run", **options: Any) ->
 
 def run_name(text: str) -> str:
     """Read a run's name, for argparse; `latest` becomes the name of that run, and says so."""
-    from bedrock_rft_sim.runs.find import LATEST, latest_run
+    from bedrock_rft_sim.runs.find import latest_run
+    from bedrock_rft_sim.runs.folder import LATEST
 
     found = None if text != LATEST or Path(text).exists() else latest_run()
     if found is None:

@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _summary(result: RunResult) -> Iterator[str]:
-    yield f"{result.status} after step {result.step} of {result.total_steps}: {result.folder}"
+    yield result.words
     for title, key in SHOWN:
         first, last = result.first.get(key), result.last.get(key)
         if first is not None and last is not None:

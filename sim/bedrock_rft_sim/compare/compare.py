@@ -7,6 +7,7 @@ It compares shapes and never heights: another model starts elsewhere. The rule s
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -90,7 +91,7 @@ def compare(
     for group in (a, b):
         _check_seeds(group)
     chosen = choose((a, b), axis)
-    highest = USUAL_TOP if top is None else top
+    highest = _highest(top)
     beyond = _beyond_top([*a, *b], highest, is_given=top is not None)
     metrics = (*COMPARED, *_second_opinions(a, b))
     placed = [_place(each, a, b, axis=chosen, top=highest) for each in metrics]
@@ -145,6 +146,13 @@ def _check_seeds(group: Sequence[Curves]) -> None:
                 found=f"the numbers of {other.source}",
                 hint="leave one out, or run it again with --set local.seed=N",
             )
+
+
+def _highest(top: float | None) -> float:
+    if top is not None and not math.isfinite(top):
+        expected = "the greatest possible reward, a finite number"
+        raise DataError("the top is no such number", expected=expected, found=repr(top))
+    return USUAL_TOP if top is None else top
 
 
 def _beyond_top(runs: Sequence[Curves], top: float, *, is_given: bool) -> list[str]:
@@ -338,7 +346,7 @@ def noise_of(runs: Sequence[Curves], *, top: float | None = None) -> need.Noise:
         DataError: they have no rewards, too few steps or nothing to gain, or a run stands twice.
     """
     _check_seeds(runs)
-    highest = USUAL_TOP if top is None else top
+    highest = _highest(top)
     _beyond_top(runs, highest, is_given=top is not None)
     placed = _place(metric(TRAINING_REWARD), runs, runs, axis=choose((runs,), None), top=highest)
     if placed.reason:

@@ -5,7 +5,7 @@ Not here: a model. Only its tokenizer is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,19 @@ from bedrock_rft_sim.data import Inspection, count_findings, plan
 from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.prepare.lengths import LengthSummary, spread
 from bedrock_rft_sim.data.tokens import load_tokenizer
-from bedrock_rft_sim.diagnosis.finding import Finding
+from bedrock_rft_sim.diagnosis.finding import Finding, fired
 from bedrock_rft_sim.diagnosis.model import diagnose_model, lora_odds
 from bedrock_rft_sim.diagnosis.recipe import diagnose_recipe, point_as_json
 from bedrock_rft_sim.engine.device import choose_device
+from bedrock_rft_sim.errors import demand
 from bedrock_rft_sim.estimate import JobEstimate, estimate, read_measured
 from bedrock_rft_sim.grader.audit import AuditReport, AuditSettings, AuditWorkload, audit
 from bedrock_rft_sim.grader.good_replies import ProfileResult, check_reward
 from bedrock_rft_sim.grader.reward import reward_of
-from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.recipe import Recipe, recipe_of
+from bedrock_rft_sim.recipe.shown import shown_table
 from bedrock_rft_sim.recipe.trackers import demand_trackers
+from bedrock_rft_sim.runs import or_under_runs
 
 PAID_ROWS = 8
 
@@ -67,6 +70,38 @@ class RecipeCheck:
     """How the recipe compares with the published starting points."""
     estimate: JobEstimate
     ledger: tuple[LedgerRow, ...]
+
+    def __repr__(self) -> str:
+        """Say what was checked, and whether it is ready."""
+        return f"<RecipeCheck {self.words}>"
+
+    @property
+    def words(self) -> str:
+        """The recipe's name and whether it is ready."""
+        ready = "ready" if self.ok else f"not ready ({', '.join(self._troubles())})"
+        return f"{self.recipe.name}: {ready}, {self.steps.total:,} steps"
+
+    def _troubles(self) -> Iterator[str]:
+        parts = {"data": self.data_ok, "model": self.model_ok, "reward": self.reward_ok}
+        yield from (name for name, is_ok in parts.items() if not is_ok)
+        if self.recipe.refusals:
+            yield "Bedrock would refuse the request"
+
+    def _repr_html_(self) -> str:
+        """Return what was found, for a notebook."""
+        dropped = f", {self.prompt_tokens.dropped:,} too long" if self.prompt_tokens.dropped else ""
+        rows = [
+            ("data", f"{len(self.data.train):,} training prompts{dropped}, "
+                     f"{len(self.data.validation):,} for validation"),
+            *[(f"reward, {each.variant}", f"{each.passed:,} of {each.graded:,} good replies score")
+              for each in self.profiles],
+            *[("refused by Bedrock", refusal) for refusal in self.recipe.refusals],
+            *[("data", remark) for remark in self.remarks],
+            *[("audit", f"{each.severity}: {each.check}: {each.what}")
+              for each in (self.audit.findings if self.audit else ())],
+            *[("model", f"{each.severity}: {each.words}") for each in fired(self.model)],
+        ]  # fmt: skip
+        return shown_table(self.words, rows)
 
     @property
     def reward_ok(self) -> bool:
@@ -115,27 +150,34 @@ class RecipeCheck:
 
 
 def check(
-    recipe: Recipe,
+    recipe: str | Path | Recipe,
     *,
     reward_audit: RewardAudit | None = None,
     replies: Mapping[str, str] | None = None,
-    measured: Path | None = None,
+    measured: str | Path | None = None,
 ) -> RecipeCheck:
     """Read the recipe's data, count its steps and audit its reward, or only grade good replies.
 
-    `replies` are good replies by row id, where the references' own phrasing is not what the reward
-    reads; `measured` is a run folder or the result of a probe, for the estimate and the advice.
+    The recipe is given by its name or path, or as `load_recipe` returned it. `replies` are good
+    replies by row id, where the references' own phrasing is not what the reward reads; `measured`
+    is a run folder or the result of a probe, for the estimate and the advice.
 
     Raises:
         RehearsalError: the data or the reward can't be used at all.
+        ArgumentError: an argument is of the wrong type.
     """
+    recipe = recipe_of(recipe)
+    nothing = type(None)
+    demand("reward_audit", reward_audit, RewardAudit, nothing, expected="a RewardAudit, or None")
+    demand("replies", replies, Mapping, nothing, expected="good replies by row id, or None")
+    demand("measured", measured, str, Path, nothing, expected="a path or a run's name, or None")
     demand_trackers(recipe)
     if recipe.local.dtype == "float16":  # the one format that a device may not have; torch is slow
         choose_device(recipe.local.device, recipe.local.dtype)
     tokenizer = load_tokenizer(recipe.model)
     data = plan.read_data(recipe, tokenizer)
     steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
-    seen = None if measured is None else read_measured(measured, lengths=True)
+    seen = None if measured is None else read_measured(or_under_runs(measured), lengths=True)
     report = None if reward_audit is None else _audit(recipe, data, steps, reward_audit, replies)
     if report is None:
         reward = reward_of(recipe)

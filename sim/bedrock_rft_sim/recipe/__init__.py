@@ -6,8 +6,16 @@ project's own.
 """
 
 from bedrock_rft_sim.contract.knobs import Settings
-from bedrock_rft_sim.recipe.load import load_recipe, parse_recipe
+from bedrock_rft_sim.recipe.load import load_recipe, parse_recipe, recipe_of
 from bedrock_rft_sim.recipe.recipe import BuiltInData, Recipe
 from bedrock_rft_sim.recipe.shipped import find_reward
 
-__all__ = ["BuiltInData", "Recipe", "Settings", "find_reward", "load_recipe", "parse_recipe"]
+__all__ = [
+    "BuiltInData",
+    "Recipe",
+    "Settings",
+    "find_reward",
+    "load_recipe",
+    "parse_recipe",
+    "recipe_of",
+]

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from bedrock_rft_sim.contract.lambda_variables import fault_of_variables
-from bedrock_rft_sim.errors import RecipeError
+from bedrock_rft_sim.errors import RecipeError, demand
 from bedrock_rft_sim.files import named_errors, regular
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Refusal
 from bedrock_rft_sim.recipe.local import LOCAL_MODELS, TEMPLATE_OWN, Local
@@ -59,9 +59,31 @@ class _Places:
 
 
 def load_recipe(source: str | Path, *, sets: Sequence[str] = ()) -> Recipe:
-    """Read a shipped recipe by its bare name, or a file."""
+    """Read a shipped recipe by its bare name, or a file; each of `sets` is KEY=VALUE, as of --set.
+
+    Raises:
+        RecipeError: there is none, or it can't be rehearsed.
+        ArgumentError: an argument is of the wrong type.
+    """
+    demand("source", source, str, Path, expected="the name of a shipped recipe, or a path")
+    several = "a list of texts such as local.maxSteps=10"
+    demand("sets", sets, list, tuple, expected=several)
+    for each in sets:
+        demand("an entry of sets", each, str, expected=several)
     path = find_recipe(source) if isinstance(source, str) and is_bare(source) else Path(source)
     return parse_recipe(read_text(path), name=str(path), path=path.resolve(), sets=sets)
+
+
+def recipe_of(given: str | Path | Recipe) -> Recipe:
+    """Return a recipe that is one already, or read it by its name or path.
+
+    Raises:
+        RecipeError: there is none, or it can't be rehearsed.
+        ArgumentError: it is neither.
+    """
+    expected = "the name of a shipped recipe, a path, or what load_recipe returned"
+    demand("recipe", given, str, Path, Recipe, expected=expected)
+    return given if isinstance(given, Recipe) else load_recipe(given)
 
 
 def parse_recipe(

@@ -27,6 +27,7 @@ from bedrock_rft_sim.recipe.shipped import (
     is_shipped_reward,
     reward_name,
 )
+from bedrock_rft_sim.recipe.shown import shown_table
 
 BEFORE: Final[dict[str, Any]] = {"local.engine": "auto", "local.alsoGrade": []}
 """What a setting that version 0.1 did not know amounted to there."""
@@ -63,6 +64,18 @@ class Recipe:
     """What Bedrock would refuse, although it can be rehearsed."""
     provenance: dict[str, Provenance]
     """Where each setting comes from: fields of Settings, and `local.` names."""
+
+    def __repr__(self) -> str:
+        """Say which recipe it is."""
+        return f"<Recipe {self.name}: {self.base_model}, rehearsed by {self.local.model}>"
+
+    def _repr_html_(self) -> str:
+        """Return what is rehearsed, for a notebook."""
+        fields = ("model", "trainingData", "validationData", "reward")
+        rows = [("local." + name, getattr(self.local, name)) for name in fields]
+        rows += [(f"local.overrides.{name}", value) for name, value in self.overrides.items()]
+        rows += [("Bedrock would refuse", refusal) for refusal in self.refusals]
+        return shown_table(f"{self.name}: {self.base_model}", [("file", self.path), *rows])
 
     @property
     def folder(self) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bedrock_rft_sim import files
+from bedrock_rft_sim.errors import demand_one_of
 from bedrock_rft_sim.report.series import Graph, Lines, console_series, local_series
 from bedrock_rft_sim.report.visible import visible
 from bedrock_rft_sim.runs import Run
@@ -71,7 +72,12 @@ def frame(axes: Axes, *, x: str = "step", y: str = "") -> None:
 
 
 def saved(drawn: Figure, form: str, *, dpi: int = PICTURE_DPI) -> bytes:
-    """Return the figure in one of `FORMS`; the same numbers give the same bytes."""
+    """Return the figure in one of `FORMS`; the same numbers give the same bytes.
+
+    Raises:
+        ArgumentError: it is another form.
+    """
+    demand_one_of("form", form, FORMS)
     out = io.BytesIO()
     drawn.savefig(out, format=form, dpi=dpi, metadata=FORMS[form])
     return out.getvalue()

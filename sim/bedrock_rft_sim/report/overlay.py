@@ -70,8 +70,16 @@ class Overlay:
         """Return the verdict and its reason."""
         return self.comparison.words
 
+    def __repr__(self) -> str:
+        """Say what is compared, and the verdict."""
+        return f"<Overlay {self.label_a} against {self.label_b}: {self.verdict}>"
+
     def picture(self, form: str = "svg") -> bytes:
-        """Return all graphs in one picture: `svg`, `png` or `pdf`."""
+        """Return all graphs in one picture: `svg`, `png` or `pdf`.
+
+        Raises:
+            ArgumentError: it is another form.
+        """
         return picture(self, form)
 
     def _repr_html_(self) -> str:

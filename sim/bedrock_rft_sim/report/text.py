@@ -21,9 +21,7 @@ OF_REWARDS = "econd opinions"
 
 def head_lines(run: Run, headline: str, remarks: Sequence[str]) -> Iterator[str]:
     """Yield what run it is, how it went and what is wrong with its folder."""
-    total = (run.record.get("steps") or {}).get("total")
-    of = f" of {total}" if total else ""
-    yield f"{visible(run.folder.name)}: {visible(run.status)}, step {run.last_step}{of}"
+    yield visible(run.words)
     yield headline
     for line in str(run.record.get("error") or "").splitlines():
         yield f"  {visible(line)}"

@@ -15,7 +15,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from bedrock_rft_sim import files
 from bedrock_rft_sim.contract.metrics import METRICS
@@ -60,7 +60,7 @@ class Run:
     """Of the remarks those that name steps whose numbers or answers are gone."""
 
     @classmethod
-    def open(cls, path: str | Path) -> Run:
+    def open(cls, path: str | Path) -> Self:
         """Read the run in a folder.
 
         Raises:
@@ -69,7 +69,7 @@ class Run:
         return cls.read(RunFolder.open(path))
 
     @classmethod
-    def read(cls, folder: RunFolder, *, ending: Mapping[str, Any] | None = None) -> Run:
+    def read(cls, folder: RunFolder, *, ending: Mapping[str, Any] | None = None) -> Self:
         """Read a run whose folder is at hand; `ending` is what run.json is about to hold.
 
         Raises:
@@ -92,6 +92,17 @@ class Run:
         gaps = _gaps(folder, record, lines)
         remarks += gaps
         return cls(folder, record, resolved, lines, going_on, tuple(remarks), tuple(gaps))
+
+    def __repr__(self) -> str:
+        """Say which run it is and how far."""
+        return f"<Run {self.words}>"
+
+    @property
+    def words(self) -> str:
+        """Its name, its status and its last step."""
+        total = (self.record.get("steps") or {}).get("total")
+        of = f" of {total}" if total else ""
+        return f"{self.folder.name}: {self.status}, step {self.last_step}{of}"
 
     @property
     def status(self) -> str:

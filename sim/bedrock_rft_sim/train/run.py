@@ -40,6 +40,7 @@ from bedrock_rft_sim.grader.environment import confinement
 from bedrock_rft_sim.grader.reward import path_hash, reward_of
 from bedrock_rft_sim.grader.second_opinions import open_second_opinions
 from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.recipe.shown import shown_table
 from bedrock_rft_sim.recipe.trackers import demand_trackers
 from bedrock_rft_sim.runs import Run, RunFolder
 from bedrock_rft_sim.runs.observer import Doing, Observe, Stage
@@ -89,6 +90,21 @@ class RunResult:
     """Why the run ended before its last step, in words; None where it did not."""
     remarks: tuple[str, ...] = ()
     """What was found damaged on the way, and what was taken instead."""
+
+    @property
+    def words(self) -> str:
+        """How it ended, and after which step."""
+        return f"{self.status} after step {self.step} of {self.total_steps}: {self.folder}"
+
+    def __repr__(self) -> str:
+        """Say how it ended."""
+        return f"<RunResult {self.words}>"
+
+    def _repr_html_(self) -> str:
+        """Return how it ended, for a notebook."""
+        rows = [("signal", self.signal.words), ("page", self.page)]
+        rows += [("remark", each) for each in (self.early_stopping, *self.remarks) if each]
+        return shown_table(self.words, rows)
 
     @property
     def page(self) -> Path:

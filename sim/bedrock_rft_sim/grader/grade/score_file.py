@@ -37,6 +37,8 @@ class ScoreFile:
             self._file.close()
             if kind is None:
                 self._unfinished.replace(self._path)
+            elif self._unfinished.stat().st_size == 0:
+                self._unfinished.unlink()  # not one answer was graded
 
     def write(self, batch: Batch, outcomes: Mapping[str, Sequence[Outcome]]) -> None:
         """Append one line per answer; `outcomes` holds a list per reward's name."""
