@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import (
     ModelShape,
     bytes_of_pass,
     choose_device,
     micro_batch,
     pass_bytes,
+    total_memory_bytes,
     visible_gpus,
 )
 from bedrock_rft_sim.errors import RecipeError
@@ -114,3 +117,16 @@ def test_without_a_word_on_gpus_nvidia_smi_is_asked(
     assert visible_gpus() == ["GPU-a", "GPU-b"]
     program.write_text("#!/bin/sh\necho NVIDIA-SMI has failed\nexit 9\n")
     assert visible_gpus() == []
+
+
+def test_processes_of_a_launcher_share_memory_and_see_every_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = total_memory_bytes("cpu")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # so that it is put back
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert total_memory_bytes("cpu") == whole // 2
+    quiet.silence_libraries(offline=True)
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ

@@ -22,6 +22,7 @@ from bedrock_rft_sim.errors import RehearsalError, RunFolderError
 from bedrock_rft_sim.files import read_json_lines
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import Run, RunFolder
+from bedrock_rft_sim.train.interrupt import interruptible
 from bedrock_rft_sim.train.run import RunResult, rehearse
 from tests.run_damage import cut, emptied, flipped, removed
 
@@ -41,6 +42,13 @@ COMPARED = (
 
 def start_process(recipe: Recipe, parent: Path) -> subprocess.Popen[bytes]:
     """Run the recipe by command line, as a user would."""
+    command = [sys.executable, "-m", *run_command(recipe, parent)]
+    with (parent.parent / STDERR).open("wb") as stderr:
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
+
+
+def run_command(recipe: Recipe, parent: Path) -> list[str]:
+    """Return the module and its arguments that run the recipe as `parent/run`."""
     local = recipe.local
     sets = [
         f"local.model={local.model}",
@@ -53,10 +61,8 @@ def start_process(recipe: Recipe, parent: Path) -> subprocess.Popen[bytes]:
         "local.training.method=full",
         f"local.maxSteps={recipe.settings.max_steps}",
     ]
-    command = [sys.executable, "-m", "bedrock_rft_sim", "run", "quickstart", "--out", str(parent)]
-    command += ["--name", "run", *(part for text in sets for part in ("--set", text))]
-    with (parent.parent / STDERR).open("wb") as stderr:
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
+    command = ["bedrock_rft_sim", "run", "quickstart", "--out", str(parent), "--name", "run"]
+    return [*command, *(part for text in sets for part in ("--set", text))]
 
 
 def wait_for_lines(path: Path, count: int, process: subprocess.Popen[bytes]) -> None:
@@ -134,6 +140,19 @@ def test_runs_killed_at_named_instants_and_at_random_end_as_the_unbroken_one() -
     assert "differently than the unbroken one: 0" in done.stdout
 
 
+def test_signals_of_one_instant_are_one_where_a_launcher_passes_them_on() -> None:
+    said: list[str] = []
+    with interruptible(said.append, same_s=60) as interrupt:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        assert interrupt.requested
+    with interruptible(said.append):
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+    assert len(said) == 2
+
+
 class StopsAfterThreeSteps:
     """Stands in for a user who presses Ctrl-C during the third step."""
 
@@ -164,7 +183,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(
     with monkeypatch.context() as patch:
         patch.setattr(
             "bedrock_rft_sim.train.run.interruptible",
-            lambda _announce: contextlib.nullcontext(StopsAfterThreeSteps()),
+            lambda _announce, **_: contextlib.nullcontext(StopsAfterThreeSteps()),
         )
         stopped = run(recipe, name="run")
     assert (stopped.status, stopped.step) == ("Stopped", 3)

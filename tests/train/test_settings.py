@@ -58,7 +58,7 @@ WITHOUT_EFFECT: Mapping[str, str] = {
         train_sampling_strategy length_column_name label_smoothing_factor
         average_tokens_across_devices""",
     "one process": """
-        local_rank ddp_find_unused_parameters ddp_bucket_cap_mb ddp_broadcast_buffers
+        local_rank ddp_find_unused_parameters ddp_bucket_cap_mb
         ddp_static_graph ddp_backend ddp_timeout ds3_gather_for_generation fsdp fsdp_config
         deepspeed accelerator_config parallelism_config log_on_each_node log_level_replica
         save_on_each_node""",
@@ -98,6 +98,18 @@ def options(recipe_for: Callable[..., Recipe], tmp_path: Path) -> dict[str, Any]
     device = Device("cpu", "", "float32", 2**33)
     with RunFolder.create(tmp_path, "settings") as folder:
         return grpo_options(Rehearsal(recipe, data, steps, folder, device, print), micro_batch=4)
+
+
+def test_the_processes_of_a_launcher_share_what_is_accumulated(
+    recipe_for: Callable[..., Recipe],
+) -> None:
+    from bedrock_rft_sim.train.settings import _batch
+
+    settings = recipe_for().settings  # 4 prompts x 4 answers
+    assert [
+        (shared["gradient_accumulation_steps"], shared["steps_per_generation"])
+        for shared in (_batch(settings, 2, processes) for processes in (1, 2, 4))
+    ] == [(8, 8), (4, 4), (2, 2)]
 
 
 def test_every_field_is_set_or_has_no_effect_for_a_reason(options: dict[str, Any]) -> None:

@@ -47,10 +47,12 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the recipe and print how it ended."""
     progress: Progress = arguments.progress
-    progress.quiet = arguments.quiet
     from bedrock_rft_sim.recipe import load_recipe
     from bedrock_rft_sim.report import PageDuringRun
     from bedrock_rft_sim.train.run import rehearse
+    from bedrock_rft_sim.train.world import is_main
+
+    progress.quiet = arguments.quiet or not is_main()
 
     recipe = load_recipe(arguments.recipe, sets=arguments.sets)
     try:
@@ -64,8 +66,11 @@ def run(arguments: argparse.Namespace) -> int:
             observers=(lambda _folder: progress, PageDuringRun),
         )
     except KeyboardInterrupt:
-        print_lines(_to_go_on(arguments), sys.stderr)
+        if is_main():
+            print_lines(_to_go_on(arguments), sys.stderr)
         raise
+    if not is_main():
+        return 0  # the main process says how it ended
     lines = [*_summary(result), *_next(arguments, result, seed=recipe.settings.seed + 1)]
     print_result(arguments, result.as_json(), lines)
     if arguments.open:

@@ -94,18 +94,23 @@ def _name_and_free_bytes(device: str) -> tuple[str, int]:
     import psutil
 
     name = platform.processor() or platform.machine()
-    return name, int(psutil.virtual_memory().available)
+    return name, int(psutil.virtual_memory().available) // _processes_here()
+
+
+def _processes_here() -> int:
+    """Return how many processes of a launcher share this machine's memory."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def total_memory_bytes(device: str) -> int:
-    """Return the memory of the GPU, or of the machine."""
+    """Return the memory of the GPU, or this process's share of the machine's."""
     if is_cuda(device):
         import torch
 
         return int(torch.cuda.get_device_properties(device).total_memory)
     import psutil
 
-    return int(psutil.virtual_memory().total)
+    return int(psutil.virtual_memory().total) // _processes_here()
 
 
 def visible_gpus() -> list[str]:

@@ -38,12 +38,13 @@ def silence_for_models(*models: str, device: str = "auto") -> None:
 def silence_libraries(*, offline: bool, device: str = "auto") -> None:
     """Switch off telemetry, progress bars and chatter; with `offline`, every access to the Hub.
 
-    One GPU is left visible, since the trainer would otherwise spread a batch over all of them.
+    One GPU is left visible, since the trainer would otherwise spread a batch over all of them; the
+    processes of a launcher take one each.
     """
     _, _, number = device.partition(":")
     if number:
         os.environ["CUDA_VISIBLE_DEVICES"] = number
-    else:
+    elif os.environ.get("WORLD_SIZE", "1") == "1":
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     for name in SWITCHED_ON:

@@ -25,6 +25,10 @@ class TransformersBackend:
         # Adapters sit in the layers of the base, whose generate heeds its own settings only.
         self._model: Any = model.get_base_model() if hasattr(model, "peft_config") else model
         self._tokenizer = tokenizer
+        self._outer: Any = model
+        self.is_shared = False
+        """Whether the weights come together at every forward pass of all processes, so that each
+        goes on until the last one has ended, through the outermost module."""
 
     def generate(
         self,
@@ -41,12 +45,14 @@ class TransformersBackend:
         inputs = self._tokenizer.pad({"input_ids": ids}, return_tensors="pt")
         width = inputs["input_ids"].shape[1]  # (B, P)
         watched = None if watch is None else _Watched(watch, width, ends, [None] * len(ids))
+        model = self._outer if self.is_shared else self._model
         with _nothing_proposed(self._model):
-            output = self._model.generate(  # (B, P + T)
+            output = model.generate(  # (B, P + T)
                 input_ids=inputs["input_ids"].to(self._model.device),
                 attention_mask=inputs["attention_mask"].to(self._model.device),
                 generation_config=self._config(params, ends),
                 stopping_criteria=None if watched is None else StoppingCriteriaList([watched]),
+                synced_gpus=True if self.is_shared else None,
             )
         rows = output[:, width:].tolist()
         if watched is not None:

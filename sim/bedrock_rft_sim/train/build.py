@@ -35,18 +35,21 @@ from bedrock_rft_sim.train.validation import Validation
 
 def build_trainer(
     rehearsal: Rehearsal,
-    grader: Grader,
+    grader: Grader | None,
     stop_requested: Callable[[], bool],
     second: SecondOpinions = NO_SECOND_OPINIONS,
 ) -> RehearsalTrainer:
     """Return TRL's trainer, ready to train and wired to the grader and the recorder.
+
+    The main process has the grader.
 
     Raises:
         TrainingError: the model or its tokenizer can't be loaded.
     """
     disable_progress_bar()  # of loading weights: our own progress is the one to watch
     recipe, data, settings = rehearsal.recipe, rehearsal.data, rehearsal.recipe.settings
-    validation = Validation(recipe, data, grader, second) if data.validation else None
+    world = rehearsal.world
+    validation = Validation(recipe, data, grader, second, world) if data.validation else None
     recorder = StepRecorder(rehearsal, validation, stop_requested)
     args = grpo_config(rehearsal, micro_batch=_micro_batch(rehearsal))
     dtype = (args.model_init_kwargs or {})["dtype"]
@@ -72,7 +75,7 @@ def build_trainer(
 
 def _tell_adapted(rehearsal: Rehearsal, model: Any) -> None:
     found = adapted(model)
-    rehearsal.folder.write_record(lora={**asdict(found), "odds": found.odds})
+    rehearsal.note(lora={**asdict(found), "odds": found.odds})
     rehearsal.say(found.words)
 
 
@@ -85,14 +88,16 @@ def prompts(rows: Sequence[Row]) -> Dataset:
 
 def _micro_batch(rehearsal: Rehearsal) -> int:
     """A resumed run keeps its cut, since another one would round differently."""
-    size: int | None = rehearsal.folder.read_record().get("micro_batch")
-    if size is None:
-        size = fitting_micro_batch(rehearsal.recipe, rehearsal.device)
-        rehearsal.folder.write_record(micro_batch=size)
+    world, recipe = rehearsal.world, rehearsal.recipe
+    kept: int | None = world.from_main(lambda: rehearsal.folder.read_record().get("micro_batch"))
+    if kept is not None and recipe.settings.rollouts_per_update % (kept * world.size) == 0:
+        return kept
+    size = min(world.gather([fitting_micro_batch(recipe, rehearsal.device, world.size)]))
+    rehearsal.note(micro_batch=size)
     return size
 
 
-def fitting_micro_batch(recipe: Recipe, device: machine.Device) -> int:
+def fitting_micro_batch(recipe: Recipe, device: machine.Device, processes: int = 1) -> int:
     """Return how many rollouts one forward and backward pass takes on this device."""
     settings, source = recipe.settings, base_source(recipe.model)
     shape = model_shape(source)
@@ -107,4 +112,5 @@ def fitting_micro_batch(recipe: Recipe, device: machine.Device) -> int:
 
     is_gpu, stated = machine.is_cuda(device.type), recipe.local.passMemory
     room = machine.pass_bytes(device.free_bytes, is_gpu=is_gpu, stated_mb=stated)
-    return machine.micro_batch(settings.rollouts_per_update, bytes_of=bytes_of, room=room)
+    share = settings.rollouts_per_update // processes
+    return machine.micro_batch(share, bytes_of=bytes_of, room=room)

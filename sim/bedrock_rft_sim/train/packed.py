@@ -76,10 +76,15 @@ class PackedScores:
         *,
         autocast: Callable[[], AbstractContextManager[Any]],
         is_mixed: bool,
-        decided: Callable[[str | None], None],
+        why_padded: str | None,
+        decided: Callable[[str | None], str | None],
     ) -> None:
-        """Prepare; `decided` is called once with why rollouts stay padded, None if they don't."""
-        self.why_padded = why_not_packed(model)
+        """Prepare; `why_padded` is what is known against packing beside the model itself.
+
+        `decided` is called once with why rollouts stay padded, None if they don't; it returns the
+        same, or why another process needs them padded.
+        """
+        self.why_padded = why_padded or why_not_packed(model)
         self._autocast = autocast
         self._is_mixed = is_mixed
         self._decided = decided
@@ -140,15 +145,16 @@ class PackedScores:
         errors = (padded - packed)[is_real].abs()
         error = float(errors.mean() if self._is_mixed else errors.max())
         if error <= (ERROR_MEAN_MIXED if self._is_mixed else ERROR_MAX):
-            self._is_decided = True
-            self._decided(None)
+            self._decide(None)
         else:
             self._stay_padded(f"its log-probabilities came out {error:.2g} nats apart")
 
     def _stay_padded(self, why: str) -> None:
         if not self._is_decided or self.why_padded is None:
-            self.why_padded, self._is_decided = why, True
-            self._decided(why)
+            self._decide(why)
+
+    def _decide(self, why: str | None) -> None:
+        self.why_padded, self._is_decided = self._decided(why), True
 
     def _score(
         self, model: Any, rows: PaddedRows, *, compute_entropy: bool, is_trained_R: Tensor | None

@@ -30,6 +30,7 @@ from bedrock_rft_sim.stats.shares import weighted_mean
 from bedrock_rft_sim.train.clock import Clock
 from bedrock_rft_sim.train.early_stopping import EarlyStop, early_stop, watched
 from bedrock_rft_sim.train.validation import Validation, as_rollout
+from bedrock_rft_sim.train.world import ALONE, World
 
 
 def tell_nobody(_stage: Stage) -> None:
@@ -49,6 +50,12 @@ class Rehearsal:
     """Says what goes on, in words."""
     observers: list[RunObserver] = field(default_factory=list)
     doing: Doing = tell_nobody
+    world: World = ALONE
+
+    def note(self, **fields: object) -> None:
+        """Set fields of run.json, which the main process owns."""
+        if self.world.is_main:
+            self.folder.write_record(**fields)
 
     def early_stop(self) -> EarlyStop | None:
         """Return why the run should end after the steps recorded so far; None to go on."""
@@ -59,14 +66,22 @@ class Rehearsal:
 class PendingStep:
     """What is known of a step while it is still running."""
 
-    rollouts: list[Rollout]
-    invocations: Sequence[Invocation]
+    rollouts: list[Rollout] = field(default_factory=list)
+    """Of all processes, in the main one; none elsewhere."""
+    invocations: Sequence[Invocation] = ()
     seen: dict[int, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))
     """What passes of the policy saw of each rollout, by the names of a rollout's fields."""
     ratios: dict[int, float] = field(default_factory=dict)
     """Of its probability as it was learned from to that when sampled, clipped, mean over tokens."""
     clipped: dict[int, float] = field(default_factory=dict)
     """Share of its tokens whose ratio was clipped."""
+
+    def join(self, world: World) -> None:
+        """Take what the other processes saw of their rollouts as well."""
+        for seen, ratios, clipped in world.gather([(dict(self.seen), self.ratios, self.clipped)]):
+            self.seen.update(seen)
+            self.ratios.update(ratios)
+            self.clipped.update(clipped)
 
     def complete(self, step: int) -> list[Rollout]:
         """Return the rollouts with what was seen of them."""
@@ -77,7 +92,10 @@ class PendingStep:
 
 
 class StepRecorder:
-    """Collects one step at a time and appends it to the run folder."""
+    """Collects one step at a time and appends it to the run folder.
+
+    Every process has one and calls the same methods; what is written, the main process writes.
+    """
 
     def __init__(
         self,
@@ -88,20 +106,26 @@ class StepRecorder:
         self.clock = Clock()
         self.checkpoint_steps = frozenset(rehearsal.steps.checkpoints)
         self.updates_per_step = rehearsal.recipe.settings.updates_per_step
-        self.stop_requested = stop_requested
+        self.world = rehearsal.world
+        self.answers: Sequence[Answer] = ()
+        """Those to be graded next."""
         self.early_stop: EarlyStop | None = None
         self.step = 0
         """The one in progress."""
+        self._stop_requested = stop_requested
         self._rehearsal = rehearsal
         self._validation = validation
         self._folder = rehearsal.folder
         self._steps = rehearsal.steps
-        lines = self._folder.read_metrics()
+        lines = self._folder.read_metrics() if self.world.is_main else []
         self._validated = watched(lines)
         self._has_failed = grader_errors(Evidence(lines)).fired
         self._engine: Engine | None = None
-        self._answers: Sequence[Answer] = ()
         self._pending: PendingStep | None = None
+
+    def stop_requested(self) -> bool:
+        """Whether the user wants the run to stop, of whichever process they asked it."""
+        return any(self.world.gather([self._stop_requested()]))
 
     def doing(self, what: str, of: int | None = None) -> Far:
         """Show what goes on in the step, of how many; return what tells how far it is."""
@@ -109,24 +133,33 @@ class StepRecorder:
         self._rehearsal.doing(Stage(words, 0, of))
         return lambda done, share: self._rehearsal.doing(Stage(words, done, of, share))
 
-    def update_decided(self, why_padded: str | None) -> None:
-        """Record how rollouts pass through the model to be trained on, and say a second-best."""
+    def update_decided(self, why_padded: str | None) -> str | None:
+        """Record how rollouts pass through the model to be trained on, and say a second-best.
+
+        Return why they are padded in any process, since all then pad.
+        """
+        whys = self.world.gather([why_padded])
+        why_padded = next((why for why in whys if why is not None), None)
         name = "packed" if why_padded is None else "padded"
-        self._folder.write_record(update={"name": name, "why": why_padded})
+        self._rehearsal.note(update={"name": name, "why": why_padded})
         if why_padded is not None:
             self._rehearsal.say(f"the update runs with padding, by TRL: {why_padded}")
+        return why_padded
 
     def sampled(self, answers: Sequence[Answer], engine: Engine) -> None:
         """Take one step's answers, P groups of G in a row, and what they come from."""
-        self._answers = answers
+        self.answers = answers
+        self._pending = PendingStep()
         self._note(engine)
 
     def _note(self, engine: Engine) -> None:
-        """Record what answers come from, and say a second-best."""
+        """Record what answers come from, in any process, and say a second-best."""
+        engines = self.world.gather([engine])
+        engine = next((each for each in engines if each.name != "native"), engine)
         if engine == self._engine:
             return
         self._engine = engine
-        self._folder.write_record(engine=asdict(engine))
+        self._rehearsal.note(engine=asdict(engine))
         if engine.name != "native" and self._rehearsal.recipe.local.engine == "auto":
             self._rehearsal.say(f"answers come from the engine {engine.name}: {engine.why}")
 
@@ -152,10 +185,11 @@ class StepRecorder:
                 row, answer, grade, step=0, sample=sample, text=text, advantage=part, also=other
             )
             for row, sample, text, answer, grade, part, other in zip(
-                rows, samples, texts, self._answers, batch.grades, advantages, others, strict=True
+                rows, samples, texts, self.answers, batch.grades, advantages, others, strict=True
             )
         ]
-        self._pending = PendingStep(rollouts, batch.invocations)
+        assert self._pending is not None
+        self._pending.rollouts, self._pending.invocations = rollouts, batch.invocations
 
     def token_scores(self, index: Sequence[int], scores: Mapping[str, Sequence[float]]) -> None:
         """Take what a pass saw of some rollouts, under the names of their fields (nats)."""
@@ -177,13 +211,28 @@ class StepRecorder:
         Raises:
             TrainingError: the loss or the gradient is no longer a finite number.
         """
-        self._folder.append_trainer_log(_finite(log))
-        if self._pending is None:  # the summary that ends the training loop
+        pending, self._pending = self._pending, None
+        self.world.on_main(lambda: self._folder.append_trainer_log(_finite(log)))
+        if pending is None:  # the summary that ends the training loop
             return
         _demand_finite(step, log)
-        pending, self._pending = self._pending, None
-        rollouts = pending.complete(step)
+        pending.join(self.world)
         validated = self._validate(step, sampler)
+        peak = self._peak_memory_mb()
+        self.world.on_main(lambda: self._write(step, log, pending, validated, peak))
+        rule = self._rehearsal.recipe.local.earlyStopping
+        if step in self._steps.validations:
+            self.early_stop = self.world.from_main(lambda: early_stop(self._validated, rule))
+
+    def _write(
+        self,
+        step: int,
+        log: Mapping[str, Any],
+        pending: PendingStep,
+        validated: Sequence[Rollout],
+        peak: float | None,
+    ) -> None:
+        rollouts = pending.complete(step)
         self.doing("recording")
         with self.clock.phase("record"):
             self._folder.write_rollouts(step, rollouts)
@@ -191,6 +240,7 @@ class StepRecorder:
             rollouts,
             step,
             validated,
+            peak,
             epoch=(step - 1) // self._steps.per_epoch,
             grad_norm=log["grad_norm"],
             pg_loss=policy_loss(rollouts, pending.ratios),
@@ -202,9 +252,6 @@ class StepRecorder:
         self._folder.append_event(mantle_event(line))
         self._warn_of_failures(step, line)
         self._append(line)
-        if validated:
-            rule = self._rehearsal.recipe.local.earlyStopping
-            self.early_stop = early_stop(self._validated, rule)
 
     def _warn_of_failures(self, step: int, line: Mapping[str, Any]) -> None:
         """Say the first time that calls of the reward fail; the sum is said at the end."""
@@ -216,34 +263,43 @@ class StepRecorder:
 
     def start(self, sampler: Sampler) -> None:
         """Validate the model before training and write the line of step 0."""
-        self._append(self._line((), 0, self._validate(0, sampler)))
+        validated, peak = self._validate(0, sampler), self._peak_memory_mb()
+        self.world.on_main(lambda: self._append(self._line((), 0, validated, peak)))
 
     def _validate(self, step: int, sampler: Sampler) -> list[Rollout]:
+        """Return the validated rollouts in the main process, none elsewhere."""
         if self._validation is None or step not in self._steps.validations:
             return []
         with self.clock.phase("validate"):
             far = self.doing("validating", len(self._validation))
             rollouts = self._validation.rollouts(step, sampler, far)
             self._note(sampler.engine)
-            self._folder.write_validation(step, rollouts)
+            self.world.on_main(lambda: self._folder.write_validation(step, rollouts))
         return rollouts
 
     def _line(
-        self, rollouts: Sequence[Rollout], step: int, validated: Sequence[Rollout], **seen: Any
+        self,
+        rollouts: Sequence[Rollout],
+        step: int,
+        validated: Sequence[Rollout],
+        peak_memory_mb: float | None,
+        **seen: Any,
     ) -> dict[str, Any]:
         return step_metrics(
             rollouts,
             step=step,
             total_steps=self._steps.total,
             seconds=self.clock.lap(),
-            peak_memory_mb=self._peak_memory_mb(),
+            peak_memory_mb=peak_memory_mb,
             validation=validated,
             **seen,
         )
 
     def _peak_memory_mb(self) -> float | None:
-        peak = peak_memory_bytes(self._rehearsal.device.type)
-        return None if peak is None else peak / 2**20
+        """Return the peak of the process that holds most; the seconds are the main process's."""
+        peaks = self.world.gather([peak_memory_bytes(self._rehearsal.device.type)])
+        found = [peak for peak in peaks if peak is not None]
+        return max(found) / 2**20 if found else None
 
     def _append(self, line: dict[str, Any]) -> None:
         self._folder.append_metrics(line)
@@ -253,11 +309,15 @@ class StepRecorder:
         self.clock.skip()  # the page belongs to no step
 
     def checkpoint_saved(self, step: int) -> None:
-        """Accept the checkpoint that TRL has just finished writing."""
+        """Accept the checkpoint that TRL has just finished writing, in every process."""
+        self.world.barrier()
+        self.world.on_main(lambda: self._accept(step))
+        self.clock.skip()
+
+    def _accept(self, step: int) -> None:
         self._folder.accept_checkpoint(step, updates_per_step=self.updates_per_step)
         event = message_event(f"Step {step}/{self._steps.total}: checkpoint saved")
         self._folder.append_event({**event, "data": {"step": step}})
-        self.clock.skip()
 
 
 def policy_loss(rollouts: Sequence[Rollout], ratios: Mapping[int, float]) -> float | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bedrock_rft_sim.data import Row
+from bedrock_rft_sim.engine.sampler import Answer
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.good_replies import boxed, good_reply
 from bedrock_rft_sim.grader.samples import to_sample
@@ -26,7 +27,7 @@ class LambdaReward:
 
     def __init__(
         self,
-        grader: Grader,
+        grader: Grader | None,
         rows: Sequence[Row],
         recorder: StepRecorder,
         second: SecondOpinions = NO_SECOND_OPINIONS,
@@ -43,15 +44,24 @@ class LambdaReward:
         row_index: list[int],
         **_columns: Any,
     ) -> list[float]:
-        """Grade one step's answers, P groups of G in a row.
+        """Grade one step's answers, P groups of G in a row, in the main process for all of them.
 
         Raises:
             GraderError: the reward gave no usable grade.
         """
         texts = [str(completion[-1]["content"]) for completion in completions]
+        mine = list(zip(texts, row_index, self._recorder.answers, strict=True))
+        world = self._recorder.world
+        everyone = world.gather(mine)
+        scores = world.from_main(lambda: self._grade(*map(list, zip(*everyone, strict=True))))
+        start = world.rank * len(mine)
+        return scores[start : start + len(mine)]
+
+    def _grade(self, texts: list[str], row_index: list[int], answers: list[Answer]) -> list[float]:
         rows = [self._rows[index] for index in row_index]
         numbers = number_in_group(row_index)
         samples = [to_sample(*each) for each in zip(rows, texts, numbers, strict=True)]
+        assert self._grader is not None
         self._recorder.doing("grading", len(texts))
         with self._recorder.clock.phase("grade"):
             batch = self._grader.grade(samples)
@@ -59,6 +69,7 @@ class LambdaReward:
         if self._second.graders:
             with self._recorder.clock.phase("also_grade"):
                 also = self._second.grade(samples)
+        self._recorder.answers = answers
         self._recorder.graded(rows, numbers, texts, batch, also)
         return [grade.score for grade in batch.grades]
 

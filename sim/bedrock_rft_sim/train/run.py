@@ -7,12 +7,14 @@ service; `bedrock_rft_sim.contract.ledger` says what differs, knob by knob.
 from __future__ import annotations
 
 import datetime
-import os
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Any, Final
 
 from bedrock_rft_sim import files
@@ -29,7 +31,12 @@ from bedrock_rft_sim.diagnosis.model import diagnose_model
 from bedrock_rft_sim.engine import quiet
 from bedrock_rft_sim.engine.device import MEGABYTE, Device, choose_device, is_cuda
 from bedrock_rft_sim.engine.memory import keep_freed_memory
-from bedrock_rft_sim.errors import SECRET_NAME, RehearsalError, RunFolderError, TrainingError
+from bedrock_rft_sim.errors import (
+    SECRET_NAME,
+    RehearsalError,
+    RunFolderError,
+    TrainingError,
+)
 from bedrock_rft_sim.estimate.free_memory import GPU_MEMORY, MAIN_MEMORY, FreeMemory
 from bedrock_rft_sim.estimate.here import memory
 from bedrock_rft_sim.estimate.judge import asks_a_judge
@@ -38,18 +45,23 @@ from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.audit.floor import floor_within
 from bedrock_rft_sim.grader.environment import confinement
 from bedrock_rft_sim.grader.reward import path_hash, reward_of
-from bedrock_rft_sim.grader.second_opinions import open_second_opinions
+from bedrock_rft_sim.grader.second_opinions import (
+    NO_SECOND_OPINIONS,
+    SecondOpinions,
+    open_second_opinions,
+)
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.recipe.shown import shown_table
 from bedrock_rft_sim.recipe.trackers import demand_trackers
-from bedrock_rft_sim.runs import Run, RunFolder
+from bedrock_rft_sim.runs import Run, RunFolder, is_run
 from bedrock_rft_sim.runs.observer import Doing, Observe, Stage
 from bedrock_rft_sim.train import provenance
 from bedrock_rft_sim.train.early_stopping import demand_validation
-from bedrock_rft_sim.train.interrupt import interruptible
+from bedrock_rft_sim.train.interrupt import SAME_S, Interrupt, interruptible
 from bedrock_rft_sim.train.record import Rehearsal, tell_nobody
 from bedrock_rft_sim.train.reward import preflight
 from bedrock_rft_sim.train.trackers import start_trackers
+from bedrock_rft_sim.train.world import World, demand_launcher, demand_served, joined
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.train.trainer import RehearsalTrainer
@@ -57,6 +69,8 @@ if TYPE_CHECKING:
 
 FLOOR_S: Final = 10
 """What a run spends at most, about, on the floor of its reward."""
+APPEARS_S: Final = 10.0
+"""After which a run folder that another machine made is not on a shared disk."""
 TORCH_WRITER: Final = "inline_container"
 """Where torch.save fails on a full disk; its RuntimeError hides what the system said."""
 HELD: Final = {
@@ -140,45 +154,57 @@ def rehearse(
         RehearsalError: once the run folder exists, after it has recorded the status `Failed`.
     """
     name, say, doing = name or recipe.name, say or _be_quiet, doing or tell_nobody
-    _demand_one_process()
+    demand_launcher()
     quiet.silence_for(recipe)
-    doing(Stage(f"reading {recipe.local.trainingData}"))
-    say(f"{name}: reading {recipe.local.trainingData}")
-    chat = load_chat_tokenizer(recipe.model)
-    demand_trackers(recipe)
-    data = plan.read_data(recipe, chat)
-    for finding in fired(diagnose_model(recipe, data.train, chat)):
-        say(f"{finding.severity}: {finding.words}")
-    steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
-    demand_validation(recipe, validates=bool(data.validation))
-    device = choose_device(recipe.local.device, recipe.local.dtype)
-    if device.type == "cpu":
-        keep_freed_memory()
-    identity = _identity(recipe, data, steps, device)
-    with _open_folder(Path(parent), name, recipe, identity, resume=resume) as folder:
-        watching = [observe(folder) for observe in observers]
-        rehearsal = Rehearsal(recipe, data, steps, folder, device, say, watching, doing)
-        if folder.read_record().get("status") == statuses.COMPLETED:
-            say(f"{name} is complete already: nothing is left to do")
-            if not folder.last_message().startswith(ENDED):  # version 0.1 wrote the status first
-                _end(rehearsal, statuses.COMPLETED)
-            return _result(folder, steps)
-        last_checkpoint = _prepare(rehearsal, identity)
-        with _final_status(rehearsal) as finish:
-            finish(_train(rehearsal, last_checkpoint, say))
-        return _result(folder, steps)
+    with joined(recipe.local.device) as world:
+        if not world.is_main:
+            say, doing, observers = _be_quiet, tell_nobody, ()
+        demand_served(recipe, world)
+        doing(Stage(f"reading {recipe.local.trainingData}"))
+        say(f"{name}: reading {recipe.local.trainingData}")
+        chat = load_chat_tokenizer(recipe.model)
+        demand_trackers(recipe)
+        data = plan.read_data(recipe, chat)
+        for finding in fired(diagnose_model(recipe, data.train, chat)):
+            say(f"{finding.severity}: {finding.words}")
+        steps = plan.steps(len(data.train), recipe.settings, validates=bool(data.validation))
+        demand_validation(recipe, validates=bool(data.validation))
+        device = choose_device(recipe.local.device, recipe.local.dtype)
+        if device.type == "cpu":
+            keep_freed_memory()
+        identity = _identity(recipe, data, steps, device, world)
+        world.demand_alike({words: identity[key] for key, words in HELD.items()})
+        with _open_folder(Path(parent), name, recipe, identity, world, resume=resume) as folder:
+            watching = [observe(folder) for observe in observers]
+            rehearsal = Rehearsal(
+                recipe, data, steps, folder, device, say, watching, doing, world=world
+            )
+            return _run(rehearsal, identity)
 
 
-def _demand_one_process() -> None:
-    """Refuse a launcher's several processes: each would train on, and record, its share alone."""
-    if (count := os.environ.get("WORLD_SIZE", "1")) != "1":
-        raise TrainingError(
-            "a run is trained by one process",
-            where="WORLD_SIZE, which a launcher such as torchrun sets",
-            expected="1",
-            found=count,
-            hint="start rft run by itself; local.device chooses the GPU",
-        )
+def _run(rehearsal: Rehearsal, identity: dict[str, Any]) -> RunResult:
+    """Train in the folder that was opened, from where it stands."""
+    folder, world = rehearsal.folder, rehearsal.world
+    if not world.from_main(lambda: _is_complete(rehearsal)):
+        last_checkpoint = world.from_main(lambda: _prepare(rehearsal, identity))
+        same_s = SAME_S if world.size > 1 else 0.0
+        with (
+            interruptible(rehearsal.say, same_s=same_s) as interrupt,
+            _final_status(rehearsal) as finish,
+        ):
+            status = _train(rehearsal, last_checkpoint, interrupt)
+            world.on_main(lambda: finish(status))
+    return world.from_main(lambda: _result(folder, rehearsal.steps))
+
+
+def _is_complete(rehearsal: Rehearsal) -> bool:
+    folder = rehearsal.folder
+    if folder.read_record().get("status") != statuses.COMPLETED:
+        return False
+    rehearsal.say(f"{folder.name} is complete already: nothing is left to do")
+    if not folder.last_message().startswith(ENDED):  # version 0.1 wrote the status first
+        _end(rehearsal, statuses.COMPLETED)
+    return True
 
 
 def _say_amount(rehearsal: Rehearsal) -> None:
@@ -202,7 +228,9 @@ def _say_amount(rehearsal: Rehearsal) -> None:
         )
 
 
-def _identity(recipe: Recipe, data: Data, steps: Steps, device: Device) -> dict[str, Any]:
+def _identity(
+    recipe: Recipe, data: Data, steps: Steps, device: Device, world: World
+) -> dict[str, Any]:
     """Return what makes this run this run; the hashes must agree when it is resumed."""
     return {
         "model": recipe.model,
@@ -214,6 +242,8 @@ def _identity(recipe: Recipe, data: Data, steps: Steps, device: Device) -> dict[
         "versions": provenance.package_versions(),
         "seed": recipe.settings.seed,
         "device": asdict(device),
+        "world_size": world.size,
+        "launcher": world.launcher,
         "lambda_file_system": confinement(),
         "data": {
             "records": data.records,
@@ -226,17 +256,49 @@ def _identity(recipe: Recipe, data: Data, steps: Steps, device: Device) -> dict[
 
 
 def _open_folder(
-    parent: Path, name: str, recipe: Recipe, identity: dict[str, Any], *, resume: bool
+    parent: Path,
+    name: str,
+    recipe: Recipe,
+    identity: dict[str, Any],
+    world: World,
+    *,
+    resume: bool,
 ) -> RunFolder:
-    if not resume:
-        return RunFolder.create(parent, name)
-    folder = RunFolder.open(parent / name, write=True)
-    try:
-        _demand_identity(folder, recipe, identity)
-    except RehearsalError:
+    """Return the folder, which the main process owns; the others find their checkpoints in it."""
+
+    def opened() -> RunFolder:
+        if not resume:
+            return RunFolder.create(parent, name)
+        folder = RunFolder.open(parent / name, write=True)
+        try:
+            _demand_identity(folder, recipe, identity)
+        except RehearsalError:
+            folder.close()
+            raise
+        return folder
+
+    folder = world.on_main(opened) or RunFolder(parent / name)
+    absent = [
+        host for host in world.gather([None if is_run(folder.path) else gethostname()]) if host
+    ]
+    if absent:
         folder.close()
-        raise
+        raise RunFolderError(
+            "the processes of the run do not share its folder",
+            where=str(folder.path),
+            expected="a disk that every machine has",
+            found=f"nothing there on {absent[0]}",
+            hint="give --out a folder on a shared disk",
+        )
     return folder
+
+
+def _appears(path: Path) -> bool:
+    """Whether a run lies there, at once or when a disk of the network shows it."""
+    patience = time.monotonic() + APPEARS_S
+    while not is_run(path) and time.monotonic() < patience:
+        time.sleep(0.1)
+    return is_run(path)
 
 
 def _demand_identity(folder: RunFolder, recipe: Recipe, identity: dict[str, Any]) -> None:
@@ -285,6 +347,9 @@ def _prepare(rehearsal: Rehearsal, identity: dict[str, Any]) -> int | None:
     folder.write_recipe(recipe.text, resolved=recipe.resolved(), request=_request(recipe))
     has_begun = bool(folder.last_message())
     event = f"Job resumed after step {last or 0}" if has_begun else "Job started"
+    before, now = record.get("world_size", 1), identity["world_size"]
+    if has_begun and before != now:
+        event += f", in {now} process{'es' * (now > 1)} after {before}: other random numbers"
     told = {event.get("message") for event in folder.read_events()}
     for remark in dict.fromkeys([*lost, *remarks]):
         if remark not in told:
@@ -317,8 +382,11 @@ def _request(recipe: Recipe) -> dict[str, Any]:
 
 @contextmanager
 def _final_status(rehearsal: Rehearsal) -> Iterator[Callable[[str], None]]:
-    """Write how the run ended, whatever ended it."""
+    """Write how the run ended, whatever ended it; the main process does."""
     folder = rehearsal.folder
+    if not rehearsal.world.is_main:
+        yield lambda _status: None
+        return
     try:
         yield lambda status: _end(rehearsal, status)
     except KeyboardInterrupt:
@@ -385,45 +453,73 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _train(rehearsal: Rehearsal, last_checkpoint: int | None, say: Callable[[str], None]) -> str:
+def _train(rehearsal: Rehearsal, last_checkpoint: int | None, interrupt: Interrupt) -> str:
     """Train to the end or to the user's stop; return the final status."""
-    recipe, folder, total = rehearsal.recipe, rehearsal.folder, rehearsal.steps.total
+    folder, world = rehearsal.folder, rehearsal.world
 
     def warn(words: str, *, is_new: bool = True) -> None:
-        say(f"warning: {words}")
+        rehearsal.say(f"warning: {words}")
         if is_new:
             folder.append_event(message_event(words, level="warn"))
 
-    with (
-        Grader(reward_of(recipe), log=folder.grader_log) as grader,
-        open_second_opinions(recipe, log=folder.second_opinion_log, say=warn) as second,
-        interruptible(say) as interrupt,
-    ):
-        rehearsal.doing(Stage("trying the reward"))
-        for name, each in {"reward": grader, **second.named}.items():
-            remark = preflight(each, rehearsal.data.train, name)
-            if remark is not None:
-                warn(remark, is_new=last_checkpoint is None)
-        if "floor" not in folder.read_record():
-            rehearsal.doing(Stage("measuring the reward's floor"))
-            folder.write_record(floor=_floor(rehearsal))
-        _say_amount(rehearsal)
-        say(f"loading {recipe.local.model} on {rehearsal.device.type}")
-        rehearsal.doing(Stage(f"loading {recipe.local.model}"))
+    with _graders(rehearsal, warn) as (grader, second):
+        rewards = {} if grader is None else {"reward": grader, **second.named}
+        warn_once = partial(warn, is_new=last_checkpoint is None)
+        world.on_main(lambda: _try_rewards(rehearsal, rewards, warn_once))
+        rehearsal.say(f"loading {rehearsal.recipe.local.model} on {rehearsal.device.type}")
+        rehearsal.doing(Stage(f"loading {rehearsal.recipe.local.model}"))
         from bedrock_rft_sim.train.build import build_trainer
 
         trainer = build_trainer(rehearsal, grader, interrupt, second)
-        rehearsal.observers.append(start_trackers(rehearsal, trainer))
+        world.on_main(lambda: rehearsal.observers.append(start_trackers(rehearsal, trainer)))
         if last_checkpoint is None:
             trainer.start()
         _run_trainer(trainer, rehearsal, last_checkpoint)
-        stop = rehearsal.early_stop()
-        if stop is not None and stop.step < total:
-            folder.write_record(early_stopping=asdict(stop))
-            say(stop.reason)
-            return statuses.COMPLETED
-        unfinished = max([last_checkpoint or 0, *_steps(folder.read_metrics())]) < total
-        return statuses.STOPPED if interrupt.requested and unfinished else statuses.COMPLETED
+        is_stopped = any(world.gather([interrupt.requested]))
+        return world.from_main(lambda: _status(rehearsal, last_checkpoint, is_stopped=is_stopped))
+
+
+@contextmanager
+def _graders(
+    rehearsal: Rehearsal, warn: Callable[[str], None]
+) -> Iterator[tuple[Grader | None, SecondOpinions]]:
+    """Open the reward and its second opinions in the main process; the others have none."""
+    if not rehearsal.world.is_main:
+        yield None, NO_SECOND_OPINIONS
+        return
+    recipe, folder = rehearsal.recipe, rehearsal.folder
+    with (
+        Grader(reward_of(recipe), log=folder.grader_log) as grader,
+        open_second_opinions(recipe, log=folder.second_opinion_log, say=warn) as second,
+    ):
+        yield grader, second
+
+
+def _try_rewards(
+    rehearsal: Rehearsal, rewards: Mapping[str, Grader], warn: Callable[[str], None]
+) -> None:
+    """Let the rewards grade a few answers before the model is loaded, and measure the floor."""
+    rehearsal.doing(Stage("trying the reward"))
+    for name, each in rewards.items():
+        remark = preflight(each, rehearsal.data.train, name)
+        if remark is not None:
+            warn(remark)
+    if "floor" not in rehearsal.folder.read_record():
+        rehearsal.doing(Stage("measuring the reward's floor"))
+        rehearsal.folder.write_record(floor=_floor(rehearsal))
+    _say_amount(rehearsal)
+
+
+def _status(rehearsal: Rehearsal, last_checkpoint: int | None, *, is_stopped: bool) -> str:
+    """Return how the training that has just ended is recorded."""
+    folder, total = rehearsal.folder, rehearsal.steps.total
+    stop = rehearsal.early_stop()
+    if stop is not None and stop.step < total:
+        folder.write_record(early_stopping=asdict(stop))
+        rehearsal.say(stop.reason)
+        return statuses.COMPLETED
+    unfinished = max([last_checkpoint or 0, *_steps(folder.read_metrics())]) < total
+    return statuses.STOPPED if is_stopped and unfinished else statuses.COMPLETED
 
 
 def _floor(rehearsal: Rehearsal) -> dict[str, Any]:
@@ -444,10 +540,12 @@ def _floor(rehearsal: Rehearsal) -> dict[str, Any]:
 def _run_trainer(
     trainer: RehearsalTrainer, rehearsal: Rehearsal, last_checkpoint: int | None
 ) -> None:
-    folder = rehearsal.folder
+    folder, world = rehearsal.folder, rehearsal.world
     path = None if last_checkpoint is None else str(folder.checkpoint(last_checkpoint))
     with _named_errors(rehearsal):
-        ended = last_checkpoint == rehearsal.steps.total or rehearsal.early_stop() is not None
+        ended = last_checkpoint == rehearsal.steps.total or world.from_main(
+            lambda: rehearsal.early_stop() is not None
+        )
         if path is not None and ended:
             trainer.load_weights(path)  # killed between the last checkpoint and the end
         else:
@@ -455,7 +553,8 @@ def _run_trainer(
             trainer.train(resume_from_checkpoint=path)
         rehearsal.doing(Stage("saving the model"))
         trainer.save_model(str(folder.unfinished_model))
-        folder.accept_model()
+        world.barrier()
+        world.on_main(folder.accept_model)
 
 
 @contextmanager
@@ -465,7 +564,8 @@ def _named_errors(rehearsal: Rehearsal) -> Iterator[None]:
     from safetensors import SafetensorError
 
     try:
-        yield
+        with rehearsal.world.named_errors():
+            yield
     except RehearsalError:
         raise
     except torch.OutOfMemoryError as error:

@@ -38,7 +38,7 @@ def grpo_options(rehearsal: Rehearsal, *, micro_batch: int) -> dict[str, Any]:
         "max_steps": rehearsal.steps.total * settings.updates_per_step,  # TRL counts updates
         "chat_template_kwargs": plan.template_options(recipe) or None,
         **_model(settings, rehearsal.device),
-        **_batch(settings, micro_batch),
+        **_batch(settings, micro_batch, rehearsal.world.size),
         **_sampling(settings),
         **_advantages(),
         **_loss(settings),
@@ -61,9 +61,9 @@ def _model(settings: Settings, device: Device) -> dict[str, Any]:
     }
 
 
-def _batch(settings: Settings, micro_batch: int) -> dict[str, Any]:
+def _batch(settings: Settings, micro_batch: int, processes: int) -> dict[str, Any]:
     """One step = batch_size prompts x samples_per_prompt rollouts, cut into updates."""
-    accumulation = settings.rollouts_per_update // micro_batch
+    accumulation = settings.rollouts_per_update // (micro_batch * processes)
     return {
         "per_device_train_batch_size": micro_batch,
         "gradient_accumulation_steps": accumulation,
@@ -78,6 +78,7 @@ def _batch(settings: Settings, micro_batch: int) -> dict[str, Any]:
         "dataloader_drop_last": True,
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": False,
+        "ddp_broadcast_buffers": False,  # none changes; passes may differ in number by process
     }
 
 

@@ -9,6 +9,8 @@ entropy and log-probability of each rollout's tokens, and the seconds each phase
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import torch
@@ -19,6 +21,7 @@ from trl.trainer.utils import split_tensor_dict
 from bedrock_rft_sim.engine.sampler import Sampler, SamplingParams
 from bedrock_rft_sim.train.packed import PackedScores, PaddedRows
 from bedrock_rft_sim.train.record import StepRecorder
+from bedrock_rft_sim.train.sharded import ShardedSampler, why_sharded
 
 MEANS_OF_UPDATES: Final = ("loss", "grad_norm")
 """What transformers logs of each update; TRL's own metrics are means over all passes of a step."""
@@ -49,11 +52,17 @@ class RehearsalTrainer(GRPOTrainer):
         self._is_trained_R: torch.Tensor | None = None
         self._in_order: list[dict[str, Any]] | None = None  # `_buffered_inputs` once unshuffled
         super().__init__(**kwargs)
-        self.sampler = Sampler(self.model, self.processing_class, dtype=dtype, engine=engine)
+        sharded = why_sharded(self)
+        self.sampler = (
+            Sampler(self.model, self.processing_class, dtype=dtype, engine=engine)
+            if sharded is None
+            else ShardedSampler(self, recorder.world, why=sharded, dtype=dtype, engine=engine)
+        )
         self._packed = PackedScores(
             self.model,
             autocast=self.accelerator.autocast,
             is_mixed=self.accelerator.mixed_precision != "no",
+            why_padded=sharded,
             decided=recorder.update_decided,
         )
         self.add_callback(StepCalendar(recorder))
@@ -92,8 +101,11 @@ class RehearsalTrainer(GRPOTrainer):
         self._passes = 0
         self._is_before_updates = self._updates > 1
         output: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        # (P*G,) Travels through TRL's shuffle and split, so that loss rows find their rollout.
-        output["rollout_index"] = torch.arange(len(inputs), device=output["prompt_ids"].device)
+        # (P*G,) or this process's share; travels through TRL's shuffle and split, so that loss rows
+        # find their rollout.
+        first = self._recorder.world.rank * len(inputs)
+        index = torch.arange(first, first + len(inputs), device=output["prompt_ids"].device)
+        output["rollout_index"] = index
         if self._updates > 1:
             self._report(output, **self._policy(output["completion_mask"]))
         return output
@@ -174,8 +186,12 @@ class RehearsalTrainer(GRPOTrainer):
             self.control.should_training_stop = self.control.should_save = True
 
     def start(self) -> None:
-        """Validate the model as it is before the first step."""
-        self._recorder.start(self.sampler)
+        """Validate the model as it is before the first step, once its weights are in place."""
+        start = partial(self._recorder.start, self.sampler)
+        if isinstance(self.sampler, ShardedSampler):
+            self.add_callback(AtBeginning(start))
+        else:
+            start()
 
     def load_weights(self, checkpoint: str) -> None:
         """Take the weights of a checkpoint, without training on."""
@@ -222,6 +238,17 @@ def clipping(
 def k3(log_ratio: torch.Tensor) -> torch.Tensor:
     """Return Schulman's k3 estimate of the divergence per token, as in TRL's loss."""
     return torch.exp(log_ratio) - log_ratio - 1
+
+
+class AtBeginning(TrainerCallback):
+    """Does some work when a model has been prepared for training."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+
+    def on_train_begin(self, *_args: Any, **_kwargs: Any) -> None:
+        """Do it."""
+        self._work()
 
 
 class StepCalendar(TrainerCallback):
