@@ -325,7 +325,11 @@ def test_rft_check_says_of_a_recipe_s_data_what_rft_data_check_says(
     told = [each for each in found if each["severity"] != "note"]
     assert [each["rule"] for each in told] == ["same-keys", "forbidden-words", "records-min"]
     sets = ["--set", f"local.trainingData={path}", "--set", f"local.validationData={path}"]
-    main(["check", "quickstart", *sets, "--json"])
-    remarks = json.loads(capsys.readouterr().out)["data"]["remarks"]
-    for each in told:
-        assert any(each["what"] in remark and each["found"] in remark for remark in remarks)
+    assert main(["check", "quickstart", *sets, "--no-audit", "--json"]) == 1
+    same = json.loads(capsys.readouterr().out)["data"]["findings"]
+    for each, other in zip(told, same, strict=True):
+        assert each | {"file": "local.trainingData"} == other
+    assert main(["check", "quickstart", *sets, "--no-audit"]) == 1
+    printed = capsys.readouterr().out
+    assert "error records-min: local.trainingData: too few records; expected:" in printed
+    assert "not ready: Bedrock would refuse the data (too few records, add records)" in printed

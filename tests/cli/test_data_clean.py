@@ -70,7 +70,32 @@ def test_without_an_output_the_findings_are_told_and_the_exit_code_says_so(
 def test_a_clean_file_is_exit_code_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write(tmp_path / "in.jsonl", [record("a", "One?"), record("b", "Two?")])
     assert rft(source, "--no-near", "--json") == 0
-    assert json.loads(capsys.readouterr().out) == {"rows": 2, "found": {}, "remarks": []}
+    assert json.loads(capsys.readouterr().out) == {
+        "rows": 2,
+        "found": {},
+        "remarks": [],
+        "unusable": {"count": 0, "first": ""},
+    }
+
+
+def test_rows_that_the_check_refuses_are_counted_with_the_first_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [record("a", "One?"), {"id": "b", "reference_answer": "1"}, record("c", "Two?")]
+    rows.append({"id": "d", "messages": [{"role": "user"}], "reference_answer": "2"})
+    source = write(tmp_path / "in.jsonl", rows)
+    words = "2 rows can't be trained on (the first is line 2: the record has no messages): rft data"
+    assert rft(source, "--no-near") == 0
+    assert words in capsys.readouterr().out
+    out = tmp_path / "out.jsonl"
+    assert rft(source, "--no-near", "-o", out) == 0
+    assert words in capsys.readouterr().out
+    manifest = json.loads(out.with_name("out.jsonl.manifest.json").read_text())
+    assert manifest["unusable"]["count"] == 2
+    parts = ["--parts", "a=0.5,b=0.5", "-o", str(tmp_path / "parts")]
+    assert main(["data", "split", str(out), *parts]) == 0
+    assert "can't be trained on" in capsys.readouterr().out
+    assert main(["data", "check", str(out)]) == 1
 
 
 @pytest.mark.parametrize(

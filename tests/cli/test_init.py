@@ -32,7 +32,7 @@ def test_files_are_named_as_seen_from_the_recipe_s_folder(
     here: Path, write_rows: Callable[..., Path]
 ) -> None:
     for name in ("train.jsonl", "validation.jsonl"):
-        write_rows(24, name)
+        write_rows(100, name)
     (here / "own.py").write_text("def lambda_handler(event, context): return []\n")
     (here / "gsm8k").mkdir()  # a folder of the user's does not hide the shipped reward
     (here / "model").symlink_to(EMBEDDED_FOLDER)
@@ -100,3 +100,27 @@ def test_a_shipped_recipe_reads_from_the_current_folder(name: str, here: Path) -
     for recipe in (load_recipe(name), load_recipe(shipped_recipes()[name])):
         for source in (recipe.training_source, recipe.validation_source):
             assert not isinstance(source, Path) or source.is_relative_to(here / "data")
+
+
+@pytest.mark.parametrize("dialect", ["nova", "open-weight"])
+def test_check_has_no_complaint_about_what_init_wrote(dialect: str, capsys: Printed) -> None:
+    main(["init", "--dialect", dialect])
+    capsys.readouterr()
+    assert main(["check", "recipe.yaml", "--no-audit", "--json"]) == 0
+    guidance = json.loads(capsys.readouterr().out)["guidance"]
+    assert [point["knob"] for point in guidance if point["follows"] is False] == []
+
+
+@pytest.mark.parametrize("dialect", ["nova", "open-weight"])
+def test_too_few_rows_are_said_at_once_as_check_says_them(
+    dialect: str, write_rows: Callable[..., Path], capsys: Printed
+) -> None:
+    write_rows(3, "train.jsonl")
+    assert main(["init", "--dialect", dialect, "--data", "train.jsonl"]) == 0
+    said = capsys.readouterr().out
+    assert "error records-min: train.jsonl: too few records" in said
+    assert "found: 3 valid records; next: add records" in said
+    recipe = load_recipe("recipe.yaml")
+    assert recipe.settings.batch_size <= 3
+    assert main(["check", "recipe.yaml", "--no-audit"]) == 1
+    assert "Bedrock would refuse the data (too few records, add records)" in capsys.readouterr().out

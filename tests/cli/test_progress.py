@@ -78,6 +78,33 @@ def test_a_validation_says_how_far_it_is_and_what_is_left() -> None:
     assert last.endswith("about 12 min left")
 
 
+def test_nothing_is_guessed_before_there_is_a_pace_nor_once_its_end_is_over() -> None:
+    watched = Watched(terminal=True)
+    told = watched.progress.doing
+    told(Stage("sampling step 1", 0, 16))
+    assert "left" not in watched.after(60)  # the prompts are read
+    told(Stage("sampling step 1", 0, 16, 1 / 256))
+    assert "left" not in watched.after(1)
+    told(Stage("sampling step 1", 0, 16, 2 / 256))
+    assert "about 4 min left" in watched.after(0.25)
+    for turn in range(3, 257):
+        watched.now += 1
+        told(Stage("sampling step 1", 0, 16, turn / 256))
+    assert "left" not in watched.after(60)  # the first batch is compared with a plain pass
+    told(Stage("sampling step 1", 0, 16, 0.0))
+    assert "left" not in watched.after(600)  # and sampled again by other means
+
+
+def test_the_last_step_leaves_nothing_and_no_step_before_it_does() -> None:
+    watched = Watched(terminal=False)
+    for step in range(1, 4):
+        watched.now += 0.1
+        watched.progress.step({"step": step, "total_steps": 3})
+    first, second, last = watched.screen.getvalue().splitlines()
+    assert second.endswith("left 0:01")
+    assert "left" not in first + last
+
+
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_nothing_is_silent_for_two_seconds_at_first_and_five_later(is_terminal: bool) -> None:
     watched = Watched(terminal=is_terminal)

@@ -54,7 +54,13 @@ RECORDS: list[tuple[str, dict[str, Any]]] = [
     ("messages", without("messages")),
     ("messages-list", {**GOOD, "messages": "hello"}),
     ("message-object", messages("hello", USER)),
+    ("message-whole", messages({"role": "user"})),
+    ("message-whole", messages({"content": "What is 3 + 4?"})),
     ("role", messages({"role": "human", "content": "x"}, USER)),
+    ("role", messages({"role": None, "content": "x"}, USER)),
+    ("content-text", content(None)),
+    ("messages", {**GOOD, "messages": None}),
+    ("messages-list", {**GOOD, "messages": USER}),
     ("content-text", content([{"type": "image", "image": "x"}])),
     ("content-there", content(" ")),
     ("system-first", messages(USER, SYSTEM, USER)),
@@ -125,6 +131,27 @@ def test_a_record_breaks_the_rule_and_no_other(
     inspection = inspected(tmp_path / "x.jsonl", json.dumps(record).encode() + b"\n")
     assert broken(inspection) == [rule]
     assert inspection.findings()[0].lines == (1,)
+
+
+@pytest.mark.parametrize(
+    ("record", "what", "found"),
+    [
+        (messages({"role": "user"}), "messages[0].content is missing", "keys role"),
+        (messages({"content": "x"}), "messages[0].role is missing", "keys content"),
+        (messages({}), "messages[0].role is missing", "an empty object"),
+        (content(None), "messages[0].content can't be used", "null"),
+        (content(False), "messages[0].content can't be used", "false"),
+        ({**GOOD, "messages": None}, "the record has no messages", "null"),
+        ({**GOOD, "messages": USER}, "messages can't be used", repr(USER)),
+        ({**GOOD, "reference_answer": None}, "reference_answer can't be used", "null"),
+    ],
+)
+def test_what_is_missing_is_called_missing_and_null_is_null(
+    record: dict[str, Any], what: str, found: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        row_from_record(record, source="x.jsonl", line=1)
+    assert (caught.value.what, caught.value.found) == (what, found)
 
 
 @pytest.mark.parametrize(("rule", "raw"), LINES, ids=[f"{i}-{r}" for i, (r, _) in enumerate(LINES)])

@@ -297,6 +297,23 @@ def test_cutting_back_leaves_a_folder_as_if_later_steps_had_never_been(folder: R
     assert csv_steps(folder)[-1] == "5"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("validation_rewards_mean", "high"), ("critic_rewards_mean", [1]), ("local_seconds", 3)],
+)
+def test_a_run_does_not_go_on_from_a_line_that_no_run_writes(
+    name: str, value: object, folder: RunFolder
+) -> None:
+    folder.append_metrics({"step": 0, "total_steps": 9, "validation_rewards_mean": 0.5})
+    write_step(folder, 1)
+    folder.append_metrics({"step": 2, "total_steps": 9, name: value})
+    with pytest.raises(RunFolderError, match=rf"metrics\.jsonl:3[\s\S]*{name} is .* not "):
+        folder.truncate_after(2)
+    assert steps(folder.read_metrics()) == [0, 1, 2]
+    folder.truncate_after(1)
+    assert steps(folder.read_metrics()) == [0, 1]
+
+
 def test_cutting_back_to_the_start_leaves_no_training_step(folder: RunFolder) -> None:
     folder.append_event(message_event("Job started"))
     folder.append_metrics({"step": 0, "total_steps": 9})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.grader.audit.report import CheckResult
     from bedrock_rft_sim.grader.good_replies import ProfileResult
 
-GRAVEST = ("FAIL", "warn", "not judged", "waived", "note", "ok")
+GRAVEST = ("FAIL", "warn", "can't tell", "waived", "note", "ok")
 GRAVITY = ("error", "warning", "note")
 INDENT = " " * 9
 
@@ -82,12 +82,12 @@ def _group_line(group: str, checks: list[CheckResult]) -> str:
     shown = [
         f"{check.name} {check.status}"
         for check in checks
-        if check.status not in ("ok", "not judged")
+        if check.status not in ("ok", "can't tell")
     ]
     fine = sum(check.status == "ok" for check in checks)
-    silent = [check.reason for check in checks if check.status == "not judged"]
+    silent = [check.reason for check in checks if check.status == "can't tell"]
     shown += [f"{fine} ok"] if fine else []
-    shown += [f"{len(silent)} not judged ({silent[0]})"] if silent else []
+    shown += [f"{len(silent)} can't tell ({silent[0]})"] if silent else []
     return f"  {gravest:10} {group}: {', '.join(shown)}"
 
 

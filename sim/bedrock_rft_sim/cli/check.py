@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.diagnosis.check import RecipeCheck, RewardAudit
 
 HELP = "check a recipe, its data and its reward without training"
-DESCRIPTION = """Exit code 1: Bedrock would refuse the request, or the audit of the reward found an
-error that is not waived, or the model does not fit the recipe, or more than half of the prompts
-are too long to be trained on."""
+DESCRIPTION = """Exit code 1: Bedrock would refuse the request or the data, or the audit of the
+reward found an error that is not waived, or the model does not fit the recipe, or more than half of
+the prompts are too long to be trained on."""
 
 
 def add_arguments(verb: argparse.ArgumentParser) -> None:
@@ -99,7 +99,7 @@ def _data(found: RecipeCheck) -> Iterator[str]:
         f"  prompt tokens: shortest {tokens.shortest}, median {tokens.median:g}, "
         f"p99 {tokens.p99}, longest {tokens.longest}, maxPromptLength {tokens.limit}"
     )
-    yield from (f"  {remark}" for remark in found.remarks)
+    yield from (f"  {finding}" for finding in found.data_findings)
     settings = found.recipe.settings
     yield (
         f"steps    {steps.total:,} of {settings.batch_size} prompts x "
@@ -194,7 +194,10 @@ def verdict(found: RecipeCheck) -> str:
     if found.recipe.refusals:
         remedies = [f" ({refusal.remedy})" for refusal in found.recipe.refusals if refusal.remedy]
         reasons.append("Bedrock would refuse the request" + "".join(remedies[:1]))
-    if not found.data_ok:
+    if found.data_errors:
+        errors = "; ".join(f"{each.first.what}, {each.rule.hint}" for each in found.data_errors)
+        reasons.append(f"Bedrock would refuse the data ({errors})")
+    if found.mostly_dropped:
         words = dropped_words(
             found.recipe.settings, found.data.dropped, len(found.data.prompt_tokens)
         )

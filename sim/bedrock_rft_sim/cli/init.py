@@ -14,6 +14,8 @@ from bedrock_rft_sim.errors import RecipeError
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.contract.knobs import DialectName
+    from bedrock_rft_sim.data import Inspection
+    from bedrock_rft_sim.data.inspection import RuleFinding
 
 EMBEDDED_MODEL = "tiny"
 DIALECTS: dict[str, DialectName] = {"nova": "bedrock", "open-weight": "openai"}
@@ -61,19 +63,47 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         request = request_text(_request(source), name=str(source))
         title = f"The request of {source.name}, and how it is rehearsed."
-    stated = _stated(arguments)
+    stated, inspection = _stated(arguments), _inspected(arguments.data)
     name = None if source is None else str(source)
-    text = recipe_text(request, stated, path=out, title=title, name=name)
+    prompts = None if inspection is None else inspection.valid
+    text = recipe_text(request, stated, path=out, title=title, name=name, prompts=prompts)
     write_file(out, text, "write the recipe", kind=RecipeError, parents=True)
-    found = {"recipe": str(out), "local": stated}
+    refused = [] if inspection is None else _refused(inspection)
+    found = {
+        "recipe": str(out),
+        "local": stated,
+        "findings": [finding.as_json() for finding in refused],
+    }
     file = shlex.quote(str(out))
     lines = [
+        *(f"{finding}; rft check refuses it, as Bedrock would" for finding in refused),
         f"written  {out}, to be read and changed; then:",
         f"  rft check {file}",
         f"  rft run {file}",
     ]
     print_result(arguments, found, lines)
     return 0
+
+
+def _inspected(data: str) -> Inspection | None:
+    """Return what the rules say of a training file; None where none is there yet."""
+    from bedrock_rft_sim.data import Inspection
+    from bedrock_rft_sim.files import expanded
+    from bedrock_rft_sim.recipe.shipped import BUILT_IN
+
+    path = expanded(data)
+    if data in BUILT_IN or not path.is_file():
+        return None
+    inspection = Inspection(str(path))
+    inspection.inspect(path)
+    return inspection
+
+
+def _refused(inspection: Inspection) -> list[RuleFinding]:
+    from bedrock_rft_sim.data import count_findings
+
+    found = (*inspection.findings(), *count_findings([inspection]))
+    return [finding for finding in found if finding.rule.severity == "error"]
 
 
 def _request(source: Path) -> str:

@@ -7,6 +7,7 @@ a plain line now and then, and one per step of a run.
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -27,6 +28,11 @@ SILENT_S = 4.0
 TICK_S = 0.25
 GUESS_FROM_S = 3.0
 """Before that, what is left is not guessed."""
+GUESS_FROM_SHARE = 0.02
+"""A first share below it is a first token, which waited for the prompts to be read: the pace counts
+from there."""
+GUESS_LEAST_S = 1.0
+"""Less is not said: at the end of a guess some work is left whose end nobody knows."""
 
 
 class Progress:
@@ -47,7 +53,9 @@ class Progress:
         self._printed = clock()  # when anything was printed last
         self._silence = SILENT_FIRST_S
         self._stage: Stage | None = None
-        self._since = clock()
+        self._since = clock()  # when the stage began
+        self._moved = clock()  # when it was further than before
+        self._pace_from = (clock(), 0.0)  # (time, share)
         self._last_step: str | None = None
         self._rewards: list[float] = []
         self._validations: list[float] = []
@@ -77,7 +85,12 @@ class Progress:
         """Take what goes on from now on, or how far it is."""
         with self._lock:
             if self._stage is None or stage.what != self._stage.what:
-                self._since = self._clock()
+                self._since = self._moved = self._clock()
+                self._pace_from = (self._since, 0.0)
+            elif stage.share != self._stage.share:
+                self._moved = self._clock()
+                if not self._stage.share and (stage.share or 0.0) < GUESS_FROM_SHARE:
+                    self._pace_from = (self._moved, stage.share or 0.0)
             self._stage = stage
 
     def of(self, command: str) -> Self:
@@ -167,14 +180,23 @@ class Progress:
             yield "  ".join(f"{name} {sparkline(values)}" for name, values in named if values)
 
     def _now(self, stage: Stage) -> str:
-        spent = self._clock() - self._since
         far = "" if stage.of is None else f" of {stage.of:,}"
         parts = [f"{stage.what}: {stage.done:,}{far}" if far or stage.done else stage.what]
-        parts.append(lasting(spent))
-        share = stage.share
-        if share and spent >= GUESS_FROM_S:
-            parts.append(f"about {lasting(spent / share * (1 - share))} left")
-        return ", ".join(parts)
+        parts.append(lasting(self._clock() - self._since))
+        left = self._left(stage.share)
+        return ", ".join([*parts, *([] if left is None else [f"about {lasting(left)} left"])])
+
+    def _left(self, share: float | None) -> float | None:
+        """Return the seconds that are left by the pace so far; None where it says nothing.
+
+        A pace that was kept until the stage last moved is no guess any more once its end is over.
+        """
+        began, first = self._pace_from
+        now, spent = self._clock(), self._moved - began
+        if share is None or share <= first or spent <= 0 or now - self._since < GUESS_FROM_S:
+            return None
+        left = spent / (share - first) * (1 - share) - (now - self._moved)
+        return left if left >= GUESS_LEAST_S else None
 
     def _line(self, metrics: Mapping[str, Any]) -> str:
         parts = [f"step {metrics['step']}/{metrics['total_steps']}"]
@@ -196,8 +218,8 @@ class Progress:
             self._first = (now, step)
             return []
         since, from_step = self._first
-        seconds = (now - since) / (step - from_step) * (total - step)
-        return [f"left {int(seconds) // 60}:{int(seconds) % 60:02d}"]
+        seconds = math.ceil((now - since) / (step - from_step) * (total - step))
+        return [f"left {seconds // 60}:{seconds % 60:02d}"] if seconds else []
 
 
 def lasting(seconds: float) -> str:

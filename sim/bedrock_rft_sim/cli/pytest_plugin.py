@@ -354,8 +354,8 @@ def _judge(result: CheckResult, report: AuditReport) -> None:
         pytest.fail(words, pytrace=False)
     if result.status == "waived":
         pytest.xfail(f"waived: {result.reason}")
-    if result.status == "not judged":
-        pytest.skip(f"not judged: {result.reason}")
+    if result.status == "can't tell":
+        pytest.skip(f"can't tell: {result.reason}")
     if result.status == "warn":
         warnings.warn(words, RewardWarning, stacklevel=3)
 

@@ -126,7 +126,7 @@ def _lines(plan: SubmissionPlan, prepared: Prepared, found: RecipeCheck) -> Iter
     if found.estimate.bill is not None:
         yield from bill_lines(found.estimate.bill)
         yield "  what is not known can be given to rft estimate"
-    yield from (f"warning  {words}" for words in (*plan.warnings, *found.remarks))
+    yield from (f"warning  {words}" for words in (*plan.warnings, *found.data_findings))
     yield from (f"blocked  {words}" for words in plan.blockers)
     if not plan.blockers:
         yield "verdict  nothing stands in the way; only the last step starts a training"

@@ -28,7 +28,7 @@ COLUMNS: Final = 80
 COLUMNS_MIN: Final = 20
 STYLES: Final = (
     (re.compile(r"^ *(FAIL|error|problem)\b"), "bold red"),
-    (re.compile(r"^ *(warn|warning|not judged)\b"), "yellow"),
+    (re.compile(r"^ *(warn|warning|can't tell)\b"), "yellow"),
     (re.compile(r"^ *(ok)\b"), "green"),
     (re.compile(r"^(note)(?=: )"), "blue"),
     (re.compile(r"(?:^|  )(different)$|^(Different)\b"), "bold red"),

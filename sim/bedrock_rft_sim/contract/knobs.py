@@ -113,6 +113,8 @@ _BLOG: Final = sources.BEST_PRACTICES
 _VERL: Final = sources.HYPERPOD_RECIPES
 OPEN_WEIGHT_LEARNING_RATE: Final = Default(1e-5, f"{_VERL}, LoRA")
 """At learning_rate_multiplier 1; Bedrock does not disclose its own."""
+LORA_LEARNING_RATE: Final = Default(1e-4, sources.BEST_PRACTICES)
+"""A good start for the LoRA that Bedrock trains, which takes ten times the rate of full."""
 EMBEDDED_TRAINING: Final = Default("full", f"{sources.HERE}: the embedded model is trained whole")
 OPEN_WEIGHT_VALIDATION_SPLIT: Final = Default(0.1, _VERL)
 """Where no validation set is given."""

@@ -66,8 +66,9 @@ class RuleFinding:
 
     def __str__(self) -> str:
         return (
-            f"{self.place}: {self.first.what}; expected: {self.rule.expected}; "
-            f"found: {self.first.found} ({self.rule.source})"
+            f"{self.rule.severity} {self.rule.id}: {self.place}: {self.first.what}; expected: "
+            f"{self.rule.expected}; found: {self.first.found}; next: {self.rule.hint} "
+            f"({self.rule.source})"
         )
 
     @property

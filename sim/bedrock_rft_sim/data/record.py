@@ -6,6 +6,7 @@ documents and validators, and `bedrock_rft_sim.data.rules` says which.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -50,7 +51,7 @@ def _id(record: Mapping[str, Any]) -> _Found:
         return
     value = record["id"]
     if not isinstance(value, str) or not value.strip():
-        yield "id-text", "", repr(value)
+        yield "id-text", "", _seen(value)
     else:
         yield from _encodable(value, "the id")
 
@@ -59,7 +60,7 @@ def _reference(record: Mapping[str, Any]) -> _Found:
     value = record.get("reference_answer", "none")
     is_blank = isinstance(value, str) and not value.strip()
     if not isinstance(value, str | dict) or not value or is_blank:
-        yield "reference-usable", "", repr(value)
+        yield "reference-usable", "", _seen(value)
 
 
 def _no_reference(record: Mapping[str, Any]) -> _Found:
@@ -71,10 +72,20 @@ def _keys(record: Mapping[str, Any]) -> str:
     return "keys " + ", ".join(sorted(record)) if record else "an empty object"
 
 
+def _seen(value: object) -> str:
+    """Return a value as the file spells it where Python would spell it otherwise."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+
+
+def _found(record: Mapping[str, Any], key: str) -> str:
+    """Return the value of a key, or which keys there are instead."""
+    return _seen(record[key]) if key in record else _keys(record)
+
+
 def _messages(record: Mapping[str, Any]) -> _Found:
     messages = record.get("messages")
     if not messages:
-        yield "messages", "", repr(messages) if "messages" in record else _keys(record)
+        yield "messages", "", _found(record, "messages")
     elif not isinstance(messages, list):
         yield "messages-list", "", repr(messages)
     else:
@@ -87,15 +98,20 @@ def _messages(record: Mapping[str, Any]) -> _Found:
 
 def _message(message: object, place: str) -> _Found:
     if not isinstance(message, dict):
-        yield "message-object", place, repr(message)
+        yield "message-object", place, _seen(message)
         return
+    missing = [key for key in ("role", "content") if key not in message]
+    for key in missing:
+        yield "message-whole", f"{place}.{key}", _keys(message)
     role = message.get("role")
-    if not isinstance(role, str) or role not in ROLES:
-        yield "role", place, repr(role)
-    content = message.get("content")
+    if "role" not in missing and not (isinstance(role, str) and role in ROLES):
+        yield "role", place, _seen(role)
+    if "content" in missing:
+        return
+    content = message["content"]
     text = text_of(content)
     if text is None:
-        yield "content-text", f"{place}.content", repr(content)
+        yield "content-text", f"{place}.content", _seen(content)
     elif not text.strip():
         yield "content-there", f"{place}.content", repr(text)
     else:
@@ -165,7 +181,7 @@ def _tools(record: Mapping[str, Any]) -> _Found:
     if tools is None:
         yield "tools-required", "", _keys(record)
     elif not isinstance(tools, list) or not tools:
-        yield "tools-list", "", repr(tools)
+        yield "tools-list", "", _seen(tools)
     else:
         for index, tool in enumerate(tools):
             yield from _tool(tool, f"tools[{index}]")
@@ -175,15 +191,16 @@ def _tools(record: Mapping[str, Any]) -> _Found:
 def _tool(tool: Any, place: str) -> _Found:
     function = tool.get("function") if isinstance(tool, dict) else None
     if not isinstance(function, dict) or tool.get("type") != "function":
-        yield "tool-function", place, repr(tool)
+        yield "tool-function", place, _seen(tool)
         return
     for key in ("name", "description"):
         value = function.get(key)
         if not isinstance(value, str) or not value.strip():
-            yield "tool-named", f"{place}.function.{key}", repr(value)
+            yield "tool-named", f"{place}.function.{key}", _found(function, key)
     parameters = function.get("parameters")
     if not _are_parameters(parameters):
-        yield "tool-parameters", f"{place}.function.parameters", repr(parameters)
+        found = _found(function, "parameters")
+        yield "tool-parameters", f"{place}.function.parameters", found
 
 
 def _are_parameters(value: object) -> bool:

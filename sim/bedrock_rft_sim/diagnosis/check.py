@@ -13,6 +13,7 @@ from typing import Any
 from bedrock_rft_sim.contract import ledger
 from bedrock_rft_sim.contract.ledger import LedgerRow
 from bedrock_rft_sim.data import Inspection, count_findings, plan
+from bedrock_rft_sim.data.inspection import RuleFinding
 from bedrock_rft_sim.data.plan import Data, Steps
 from bedrock_rft_sim.data.prepare.lengths import LengthSummary, spread
 from bedrock_rft_sim.data.tokens import load_tokenizer
@@ -62,8 +63,8 @@ class RecipeCheck:
     profiles: tuple[ProfileResult, ...]
     audit: AuditReport | None
     """None where no audit was run."""
-    remarks: tuple[str, ...]
-    """What Bedrock would say of the data, although it can be rehearsed."""
+    data_findings: tuple[RuleFinding, ...]
+    """Which rules the data break, although it can be rehearsed; an error is Bedrock's refusal."""
     model: tuple[Finding, ...]
     """Whether the model fits the recipe, by its tokenizer and template."""
     guidance: tuple[Finding, ...]
@@ -117,9 +118,19 @@ class RecipeCheck:
         return not any(finding.severity == "problem" for finding in self.model)
 
     @property
+    def mostly_dropped(self) -> bool:
+        """Whether more than half of the training prompts are too long."""
+        return plan.mostly_dropped(self.data.dropped, len(self.data.prompt_tokens))
+
+    @property
+    def data_errors(self) -> tuple[RuleFinding, ...]:
+        """The rules whose violation Bedrock refuses."""
+        return tuple(each for each in self.data_findings if each.rule.severity == "error")
+
+    @property
     def data_ok(self) -> bool:
-        """Whether at least half of the training prompts are short enough."""
-        return not plan.mostly_dropped(self.data.dropped, len(self.data.prompt_tokens))
+        """Whether Bedrock would take the data and train on at least half of the prompts."""
+        return not self.mostly_dropped and not self.data_errors
 
     @property
     def ok(self) -> bool:
@@ -137,7 +148,7 @@ class RecipeCheck:
                 "train_prompts": len(self.data.train),
                 "validation_prompts": len(self.data.validation),
                 "prompt_tokens": asdict(self.prompt_tokens),
-                "remarks": list(self.remarks),
+                "findings": [finding.as_json() for finding in self.data_findings],
             },
             "steps": asdict(self.steps),
             "reward": [asdict(result) | {"ok": result.ok} for result in self.profiles],
@@ -191,7 +202,7 @@ def check(
         prompt_tokens=_prompt_tokens(recipe, data),
         profiles=profiles,
         audit=report,
-        remarks=_remarks(recipe),
+        data_findings=_data_findings(recipe),
         model=diagnose_model(recipe, data.train, tokenizer, replies),
         guidance=diagnose_recipe(recipe, data, seen),
         estimate=estimate(recipe, data, steps, seen),
@@ -231,7 +242,7 @@ def _prompt_tokens(recipe: Recipe, data: Data) -> PromptTokens:
     return PromptTokens(**asdict(found), limit=limit, dropped=len(data.too_long))
 
 
-def _remarks(recipe: Recipe) -> tuple[str, ...]:
+def _data_findings(recipe: Recipe) -> tuple[RuleFinding, ...]:
     """Return what a document or a validator minds in data that the rehearsal can use."""
     training = Inspection("local.trainingData")
     if isinstance(recipe.training_source, Path):
@@ -245,4 +256,4 @@ def _remarks(recipe: Recipe) -> tuple[str, ...]:
         inspections[-1].inspect(recipe.validation_source)
     found = [finding for each in inspections for finding in each.findings()]
     everything = (*found, *count_findings(inspections))
-    return tuple(str(finding) for finding in everything if finding.rule.severity != "note")
+    return tuple(finding for finding in everything if finding.rule.severity != "note")

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from bedrock_rft_sim.contract.knobs import hyperparameters
+from bedrock_rft_sim.contract.knobs import LORA_LEARNING_RATE, hyperparameters
 from bedrock_rft_sim.contract.limits import LAMBDA_TIMEOUT_S_DOCUMENTED, LAMBDA_TIMEOUT_S_MAX
 from bedrock_rft_sim.contract.sources import (
     BEST_PRACTICES,
@@ -58,7 +58,6 @@ BATCH_ADVICE = {
     ),
 }
 """By dialect: the least that is within the advice, the advice, and whose it is."""
-LEARNING_RATE = 1e-4
 TENFOLD = 10
 SAMPLES_TYPICAL = (4, 8)
 PROMPT_FACTOR = 2
@@ -179,9 +178,10 @@ def _learning_rate(recipe: Recipe, seen: Measured | None) -> Iterator[Finding]:
 
 
 def _rate(recipe: Recipe, seen: Measured | None) -> Finding:
-    ratio = recipe.settings.learning_rate / LEARNING_RATE
+    good = LORA_LEARNING_RATE.value
+    ratio = recipe.settings.learning_rate / good
     advised = (
-        f"{LEARNING_RATE:g} is a good start for the LoRA that Bedrock trains (rank 32), about ten "
+        f"{good:g} is a good start for the LoRA that Bedrock trains (rank 32), about ten "
         f"times the rate of full fine-tuning; this is {ratio:g} of it"
     )
     found, follows = _value(recipe, "learning_rate"), 1 / TENFOLD < ratio < TENFOLD

@@ -161,6 +161,8 @@ class Sampler:
                 of = far and partial(far_of_part, far, len(answers), len(batch), len(prompts))
                 rows = self._generate([prompts[i] for i in batch], params, seen, of)
                 answers.update(zip(batch, map(self._answer, rows), strict=True))
+                if of is not None:
+                    of(len(batch), 1.0)
         return [answers[index] for index in range(len(prompts))]
 
     def _generate(
@@ -174,6 +176,8 @@ class Sampler:
             return self._backend.generate(prompts, params, self._ends, watch, far)
         except EngineError as error:
             self._fall_back(error)
+            if far is not None:
+                far(0, 0.0)
             return self._backend.generate(prompts, params, self._ends, watch, far)
 
     def _fall_back(self, error: EngineError) -> None:

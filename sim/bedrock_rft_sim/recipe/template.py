@@ -8,6 +8,7 @@ Sources: those of `bedrock_rft_sim.contract.knobs`.
 from __future__ import annotations
 
 import json
+import math
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from bedrock_rft_sim.contract.knobs import (
     KNOBS,
+    LORA_LEARNING_RATE,
     OPEN_WEIGHT_LEARNING_RATE,
     DialectName,
     Knob,
@@ -35,7 +37,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z][\w./+-]*(:[\w./+-]+)*")
 FIRST_STEPS: Final = 20
 FIRST_VALIDATION: Final = 64
 """Of a first look: a run that ends in minutes."""
-_SMALL: Final[Mapping[bool, Mapping[str, float]]] = {
+_SMALL: Final[Mapping[bool, dict[str, float]]] = {
     True: {"batch_size": 16, "max_prompt_length": 512, "inference_max_tokens": 96},
     False: {
         "batch_size": 4,
@@ -45,8 +47,6 @@ _SMALL: Final[Mapping[bool, Mapping[str, float]]] = {
     },
 }
 """The most of each that a first look takes, by whether the model is the embedded one."""
-_LEARNING_RATE: Final = 1e-4
-"""The least of a first look: a small model bears more than a large one."""
 _HEAD: Final = """\
 # {title}
 # rft check {file}, then rft run {file}
@@ -96,9 +96,9 @@ local:
 
 
 def blank_request(dialect: DialectName, *, validates: bool) -> str:
-    """Return a complete request in YAML, its hyperparameters at their defaults."""
+    """Return a complete request in YAML: defaults, and where AWS gives a better start, that."""
     validation = _NOVA_VALIDATION if validates else ""
-    known = defaults(dialect)
+    known = defaults(dialect) | {"learning_rate": LORA_LEARNING_RATE}
     lines = []
     for inner, knob in KNOBS.items():
         own = knob.in_request(dialect)
@@ -124,16 +124,23 @@ def request_text(text: str, *, name: str) -> str:
 
 
 def recipe_text(
-    request: str, stated: Mapping[str, Any], *, path: Path, title: str, name: str | None = None
+    request: str,
+    stated: Mapping[str, Any],
+    *,
+    path: Path,
+    title: str,
+    name: str | None = None,
+    prompts: int | None = None,
 ) -> str:
     """Return a whole recipe for the file `path`: the request, and `local:` with what is stated.
 
-    `title` is its first line; `name` is what messages call the request, if it has a file.
+    `title` is its first line; `name` is what messages call the request, if it has a file;
+    `prompts` are those of its training file, if that is known: a step takes no more.
 
     Raises:
         RecipeError: the two can't be rehearsed together.
     """
-    small = _small(_parsed(request, stated, path, name=name))
+    small = _small(_parsed(request, stated, path, name=name), prompts or math.inf)
     first = {
         **stated,
         **({"overrides": small} if small else {}),
@@ -153,14 +160,15 @@ def _parsed(request: str, stated: Mapping[str, Any], path: Path, *, name: str | 
     return parse_recipe(text, name=name or str(path), path=path.resolve())
 
 
-def _small(recipe: Recipe) -> dict[str, Any]:
+def _small(recipe: Recipe, prompts: float) -> dict[str, Any]:
     """Return the overrides of a first look, where the request asks for more."""
     settings, found = recipe.settings, {}
-    for inner, most in _SMALL[recipe.local.model == EMBEDDED_MODEL].items():
+    limits = _SMALL[recipe.local.model == EMBEDDED_MODEL]
+    for inner, most in (limits | {"batch_size": min(limits["batch_size"], prompts)}).items():
         if getattr(settings, inner) > most:
             found[KNOBS[inner].override(recipe.dialect)] = most
-    if settings.learning_rate < _LEARNING_RATE:
-        found["learningRate"] = _LEARNING_RATE
+    if settings.learning_rate < LORA_LEARNING_RATE.value:  # a small model bears no less
+        found["learningRate"] = LORA_LEARNING_RATE.value
     return {str(name): value for name, value in found.items()}
 
 

@@ -236,8 +236,15 @@ class RunFolder:
                 shutil.rmtree(left)
 
     def truncate_after(self, step: int) -> None:
-        """Forget every step after this one, and lines torn by a kill, so that a resume goes on."""
+        """Forget every step after this one, and lines torn by a kill, so that a resume goes on.
+
+        Raises:
+            RunFolderError: what stays is damaged; nothing was forgotten.
+        """
         self._assert_ours()
+        for number, line in enumerate(self.read_metrics(), start=1):
+            if _happened_by(step, line):
+                shapes.demand(line, shapes.METRICS, where=f"{self.metrics}:{number}")
         with files.named_errors(self.path, "cut the run back", step=step):
             for path in (self.events, self.trainer_log):
                 files.keep_lines(path, lambda value: _happened_by(step, value))

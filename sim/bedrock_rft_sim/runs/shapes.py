@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bedrock_rft_sim.contract.metrics import METRICS as TABLE
 from bedrock_rft_sim.errors import RunFolderError
 
 NUMBER: Final = (int, float)
@@ -78,6 +79,8 @@ METRICS_INSIDE: Final = {
     "local_also_graded": Each(NUMBER), "local_validation_also_graded": Each(NUMBER),
 }  # fmt: skip
 """What a metric line holds beside numbers."""
+METRICS: Final = {metric.inner: NUMBER for metric in TABLE} | METRICS_INSIDE | {"step": int}
+"""A metric line that a run goes on from."""
 
 
 def demand(value: Any, shape: Any, *, where: object) -> None:

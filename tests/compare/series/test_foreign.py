@@ -92,6 +92,34 @@ def test_a_value_that_is_no_number_and_a_progress_bar_cost_no_neighbour(save: Sa
     assert any("note (1)" in note and "'warm up'" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("value", ["", "???", "0.4 of 1", "none at all", "1,5", "np.float64(x)"])
+def test_nothing_a_log_says_in_place_of_a_number_goes_uncounted(value: str, save: Save) -> None:
+    verl = "step:{} - critic/rewards/mean:{} - actor/entropy:1.2\n"
+    found = only(save("a.log", verl.format(1, 0.5) + verl.format(2, value) + verl.format(3, 0.6)))
+    assert found.series["critic_rewards_mean"].steps == (1, 3)
+    assert found.series["actor_entropy"].steps == (1, 2, 3)
+    assert "critic/rewards/mean (1); the first is" in found.notes[0]
+    assert "a.log:2" in found.notes[0]
+    hyperpod = "iteration 1/9 | global_step={} | train_rm_score={} | saving: to the disk\n"
+    text = hyperpod.format(1, 0.5) + hyperpod.format(2, value) + hyperpod.format(3, 0.6)
+    found = only(save("b.log", text))
+    assert found.series["critic_rewards_mean"].steps == (1, 3)
+    assert "train_rm_score (1); the first is" in found.notes[0]
+    assert "saving" not in found.notes[0]
+
+
+@pytest.mark.parametrize("step", ["x", "", "3.5", "-1"])
+def test_a_line_whose_step_is_no_number_is_counted(step: str, save: Save) -> None:
+    for line in (
+        "step:{} - critic/rewards/mean:0.5\n",
+        "iteration 1/9 | global_step={} | train_rm_score=0.5\n",
+    ):
+        found = only(save("a.log", line.format(1) + line.format(step) + line.format(3)))
+        assert found.series["critic_rewards_mean"].steps == (1, 3)
+        assert "1 line left out that can't be read, the first" in found.notes[0]
+        assert "a.log:2: the step is no whole number from 0" in found.notes[0]
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -162,11 +190,22 @@ def test_a_history_is_read_whatever_the_order_of_its_columns(table: str, save: S
         '"Relative Time (Process)","seed-1 - train/reward"\n"12.3","0.3"\n',
         "Wall Time,seed-1 - critic/rewards/mean\n1700,0.3\n",
         "_runtime,train/reward\n1.5,0.25\n",
+        "epoch,score of mine\n1,0.25\n",
     ],
 )
 def test_a_table_without_steps_says_so(table: str, save: Save) -> None:
-    with pytest.raises(DataError, match=r"no column of steps[\s\S]*x axis"):
+    with pytest.raises(DataError, match=r"no column of steps[\s\S]*x axis") as caught:
         read_curves(save("wb.csv", table))
+    for name in table.partition("\n")[0].split(","):
+        assert name.strip('"') in caught.value.found
+    assert "name the column that counts the steps step" in caught.value.hint
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_table_that_is_not_separated_by_commas_says_so(mark: str, save: Save) -> None:
+    with pytest.raises(DataError, match="not separated by commas") as caught:
+        read_curves(save("a.csv", f"step{mark}reward\n1{mark}0.25\n"))
+    assert repr(mark) in caught.value.found
 
 
 STEPS = ("(TaskRunner pid=1) step:1 - critic/rewards/mean:0.25", "step:2 - critic/rewards/mean:0.5")

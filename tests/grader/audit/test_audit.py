@@ -133,7 +133,41 @@ def test_rows_without_a_known_good_reply_are_said(audited, rows, make_rows):
 def test_without_any_good_reply_nothing_is_judged_and_that_is_an_error(audited, make_rows):
     report = audited(data=make_rows(2, extra={"reference_answer": {"label": "x"}}))
     assert [each.check for each in report.errors] == ["reference"]
-    assert status_of(report, "padding").status == "not judged"
+    assert status_of(report, "padding").status == "can't tell"
+
+
+def test_a_check_with_nothing_to_judge_says_why_and_is_not_ok(audited):
+    zero = audited("score = lambda s: 0.0")
+    paid = audited("score = lambda s: 1.0")
+    fine = {
+        name: [check.name for check in report.checks if check.status == "ok"]
+        for name, report in (("zero", zero), ("paid", paid))
+    }
+    measured = ["range", "reply-form", "timeout", "payload"]
+    assert fine == {"zero": measured, "paid": ["reference", "profiles", *measured]}
+    reasons = {name: status_of(zero, name).reason for name in ("binary", "saturated", "order")}
+    assert "score the same, so they do not spread" in reasons["binary"]
+    assert "score the same, so they do not spread" in reasons["saturated"]
+    assert "no difference could show" in reasons["order"]
+    assert status_of(paid, "unicode-digits").reason == "a plain wrong answer does as much"
+
+
+def test_few_saved_answers_tell_nothing_of_the_spread(audited, rows):
+    report = audited(saved=[(row.id, "no idea") for row in rows[:3]])
+    found = {name: status_of(report, name) for name in ("constant", "binary", "saturated")}
+    assert {check.status for check in found.values()} == {"can't tell"}
+    assert found["constant"].reason == "3 scores of saved answers, and 8 are needed"
+
+
+def test_variants_that_all_pass_are_ok_although_the_one_in_use_fails(audited):
+    source = """
+        def lambda_handler(event, context):
+            half = 0.5 if "metadata" in event[0] and "reference_answer" in event[0] else 1.0
+            return [{"id": s["id"], "aggregate_reward_score": half * right(s)} for s in event]
+        """
+    report = audited(source)
+    assert [check for check in report.errors if check.check == "reference"]
+    assert status_of(report, "profiles").status == "ok"
 
 
 def test_given_replies_are_graded_in_place_of_the_references_phrasing(audited, rows):
@@ -160,7 +194,7 @@ def test_a_grader_that_hangs_on_good_replies_is_asked_little(audited):
     assert (finding.check, "times out" in finding.what) == ("reference", True)
     assert len(report.profiles) == 1
     assert report.invocations == 1
-    assert status_of(report, "empty").status == "not judged"
+    assert status_of(report, "empty").status == "can't tell"
 
 
 def test_a_grader_that_hangs_on_long_answers_is_named_with_the_answer(audited):

@@ -84,4 +84,6 @@ def _summary(output: DataOutput) -> str:
         shown = ", ".join(map(str, drops["lines"][:5]))
         more = ", ..." if drops["count"] > 5 else ""  # noqa: PLR2004
         lines.append(f"  {drops['count']:,} x {drops['reason']}: line {shown}{more}")
+    if output.unusable.count:
+        lines.append(f"  {output.unusable.words}")
     return "\n".join(lines)

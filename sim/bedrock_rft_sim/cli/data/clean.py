@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
         file: Path = arguments.file
         out = str(file.with_stem(f"{file.stem}-clean"))
         again = next_command("data", "clean", str(file), "-o", out)
-        lines = [*_lines(found), *(again if found.remarks else to_check([file]))]
+        unusable = [found.unusable.words] if found.unusable.count else []
+        lines = [*_lines(found), *unusable, *(again if found.remarks else to_check([file]))]
         print_result(arguments, _as_json(found), lines)
         return EXIT_FAILED if found.remarks else 0
     output, found = clean_file(
@@ -71,7 +73,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _as_json(found: Examination) -> dict[str, Any]:
     remarks = [remark.as_json() for remark in found.remarks]
-    return {"rows": found.rows, "found": found.counts, "remarks": remarks}
+    return {
+        "rows": found.rows,
+        "found": found.counts,
+        "remarks": remarks,
+        "unusable": asdict(found.unusable),
+    }
 
 
 def _lines(found: Examination) -> list[str]:

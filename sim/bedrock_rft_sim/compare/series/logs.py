@@ -16,7 +16,14 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from bedrock_rft_sim.compare.series import names
-from bedrock_rft_sim.compare.series.curve import Curves, Gathering, Naming, number, spelt
+from bedrock_rft_sim.compare.series.curve import (
+    Curves,
+    Gathering,
+    Naming,
+    number,
+    spelt,
+    step_number,
+)
 from bedrock_rft_sim.compare.series.jsontext import Placed
 
 Kind = Literal["verl-log", "hyperpod-log"]
@@ -26,13 +33,15 @@ Line = tuple[float, str, str]
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _NUMBER: Final = r"[\w.]+\([^()]*\)|[-+]?[\d.][-+.\w]*|[-+]?(?:nan|inf|NaN|Inf|Infinity)"
 """A number, also as np.float64(0.4) or tensor(0.4, device='cuda:0')."""
-_VERL_STEP = re.compile(r"(?:^|\s)step:(\d+) - ")
+_VERL_STEP = re.compile(r"(?:^|\s)step:(\S*) - ")
 _VERL_PAIR = re.compile(rf"(.+?):({_NUMBER})")
 _VERL_LAST = re.compile(rf"(.+?):({_NUMBER})\s")
 """The last pair of a line, before the talk of a progress bar."""
-_HYPERPOD_STEP = re.compile(r"global_step[=:]\s*([\d.]+)")
+_HYPERPOD_STEP = re.compile(r"global_step[=:]\s*([\d.]+|\S*)")
+_HYPERPOD_REWARD: Final = "train_rm_score"
 _HYPERPOD_TOTAL = re.compile(r"iteration (\d+)/(\d+)")
-_PAIR: Final = re.compile(rf"^\s*([A-Za-z][\w/ .@-]*?)\s*[:=]\s*({_NUMBER}|\S+)\s*$")
+_PAIR: Final = re.compile(rf"^\s*([A-Za-z][\w/ .@-]*?)\s*[:=]\s*({_NUMBER}|.*?)\s*$")
+_NO_VALUE: Final = "no value"
 MESSAGES: Final = ("@message", "message", "log", "msg")
 TIMES: Final = ("@timestamp", "timestamp", "time")
 LONGEST_PAIR: Final = 200
@@ -43,9 +52,10 @@ def kind_of(lines: Iterable[str]) -> Kind | None:
     """Return the kind of the first line that is a step's, if any is."""
     for raw in lines:
         line = _COLOR.sub("", raw)
-        if any(spelt(value) is not None for _, pairs, _ in _verl(line) for _, value in pairs):
+        steps = (pairs for step, pairs, _ in _verl(line) if step_number(step) is not None)
+        if any(spelt(value) is not None for pairs in steps for _, value in pairs):
             return "verl-log"
-        if _HYPERPOD_STEP.search(line) and "train_rm_score" in line:
+        if _HYPERPOD_STEP.search(line) and _HYPERPOD_REWARD in line:
             return "hyperpod-log"
     return None
 
@@ -133,24 +143,28 @@ def _verl(line: str) -> Iterator[Found]:
 def _verl_pairs(parts: list[str]) -> Iterator[tuple[str, str]]:
     """Yield names and values; a name may hold blanks, colons and " - ", as data sources do."""
     begun = ""
-    for part in parts:
+    for place, part in enumerate(parts, start=1):
         if ":" not in part:
             begun += f"{part} - "
             continue
-        pair = begun + part
-        match = _VERL_PAIR.fullmatch(pair) or _VERL_LAST.match(pair)
-        yield (match[1], match[2]) if match else (pair.partition(":")[0], pair.partition(":")[2])
+        pair, is_last = begun + part, place == len(parts)
+        match = _VERL_PAIR.fullmatch(pair) or (_VERL_LAST.match(pair) if is_last else None)
+        name, value = match.groups() if match else pair.split(":", 1)
+        yield name, value or _NO_VALUE
         begun = ""
     if begun:
-        yield begun.removesuffix(" - "), "no value"
+        yield begun.removesuffix(" - "), _NO_VALUE
 
 
 def _hyperpod(line: str, gathering: Gathering) -> Iterator[Found]:
     step = _HYPERPOD_STEP.search(line)
-    if step is None:
+    if step is None or (step_number(step[1]) is None and _HYPERPOD_REWARD not in line):
         return
     total = _HYPERPOD_TOTAL.search(line)
     if total is not None:
         gathering.plan(total[2])
-    pairs = (_PAIR.match(part) for part in line.split(" | ")[1:] if len(part) <= LONGEST_PAIR)
-    yield step[1], [(match[1], match[2]) for match in pairs if match], names.HYPERPOD.get
+    found = (_PAIR.match(part) for part in line.split(" | ")[1:] if len(part) <= LONGEST_PAIR)
+    pairs = [(match[1], match[2] or _NO_VALUE) for match in found if match]
+    # Of a name that we do not know, a value with blanks is talk.
+    read = [(n, value) for n, value in pairs if n in names.HYPERPOD or not set(value) & {" ", "\t"}]
+    yield step[1], read, names.HYPERPOD.get

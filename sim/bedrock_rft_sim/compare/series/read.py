@@ -100,7 +100,7 @@ def _file(path: Path, kind: Kind | None) -> list[Curves]:
         if found is not None:
             return found
     damaged = damage(text, where=source) if is_json else None
-    raise damaged or _foreign(source, repr(text.lstrip()[:60]))
+    raise damaged or tables.unreadable(text, source) or _foreign(source, repr(text.lstrip()[:60]))
 
 
 def _is_json(text: str) -> bool:

@@ -132,10 +132,31 @@ def _no_steps(header: list[str], source: str) -> DataError:
     return DataError(
         "the table has no column of steps",
         where=f"{source}:1",
-        expected=f"one of the columns {', '.join(STEP_NAMES)}",
-        found=", ".join(header)[:200],
-        hint="in W&B set the x axis of the chart to Step, then export it again: a time says "
-        "nothing of the step",
+        expected=f"one of the columns {', '.join((*STEP_NAMES, NOVA_STEP))}",
+        found=f"the columns {', '.join(header)}"[:200],
+        hint="name the column that counts the steps step; in a W&B chart set the x axis to Step "
+        "and export it again, since a time says nothing of the step",
+    )
+
+
+def unreadable(text: str, source: str) -> DataError | None:
+    """Return what a table of numbers lacks that is none of ours; None where it is no table."""
+    lines = text.strip().splitlines()
+    for mark in (",", ";", "\t"):
+        header, *rows = ([cell.strip() for cell in line.split(mark)] for line in lines[:2])
+        is_table = len(header) > 1 and not any(number(cell) is not None for cell in header)
+        if is_table and any(len(row) == len(header) and any(map(number, row)) for row in rows):
+            return _no_steps(header, source) if mark == "," else _no_commas(header, mark, source)
+    return None
+
+
+def _no_commas(header: list[str], mark: str, source: str) -> DataError:
+    return DataError(
+        "the columns of the table are not separated by commas",
+        where=f"{source}:1",
+        expected="commas, and decimal points",
+        found=f"{mark!r} between the columns {', '.join(header)}"[:200],
+        hint="write the table again as CSV with commas, one column named step",
     )
 
 

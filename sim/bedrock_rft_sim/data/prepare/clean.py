@@ -19,7 +19,7 @@ from bedrock_rft_sim.data.prepare.clean_text import normalised_record
 from bedrock_rft_sim.data.prepare.duplicates import Index, Place, RowPair, RowSource, shared_frame
 from bedrock_rft_sim.data.prepare.lineage import id_of
 from bedrock_rft_sim.data.prepare.output import DataOutput
-from bedrock_rft_sim.data.prepare.rows import DataRow, prompt_text, read
+from bedrock_rft_sim.data.prepare.rows import DataRow, Unusable, prompt_text, read
 
 Keep = Literal["first", "last", "longest"]
 
@@ -70,6 +70,8 @@ class Examination:
     """Line of the first file to a key of REASONS."""
     rows: int = 0
     """Rows of the first file."""
+    unusable: Unusable = field(default_factory=Unusable)
+    """Of the first file."""
     not_looked_at: int = 0
     """Pairs proposed as near and not compared, in crowds of copies."""
 
@@ -101,6 +103,7 @@ def examine(
         for row in rows():
             if file == 0:
                 found.rows += 1
+                found.unusable.look_at(row.record, row.line)
                 found.remarks += _of_row(row, name)
             new = list(index.add(row, file, frames[file]))
             pairs += new

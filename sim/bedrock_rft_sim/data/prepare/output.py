@@ -18,12 +18,13 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from bedrock_rft_sim import __version__
-from bedrock_rft_sim.data.prepare.rows import DataRow
+from bedrock_rft_sim.data.prepare.rows import DataRow, Unusable
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.files import named_errors, real, regular, replacing
 
@@ -54,6 +55,7 @@ class DataOutput:
     ) -> None:
         self.path = Path(path)
         self.written = 0
+        self.unusable = Unusable()
         self._made_by: dict[str, Any] = {
             "operation": operation,
             "parameters": dict(parameters),
@@ -135,6 +137,7 @@ class DataOutput:
             self._file.write(line)
         self._digest.update(line)
         self.written += 1
+        self.unusable.look_at(record, self.written)
 
     def drop(self, row: DataRow, reason: str) -> None:
         """Count a row that is left out, with its line."""
@@ -161,6 +164,7 @@ class DataOutput:
                 {"reason": reason, "source": source, **drops.as_json()}
                 for (reason, source), drops in self._drops.items()
             ],
+            "unusable": asdict(self.unusable),
             "notes": self._notes,
         }
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bedrock_rft_sim.data import read_records
-from bedrock_rft_sim.data.record import text_of
+from bedrock_rft_sim.data.record import blocking, text_of
+from bedrock_rft_sim.stats.shares import counted
 
 _PROMPT_ROLES = ("system", "user")
 
@@ -27,6 +28,28 @@ class DataRow:
     record: dict[str, Any]
     source: str | None = None
     """The file it was read from, for manifests; None for a row made up on the way."""
+
+
+@dataclass(slots=True)
+class Unusable:
+    """The rows that `rft data check` refuses, so that no operation passes them on in silence."""
+
+    count: int = 0
+    first: str = ""
+    """Where the first stands, and what is wrong with it."""
+
+    def look_at(self, record: Mapping[str, Any], line: int) -> None:
+        """Count the record if it can't be trained on."""
+        broken = next(blocking(record, line), None)
+        if broken is not None:
+            self.count += 1
+            self.first = self.first or f"line {line}: {broken.what}"
+
+    @property
+    def words(self) -> str:
+        """Return how many there are, the first, and what comes of them."""
+        rows = counted(self.count, "row")
+        return f"{rows} can't be trained on (the first is {self.first}): rft data check refuses it"
 
 
 def read(path: str | Path) -> Iterator[DataRow]:

@@ -37,6 +37,8 @@ class WrongGraded:
     samples: Sequence[Sample]
     outcomes: Outcomes
     findings: tuple[AuditFinding, ...]
+    untold: str | None
+    """Why nobody can tell, where nothing could be judged."""
 
     @property
     def scores(self) -> dict[str, float]:
@@ -69,7 +71,15 @@ def grade_wrong(
         judged = [sample for sample in samples if _is_of_digits(sample, outcomes, plain)]
     findings = [*broken_answers(audited, check, judged, outcomes)]
     findings += _scored(audited, check, judged, outcomes, top)
-    return WrongGraded(check, samples, outcomes, tuple(findings))
+    untold = _untold(judged, samples, outcomes)
+    return WrongGraded(check, samples, outcomes, tuple(findings), untold)
+
+
+def _untold(judged: Sequence[Sample], samples: Sequence[Sample], outcomes: Outcomes) -> str | None:
+    if not samples:
+        return "no such answer can be phrased for these references"
+    fine = (isinstance(each, Grade) and each.score <= 0 for each in outcomes.values())
+    return None if judged or any(fine) else "a plain wrong answer does as much"
 
 
 def _is_of_digits(sample: Sample, outcomes: Outcomes, plain: WrongGraded) -> bool:

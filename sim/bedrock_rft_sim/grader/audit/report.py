@@ -13,7 +13,7 @@ from bedrock_rft_sim.grader.audit.plan import AuditPlan
 from bedrock_rft_sim.grader.audit.score_spread import ScoreSpread
 from bedrock_rft_sim.grader.good_replies import ProfileResult
 
-Status = Literal["ok", "FAIL", "warn", "note", "waived", "not judged"]
+Status = Literal["ok", "FAIL", "warn", "note", "waived", "can't tell"]
 STATUS_OF: Mapping[str, Status] = {"error": "FAIL", "warning": "warn", "note": "note"}
 
 
@@ -28,7 +28,7 @@ class CheckResult:
     asked: int | None
     """Answers graded for this check; None where it uses those of other checks."""
     reason: str | None
-    """Why it was not judged, or why it is waived."""
+    """Why nobody can tell, or why it is waived."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,15 @@ def result_of(
     findings: Sequence[AuditFinding],
     *,
     asked: int | None,
-    not_judged: str | None,
+    untold: str | None,
     waiver: str | None,
 ) -> CheckResult:
-    """One row of the table."""
+    """One row of the table; `untold` is why nobody can tell, where nothing could be judged."""
     severity = worst(findings)
     status: Status = "ok" if severity is None else STATUS_OF[severity]
     reason = None
     if findings and severity is None:
         status, reason = "waived", waiver
-    elif not findings and not_judged is not None:
-        status, reason = "not judged", not_judged
+    elif not findings and untold is not None:
+        status, reason = "can't tell", untold
     return CheckResult(check.name, check.group, check.law, status, asked, reason)

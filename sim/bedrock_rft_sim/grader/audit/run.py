@@ -45,12 +45,12 @@ from bedrock_rft_sim.grader.grader import Grader
 from bedrock_rft_sim.grader.reward import RewardFile
 from bedrock_rft_sim.grader.samples import Sample
 
-NO_TOP = "no good reply earns a score, so there is no top score that others must not earn"
 NO_GRADE = "no good reply was graded"
 IN_BOXES = r"good replies end in \boxed{...} here, since behind #### they earn nothing"
 ASK_FOR_BOXES = "let the prompts ask for a box, or read a marker as well"
 BOXES_TRIED = 8
 """Good replies by which it is told whether this reward reads boxes."""
+ALL_ALIKE = "all these answers score the same, so no difference could show"
 HANGS = "the reward timed out too often to go on"
 
 
@@ -103,7 +103,7 @@ class _Work:
             raise _no_such_row("no reply belongs to any row", "the replies", rows, replies)
         self.findings: list[AuditFinding] = []
         self.asked: dict[str, int] = {}
-        self.not_judged: dict[str, str] = {}
+        self.untold: dict[str, str] = {}
         self.floor: Floor | None = None
         self.spreads: list[score_spread.ScoreSpread] = []
         self._answers = self._calls = 0
@@ -161,7 +161,11 @@ class _Work:
             self.findings.append(AuditFinding("reference", "note", IN_BOXES, ASK_FOR_BOXES))
         self.asked["reference"] = len(references.samples)
         self.asked["profiles"] = len(references.samples) * len(references.others)
-        if not all(result.ok for result in references.results):
+        if not references.samples:
+            self._skip(["profiles"], NO_GRADE)
+        elif not references.others:
+            self._skip(["profiles"], HANGS)
+        elif not all(result.ok for result in references.results[1:]):
             self._skip(["profiles"], "the other variants fail as the one in use does")
         self.findings += check_references(references, unphrased=self._unphrased)
         return references
@@ -201,7 +205,7 @@ class _Work:
         with Grader(self._reward.once(containers=1)) as grader:
             audited = self._audited(grader)
             if references.top_score <= 0:
-                self._skip([*WRONG_ANSWERS], NO_TOP)
+                self._skip([*WRONG_ANSWERS], score_spread.NO_TOP)
                 audited.grade([row.answer(row.good) for row in rows])
                 audited.grade([row.answer(row.wrong) for row in rows if row.wrong is not None])
                 return audited.graded
@@ -234,13 +238,13 @@ class _Work:
         graded = grade_wrong(audited, rows, check=name, top=top, plain=plain)
         self.asked[name] = len(graded.samples)
         self.findings += graded.findings
-        if not graded.samples:
-            self._skip([name], "no such answer can be phrased for these references")
+        if graded.untold is not None:
+            self._skip([name], graded.untold)
         return graded
 
     def _floor(self, blind: BlindSamples, *, top: float) -> None:
         if top <= 0:
-            self._skip(["floor"], NO_TOP)
+            self._skip(["floor"], score_spread.NO_TOP)
             return
         self._tell("answers that never saw the reference")
         with Grader(self._reward.once(containers=1)) as grader:
@@ -270,10 +274,14 @@ class _Work:
             self.spreads.append(spread)
             calls = [*references.own.search.invocations, *audited.invocations]
             printed = next((call.printed for call in reversed(calls) if call.printed), "")
+            self.untold |= score_spread.untold(spread, top=top)
             self.findings += score_spread.check_spread(
                 audited, scores, spread, top=top, pair=pair, printed=printed
             )
-            self.findings += score_spread.check_range(audited, [*pool, *audited.graded])
+            graded = [*pool, *audited.graded]
+            self.findings += score_spread.check_range(audited, graded)
+        if not graded:
+            self._skip(["range"], NO_GRADE)
 
     def _determinism(
         self, references: References, bag: Sequence[Sample], workload: AuditWorkload | None
@@ -296,6 +304,8 @@ class _Work:
                 self._skip(["containers"], "the scores depend on the event as a whole")
             else:
                 findings += determinism.check_containers(audited, several, bag)
+                if len({score for _, score in audited.graded}) == 1:
+                    self._skip(["repeat", "order", "batch", "containers"], ALL_ALIKE)
         self.findings += findings
         self.asked |= {"repeat": 2 * size, "order": size, "batch": 2 * size}
         self.asked["containers"] = determinism.CONTAINERS * size
@@ -326,7 +336,7 @@ class _Work:
         return self._graders[-1]
 
     def _skip(self, names: Sequence[str], reason: str) -> None:
-        self.not_judged |= dict.fromkeys(names, reason)
+        self.untold |= dict.fromkeys(names, reason)
 
     def _report(
         self,
@@ -348,7 +358,7 @@ class _Work:
                 check,
                 [finding for finding in findings if finding.check == check.name],
                 asked=self.asked.get(check.name),
-                not_judged=self.not_judged.get(check.name),
+                untold=self.untold.get(check.name),
                 waiver=waivers.get(check.name),
             )
             for check in CHECKS

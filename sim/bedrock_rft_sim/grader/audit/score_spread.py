@@ -15,12 +15,13 @@ from bedrock_rft_sim.grader.audit.audited_grader import AuditedGrader
 from bedrock_rft_sim.grader.audit.checks import AuditFinding, Severity
 from bedrock_rft_sim.grader.good_replies import ROUNDING
 from bedrock_rft_sim.grader.samples import Sample
-from bedrock_rft_sim.stats.shares import percent
+from bedrock_rft_sim.stats.shares import counted, percent
 
 BINARY_SHARE = 0.95
 SATURATED_SHARE = 0.8
 SCORES_MIN = 8  # fewer say nothing about a spread
 DIGITS = 9
+NO_TOP = "no good reply earns a score, so there is no top score that others must not earn"
 USUAL = 1.0
 ABSURD = 10.0  # no source that we know of scores beyond 5
 
@@ -62,6 +63,17 @@ def check_range(
     return [audited.finding("range", severity, what, [sample])]
 
 
+def untold(spread: ScoreSpread, *, top: float) -> dict[str, str]:
+    """Return which of `constant`, `binary` and `saturated` nobody can tell, and why."""
+    if spread.count < SCORES_MIN:
+        few = f"{counted(spread.count, 'score')} of {spread.source}, and {SCORES_MIN} are needed"
+        return dict.fromkeys(("constant", "binary", "saturated"), few)
+    if spread.distinct == 1:
+        same = f"all {spread.count} {spread.source} score the same, so they do not spread at all"
+        return dict.fromkeys(("binary", "saturated"), same)
+    return {} if top > 0 else {"saturated": NO_TOP}
+
+
 def check_spread(
     audited: AuditedGrader,
     scores: Sequence[float],
@@ -75,7 +87,7 @@ def check_spread(
 
     `printed` is what the handler said last: a judge that fails may say so there and nowhere else.
     """
-    if spread.count < SCORES_MIN or spread.at_top is None:
+    if spread.count < SCORES_MIN:
         return []
     if spread.distinct == 1:
         said = f"; the handler printed: {printed}" if printed else ""
@@ -87,7 +99,7 @@ def check_spread(
         values = " and ".join(f"{value:g}" for value, _ in sorted(counts))
         what = f"{spread.count} {spread.source} score nearly always {values}"
         findings.append(audited.finding("binary", "note", what))
-    if top > 0 and spread.at_top > SATURATED_SHARE:
+    if top > 0 and spread.at_top is not None and spread.at_top > SATURATED_SHARE:
         what = f"{percent(spread.at_top)} of {spread.count} {spread.source} score the top ({top:g})"
         findings.append(audited.finding("saturated", "warning", what, pair))
     return findings
