@@ -69,7 +69,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared")
     readme = FILES[0].read_text(encoding="utf-8")
     recipe = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)[0]
-    small = recipe.replace("trainingData: problems ", "trainingData: problems:32 ")
+    small = recipe.replace("trainingData: problems ", "trainingData: problems:100 ")
     assert small != recipe
     for name in ("recipe.yaml", "my-recipe.yaml", "gsm8k.yaml"):
         (folder / name).write_text(small)

@@ -8,7 +8,6 @@ Sources: those of `bedrock_rft_sim.contract.knobs`.
 from __future__ import annotations
 
 import json
-import math
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -37,7 +36,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z][\w./+-]*(:[\w./+-]+)*")
 FIRST_STEPS: Final = 20
 FIRST_VALIDATION: Final = 64
 """Of a first look: a run that ends in minutes."""
-_SMALL: Final[Mapping[bool, dict[str, float]]] = {
+_SMALL: Final[Mapping[bool, Mapping[str, float]]] = {
     True: {"batch_size": 16, "max_prompt_length": 512, "inference_max_tokens": 96},
     False: {
         "batch_size": 4,
@@ -140,7 +139,7 @@ def recipe_text(
     Raises:
         RecipeError: the two can't be rehearsed together.
     """
-    small = _small(_parsed(request, stated, path, name=name), prompts or math.inf)
+    small = _small(_parsed(request, stated, path, name=name), prompts)
     first = {
         **stated,
         **({"overrides": small} if small else {}),
@@ -160,11 +159,14 @@ def _parsed(request: str, stated: Mapping[str, Any], path: Path, *, name: str | 
     return parse_recipe(text, name=name or str(path), path=path.resolve())
 
 
-def _small(recipe: Recipe, prompts: float) -> dict[str, Any]:
+def _small(recipe: Recipe, prompts: int | None) -> dict[str, Any]:
     """Return the overrides of a first look, where the request asks for more."""
     settings, found = recipe.settings, {}
-    limits = _SMALL[recipe.local.model == EMBEDDED_MODEL]
-    for inner, most in (limits | {"batch_size": min(limits["batch_size"], prompts)}).items():
+    limits = dict(_SMALL[recipe.local.model == EMBEDDED_MODEL])
+    if prompts:
+        trained = int(prompts * (1 - (settings.validation_split or 0)))
+        limits["batch_size"] = max(1, min(limits["batch_size"], trained))
+    for inner, most in limits.items():
         if getattr(settings, inner) > most:
             found[KNOBS[inner].override(recipe.dialect)] = most
     if settings.learning_rate < LORA_LEARNING_RATE.value:  # a small model bears no less

@@ -85,7 +85,7 @@ def test_rows_out_of_order_and_twice_are_sorted_and_the_last_wins(save: Save) ->
         ("step_number,train_reward_mean\n", "holds no metric values"),
         ("step_number,train_loss,train_loss\n1,2,3\n", "two columns have the same name"),
         ('step_number,train_reward_mean\n1,"0.5\n', "is no CSV"),
-        ("name,price\nbread,2\n", "no metrics that can be read"),
+        ("name,price\nbread,2\n", "found: the columns name, price"),
         (",_step\n0,1\n", "no metrics that can be read"),
         ("\n,_step,train/reward\n,,\n", "holds no metric values"),
         ("", "is empty"),

@@ -143,10 +143,14 @@ def unreadable(text: str, source: str) -> DataError | None:
     """Return what a table of numbers lacks that is none of ours; None where it is no table."""
     lines = text.strip().splitlines()
     for mark in (",", ";", "\t"):
-        header, *rows = ([cell.strip() for cell in line.split(mark)] for line in lines[:2])
-        is_table = len(header) > 1 and not any(number(cell) is not None for cell in header)
-        if is_table and any(len(row) == len(header) and any(map(number, row)) for row in rows):
-            return _no_steps(header, source) if mark == "," else _no_commas(header, mark, source)
+        header, *below = ([cell.strip() for cell in line.split(mark)] for line in lines[:2])
+        first = next((cells for cells in below if len(cells) == len(header)), [])
+        is_named = len(header) > 1 and all(number(cell) is None for cell in header)
+        if not is_named or all(number(cell) is None for cell in first):
+            continue
+        if mark != ",":
+            return _no_commas(header, mark, source)
+        return None if set(STEP_NAMES) & set(header) else _no_steps(header, source)
     return None
 
 

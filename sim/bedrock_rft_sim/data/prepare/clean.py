@@ -105,7 +105,8 @@ def examine(
                 found.rows += 1
                 found.unusable.look_at(row.record, row.line)
                 found.remarks += _of_row(row, name)
-            new = list(index.add(row, file, frames[file]))
+            asks = bool(prompt_text(row.record).strip())  # no question is the same as another
+            new = list(index.add(row, file, frames[file])) if asks else []
             pairs += new
             lengths[file, row.line] = len(prompt_text(row.record))
             ids[file, row.line] = id_of(row.record)
