@@ -97,7 +97,7 @@ class RecipeCheck:
             *[(f"reward, {each.variant}", f"{each.passed:,} of {each.graded:,} good replies score")
               for each in self.profiles],
             *[("refused by Bedrock", refusal) for refusal in self.recipe.refusals],
-            *[("data", remark) for remark in self.remarks],
+            *[("data", str(each)) for each in self.data_findings],
             *[("audit", f"{each.severity}: {each.check}: {each.what}")
               for each in (self.audit.findings if self.audit else ())],
             *[("model", f"{each.severity}: {each.words}") for each in fired(self.model)],
