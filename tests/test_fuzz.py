@@ -1,4 +1,4 @@
-"""Five thousand damaged inputs: each is used, or refused in one message, soon and in little memory.
+"""Thousands of damaged inputs: each is used, or refused in one message, soon and in little memory.
 
 The mutator is seeded, so that a failure comes again: it names the target and the number.
 Recipes, rows, answers and metric files go through the command line, requests to a live endpoint.
@@ -20,18 +20,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from bedrock_rft_sim import cli
 from bedrock_rft_sim.cli import main
 from tests.server.conftest import serve
 
 SLOWEST_S = 10
+"""Of the processor; of the clock it is ten times as much, since others share the machine."""
 MEMORY_MAX_MB = 1024
 ROOT = Path(__file__).parent.parent
 
@@ -245,7 +244,8 @@ TARGETS = (
         no_number,
     ),
 )  # fmt: skip
-COUNTS = {"recipes": 600, "rows": 1600, "answers": 600, "metrics": 1200}
+COUNTS = {"recipes": 300, "rows": 1000, "answers": 300, "metrics": 600}
+"""More by FUZZ; the first ones are the same every time."""
 REQUESTS = 1000
 
 
@@ -258,13 +258,16 @@ def at_most(seconds: int) -> Iterator[None]:
     def late(*_: object) -> None:
         raise TooSlowError
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    before = {name: signal.signal(name, late) for name in (signal.SIGPROF, signal.SIGALRM)}
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(10 * seconds)
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 def peak_mb() -> float:
@@ -304,7 +307,6 @@ def test_a_damaged_file_is_used_or_refused_in_one_message(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(cli, "parser", cache(cli.parser))  # a third of an input's time
     Path("reward.py").write_text("def lambda_handler(event, context):\n    return []\n")
     before = peak_mb()
     found = []
@@ -375,7 +377,7 @@ def answer_of(address: tuple[str, int], sent: bytes) -> bytes:
     """Send bytes; return what comes back until the server hangs up or has no more to say."""
     pieces = []
     with (
-        socket.create_connection(address, timeout=SLOWEST_S) as connection,
+        socket.create_connection(address, timeout=10 * SLOWEST_S) as connection,
         contextlib.suppress(ConnectionError),
     ):
         connection.sendall(sent)
@@ -403,16 +405,16 @@ def test_a_damaged_request_is_answered_or_refused(
         found = []
         with caplog.at_level(logging.ERROR):
             for number, data in inputs(target, int(os.environ.get("FUZZ", REQUESTS))):
-                start = time.monotonic()
+                start = time.process_time()
                 try:
                     answer = answer_of(address, whole(data))
                 except TimeoutError:
-                    found.append(f"{number}: no answer in {SLOWEST_S} s")
+                    found.append(f"{number}: no answer in {10 * SLOWEST_S} s")
                     continue
                 if b"in the local endpoint" in answer or caplog.records:
                     found.append(f"{number}: {answer[:300]!r} {caplog.text[-600:]}")
                     caplog.clear()
-                if time.monotonic() - start > SLOWEST_S:
-                    found.append(f"{number}: took {time.monotonic() - start:.0f} s")
+                if time.process_time() - start > SLOWEST_S:
+                    found.append(f"{number}: took {time.process_time() - start:.0f} s")
         assert found == []
         assert b"bedrock-rft-sim" in answer_of(address, SEEDS[0])

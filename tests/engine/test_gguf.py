@@ -100,15 +100,22 @@ def test_scaled_rotary_frequencies_are_refused_since_they_would_be_lost(
     assert "rope_freqs.weight" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"GGUF", b"<html>not found</html>", b"GGUF" + struct.pack("<IQQ", 3, 2**40, 2**40)],
-)
-def test_a_broken_file_is_one_message_from_a_process_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+@pytest.mark.parametrize("content", [b"", b"GGUF", b"<html>not found</html>"])
+def test_a_broken_file_is_one_message(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.gguf").write_bytes(content)
+    assert main(str(tmp_path / "broken.gguf"), str(tmp_path / "folder")) == 1
+    refusal = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert refusal["found"]
+    assert refusal["hint"]
+
+
+def test_what_can_not_be_read_is_one_message_from_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "broken.gguf").write_bytes(content)
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 2**40, 2**40))
     with pytest.raises(RecipeError, match="the GGUF file can't be trained") as raised:
         load_chat_tokenizer(str(tmp_path / "broken.gguf"))
     assert raised.value.found
@@ -142,6 +149,7 @@ def test_a_file_that_is_not_there_is_one_message(tmp_path: Path) -> None:
         _ = load_recipe("quickstart", sets=sets).model
 
 
+@pytest.mark.slow
 def test_unpacking_draws_no_bar_of_a_library(
     small_model: Callable[..., Path], tmp_path: Path
 ) -> None:

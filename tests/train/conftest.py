@@ -26,6 +26,12 @@ def lambda_handler(event, context):
 '''
 
 
+@pytest.fixture(autouse=True)
+def _draws_no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the curves out of pages, two a run and each a third of its time: tests of `report`."""
+    monkeypatch.setattr("bedrock_rft_sim.report.page.console_graphs", lambda *_, **__: "<svg/>")
+
+
 @pytest.fixture
 def mixed_reward(tmp_path: Path) -> Path:
     path = tmp_path / "mixed_reward.py"

@@ -108,8 +108,7 @@ def test_real_gsm8k_is_too_hard_for_the_embedded_model_and_the_run_says_so(
     assert "every advantage was 0" in result.signal.words
 
 
-@pytest.mark.parametrize("architecture", ["qwen2", "llama"])
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize(("architecture", "method"), [("qwen2", "full"), ("llama", "lora")])
 def test_models_of_other_architectures_are_trained(
     architecture: str,
     method: str,
