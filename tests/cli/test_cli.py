@@ -45,7 +45,7 @@ VERBS = {
     | {"--open"},
     "estimate": COMMON
     | {"--set", "--json", "--measured", "--measure", "--price", "--prices"}
-    | {"--seconds-per-step", "--judge-calls"},
+    | {"--seconds-per-step", "--judge-calls", "--gpus"},
     "probe": COMMON
     | {"--set", "--json", "--prompts", "--samples", "--out", "--filtered", "--force"}
     | {"--temperature", "--endpoint", "--endpoint-model", "--endpoint-key-env"},

@@ -194,3 +194,17 @@ def test_a_folder_that_is_no_run_is_one_message(
 ) -> None:
     assert main([*RECIPE, "--measured", str(tmp_path)]) == 1
     assert "there is no run here" in capsys.readouterr().err
+
+
+def test_the_ways_to_train_stand_in_a_table_of_gpus(capsys: pytest.CaptureFixture[str]) -> None:
+    lora = ["--set", "local.training.method=lora"]
+    assert main([*RECIPE, *lora, "--gpus", "1x24", "--gpus", "8x80"]) == 0
+    printed = capsys.readouterr().out
+    assert "   1 x 24 GB   8 x 80 GB" in printed
+    (row,) = [line for line in printed.splitlines() if "nf4" in line and "local." in line]
+    assert row.split()[0] == "QLoRA"
+    assert row.count(" +") == 2
+    assert main([*RECIPE, *lora, "--gpus", "8x80", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["ways"]
+    assert [each["way"]["name"] for each in told][-1] == "FSDP2"
+    assert all(each["fits"] for each in told)

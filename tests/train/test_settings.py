@@ -34,8 +34,6 @@ UNREAD_WHILE: Mapping[tuple[str, Any], str] = {
         entropy_coef_min entropy_coef_max entropy_coef_delta entropy_target""",
     ("log_completions", False): """
         log_multimodal num_completions_to_print log_unique_prompts log_completions_hub_repo""",
-    ("gradient_checkpointing", False): "gradient_checkpointing_kwargs",
-    ("activation_checkpointing", False): "activation_checkpointing_kwargs",
     ("use_liger_kernel", False): "liger_kernel_config",
     ("torch_compile", False): "torch_compile_backend torch_compile_mode",
     ("dataloader_num_workers", 0): """

@@ -64,6 +64,16 @@ def test_one_gpu_is_not_named_for_all_processes(recipe_for: Callable[..., Recipe
         demand_served(recipe_for("local.device=cuda:1"), World(size=2))
 
 
+def test_weights_of_four_bits_are_not_shared_out(
+    recipe_for: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nf4 = recipe_for("local.training.method=lora", "local.training.quantization=nf4")
+    demand_served(nf4, World(size=2))
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    with pytest.raises(RecipeError, match="can't be shared out"):
+        demand_served(nf4, World(size=2))
+
+
 @pytest.mark.parametrize(
     ("variables", "remedy"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from bedrock_rft_sim.estimate.here import Memory
     from bedrock_rft_sim.estimate.money import Bill
     from bedrock_rft_sim.estimate.quantity import Quantity
+    from bedrock_rft_sim.estimate.ways import Fit
     from bedrock_rft_sim.recipe import Recipe
 
 MEGABYTE = 2**20
+GIGABYTE = 10**9
 NOT_ONE_STEP = "the data make not one step of the request's batch size"
 MEASURED_STEPS = 2
 MEASURED_PROMPTS = 16
@@ -36,11 +38,12 @@ MEASURED_PROMPTS = 16
 CENT = 0.01
 """Smaller sums get six digits after the point."""
 MEMORY_PARTS = {
-    "weights": "4 bytes a weight",
+    "weights": "4 bytes a weight; frozen ones 2 below sums in bfloat16, 0.516 in nf4",
     "gradients": "4 bytes a trained weight",
     "optimizer": "AdamW's two moments, 8 bytes a trained weight",
     "reference": "a second copy of the weights, where all are trained",
     "libraries": "Python, torch, transformers and TRL",
+    "plain": "copies of linear layers that the engine native samples with",
     "cache": "keys and values of all answers of a step, while they are sampled",
     "activations": "of one pass of the update, at its full length",
 }
@@ -65,6 +68,8 @@ def add_arguments(verb: argparse.ArgumentParser) -> None:
     once = "default: once if it looks as if it did"
     calls = f"how often the reward calls a judge model per answer ({once})"
     verb.add_argument("--judge-calls", type=_amount, metavar="N", help=calls)
+    gpus = "tell which ways of training fit on so many GPUs of so many GB each, e.g. 8x80"
+    add_repeatable(verb, "--gpus", "COUNTxGB", gpus)
 
 
 def _amount(text: str) -> float:
@@ -80,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bedrock_rft_sim.data.tokens import load_tokenizer
     from bedrock_rft_sim.estimate import estimate, read_measured
     from bedrock_rft_sim.estimate.money import price_list
+    from bedrock_rft_sim.estimate.ways import read_gpus
     from bedrock_rft_sim.recipe import load_recipe
 
     prices = price_list(file=arguments.prices, stated=arguments.price)
@@ -101,6 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
         prices=prices,
         step_seconds=arguments.seconds_per_step,
         judge_calls=arguments.judge_calls,
+        gpus=[read_gpus(text) for text in arguments.gpus],
     )
     amount = plan.amount_words(recipe.settings, steps, validated=len(data.validation))
     print_result(arguments, found.as_json(), _lines(found, arguments, amount))
@@ -176,6 +183,7 @@ def _here(found: JobEstimate, arguments: argparse.Namespace, amount: str) -> Ite
         yield "  memory unknown: the model's files are not on this machine yet"
     else:
         yield from _memory(found.memory)
+    yield from _ways(found.ways)
     if found.seconds is not None:
         yield f"  seconds in all      {worded(found.seconds)}{_lacks(found)}"
     if found.seconds is None or found.seconds.value is None:
@@ -208,6 +216,24 @@ def _memory(memory: Memory) -> Iterator[str]:
         )
     elif memory.total > memory.free:
         yield f"  more than the {_megabytes(memory.free)} MB that are free now"
+
+
+def _ways(fits: Sequence[Fit]) -> Iterator[str]:
+    """Yield a table: a row for each way, a column for each set of GPUs."""
+    if not fits:
+        return
+    columns = list(dict.fromkeys(fit.gpus for fit in fits))
+    yield "  GB that a GPU needs, with one rollout in a pass; + where it has as much"
+    yield f"    {'':14}" + "".join(f"{gpus.words:>12}" for gpus in columns)
+    found = {(fit.way, fit.gpus): fit for fit in fits}
+    for way in dict.fromkeys(fit.way for fit in fits):
+        cells = [_cell(found.get((way, gpus))) for gpus in columns]
+        yield f"    {way.name:14}" + "".join(f"{cell:>12}" for cell in cells) + f"  {way.says}"
+    yield "    several GPUs hold a copy of the model each (DDP); FSDP2 shares it out"
+
+
+def _cell(fit: Fit | None) -> str:
+    return "" if fit is None else f"{fit.bytes / GIGABYTE:,.1f} {'+' if fit.fits else '-'}"
 
 
 def _megabytes(count: int) -> str:

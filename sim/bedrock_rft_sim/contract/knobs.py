@@ -248,6 +248,12 @@ class Settings:
         default=Default(32, _BLOG, stated_by_aws=True)))
     lora_alpha: int = field(metadata=_fixed(
         "Scale of the adapters.", "training.loraAlpha", 64, _VERL, ge=1))
+    quantization: Literal["nf4"] | None = field(metadata=_fixed(
+        "Of the frozen weights below LoRA adapters, 4 bits each: QLoRA.", "training.quantization",
+        None, sources.HERE))
+    gradient_checkpointing: bool = field(metadata=_fixed(
+        "Whether an update computes activations twice instead of keeping them.",
+        "training.gradientCheckpointing", False, sources.HERE))
     # save_freq of AWS's verl recipes; gives the four checkpoints of the one published run.
     checkpoint_interval: int = field(metadata=_fixed(
         "Steps between checkpoints.", "checkpointInterval", 20, _VERL, ge=1))

@@ -27,6 +27,7 @@ from bedrock_rft_sim.grader.audit import AuditReport, AuditSettings, AuditWorklo
 from bedrock_rft_sim.grader.good_replies import ProfileResult, check_reward
 from bedrock_rft_sim.grader.reward import reward_of
 from bedrock_rft_sim.recipe import Recipe, recipe_of
+from bedrock_rft_sim.recipe.extras import demand_extras
 from bedrock_rft_sim.recipe.shown import shown_table
 from bedrock_rft_sim.recipe.trackers import demand_trackers
 from bedrock_rft_sim.runs import or_under_runs
@@ -183,6 +184,7 @@ def check(
     demand("replies", replies, Mapping, nothing, expected="good replies by row id, or None")
     demand("measured", measured, str, Path, nothing, expected="a path or a run's name, or None")
     demand_trackers(recipe)
+    demand_extras(recipe)
     if recipe.local.dtype == "float16":  # the one format that a device may not have; torch is slow
         choose_device(recipe.local.device, recipe.local.dtype)
     tokenizer = load_tokenizer(recipe.model)

@@ -18,6 +18,9 @@ MEGABYTE = 2**20
 BYTES_FLOAT32 = 4
 LOGIT_COPIES = 4  # logits, their float32 copy, log-softmax and its gradient
 ACTIVATIONS_PER_LAYER = 40  # hidden-size vectors kept per token and layer for the backward pass
+STORE_SHARE = 0.25
+"""Of the device's memory for keys and values that the engine native stores; of all of it, so that a
+run can be repeated."""
 MEMORY_SHARE = 0.5  # of what is free; the rest is for generation, optimizer and other programs
 CPU_PASS_BYTES = 4 * 2**30  # of one pass; larger tensors get fresh pages each, which costs more
 COPIED = 1 / 20  # of a token's activations: its keys and values, which each answer gets a copy of
@@ -153,11 +156,16 @@ class ModelShape:
     vocabulary: int
 
 
-def bytes_of_pass(shape: ModelShape, tokens: int) -> int:
-    """Estimate the memory of a forward and backward pass over tokens, in bytes, from above."""
+def bytes_of_pass(shape: ModelShape, tokens: int, *, is_recomputed: bool = False) -> int:
+    """Estimate the memory of a forward and backward pass over tokens, in bytes, from above.
+
+    Recomputed, each layer keeps its input, and one at a time all of its activations.
+    """
     logits = shape.vocabulary * LOGIT_COPIES
-    activations = shape.layers * shape.hidden * ACTIVATIONS_PER_LAYER
-    return tokens * (logits + activations) * BYTES_FLOAT32
+    kept = shape.layers * ACTIVATIONS_PER_LAYER
+    if is_recomputed:
+        kept = shape.layers + ACTIVATIONS_PER_LAYER
+    return tokens * (logits + shape.hidden * kept) * BYTES_FLOAT32
 
 
 def packed_tokens(rollouts: int, group: int, prompt: int, answer: int) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bedrock_rft_sim.data.tokens import TOKENIZER_FILE, adapter_base, model_folder
 from bedrock_rft_sim.data.tokens import end_tokens as end_tokens_of
@@ -19,11 +19,13 @@ from bedrock_rft_sim.data.tokens import load_tokenizer as load_chat_tokenizer
 from bedrock_rft_sim.engine.device import Device, ModelShape
 from bedrock_rft_sim.errors import RehearsalError, RunFolderError, TrainingError
 from bedrock_rft_sim.files import as_new_files, named_errors
+from bedrock_rft_sim.recipe import Settings
 from bedrock_rft_sim.runs import Run
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+Quantization = Literal["nf4"] | None
 PROBE = "Ann's 12 trays x 345 rolls = 4,140 (at $0.75)\n#### 4140"
 
 
@@ -46,14 +48,58 @@ def tokenizer_source(model: str) -> str:
     return source if (Path(source) / TOKENIZER_FILE).is_file() else base_source(model)
 
 
-def load_model(model: str, device: Device) -> PreTrainedModel:
+def load_model(model: str, device: Device, *, quantization: Quantization = None) -> PreTrainedModel:
     """Load a model to be sampled from; adapters are merged into their base.
 
     Raises:
         TrainingError: it can't be loaded.
     """
     # Of several GPUs, cuda:N is the only one left visible, so here it is cuda.
-    return load_whole(model).to(device.type.partition(":")[0]).eval()
+    kind = device.type.partition(":")[0]
+    if quantization is not None:
+        return load_quantized(model, frozen_dtype(device.dtype), kind).eval()
+    return load_whole(model).to(kind).eval()
+
+
+def frozen_dtype(sums: str) -> str:
+    """Return the type of weights that are not trained, by that of the sums."""
+    return "bfloat16" if sums == "bfloat16" else "float32"
+
+
+def load_quantized(model: str, dtype: str, place: str) -> PreTrainedModel:
+    """Load a model straight onto a device, its linear layers in NF4 as QLoRA has them.
+
+    Its other weights and its sums are of type `dtype`.
+
+    Raises:
+        TrainingError: it can't be loaded.
+    """
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    source = model_source(model)
+    if adapter_base(Path(source)) is not None:
+        raise TrainingError(
+            "LoRA adapters can't be quantized",
+            where=f"local.model: {source}",
+            expected="a whole model",
+            found="adapters",
+            hint="merge them into their base first: `rft export`",
+        )
+    nf4 = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
+    on = torch.cuda.current_device() if place == "cuda" else place
+    options = {**model_init_kwargs(dtype), "device_map": {"": on}}
+    loaded = _from_files(source, quantization_config=nf4, **options)
+    for layer in loaded.modules():
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            # Sampling would pack the weights otherwise, their scales rounded, and for good.
+            layer.support_avx512bf16_for_cpu = False
+    return loaded
 
 
 def load_whole(model: str, dtype: str = "float32") -> PreTrainedModel:
@@ -64,27 +110,36 @@ def load_whole(model: str, dtype: str = "float32") -> PreTrainedModel:
     """
     import torch
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM
-    from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()
     source = model_source(model)
     base = adapter_base(Path(source))
-    try:
-        if base is None:
-            loaded, report = AutoModelForCausalLM.from_pretrained(
-                source, output_loading_info=True, **model_init_kwargs(dtype)
-            )
-            demand_all(report, source)
-            return loaded
-        from peft import PeftModel
+    if base is None:
+        return _from_files(source, **model_init_kwargs(dtype))
+    from peft import PeftModel
 
+    try:
         merged = PeftModel.from_pretrained(load_whole(base), source).merge_and_unload()
         return merged.to(dtype=getattr(torch, dtype))
     except RehearsalError:
         raise
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise _unloadable("model", source, error) from error
+
+
+def _from_files(source: str, **options: Any) -> PreTrainedModel:
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    try:
+        loaded, report = AutoModelForCausalLM.from_pretrained(
+            source, output_loading_info=True, **options
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise _unloadable("model", source, error) from error
+    demand_all(report, source)
+    return loaded
 
 
 def models_of_run(run: Run) -> tuple[str, str]:
@@ -148,7 +203,7 @@ def demand_all(report: Mapping[str, Any], source: str) -> None:
         )
 
 
-def trainable(model: str, *, full: bool, dtype: str) -> PreTrainedModel:
+def trainable(model: str, settings: Settings, *, dtype: str, device: str) -> PreTrainedModel:
     """Load a model for TRL to train.
 
     New adapters name what they were trained on: adapters that were merged, not the base of those.
@@ -156,8 +211,10 @@ def trainable(model: str, *, full: bool, dtype: str) -> PreTrainedModel:
     Raises:
         TrainingError: it can't be loaded.
     """
+    if settings.quantization is not None:
+        return load_quantized(model, dtype, device.partition(":")[0])
     loaded = load_whole(model, dtype).requires_grad_(True)  # peft leaves merged weights frozen
-    if not full:
+    if settings.training == "lora":
         loaded.config._name_or_path = loaded.name_or_path = model_source(model)
     return loaded
 

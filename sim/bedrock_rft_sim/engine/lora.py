@@ -94,9 +94,10 @@ def adapted(model: Any) -> Adapted:
             trainable += weight.numel()
             layers.add((kind, name.partition(".lora_")[0].replace(".base_layer", "")))
         else:
-            parameters += weight.numel()
-            if weight.ndim > 1 and not NO_LAYERS & set(kind.split(".")):
-                frozen[kind] += weight.numel()
+            shape = _shape(weight)
+            parameters += shape.numel()
+            if len(shape) > 1 and not NO_LAYERS & set(kind.split(".")):
+                frozen[kind] += shape.numel()
     adapters = Counter(kind for kind, _ in sorted(layers))
     return Adapted(
         layers=dict(adapters),
@@ -128,6 +129,12 @@ def skeleton(source: str) -> Any:
 
     with torch.device("meta"):
         return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(source))
+
+
+def _shape(weight: Any) -> Any:
+    """Return a weight's shape, of a quantized one that of the weight it stands for."""
+    packed = getattr(weight, "quant_state", None)
+    return weight.shape if packed is None else packed.shape
 
 
 def _kind(name: str) -> tuple[str, bool]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bedrock_rft_sim.engine.decoding import BatchShape, Decoder, refusal
-from bedrock_rft_sim.engine.device import total_memory_bytes
+from bedrock_rft_sim.engine.device import STORE_SHARE, total_memory_bytes
 from bedrock_rft_sim.engine.key_value_store import attention_of_stores
 from bedrock_rft_sim.engine.plain_weights import PlainWeights
 from bedrock_rft_sim.engine.sampler import Far, SamplingParams, Watch, far_of_part
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 COLUMNS = 64
 """A store has a multiple of so many columns, so that few shapes occur."""
-STORE_SHARE = 0.25
-"""Of the device's memory for keys and values; of all of it, so that a run can be repeated."""
 SCORED_TOKENS = 1024
 """Of the first batch, prompts included, that a plain forward pass scores once more."""
 TOKENS_BEFORE_WATCHED = 32

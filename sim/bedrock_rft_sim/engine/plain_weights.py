@@ -2,7 +2,8 @@
 
 LoRA's product is added to the weight instead of computed beside it at every token, and in mixed
 precision the weight is cast once instead of at every token. The parameters themselves are set aside
-and put back untouched, so that training goes on from the same bits.
+and put back untouched, so that training goes on from the same bits. Quantized weights can't be
+added to: they stay as they are, with LoRA's product computed beside them.
 
 Sources: peft, `get_delta_weight` and `disable_adapter`; torch, `autocast`, whose casts these are.
 """
@@ -29,7 +30,8 @@ class PlainWeights:
     @contextmanager
     def instead(self, dtype: torch.dtype) -> Iterator[None]:
         """Put plain weights in the places of the model's own inside the block."""
-        adapters = _adapters(self._model)
+        is_quantized = getattr(self._model, "is_loaded_in_4bit", False)
+        adapters = {} if is_quantized else _adapters(self._model)
         own: list[tuple[Module, str, Parameter]] = []
         try:
             for path, layer in self._model.named_modules():
@@ -50,7 +52,7 @@ class PlainWeights:
             has_product = adapter is not None and name == "weight"
             if has_product:
                 value = sum(map(adapter.get_delta_weight, adapter.active_adapters), value)
-            if has_product or value.dtype != dtype:
+            if value.is_floating_point() and (has_product or value.dtype != dtype):
                 setattr(layer, name, self._keep(layer, name, value.detach().to(dtype)))
                 yield layer, name, parameter
 

@@ -21,7 +21,9 @@ SWITCHED_ON = (
     "HF_HUB_DISABLE_PROGRESS_BARS",
     "TQDM_DISABLE",  # GGUF conversion's bar is no bar of transformers' own
 )
-LIBRARIES = ("transformers", "trl", "peft", "accelerate", "datasets", "torch")
+LIBRARIES = (
+    "transformers", "trl", "peft", "accelerate", "datasets", "torch", "bitsandbytes",
+)  # fmt: skip
 
 
 def silence_for(recipe: Recipe) -> None:

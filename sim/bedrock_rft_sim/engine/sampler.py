@@ -14,7 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from bedrock_rft_sim.engine.device import Device
-from bedrock_rft_sim.engine.load import end_tokens, load_model, load_tokenizer, tokenizer_source
+from bedrock_rft_sim.engine.load import (
+    Quantization,
+    end_tokens,
+    load_model,
+    load_tokenizer,
+    tokenizer_source,
+)
 from bedrock_rft_sim.engine.transformers_backend import TransformersBackend
 from bedrock_rft_sim.errors import EngineError
 from bedrock_rft_sim.recipe import Settings
@@ -134,7 +140,14 @@ class Sampler:
             self._fall_back(error)
 
     @classmethod
-    def load(cls, model: str, device: Device, *, engine: str = "auto") -> Sampler:
+    def load(
+        cls,
+        model: str,
+        device: Device,
+        *,
+        engine: str = "auto",
+        quantization: Quantization = None,
+    ) -> Sampler:
         """Load a model as a run would start with it, or a tuned one, ready to be sampled.
 
         Raises:
@@ -142,7 +155,7 @@ class Sampler:
             RecipeError: there is no such model.
         """
         tokenizer = load_tokenizer(tokenizer_source(model))
-        loaded = load_model(model, device)
+        loaded = load_model(model, device, quantization=quantization)
         return cls(loaded, tokenizer, dtype=device.dtype, engine=engine)
 
     def sample(

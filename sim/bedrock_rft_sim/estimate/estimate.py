@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from bedrock_rft_sim.data.tokens import load_tokenizer
 from bedrock_rft_sim.engine.device import MEGABYTE
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.estimate import here
-from bedrock_rft_sim.estimate.free_memory import FreeMemory, free_memory
+from bedrock_rft_sim.estimate.free_memory import GPU_MEMORY, FreeMemory, free_memory
 from bedrock_rft_sim.estimate.measured import Measured, finished_run
 from bedrock_rft_sim.estimate.model_size import model_size
 from bedrock_rft_sim.estimate.money import Bill, PriceList, bill, price_list
 from bedrock_rft_sim.estimate.quantity import Quantity
+from bedrock_rft_sim.estimate.ways import GB, Fit, Gpus, ways
 from bedrock_rft_sim.estimate.workload import JobCounts, job_counts, steps_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs.find import RUNS
@@ -43,6 +44,8 @@ class JobEstimate:
     bill: Bill | None
     memory: here.Memory | None
     """Of the rehearsal; None where the model is not on this machine yet."""
+    ways: tuple[Fit, ...]
+    """Which ways of training fit on the GPUs asked about, or on this one if the recipe does not."""
     seconds: Quantity | None
     """Of the rehearsal; a lower bound where only sampling was measured, None where nothing was."""
     measured: Measured | None
@@ -66,6 +69,8 @@ class JobEstimate:
             record["bill"]["complete"] = self.bill.complete
         if self.memory is not None:
             record["memory"]["total"] = self.memory.total
+        for told, fit in zip(record["ways"], self.ways, strict=True):
+            told["fits"] = fit.fits
         return record
 
 
@@ -79,13 +84,15 @@ def estimate(
     step_seconds: float | None = None,
     judge_calls: float | None = None,
     free: FreeMemory | None = None,
+    gpus: Sequence[Gpus] = (),
     runs: Path = RUNS,
 ) -> JobEstimate:
     """Estimate the job and the rehearsal; `data` and `steps` are the rehearsal's.
 
     `step_seconds` is what a step takes on Bedrock, `judge_calls` how often the reward asks a judge
-    model per answer, `free` what the micro-batch may fill (default: this machine's), `runs` where a
-    finished run is looked for, to be named.
+    model per answer, `free` what the micro-batch may fill (default: this machine's), `gpus` which
+    ones every way of training is worked out for, `runs` where a finished run is looked for, to be
+    named.
     """
     sent = recipe.as_sent()
     job = _job(recipe, sent, data, measured, judge_calls=judge_calls)
@@ -97,6 +104,8 @@ def estimate(
             recipe.settings,
             size,
             free=free,
+            dtype=here.dtype_of_sums(recipe.local.dtype, free),
+            engine=recipe.local.engine,
             validation_prompts=held_out,
             pass_mb=recipe.local.passMemory,
         )
@@ -108,6 +117,7 @@ def estimate(
         job=job,
         bill=None if job is None else bill(job, prices, step_seconds=step_seconds, stores=stores),
         memory=memory,
+        ways=ways(recipe.settings, size, gpus or _gpu_here(memory)) if size and memory else (),
         seconds=seconds,
         measured=measured,
         truth=_truth(recipe, steps, measured, memory, seconds),
@@ -116,6 +126,12 @@ def estimate(
         validation_answers=len(steps.validations) * held_out,
         remarks=tuple(_remarks(recipe, sent, measured, job)),
     )
+
+
+def _gpu_here(found: here.Memory) -> tuple[Gpus, ...]:
+    """Return this machine's GPU where the recipe does not fit into what is free of it."""
+    is_short = found.place == GPU_MEMORY and found.free is not None and found.total > found.free
+    return (Gpus(1, round(found.free / GB, 1)),) if is_short and found.free else ()
 
 
 def _job(

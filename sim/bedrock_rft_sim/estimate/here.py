@@ -1,39 +1,65 @@
 """The rehearsal on this machine: memory and time before it starts.
 
-The memory formula, for weights in float32: 4 bytes for each weight; of each trained weight 4 for
-its gradient and 8 for AdamW's two moments; a second copy of the weights as the reference model when
-all of them are trained and there is a KL term (an adapter is switched off instead); what Python and
-the libraries take in main memory; and the larger of two that come one after the other: the cache of
-keys and values while all answers of a step are sampled at once, and the activations of one
-micro-batch at its full length, as `bedrock_rft_sim.engine.device` estimates them from above; a
-prompt counts once for its group where rollouts are packed.
+The memory formula: of each trained weight 4 bytes for itself, 4 for its gradient and 8 for AdamW's
+two moments; of each frozen weight 4 bytes, 2 where sums are in bfloat16, and 0.516 where it is
+quantized (4 bits and the two-stage scales of its block); a second copy of the weights as the
+reference model when all of them are trained and there is a KL term (an adapter is switched off
+instead); what Python and the libraries take in main memory; and the larger of two that come one
+after the other: what sampling holds, and the activations of one micro-batch at its full length, as
+`bedrock_rft_sim.engine.device` estimates them from above; a prompt counts once for its group where
+rollouts are packed. Sampling holds the keys and values of all answers of a step and, with the
+engine native, plain copies of the linear layers that carry LoRA or another number format; a GPU
+keeps those through the update.
+Of several GPUs each holds its share of the answers. Data parallel (DDP) each holds all weights, and
+their gradients twice; sharded (FSDP2) its share of weights, gradients and moments, and two layers
+and the embeddings whole while it computes.
 An estimate, neither a measurement nor a bound: no allocator's slack, no GPU's own context.
+Sources: Dettmers et al. 2023, QLoRA (0.127 bits a weight for scales quantized twice); torch,
+`DistributedDataParallel` (gradient_as_bucket_view) and `fully_shard`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 
 from bedrock_rft_sim.data.plan import Steps
 from bedrock_rft_sim.engine import device as machine
 from bedrock_rft_sim.engine.sampler import TOKENS_PER_BATCH
-from bedrock_rft_sim.estimate.free_memory import FreeMemory
+from bedrock_rft_sim.estimate.free_memory import GPU_MEMORY, FreeMemory
 from bedrock_rft_sim.estimate.measured import Measured
 from bedrock_rft_sim.estimate.model_size import ModelSize
 from bedrock_rft_sim.estimate.quantity import Quantity, at_least
 from bedrock_rft_sim.recipe import Recipe, Settings
 
 FLOAT32 = 4
+BFLOAT16 = 2
+NF4 = 0.5 + 1 / 64 + 4 / (64 * 256)
+"""Bytes of a weight: 4 bits, a byte for each block of 64, a float32 for 256 of those bytes."""
 GRADIENT = 4
 ADAM_MOMENTS = 8
 LIBRARIES_BYTES = 500 * machine.MEGABYTE
 """Python with torch, transformers and TRL imported takes 480 MB on Linux."""
+WHOLE_LAYERS = 2
+"""Of a sharded model: the one that computes and the next, which is on its way."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Over how many GPUs one model is trained, and whether they share its weights."""
+
+    processes: int = 1
+    is_sharded: bool = False
+    """Sharded by FSDP2, whose answers come from `generate` of transformers."""
+
+
+ALONE = Spread()
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes, by what they are for."""
+    """Bytes, by what they are for; of several GPUs, those of one."""
 
     place: str
     """Of what: main memory or the GPU's."""
@@ -43,6 +69,8 @@ class Memory:
     gradients: int
     optimizer: int
     reference: int
+    plain: int
+    """Copies of linear layers that the engine native samples with; a GPU keeps them."""
     cache: int
     """Of keys and values while sampling; not held at the same time as the activations."""
     activations: int
@@ -55,7 +83,8 @@ class Memory:
     def total(self) -> int:
         """The most that is held at one time."""
         kept = (self.weights, self.gradients, self.optimizer, self.reference, self.libraries)
-        return sum(kept) + max(self.cache, self.activations)
+        learning = self.activations + (self.plain if self.place == GPU_MEMORY else 0)
+        return sum(kept) + max(self.plain + self.cache, learning)
 
 
 def memory(
@@ -63,37 +92,88 @@ def memory(
     size: ModelSize,
     *,
     free: FreeMemory,
+    dtype: str = "float32",
+    engine: str = "auto",
     validation_prompts: int = 0,
     pass_mb: int | None = None,
+    spread: Spread = ALONE,
 ) -> Memory:
     """Estimate the memory of a run with this model, with the micro-batch that fits.
 
-    `pass_mb` is `local.passMemory`.
+    `dtype` is that of the sums, `engine` and `pass_mb` are `local.engine` and `local.passMemory`.
     """
     is_full = settings.training == "full"
     # Of an adapter: rank x (inputs + outputs) of each linear layer.
     adapters = 0 if is_full else settings.lora_rank * sum(map(sum, size.linear))
     trained = size.parameters if is_full else adapters
-    tokens = settings.max_prompt_length + settings.inference_max_tokens
-    rollouts, micro = settings.rollouts_per_step, 1
-    held = partial(_activations, settings, size)
+    held, micro = partial(_activations, settings, size), 1
     if free.bytes is not None or pass_mb is not None:
         room = machine.pass_bytes(free.bytes or 0, is_gpu=free.is_gpu, stated_mb=pass_mb)
-        micro = machine.micro_batch(settings.rollouts_per_update, bytes_of=held, room=room)
-    validated = min(validation_prompts, max(1, TOKENS_PER_BATCH // tokens))
+        rollouts = ceil(settings.rollouts_per_update / spread.processes)
+        micro = machine.micro_batch(rollouts, bytes_of=held, room=room)
+    is_native = size.is_packed and engine != "transformers" and not spread.is_sharded
+    item = BFLOAT16 if dtype == "bfloat16" else FLOAT32
+    frozen = FLOAT32 * size.parameters if is_full else _frozen(settings, size, item)
     copies = is_full and settings.kl_coefficient > 0
+    share = spread.processes if spread.is_sharded else 1
+    is_doubled = spread.processes > 1 and not spread.is_sharded
     return Memory(
         place=free.place,
         free=free.bytes,
-        weights=FLOAT32 * (size.parameters + adapters),
-        gradients=GRADIENT * trained,
-        optimizer=ADAM_MOMENTS * trained,
-        reference=FLOAT32 * size.parameters if copies else 0,
-        cache=FLOAT32 * size.cached * tokens * max(rollouts, validated),
+        weights=(frozen + FLOAT32 * adapters) // share + _whole(size, item, spread),
+        gradients=GRADIENT * trained * (1 + is_doubled) // share,
+        optimizer=ADAM_MOMENTS * trained // share,
+        reference=FLOAT32 * size.parameters // share if copies else 0,
+        plain=_plain(settings, size, item) if is_native else 0,
+        cache=_cache(settings, size, item, free, validation_prompts, spread, is_native=is_native),
         activations=held(micro),
         libraries=0 if free.is_gpu else LIBRARIES_BYTES,
         micro_batch=micro,
     )
+
+
+def _frozen(settings: Settings, size: ModelSize, item: int) -> int:
+    """Return the bytes of the weights below adapters."""
+    packed = size.linear_weights if settings.quantization is not None else 0
+    return int(NF4 * packed) + item * (size.parameters - packed)
+
+
+def _plain(settings: Settings, size: ModelSize, item: int) -> int:
+    """Return the bytes of the linear layers that are copied while the engine native samples."""
+    if settings.quantization is not None:
+        return 0
+    if settings.training == "lora":
+        return item * size.linear_weights
+    # In mixed precision every linear layer, the output layer too, is cast once.
+    return 0 if item == FLOAT32 else item * (size.linear_weights + size.embedding)
+
+
+def _whole(size: ModelSize, item: int, spread: Spread) -> int:
+    """Return the bytes of what is gathered from all GPUs while a sharded model computes."""
+    if not spread.is_sharded:
+        return 0
+    layers = size.linear_weights * min(1, WHOLE_LAYERS / size.shape.layers)
+    return int(item * (layers + size.parameters - size.linear_weights))
+
+
+def _cache(
+    settings: Settings,
+    size: ModelSize,
+    item: int,
+    free: FreeMemory,
+    validation_prompts: int,
+    spread: Spread,
+    *,
+    is_native: bool,
+) -> int:
+    """Return the bytes of keys and values; the engine native cuts a batch that takes too many."""
+    tokens = settings.max_prompt_length + settings.inference_max_tokens
+    answers = ceil(settings.rollouts_per_step / spread.processes)
+    validated = min(validation_prompts, max(1, TOKENS_PER_BATCH // tokens))
+    found = item * size.cached * tokens * max(answers, validated)
+    if is_native and free.is_gpu and free.bytes is not None:
+        return min(found, int(machine.STORE_SHARE * free.bytes))
+    return found
 
 
 def _activations(settings: Settings, size: ModelSize, rollouts: int) -> int:
@@ -101,7 +181,13 @@ def _activations(settings: Settings, size: ModelSize, rollouts: int) -> int:
     tokens = rollouts * (prompt + answer)
     if size.is_packed:
         tokens = machine.packed_tokens(rollouts, settings.samples_per_prompt, prompt, answer)
-    return machine.bytes_of_pass(size.shape, tokens)
+    again = settings.gradient_checkpointing
+    return machine.bytes_of_pass(size.shape, tokens, is_recomputed=again)
+
+
+def dtype_of_sums(dtype: str, free: FreeMemory) -> str:
+    """Return what `local.dtype` comes to; `auto` is taken for bfloat16 on a GPU."""
+    return dtype if dtype != "auto" else "bfloat16" if free.is_gpu else "float32"
 
 
 def seconds(

@@ -1,13 +1,15 @@
 """How many parameters a model has, read off its files without loading it.
 
-Source: the safetensors format (an 8-byte little-endian length, then a JSON header of shapes).
+Where there is a config.json without weights, they follow from it for dense decoders of known kinds.
+Sources: the safetensors format (an 8-byte little-endian length, then a JSON header of shapes);
+transformers, the classes of `DENSE`.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ UNPACKED = (
 )  # fmt: skip
 """Keys of a config that keep the update of a run padded; `bedrock_rft_sim.engine.native_backend`
 and `bedrock_rft_sim.train.packed` look at the model itself."""
+DENSE = {"llama", "mistral", "qwen2", "qwen3"}
+"""Kinds of model whose weights follow from the config alone."""
 HEADER_MAX = 100 * 1024 * 1024
 _METADATA = "__metadata__"
 
@@ -39,6 +43,16 @@ class ModelSize:
     is_packed: bool
     """Whether its config says nothing against an update without padding."""
 
+    @property
+    def linear_weights(self) -> int:
+        """How many weights those linear layers have."""
+        return sum(inputs * outputs for inputs, outputs in self.linear)
+
+    @property
+    def embedding(self) -> int:
+        """How many weights the output layer has."""
+        return self.shape.vocabulary * self.shape.hidden
+
 
 def model_size(model: str) -> ModelSize | None:
     """Return the size of `tiny`, of a folder, or of a model in the Hub's cache.
@@ -56,7 +70,10 @@ def model_size(model: str) -> ModelSize | None:
     text = config.get("text_config", config)
     keys = ("num_hidden_layers", "hidden_size", "vocab_size", "num_attention_heads")
     sizes = [text.get(key) for key in keys]
-    if not shapes or not all(isinstance(size, int) for size in sizes):
+    if not all(isinstance(size, int) for size in sizes):
+        return None
+    shapes = shapes or list(_shapes_of(text))
+    if not shapes:
         return None
     layers, hidden, vocabulary, heads = sizes
     width = text.get("head_dim") or hidden // heads  # transformers takes the same where it is unset
@@ -71,6 +88,32 @@ def model_size(model: str) -> ModelSize | None:
         cached=2 * layers * (text.get("num_key_value_heads") or heads) * width,
         is_packed=text is config and not _is_special(config),
     )
+
+
+def _shapes_of(config: Mapping[str, Any]) -> Iterator[tuple[str, list[int]]]:
+    """Yield the weights that a config asks for, those of its norms and biases joined."""
+    kind, inner = config.get("model_type"), config.get("intermediate_size")
+    if kind not in DENSE or not isinstance(inner, int):
+        return
+    hidden, heads = config["hidden_size"], config["num_attention_heads"]
+    width = config.get("head_dim") or hidden // heads
+    queries, keys = heads * width, (config.get("num_key_value_heads") or heads) * width
+    has_bias = config.get("attention_bias") or kind == "qwen2"
+    biases = (queries + 2 * keys) if has_bias else 0
+    biases += hidden if config.get("attention_bias") else 0
+    biases += (2 * inner + hidden) if config.get("mlp_bias") else 0
+    norms = 2 * hidden + (2 * width if kind == "qwen3" else 0)
+    for layer in range(config["num_hidden_layers"]):
+        for outputs, inputs in (
+            (queries, hidden), (keys, hidden), (keys, hidden), (hidden, queries),
+            (inner, hidden), (inner, hidden), (hidden, inner),
+        ):  # fmt: skip
+            yield f"layers.{layer}.linear", [outputs, inputs]
+        yield f"layers.{layer}.norms", [norms + biases]
+    yield "norm", [hidden]
+    yield "embed_tokens", [config["vocab_size"], hidden]
+    if not config.get("tie_word_embeddings", False):
+        yield "lm_head", [config["vocab_size"], hidden]
 
 
 def _is_special(config: Mapping[str, Any]) -> bool:

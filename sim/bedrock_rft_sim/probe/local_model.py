@@ -20,6 +20,7 @@ from bedrock_rft_sim.engine.sampler import (
 )
 from bedrock_rft_sim.probe.sample import ProbeSample, Wanted
 from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.recipe.extras import demand_extras
 
 
 class LocalModel:
@@ -30,13 +31,16 @@ class LocalModel:
 
     def __init__(self, recipe: Recipe, *, samples: int, far: Far | None = None) -> None:
         """Load the model; `far` gets how many answers of all have ended."""
+        demand_extras(recipe)
         quiet.silence_for(recipe)
         self._recipe = recipe
         self._samples, self._far = samples, far
         self._chat = load_tokenizer(recipe.model)
         device = choose_device(recipe.local.device, recipe.local.dtype)
-        self._sampler = Sampler.load(recipe.model, device, engine=recipe.local.engine)
         settings = recipe.settings
+        self._sampler = Sampler.load(
+            recipe.model, device, engine=recipe.local.engine, quantization=settings.quantization
+        )
         tokens = settings.max_prompt_length + settings.inference_max_tokens
         self._batch = max(1, TOKENS_PER_BATCH // (tokens * samples))
 

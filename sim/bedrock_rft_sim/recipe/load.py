@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from bedrock_rft_sim.contract.knobs import Settings
 from bedrock_rft_sim.contract.lambda_variables import fault_of_variables
 from bedrock_rft_sim.errors import RecipeError, demand
 from bedrock_rft_sim.files import named_errors, regular
@@ -100,6 +101,7 @@ def parse_recipe(
     local = _check_local(dialect, data.get(_LOCAL), places)
     local = _check_validation(dialect, request, local, places=places)
     settings, provenance = resolve(dialect, request, local)
+    _check_quantization(settings, places)
     return Recipe(
         name=_folder_name(DIALECTS[dialect].job_name(request) or Path(name).stem),
         path=path,
@@ -282,6 +284,18 @@ def _check_validation(
         found=f"{dotted(keys)} without it",
         hint=f"add local.validationData, or remove {dotted(keys)}",
     )
+
+
+def _check_quantization(settings: Settings, places: _Places) -> None:
+    if settings.quantization is not None and settings.training == "full":
+        keys = (_LOCAL, "training", "quantization")
+        raise RecipeError(
+            f"{dotted(keys)} needs LoRA",
+            where=places.where(keys),
+            expected="local.training.method: lora, since quantized weights can't be trained",
+            found="full, the default of the embedded model or as stated",
+            hint="set local.training.method to lora, or leave quantization out",
+        )
 
 
 def _folder_name(name: str) -> str:

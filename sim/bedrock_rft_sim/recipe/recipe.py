@@ -29,8 +29,10 @@ from bedrock_rft_sim.recipe.shipped import (
 )
 from bedrock_rft_sim.recipe.shown import shown_table
 
-BEFORE: Final[dict[str, Any]] = {"local.engine": "auto", "local.alsoGrade": []}
-"""What a setting that version 0.1 did not know amounted to there."""
+BEFORE: Final[dict[str, Any]] = {
+    "local.engine": "auto", "local.alsoGrade": [], "gradient_checkpointing": False,
+}  # fmt: skip
+"""What a setting that an older version did not know amounted to there."""
 UNSAID: Final = Provenance("assumed", HERE)
 
 

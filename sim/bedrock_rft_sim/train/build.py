@@ -58,7 +58,7 @@ def build_trainer(
         sampling=SamplingParams.of_rollouts(settings),
         engine=recipe.local.engine,
         dtype=rehearsal.device.dtype,
-        model=trainable(recipe.model, full=settings.training == "full", dtype=dtype),
+        model=trainable(recipe.model, settings, dtype=dtype, device=rehearsal.device.type),
         processing_class=load_tokenizer(tokenizer_source(recipe.model)),
         reward_funcs=LambdaReward(grader, data.train, recorder, second),
         train_dataset=prompts(data.train),
@@ -108,7 +108,7 @@ def fitting_micro_batch(recipe: Recipe, device: machine.Device, processes: int =
         tokens = rollouts * (prompt + answer)
         if is_packed:
             tokens = machine.packed_tokens(rollouts, settings.samples_per_prompt, prompt, answer)
-        return machine.bytes_of_pass(shape, tokens)
+        return machine.bytes_of_pass(shape, tokens, is_recomputed=settings.gradient_checkpointing)
 
     is_gpu, stated = machine.is_cuda(device.type), recipe.local.passMemory
     room = machine.pass_bytes(device.free_bytes, is_gpu=is_gpu, stated_mb=stated)

@@ -213,14 +213,43 @@ def _packing(model: Any, plan: Plan) -> Iterator[None]:
     """Let the model take a packed row, and hand the LM head what is scored of it."""
     inner = _inner(model)
     config = inner.config.get_text_config()
-    own = config._attn_implementation
-    config._attn_implementation = ATTENTION
     hook = inner.base_model.register_forward_hook(partial(_keep_scored, plan.labels_1S.shape[1]))
+    try:
+        with _attention(config), _recomputed_alike(inner, config):
+            yield
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def _attention(config: Any) -> Iterator[None]:
+    own, config._attn_implementation = config._attn_implementation, ATTENTION
     try:
         yield
     finally:
-        hook.remove()
         config._attn_implementation = own
+
+
+@contextmanager
+def _recomputed_alike(inner: Any, config: Any) -> Iterator[None]:
+    """Let layers that are computed again in the backward pass, after this one, attend as in it."""
+    layers = [each for each in inner.modules() if getattr(each, "gradient_checkpointing", False)]
+    own = [each._gradient_checkpointing_func for each in layers]
+    for layer, checkpoint in zip(layers, own, strict=True):
+        layer._gradient_checkpointing_func = partial(_checkpoint, checkpoint, config)
+    try:
+        yield
+    finally:
+        for layer, checkpoint in zip(layers, own, strict=True):
+            layer._gradient_checkpointing_func = checkpoint
+
+
+def _checkpoint(checkpoint: Callable[..., Any], config: Any, forward: Any, *inputs: Any) -> Any:
+    def packed(*again: Any) -> Any:
+        with _attention(config):
+            return forward(*again)
+
+    return checkpoint(packed, *inputs)
 
 
 def _keep_scored(count: int, _module: Any, _inputs: Any, output: Any) -> Any:

@@ -38,7 +38,7 @@ from bedrock_rft_sim.errors import (
     TrainingError,
 )
 from bedrock_rft_sim.estimate.free_memory import GPU_MEMORY, MAIN_MEMORY, FreeMemory
-from bedrock_rft_sim.estimate.here import memory
+from bedrock_rft_sim.estimate.here import Spread, memory
 from bedrock_rft_sim.estimate.judge import asks_a_judge
 from bedrock_rft_sim.estimate.model_size import model_size
 from bedrock_rft_sim.grader import Grader
@@ -51,6 +51,7 @@ from bedrock_rft_sim.grader.second_opinions import (
     open_second_opinions,
 )
 from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.recipe.extras import demand_extras
 from bedrock_rft_sim.recipe.shown import shown_table
 from bedrock_rft_sim.recipe.trackers import demand_trackers
 from bedrock_rft_sim.runs import Run, RunFolder, is_run
@@ -164,6 +165,7 @@ def rehearse(
         say(f"{name}: reading {recipe.local.trainingData}")
         chat = load_chat_tokenizer(recipe.model)
         demand_trackers(recipe)
+        demand_extras(recipe)
         data = plan.read_data(recipe, chat)
         for finding in fired(diagnose_model(recipe, data.train, chat)):
             say(f"{finding.severity}: {finding.words}")
@@ -219,8 +221,11 @@ def _say_amount(rehearsal: Rehearsal) -> None:
             recipe.settings,
             size,
             free=free,
+            dtype=rehearsal.device.dtype,
+            engine=recipe.local.engine,
             validation_prompts=validated,
             pass_mb=recipe.local.passMemory,
+            spread=Spread(rehearsal.world.size),
         )
         rehearsal.say(
             f"about {found.total / MEGABYTE:,.0f} MB of {found.place}, by an estimate; "

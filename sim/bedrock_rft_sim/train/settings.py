@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.engine.device import Device
-from bedrock_rft_sim.engine.load import model_init_kwargs
+from bedrock_rft_sim.engine.load import frozen_dtype, model_init_kwargs
 from bedrock_rft_sim.recipe import Settings
 from bedrock_rft_sim.recipe.trackers import OWN_NAMES
 from bedrock_rft_sim.train.record import Rehearsal
@@ -44,15 +44,16 @@ def grpo_options(rehearsal: Rehearsal, *, micro_batch: int) -> dict[str, Any]:
         **_loss(settings),
         **_optimizer(settings),
         **_precision(rehearsal.device),
+        **_recomputing(settings),
         **_bookkeeping(recipe.local.reportTo),
     }
 
 
 def _model(settings: Settings, device: Device) -> dict[str, Any]:
     """Its weights as loaded, and what is random about a run."""
-    is_frozen = settings.training == "lora" and device.dtype == "bfloat16"
+    dtype = frozen_dtype(device.dtype) if settings.training == "lora" else "float32"
     return {
-        "model_init_kwargs": model_init_kwargs("bfloat16" if is_frozen else "float32"),
+        "model_init_kwargs": model_init_kwargs(dtype),
         "seed": settings.seed,
         "data_seed": settings.seed,
         "full_determinism": False,
@@ -154,10 +155,17 @@ def _precision(device: Device) -> dict[str, Any]:
         "fp16": device.dtype == "float16",
         "tf32": None,  # torch's own: products of float32 are not rounded to it
         "cast_lm_head_to_fp32": False,
-        "gradient_checkpointing": False,
-        "activation_checkpointing": False,
         "use_liger_kernel": False,
         "torch_compile": False,
+    }
+
+
+def _recomputing(settings: Settings) -> dict[str, Any]:
+    """Whether layers keep their inputs alone; under its old and its new name, which must agree."""
+    names = "gradient_checkpointing", "activation_checkpointing"
+    return {
+        **dict.fromkeys(names, settings.gradient_checkpointing),
+        **{f"{name}_kwargs": {"use_reentrant": False} for name in names},
     }
 
 

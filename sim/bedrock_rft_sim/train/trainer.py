@@ -52,6 +52,8 @@ class RehearsalTrainer(GRPOTrainer):
         self._is_trained_R: torch.Tensor | None = None
         self._in_order: list[dict[str, Any]] | None = None  # `_buffered_inputs` once unshuffled
         super().__init__(**kwargs)
+        if getattr(self.model, "is_loaded_in_4bit", False):
+            self._keep_adapters_precise()
         sharded = why_sharded(self)
         self.sampler = (
             Sampler(self.model, self.processing_class, dtype=dtype, engine=engine)
@@ -67,6 +69,12 @@ class RehearsalTrainer(GRPOTrainer):
         )
         self.add_callback(StepCalendar(recorder))
         self.remove_callback(PrinterCallback)  # it prints every log line; the recorder keeps them
+
+    def _keep_adapters_precise(self) -> None:
+        """Undo TRL's cast to bfloat16, in which updates at small rates round to nothing."""
+        for weight in self.model.parameters():
+            if weight.requires_grad:
+                weight.data = weight.data.float()
 
     def _generate(self, prompts: list[Any]) -> Any:
         self._recorder.step = self.state.global_step // self._updates + 1

@@ -246,6 +246,14 @@ def demand_served(recipe: Recipe, world: World) -> None:
             found=str(settings.rollouts_per_update),
             hint="start another number of processes, or change batchSize under local.overrides",
         )
+    if settings.quantization is not None and _is_set("USE_FSDP"):
+        raise RecipeError(
+            "quantized weights can't be shared out",
+            where=recipe.where("local.training.quantization"),
+            expected="no FSDP, under which each process holds a part of every weight",
+            found="an accelerate config with FSDP",
+            hint="start it by torchrun, so that each process has a copy, or leave nf4 out",
+        )
     if world.size > 1 and ":" in local.device:
         raise RecipeError(
             "one GPU is named for all processes of a launcher",
