@@ -125,6 +125,25 @@ def save_tokenizer(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
 
+DRAWN: dict[str, str] = {}
+
+
+@pytest.fixture
+def each_curve_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw a page's curves once for equal numbers, whatever test asks: each takes half a second."""
+    from bedrock_rft_sim.report import page
+
+    draw = page.console_graphs
+
+    def drawn(*arguments: Any, **options: Any) -> str:
+        key = repr((arguments, options))
+        if key not in DRAWN:
+            DRAWN[key] = draw(*arguments, **options)
+        return DRAWN[key]
+
+    monkeypatch.setattr(page, "console_graphs", drawn)
+
+
 @pytest.fixture
 def write_rows(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes a JSONL of small sums."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 from bedrock_rft_sim import cli
 from bedrock_rft_sim.errors import RehearsalError
 from bedrock_rft_sim.grader.grade.run import open_source
-from bedrock_rft_sim.report import page
 from tests.run_damage import HARMS, Harm, Mutator, a_pipe, cut, nested, removed
 
 WHOLE = Path(__file__).parent.parent / "runs" / "version_0_1"
@@ -48,35 +46,15 @@ def quick_for(*names: str) -> list[Any]:
     return [pytest.param(harm, id=harm.__name__, marks=marks) for harm, marks in slow.items()]
 
 
+pytestmark = pytest.mark.usefixtures("each_curve_once")  # most damages change none
+
+
 @pytest.fixture(autouse=True)
 def _no_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(error: Exception) -> str:
         raise AssertionError("an error that nobody foresaw") from error
 
     monkeypatch.setattr(cli, "own_mistake", fail)
-
-
-def same_again(once: Callable[..., str]) -> Callable[..., str]:
-    """Return a function that remembers, by value, what it made: most damages change no curve."""
-    known: dict[str, str] = {}
-
-    def remembered(*arguments: Any, **more: Any) -> str:
-        key = repr((arguments, more))
-        if key not in known:
-            known[key] = once(*arguments, **more)
-        return known[key]
-
-    return remembered
-
-
-@pytest.fixture(scope="module")
-def drawn() -> Callable[..., str]:
-    return same_again(page.console_graphs)
-
-
-@pytest.fixture(autouse=True)
-def _draws_each_curve_once(drawn: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "console_graphs", drawn)
 
 
 def copy(at: Path) -> Path:

@@ -13,6 +13,8 @@ from tests.report.conftest import make_run
 
 BAND_WORDS = "AWS's experiments, other models"
 
+pytestmark = pytest.mark.usefixtures("each_curve_once")
+
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

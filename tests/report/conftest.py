@@ -29,6 +29,11 @@ STEPS = 4
 GROUP = len(HOSTILE)
 
 
+@pytest.fixture(autouse=True)
+def _each_curve_once(each_curve_once: None) -> None:
+    """Spare the pages of this room their curves."""
+
+
 class Timing:
     """One invocation of the reward."""
 

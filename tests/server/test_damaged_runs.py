@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bedrock_rft_sim.jobs import Job, OpenAIDetails
 from tests.jobs.conftest import wait_until
 from tests.run_damage import HARMS
@@ -15,6 +17,7 @@ from tests.server.conftest import Endpoint
 from tests.server.console.conftest import create, start
 from tests.server.console.test_requests import send
 
+pytestmark = pytest.mark.usefixtures("each_curve_once")
 FILES = (
     "run.json", "recipe.resolved.json", "metrics.jsonl", "events.jsonl", "prompts.jsonl",
     "rollouts/step-000002.jsonl", "validation/step-000002.jsonl", "report.html", ".lock",
