@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def package_versions() -> dict[str, str | None]:
     return {**versions, **{name: _version(name) for name in PACKAGES}}
 
 
+@cache
 def _version(name: str) -> str | None:
     try:
         return metadata.version(name)
