@@ -20,6 +20,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from bedrock_rft_sim.runs import RunFolder
+from tests.train.conftest import RANDOM_LENGTH_REWARD
 
 CLUSTER = Path(__file__).resolve().parents[2] / "configs" / "cluster"
 NODES = 2
@@ -224,8 +225,10 @@ def test_skypilot_s_block_trains_as_two_nodes(shared: Path, environment: dict[st
     assert task["envs"].keys() == {"RECIPE", "RUN", "RUNS", "NFS"}
     assert task["num_nodes"] == NODES
     recipe = YAML(typ="safe", pure=True).load(CLUSTER.parent / "quickstart.yaml")
+    reward = shared / "mixed_reward.py"
+    reward.write_text(RANDOM_LENGTH_REWARD)
     recipe["local"] |= {
-        "device": "cpu", "maxSteps": 2, "trainingData": "problems:8",
+        "device": "cpu", "reward": str(reward), "maxSteps": 2, "trainingData": "problems:8",
         "validationData": "problems:2", "overrides": {
             "batchSize": 2, "trainingSamplePerPrompt": 2, "inferenceMaxTokens": 8,
         },
