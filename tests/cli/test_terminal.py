@@ -117,6 +117,17 @@ def test_a_message_wraps_between_words_keeps_a_path_whole_and_hides_secrets(
     assert KEY not in screen.text()
 
 
+def test_a_wrong_argument_is_told_in_rows_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = on_terminal(monkeypatch, "stderr", 40)
+    with pytest.raises(SystemExit) as refused:
+        main(["audit", "gsm8k", "--timeout", "three and a half seconds or a little more"])
+    assert refused.value.code == 2
+    said = screen.text().splitlines()
+    error = next(number for number, row in enumerate(said) if row.startswith("rft: "))
+    assert max(map(len, said[error:])) <= 40
+    assert "expected a whole number" in " ".join(" ".join(said[error:]).split())
+
+
 def test_a_terminal_shows_fail_in_red_and_leaves_commands_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -36,7 +36,6 @@ VERBS = (
     "chat", "export", "completion",
 )  # fmt: skip
 """One module each, imported with the parser: the API and the pytest plugin need none of them."""
-EXIT_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str], progress: Progress) -> int:
-    from bedrock_rft_sim.cli.arguments import EXIT_FAILED, check_text
+    from bedrock_rft_sim.cli.arguments import EXIT_FAILED, EXIT_USAGE, check_text
     from bedrock_rft_sim.cli.terminal import say
 
     debug = "--debug" in arguments
@@ -94,9 +93,9 @@ def _report(error: Exception, words: str, *, debug: bool) -> None:
 @cache
 def parser() -> argparse.ArgumentParser:
     """Return the parser of every verb, the same one each time: it takes 8 ms to make."""
-    from bedrock_rft_sim.cli.arguments import add_verbs
+    from bedrock_rft_sim.cli.arguments import Parser, add_verbs
 
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="rft",
         description="The dress rehearsal for Amazon Bedrock reinforcement fine-tuning.",
         epilog="No telemetry, and no network unless you name something remote.",

@@ -10,7 +10,7 @@ import webbrowser
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from bedrock_rft_sim.cli.terminal import Line, print_lines, say
 from bedrock_rft_sim.contract.limits import (
@@ -23,7 +23,18 @@ from bedrock_rft_sim.contract.payload_profiles import PROFILES
 from bedrock_rft_sim.errors import RecipeError
 
 EXIT_FAILED = 1
+EXIT_USAGE = 2
 LAST_PORT = 65_535
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in rows that fit the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and end with exit code 2."""
+        self.print_usage(sys.stderr)
+        say(f"rft: {message}")
+        sys.exit(EXIT_USAGE)
 
 
 def check_text(arguments: Sequence[str]) -> None:

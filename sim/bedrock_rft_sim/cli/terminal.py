@@ -184,9 +184,10 @@ def print_lines(lines: Iterable[Line], stream: TextIO | None = None) -> None:
         if screen is None or width is None:
             print(line, file=stream)
             continue
-        is_copied = line.lstrip().startswith(COPIED)
-        for row in [line] if is_copied else wrapped(line, width, cuts_words=False):
-            screen.print(_coloured(masked(row) if stream is sys.stderr else row))
+        shown = masked(line) if stream is sys.stderr else line  # rich writes past `_Shown.write`
+        is_copied = shown.lstrip().startswith(COPIED)
+        for row in [shown] if is_copied else wrapped(shown, width, cuts_words=False):
+            screen.print(_coloured(row))
 
 
 def _one_by_one(lines: Iterable[Line], width: int | None) -> Iterator[str]:

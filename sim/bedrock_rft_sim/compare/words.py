@@ -50,7 +50,7 @@ def of_metric(
     if points < decide.LEAST_POINTS:
         doubt = f"{points} points, and fewer than {decide.LEAST_POINTS} never show the same shape"
     elif a.runs == b.runs == 1:
-        doubt = f"one run a side shows no spread between seeds, which may be {_SPREAD}"
+        doubt = f"1 run a side can't show how far seeds lie apart (it may be {_SPREAD})"
     elif not decide.may_be_same(a.runs, b.runs):
         doubt = f"one run against {max(a.runs, b.runs)}: {decide.LEAST_SEEDS} seeds are needed"
     elif is_same:
