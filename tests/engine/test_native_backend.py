@@ -144,6 +144,7 @@ def test_a_token_without_probability_is_never_drawn(dtype: str) -> None:
     assert draw(scores, numbers)[:, 0].tolist() == [2, 2, 4]
 
 
+@pytest.mark.slow
 def test_answers_are_as_long_and_as_various_as_those_of_transformers(tiny: Sampler) -> None:
     """Kolmogorov and Smirnov's test of lengths, and of each answer's likelihood under the model."""
     from scipy import stats

@@ -45,7 +45,17 @@ NEEDS_A_MODEL = {"llm_judge"}
 SLOW = {"code_tests", "llm_judge"}
 
 
-@pytest.mark.parametrize("name", sorted(shipped_rewards().keys() - NEEDS_A_MODEL))
+# The first one of the documents, and those whose waivers must stay needed.
+QUICK = {"gsm8k", *WAIVERS}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else (pytest.mark.slow,))
+        for name in sorted(shipped_rewards().keys() - NEEDS_A_MODEL)
+    ],
+)
 def test_a_shipped_reward_passes_its_audit(name):
     assert_passes(name)
 
@@ -62,6 +72,7 @@ def judge():
     stand_in.close()
 
 
+@pytest.mark.slow
 def test_the_judge_passes_its_audit_with_a_stand_in_for_the_model(judge, monkeypatch):
     pytest.importorskip("boto3")
     environment = dict(judge.environment)

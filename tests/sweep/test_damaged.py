@@ -17,7 +17,11 @@ from bedrock_rft_sim.sweep.study import JOURNAL, SQLITE
 from tests.run_damage import Harm, a_folder, cut, emptied, nested, not_utf_8, removed
 from tests.sweep.conftest import RATE, STUB
 
-HARMS = (cut, emptied, removed, nested, not_utf_8, a_folder)
+QUICK = (cut, removed, nested)
+HARMS = [
+    pytest.param(harm, id=harm.__name__, marks=() if harm in QUICK else (pytest.mark.slow,))
+    for harm in (cut, emptied, removed, nested, not_utf_8, a_folder)
+]
 ONE_FACTOR = f"mode: one-factor\nseeds: [0]\naxes:\n  {RATE}: [1.0e-6, 1.0e-4]\n"
 SEARCH = (
     f"mode: search\nseeds: [0]\ntrials: 2\npruner: none\n"
@@ -50,7 +54,7 @@ def again(
     return run
 
 
-@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_damaged_folder_is_gone_on_with_or_named(
     harm: Harm, swept: Callable[..., SweepResult], again: Callable[[str], Ended], tmp_path: Path
 ) -> None:
@@ -78,7 +82,7 @@ def restore(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_damaged_result_is_written_anew(
     harm: Harm, swept: Callable[..., SweepResult], again: Callable[[str], Ended], tmp_path: Path
 ) -> None:
@@ -95,7 +99,7 @@ def test_a_damaged_result_is_written_anew(
             assert (code, path.read_bytes()) == (0, before)
 
 
-@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
+@pytest.mark.parametrize("harm", HARMS)
 def test_a_damaged_study_is_named_or_gone_on_with(
     harm: Harm, swept: Callable[..., SweepResult], again: Callable[[str], Ended], tmp_path: Path
 ) -> None:

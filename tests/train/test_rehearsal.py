@@ -250,7 +250,7 @@ def test_the_run_folder_holds_every_file_of_the_list(
         assert record[key] is not None
 
 
-@pytest.mark.parametrize("engine", ["native", "transformers"])
+@pytest.mark.parametrize("engine", ["native", pytest.param("transformers", marks=pytest.mark.slow)])
 def test_what_a_model_proposes_for_generation_changes_neither_rollouts_nor_validation(
     engine: str,
     recipe_for: Callable[..., Recipe],

@@ -205,9 +205,20 @@ def assert_equal_to_formulas(recipe: Recipe, folder: Path, *, moved: float) -> l
     return steps
 
 
-@pytest.mark.parametrize("updates", [1, 4])
-@pytest.mark.parametrize("beta", [0.0, 0.05])
-@pytest.mark.parametrize("method", ["full", "lora"])
+# Each pair of values is quick once; the others are slow.
+@pytest.mark.parametrize(
+    ("method", "beta", "updates"),
+    [
+        ("full", 0.0, 1),
+        ("full", 0.05, 4),
+        ("lora", 0.0, 4),
+        ("lora", 0.05, 1),
+        pytest.param("full", 0.0, 4, marks=pytest.mark.slow),
+        pytest.param("full", 0.05, 1, marks=pytest.mark.slow),
+        pytest.param("lora", 0.0, 1, marks=pytest.mark.slow),
+        pytest.param("lora", 0.05, 4, marks=pytest.mark.slow),
+    ],
+)
 def test_loss_divergence_gradient_and_clip_share_follow_from_the_formulas(
     method: str, beta: float, updates: int, recipe_for: Callable[..., Recipe], tmp_path: Path
 ) -> None:

@@ -203,6 +203,7 @@ def gsm8k_rows(folder: Path, count: int) -> list[DataRow]:
     return rows
 
 
+@pytest.mark.slow
 def test_new_problems_from_gsm8k_have_no_wrong_answer(
     gsm8k_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

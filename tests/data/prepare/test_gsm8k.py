@@ -192,6 +192,7 @@ def test_nothing_is_written_where_one_of_the_files_exists(official: Path, tmp_pa
     assert [path.name for path in out.iterdir()] == ["test.jsonl"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_real_gsm8k_keeps_every_rule_in_both_shapes(
