@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,20 @@ def test_an_error_of_any_kind_travels_with_its_words() -> None:
         assert str(arrived) == str(error)
         assert isinstance(error, type(arrived))
     assert "ValueError: odd" in str(for_others(ValueError("odd")))
+
+
+class BesideAnother(World):
+    """A world whose second process, on another machine, read other data."""
+
+    def gather(self, values: Sequence[Any]) -> list[Any]:
+        return [*values, ("node2", {"recipe": "a", "data": "c"})]
+
+
+def test_a_machine_with_other_data_is_named() -> None:
+    with pytest.raises(TrainingError, match="do not read the same data") as refused:
+        BesideAnother(size=2).demand_alike({"recipe": "a", "data": "b"})
+    assert "process 1, on node2" in str(refused.value)
+    assert "found: c" in str(refused.value)
 
 
 def test_a_world_of_one_waits_for_nobody() -> None:
