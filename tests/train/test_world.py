@@ -25,7 +25,14 @@ from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.rollouts import Rollout
 from bedrock_rft_sim.train.run import RunResult, rehearse
-from bedrock_rft_sim.train.world import ALONE, World, demand_launcher, demand_served, for_others
+from bedrock_rft_sim.train.world import (
+    ALONE,
+    STOPPED,
+    World,
+    demand_launcher,
+    demand_served,
+    for_others,
+)
 from tests.train.canned_runs import run_all
 from tests.train.test_interruption import STDERR, run_command, wait_for_lines
 
@@ -124,6 +131,32 @@ def test_a_machine_with_other_data_is_named() -> None:
         BesideAnother(size=2).demand_alike({"recipe": "a", "data": "b"})
     assert "process 1, on node2" in str(refused.value)
     assert "found: c" in str(refused.value)
+
+
+class Store:
+    """Stands in for the launcher's, with the last words of another process."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+    def check(self, _names: list[str]) -> bool:
+        return True
+
+    def get(self, _name: str) -> bytes:
+        return self.words.encode()
+
+
+def test_a_process_that_left_is_quoted_and_one_that_was_stopped_stops_the_others() -> None:
+    gone = RuntimeError("gloo: Connection closed by peer")
+    with (
+        pytest.raises(TrainingError, match="found: no memory is left"),
+        World(size=2, store=Store("no memory is left")).named_errors(),
+    ):
+        raise gone
+    with pytest.raises(KeyboardInterrupt), World(size=2, store=Store(STOPPED)).named_errors():
+        raise gone
+    with pytest.raises(RuntimeError, match="mine"), World(size=2).named_errors():
+        raise RuntimeError("mine")
 
 
 def test_a_world_of_one_waits_for_nobody() -> None:

@@ -37,6 +37,7 @@ LAST_WORDS: Final = "last words"
 """Under which a process leaves the others, in the launcher's store, why it ends."""
 
 
+STOPPED: Final = "it was stopped at once"
 _RUNS: Final = count()
 """Of this process so far; each has keys of its own in the launcher's store."""
 
@@ -116,16 +117,23 @@ class World:
 
     @contextmanager
     def named_errors(self) -> Iterator[None]:
-        """Turn a collective that fails, since another process is gone, into one message."""
+        """Turn a collective that fails, since another process is gone, into one message.
+
+        Where the user has stopped that one at once, all are; a signal may not arrive everywhere, as
+        Python takes two that come during one collective for one.
+        """
         try:
             yield
         except RuntimeError as error:
             if self.size == 1 or isinstance(error, RehearsalError) or not _is_of_network(error):
                 raise
+            words = self._last_words()
+            if words == STOPPED:
+                raise KeyboardInterrupt from error
             raise TrainingError(
                 "another process of the run has ended",
                 where=f"process {self.rank} of {self.size}",
-                found=self._last_words() or f"it left no word, so it was killed ({_first(error)})",
+                found=words or f"it left no word, so it was killed ({_first(error)})",
                 hint="see what it printed; --resume goes on from the last checkpoint",
             ) from error
 
@@ -309,7 +317,7 @@ def _words(error: BaseException) -> str:
     if isinstance(error, RehearsalError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return "it was stopped at once"
+        return STOPPED
     return f"{type(error).__name__}: {_first(error)}"
 
 
