@@ -141,6 +141,7 @@ def test_a_run_is_found_by_its_name_under_runs(
     ("arguments", "message"),
     [
         (["A"], "these can't be paired"),
+        (["A", "B"], "the first with the rest: rft compare"),
         (["A", "--with", "B", "--with", "C"], "these can't be paired"),
         (["A", "--with", "B", "--bedrock", "J"], "these can't be paired"),
         (["A", "A", "--with", "B"], "the very same numbers"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -20,6 +21,7 @@ from bedrock_rft_sim.cli.arguments import (
 )
 from bedrock_rft_sim.cli.terminal import Line, Table
 from bedrock_rft_sim.errors import DataError
+from bedrock_rft_sim.stats.shares import counted
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.compare import Comparison
@@ -228,8 +230,17 @@ def _sides(arguments: argparse.Namespace) -> list[tuple[Group, Group]]:
     raise DataError(
         "these can't be paired",
         expected="RUN... with --bedrock or with one --with; or as many --bedrock as recipes",
-        found=f"{len(recipes)} recipes, {len(jobs)} --bedrock",
-        hint="rft compare --help shows the three ways",
+        found=f"{counted(len(recipes), 'group')} of runs, {len(jobs)} --bedrock",
+        hint=_pairing(arguments.runs if len(recipes) == 1 else []),
+    )
+
+
+def _pairing(runs: Sequence[str]) -> str:
+    """Say how runs that stand in one group are compared with each other."""
+    if len(runs) < 2:  # noqa: PLR2004
+        return "rft compare --help shows the three ways"
+    return (
+        f"the first with the rest: rft compare {shlex.quote(runs[0])} --with {shlex.join(runs[1:])}"
     )
 
 

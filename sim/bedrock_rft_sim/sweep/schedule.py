@@ -43,7 +43,8 @@ class Pace:
     def _left(self) -> str:
         left = self.total - self.done
         mean = sum(self._seconds) / len(self._seconds)
-        return f", about {took(mean * left / self.workers)} left" if left > 0 else ""
+        seconds = max(1.0, mean * left / self.workers)  # 0 s would say that nothing is left
+        return f", about {took(seconds)} left" if left > 0 else ""
 
 
 def took(seconds: float) -> str:
