@@ -52,7 +52,7 @@ SMALL = [
     "local.overrides.batchSize=2",
     "local.overrides.inferenceMaxTokens=8",
     "local.overrides.evalInterval=50",
-    "local.trainingData=problems:16",
+    "local.trainingData=problems:100",
     "local.validationData=problems:4",
 ]
 NOTEBOOK = Path(__file__).parents[1] / "configs" / "notebook.ipynb"
