@@ -170,6 +170,42 @@ class StopsAfterThreeSteps:
         return self.requested
 
 
+class StopsAtOnce:
+    """Stands in for a user who presses Ctrl-C before the model is loaded, or soon afterwards."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience  # how often it is still asked in vain
+
+    @property
+    def requested(self) -> bool:
+        self.patience -= 1
+        return self.patience < 0
+
+    def __call__(self) -> bool:
+        return self.requested
+
+
+@pytest.mark.parametrize("patience", [0, 3], ids=["loading", "validating"])
+def test_a_run_that_is_stopped_before_its_first_step_earns_none_and_begins_again(
+    patience: int,
+    recipe_for: Callable[..., Recipe],
+    run: Callable[..., RunResult],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipe = recipe_for("local.maxSteps=1")
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "bedrock_rft_sim.train.run.interruptible",
+            lambda _announce, **_: contextlib.nullcontext(StopsAtOnce(patience)),
+        )
+        stopped = run(recipe, name="run")
+    assert (stopped.status, stopped.step, stopped.first) == ("Stopped", 0, {})
+    assert RunFolder.open(stopped.folder).checkpoint_steps() == []
+    resumed = run(recipe, name="run", resume=True)
+    assert (resumed.status, resumed.step) == ("Completed", 1)
+    assert [line["step"] for line in compared(resumed.folder)] == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("method", "updates"),
     [

@@ -24,6 +24,7 @@ from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.report import PageDuringRun
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.rollouts import Rollout
+from bedrock_rft_sim.train.interrupt import Interrupt
 from bedrock_rft_sim.train.record import Rehearsal, StepRecorder
 
 STEPS, PART = 400, 100
@@ -64,7 +65,7 @@ def recorder_of(
 ) -> StepRecorder:
     device = choose_device("cpu", "float32")
     rehearsal = Rehearsal(recipe, data, steps, folder, device, print, watching)
-    return StepRecorder(rehearsal, StubValidation(), lambda: False)
+    return StepRecorder(rehearsal, StubValidation(), Interrupt())
 
 
 def bytes_moved() -> list[int]:

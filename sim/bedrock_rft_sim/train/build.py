@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -25,6 +25,7 @@ from bedrock_rft_sim.engine.sampler import SamplingParams
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.second_opinions import NO_SECOND_OPINIONS, SecondOpinions
 from bedrock_rft_sim.recipe import Recipe
+from bedrock_rft_sim.train.interrupt import Interrupt
 from bedrock_rft_sim.train.packed import why_not_packed
 from bedrock_rft_sim.train.record import Rehearsal, StepRecorder
 from bedrock_rft_sim.train.reward import LambdaReward
@@ -36,7 +37,7 @@ from bedrock_rft_sim.train.validation import Validation
 def build_trainer(
     rehearsal: Rehearsal,
     grader: Grader | None,
-    stop_requested: Callable[[], bool],
+    interrupt: Interrupt,
     second: SecondOpinions = NO_SECOND_OPINIONS,
 ) -> RehearsalTrainer:
     """Return TRL's trainer, ready to train and wired to the grader and the recorder.
@@ -50,7 +51,7 @@ def build_trainer(
     recipe, data, settings = rehearsal.recipe, rehearsal.data, rehearsal.recipe.settings
     world = rehearsal.world
     validation = Validation(recipe, data, grader, second, world) if data.validation else None
-    recorder = StepRecorder(rehearsal, validation, stop_requested)
+    recorder = StepRecorder(rehearsal, validation, interrupt)
     args = grpo_config(rehearsal, micro_batch=_micro_batch(rehearsal))
     dtype = (args.model_init_kwargs or {})["dtype"]
     trainer = RehearsalTrainer(

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a run after the step in progress; a second one ends it at once."""
+"""Ctrl-C ends a run before its next step; a second one ends it at once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from typing import Final
 SAME_S: Final = 1.0
 """A scheduler signals launcher and processes, and the launcher passes it on: within so many seconds
 that is one signal."""
+
+
+class StopRequestedError(Exception):
+    """Ends the work in progress, of which nothing is kept."""
 
 
 class Interrupt:
@@ -41,7 +45,7 @@ def interruptible(announce: Callable[[str], None], *, same_s: float = 0.0) -> It
                 return
             raise KeyboardInterrupt
         interrupt.requested, until = True, time.monotonic() + same_s
-        announce("stopping after this step; press Ctrl-C again to stop at once")
+        announce("stopping before the next step; press Ctrl-C again to stop at once")
 
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

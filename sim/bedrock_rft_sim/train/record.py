@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -29,6 +30,7 @@ from bedrock_rft_sim.runs.rollouts import Rollout, group_advantages
 from bedrock_rft_sim.stats.shares import weighted_mean
 from bedrock_rft_sim.train.clock import Clock
 from bedrock_rft_sim.train.early_stopping import EarlyStop, early_stop, watched
+from bedrock_rft_sim.train.interrupt import Interrupt, StopRequestedError
 from bedrock_rft_sim.train.validation import Validation, as_rollout
 from bedrock_rft_sim.train.world import ALONE, World
 
@@ -101,7 +103,7 @@ class StepRecorder:
         self,
         rehearsal: Rehearsal,
         validation: Validation | None,
-        stop_requested: Callable[[], bool],
+        interrupt: Interrupt,
     ) -> None:
         self.clock = Clock()
         self.checkpoint_steps = frozenset(rehearsal.steps.checkpoints)
@@ -112,7 +114,7 @@ class StepRecorder:
         self.early_stop: EarlyStop | None = None
         self.step = 0
         """The one in progress."""
-        self._stop_requested = stop_requested
+        self._interrupt = interrupt
         self._rehearsal = rehearsal
         self._validation = validation
         self._folder = rehearsal.folder
@@ -125,7 +127,11 @@ class StepRecorder:
 
     def stop_requested(self) -> bool:
         """Whether the user wants the run to stop, of whichever process they asked it."""
-        return any(self.world.gather([self._stop_requested()]))
+        return any(self.world.gather([self._interrupt()]))
+
+    def is_stopping(self) -> bool:
+        """Whether a stop was requested, for instance while the step was validated."""
+        return any(self.world.gather([self._interrupt.requested]))
 
     def doing(self, what: str, of: int | None = None) -> Far:
         """Show what goes on in the step, of how many; return what tells how far it is."""
@@ -263,8 +269,9 @@ class StepRecorder:
 
     def start(self, sampler: Sampler) -> None:
         """Validate the model before training and write the line of step 0."""
-        validated, peak = self._validate(0, sampler), self._peak_memory_mb()
-        self.world.on_main(lambda: self._append(self._line((), 0, validated, peak)))
+        with suppress(StopRequestedError):  # a resumed run begins with it again
+            validated, peak = self._validate(0, sampler), self._peak_memory_mb()
+            self.world.on_main(lambda: self._append(self._line((), 0, validated, peak)))
 
     def _validate(self, step: int, sampler: Sampler) -> list[Rollout]:
         """Return the validated rollouts in the main process, none elsewhere."""
@@ -272,10 +279,23 @@ class StepRecorder:
             return []
         with self.clock.phase("validate"):
             far = self.doing("validating", len(self._validation))
-            rollouts = self._validation.rollouts(step, sampler, far)
+            rollouts = self._validation.rollouts(step, sampler, far if step else self._ending(far))
             self._note(sampler.engine)
             self.world.on_main(lambda: self._folder.write_validation(step, rollouts))
         return rollouts
+
+    def _ending(self, far: Far) -> Far:
+        """Return what tells how far it is, and ends it where the user wants the run to stop.
+
+        Only of one process, since several answer together.
+        """
+
+        def told(done: int, share: float) -> None:
+            if self.world.size == 1 and self._interrupt.requested:
+                raise StopRequestedError
+            far(done, share)
+
+        return told
 
     def _line(
         self,

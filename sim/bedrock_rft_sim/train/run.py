@@ -477,11 +477,16 @@ def _train(rehearsal: Rehearsal, last_checkpoint: int | None, interrupt: Interru
 
         trainer = build_trainer(rehearsal, grader, interrupt, second)
         world.on_main(lambda: rehearsal.observers.append(start_trackers(rehearsal, trainer)))
-        if last_checkpoint is None:
+        if last_checkpoint is None and not _is_stopping(world, interrupt):
             trainer.start()
-        _run_trainer(trainer, rehearsal, last_checkpoint)
-        is_stopped = any(world.gather([interrupt.requested]))
+        _run_trainer(trainer, rehearsal, last_checkpoint, interrupt)
+        is_stopped = _is_stopping(world, interrupt)
         return world.from_main(lambda: _status(rehearsal, last_checkpoint, is_stopped=is_stopped))
+
+
+def _is_stopping(world: World, interrupt: Interrupt) -> bool:
+    """Whether the user wants the run to stop, of whichever process they asked it."""
+    return any(world.gather([interrupt.requested]))
 
 
 @contextmanager
@@ -543,7 +548,10 @@ def _floor(rehearsal: Rehearsal) -> dict[str, Any]:
 
 
 def _run_trainer(
-    trainer: RehearsalTrainer, rehearsal: Rehearsal, last_checkpoint: int | None
+    trainer: RehearsalTrainer,
+    rehearsal: Rehearsal,
+    last_checkpoint: int | None,
+    interrupt: Interrupt,
 ) -> None:
     folder, world = rehearsal.folder, rehearsal.world
     path = None if last_checkpoint is None else str(folder.checkpoint(last_checkpoint))
@@ -553,6 +561,8 @@ def _run_trainer(
         )
         if path is not None and ended:
             trainer.load_weights(path)  # killed between the last checkpoint and the end
+        elif _is_stopping(world, interrupt):
+            return
         else:
             rehearsal.doing(Stage("beginning to train"))
             trainer.train(resume_from_checkpoint=path)

@@ -189,7 +189,8 @@ class RehearsalTrainer(GRPOTrainer):
         del self.state.log_history[:-1]  # trainer.jsonl keeps them all, every checkpoint would too
         log = dict(self.state.log_history[-1])
         self._recorder.logged(log["step"], log, self.sampler)
-        if self._recorder.early_stop is not None and not self.control.should_training_stop:
+        ends = self._recorder.early_stop is not None or self._recorder.is_stopping()
+        if ends and not self.control.should_training_stop:
             # TRL logs before it saves, so this step still gets its checkpoint.
             self.control.should_training_stop = self.control.should_save = True
 
