@@ -48,8 +48,8 @@ class Unusable:
     @property
     def words(self) -> str:
         """Return how many there are, the first, and what comes of them."""
-        rows = counted(self.count, "row")
-        return f"{rows} can't be trained on (the first is {self.first}): rft data check refuses it"
+        which = f"{counted(self.count, 'row')} can't be trained on (the first is {self.first})"
+        return f"{which}: rft data check refuses the file"
 
 
 def read(path: str | Path) -> Iterator[DataRow]:
