@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bedrock_rft_sim.stats.shares import percent
+from bedrock_rft_sim.stats.shares import counted, percent
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.grader.audit import AuditReport
@@ -110,8 +110,9 @@ def _numbers(report: AuditReport) -> Iterator[str]:
 
 
 def _cost_lines(cost: Cost) -> Iterator[str]:
+    events = counted(cost.events, "event")
     yield (
-        f"cost     {cost.events} events of up to {cost.samples_per_event}: p50 {_ms(cost.p50_s)}, "
+        f"cost     {events} of up to {cost.samples_per_event}: p50 {_ms(cost.p50_s)}, "
         f"p95 {_ms(cost.p95_s)}, slowest {_ms(cost.max_s)}; one sample at most "
         f"{_ms(cost.slowest_alone_s)}; cold start {_ms(cost.cold_start_s)}; timeout "
         f"{cost.timeout_s:g} s"
@@ -119,11 +120,11 @@ def _cost_lines(cost: Cost) -> Iterator[str]:
     megabytes = cost.largest_event_bytes / 2**20
     share = f"{cost.memory_mb} MB is {cost.processors:.2f} of a processor on Lambda"
     yield f"  largest event at most {megabytes:.2f} MB of 6; {share}"
-    if cost.lambda_s is not None and cost.gb_s is not None:
+    if cost.lambda_s is not None and cost.gb_s is not None and cost.concurrency is not None:
         yield (
             f"  the run: {cost.answers:,} answers in {cost.invocations:,} invocations = "
             f"{cost.lambda_s:.1f} Lambda seconds, {cost.gb_s:.2f} GB-seconds at this machine's "
-            f"speed; up to {cost.concurrency} events at once"
+            f"speed; up to {counted(cost.concurrency, 'event')} at once"
         )
 
 

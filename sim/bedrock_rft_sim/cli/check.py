@@ -16,6 +16,7 @@ from bedrock_rft_sim.cli.arguments import (
 )
 from bedrock_rft_sim.cli.audit import add_audit_options
 from bedrock_rft_sim.cli.estimate import MEGABYTE, NOT_ONE_STEP, worded
+from bedrock_rft_sim.stats.shares import counted
 
 if TYPE_CHECKING:
     from bedrock_rft_sim.diagnosis.check import RecipeCheck, RewardAudit
@@ -156,7 +157,7 @@ def _estimate(found: RecipeCheck) -> str:
         parts.append(f"no job: {not_one_step(found)}")
     else:
         parts += [
-            f"{job.steps.total:,} steps on Bedrock",
+            f"{counted(job.steps.total, 'step')} on Bedrock",
             f"response tokens {worded(job.response_tokens)}",
             f"Lambda invocations {worded(job.lambda_invocations)}",
         ]
