@@ -125,6 +125,19 @@ def test_libraries_take_no_gpu_memory_and_an_unknown_gpu_gets_the_smallest_micro
     assert found.place == GPU_MEMORY
 
 
+def test_a_colocated_vllm_holds_its_share_and_frozen_weights_stay_float32() -> None:
+    lora = replace(SETTINGS, training="lora", lora_rank=4)
+    free = FreeMemory(10**6, GPU_MEMORY)
+    found = memory(lora, SIZE, free=free, dtype="bfloat16", engine="vllm", vllm_share=0.3)
+    assert found.weights == 4 * (1000 + 4 * (10 + 20) + 4 * (20 + 10))
+    assert (found.plain, found.cache) == (300_000, 0)
+    shares = [
+        load_recipe("quickstart", sets=["local.engine=vllm", *sets]).local.vllm_share
+        for sets in ((), ("local.vllm.mode=server", "local.vllm.serverUrl=http://127.0.0.1:8000"))
+    ]
+    assert shares == [0.3, 0.0]
+
+
 def test_a_model_s_size_is_read_off_its_files(small_model: Callable[..., Path]) -> None:
     from transformers import AutoModelForCausalLM
 

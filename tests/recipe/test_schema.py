@@ -81,7 +81,7 @@ BAD_OPEN_WEIGHT = [
 ]
 BAD_LOCAL = (
     "seed: 1.5", "seed: true", "seed: -1", "seed: 4294967296", "device: gpu", "dtype: float8",
-    "engine: vllm", 'handler: ""', "payloadProfile: roots", 'wrapStringAsText: "yes"',
+    "engine: sglang", 'handler: ""', "payloadProfile: roots", 'wrapStringAsText: "yes"',
     "lambda: {timeout: 1801}", "lambda: {memorySize: 64}", "lambda: {environment: {A: 1}}",
     "lambda: {timeuot: 10}", "lambda: null", "overrides: {learningRate: -1}",
     "overrides: {learning_rate: 1}", "overrides: []", "overrides: null",

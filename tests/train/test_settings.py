@@ -18,13 +18,6 @@ from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.train.record import Rehearsal
 
 UNREAD_WHILE: Mapping[tuple[str, Any], str] = {
-    ("use_vllm", False): """
-        vllm_mode vllm_model_impl vllm_enable_sleep_mode vllm_structured_outputs_regex
-        vllm_server_base_url vllm_server_host vllm_server_port vllm_server_timeout vllm_group_port
-        vllm_gpu_memory_utilization vllm_max_model_length vllm_tensor_parallel_size
-        vllm_importance_sampling_correction vllm_importance_sampling_mode
-        vllm_importance_sampling_clip_max vllm_importance_sampling_clip_min
-        vllm_importance_sampling_cap""",
     ("use_transformers_continuous_batching", False): "transformers_continuous_batching_config",
     ("loss_type", "dapo"): """
         sapo_temperature_neg sapo_temperature_pos
@@ -55,6 +48,8 @@ WITHOUT_EFFECT: Mapping[str, str] = {
     "TRL's sampler and loss stand in for what would read it": """
         train_sampling_strategy length_column_name label_smoothing_factor
         average_tokens_across_devices""",
+    "the server's URL decides, or it is deprecated": """
+        vllm_server_host vllm_server_port vllm_importance_sampling_cap""",
     "one process": """
         local_rank ddp_find_unused_parameters ddp_bucket_cap_mb
         ddp_static_graph ddp_backend ddp_timeout ds3_gather_for_generation fsdp fsdp_config

@@ -43,7 +43,7 @@ MEMORY_PARTS = {
     "optimizer": "AdamW's two moments, 8 bytes a trained weight",
     "reference": "a second copy of the weights, where all are trained",
     "libraries": "Python, torch, transformers and TRL",
-    "plain": "copies of linear layers that the engine native samples with",
+    "plain": "copies of linear layers that the engine native samples with, or vLLM's share",
     "cache": "keys and values of all answers of a step, while they are sampled",
     "activations": "of one pass of the update, at its full length",
 }

@@ -19,6 +19,7 @@ SWITCHED_ON = (
     "DO_NOT_TRACK",
     "TRANSFORMERS_NO_ADVISORY_WARNINGS",
     "HF_HUB_DISABLE_PROGRESS_BARS",
+    "VLLM_NO_USAGE_STATS",
     "TQDM_DISABLE",  # GGUF conversion's bar is no bar of transformers' own
 )
 LIBRARIES = (

@@ -173,7 +173,7 @@ class Sampler:
                 seen = None if watch is None else partial(_watch_batch, watch, batch)
                 of = far and partial(far_of_part, far, len(answers), len(batch), len(prompts))
                 rows = self._generate([prompts[i] for i in batch], params, seen, of)
-                answers.update(zip(batch, map(self._answer, rows), strict=True))
+                answers.update(zip(batch, map(self.answer, rows), strict=True))
                 if of is not None:
                     of(len(batch), 1.0)
         return [answers[index] for index in range(len(prompts))]
@@ -199,7 +199,8 @@ class Sampler:
         self._backend = BACKENDS["transformers"](self.model, self._tokenizer)
         self.engine = Engine("transformers", f"not native, since {error.found}")
 
-    def _answer(self, tokens: list[int]) -> Answer:
+    def answer(self, tokens: list[int]) -> Answer:
+        """Return token ids, up to the end token, as an answer."""
         has_ended = bool(tokens) and tokens[-1] in self._ends
         text = self._tokenizer.decode(tokens, skip_special_tokens=True)
         return Answer(tokens, text, "stop" if has_ended else "length")

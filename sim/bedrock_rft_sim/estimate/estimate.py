@@ -106,6 +106,7 @@ def estimate(
             free=free,
             dtype=here.dtype_of_sums(recipe.local.dtype, free),
             engine=recipe.local.engine,
+            vllm_share=recipe.local.vllm_share,
             validation_prompts=held_out,
             pass_mb=recipe.local.passMemory,
         )

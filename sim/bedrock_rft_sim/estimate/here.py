@@ -70,7 +70,8 @@ class Memory:
     optimizer: int
     reference: int
     plain: int
-    """Copies of linear layers that the engine native samples with; a GPU keeps them."""
+    """Copies of linear layers that the engine native samples with, which a GPU keeps; or what a
+    colocated vLLM takes."""
     cache: int
     """Of keys and values while sampling; not held at the same time as the activations."""
     activations: int
@@ -97,10 +98,12 @@ def memory(
     validation_prompts: int = 0,
     pass_mb: int | None = None,
     spread: Spread = ALONE,
+    vllm_share: float = 0.0,
 ) -> Memory:
     """Estimate the memory of a run with this model, with the micro-batch that fits.
 
-    `dtype` is that of the sums, `engine` and `pass_mb` are `local.engine` and `local.passMemory`.
+    `dtype` is that of the sums, `engine` and `pass_mb` are `local.engine` and `local.passMemory`;
+    `vllm_share` is what a colocated vLLM takes of a GPU.
     """
     is_full = settings.training == "full"
     # Of an adapter: rank x (inputs + outputs) of each linear layer.
@@ -111,9 +114,15 @@ def memory(
         room = machine.pass_bytes(free.bytes or 0, is_gpu=free.is_gpu, stated_mb=pass_mb)
         rollouts = ceil(settings.rollouts_per_update / spread.processes)
         micro = machine.micro_batch(rollouts, bytes_of=held, room=room)
-    is_native = size.is_packed and engine != "transformers" and not spread.is_sharded
+    is_native = size.is_packed and engine in ("auto", "native") and not spread.is_sharded
     item = BFLOAT16 if dtype == "bfloat16" else FLOAT32
-    frozen = FLOAT32 * size.parameters if is_full else _frozen(settings, size, item)
+    stays_float32 = is_full or engine == "vllm"
+    frozen = FLOAT32 * size.parameters if stays_float32 else _frozen(settings, size, item)
+    copied = _plain(settings, size, item) if is_native else int(vllm_share * (free.bytes or 0))
+    answers = 0 if engine == "vllm" else ceil(settings.rollouts_per_step / spread.processes)
+    cache = item * _cache(settings, size, answers, validation_prompts)
+    if is_native and free.is_gpu and free.bytes is not None:  # it cuts a batch that takes too many
+        cache = min(cache, int(machine.STORE_SHARE * free.bytes))
     copies = is_full and settings.kl_coefficient > 0
     share = spread.processes if spread.is_sharded else 1
     is_doubled = spread.processes > 1 and not spread.is_sharded
@@ -124,8 +133,8 @@ def memory(
         gradients=GRADIENT * trained * (1 + is_doubled) // share,
         optimizer=ADAM_MOMENTS * trained // share,
         reference=FLOAT32 * size.parameters // share if copies else 0,
-        plain=_plain(settings, size, item) if is_native else 0,
-        cache=_cache(settings, size, item, free, validation_prompts, spread, is_native=is_native),
+        plain=copied,
+        cache=cache,
         activations=held(micro),
         libraries=0 if free.is_gpu else LIBRARIES_BYTES,
         micro_batch=micro,
@@ -156,24 +165,11 @@ def _whole(size: ModelSize, item: int, spread: Spread) -> int:
     return int(item * (layers + size.parameters - size.linear_weights))
 
 
-def _cache(
-    settings: Settings,
-    size: ModelSize,
-    item: int,
-    free: FreeMemory,
-    validation_prompts: int,
-    spread: Spread,
-    *,
-    is_native: bool,
-) -> int:
-    """Return the bytes of keys and values; the engine native cuts a batch that takes too many."""
+def _cache(settings: Settings, size: ModelSize, answers: int, validation_prompts: int) -> int:
+    """Return how many keys and values are held while so many answers are sampled at once."""
     tokens = settings.max_prompt_length + settings.inference_max_tokens
-    answers = ceil(settings.rollouts_per_step / spread.processes)
     validated = min(validation_prompts, max(1, TOKENS_PER_BATCH // tokens))
-    found = item * size.cached * tokens * max(answers, validated)
-    if is_native and free.is_gpu and free.bytes is not None:
-        return min(found, int(machine.STORE_SHARE * free.bytes))
-    return found
+    return size.cached * tokens * max(answers, validated)
 
 
 def _activations(settings: Settings, size: ModelSize, rollouts: int) -> int:

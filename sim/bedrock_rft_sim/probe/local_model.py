@@ -38,8 +38,12 @@ class LocalModel:
         self._chat = load_tokenizer(recipe.model)
         device = choose_device(recipe.local.device, recipe.local.dtype)
         settings = recipe.settings
+        engine = recipe.local.engine
         self._sampler = Sampler.load(
-            recipe.model, device, engine=recipe.local.engine, quantization=settings.quantization
+            recipe.model,
+            device,
+            engine="auto" if engine == "vllm" else engine,  # TRL's vLLM belongs to a training
+            quantization=settings.quantization,
         )
         tokens = settings.max_prompt_length + settings.inference_max_tokens
         self._batch = max(1, TOKENS_PER_BATCH // (tokens * samples))

@@ -1,4 +1,8 @@
-"""Extras: the packages that some settings need and most installations do without."""
+"""Packages that some settings need and most installations do without.
+
+vLLM comes with TRL's own extra, which knows the versions that it works with; one of ours would hold
+everybody's numpy back.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +22,20 @@ def demand_extras(recipe: Recipe) -> None:
     Raises:
         RecipeError: there is one.
     """
-    for setting, package, extra in _wanted(recipe):
+    for setting, package, source in _wanted(recipe):
         if find_spec(package) is None:
             raise RecipeError(
                 f"{setting} needs the package {package}",
                 where=recipe.where(setting),
-                expected=f"{package}, which the extra {extra} brings",
+                expected=f"{package}, which {source} brings",
                 found=f"no package {package}",
-                hint=f"pip install 'bedrock-rft-sim[{extra}]'",
+                hint=f"pip install '{source}'",
             )
 
 
 def _wanted(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
-    """Yield each such setting with its package and the extra that brings it."""
+    """Yield each such setting with its package and what is installed to have it."""
     if recipe.settings.quantization is not None:
-        yield "local.training.quantization", "bitsandbytes", "qlora"
+        yield "local.training.quantization", "bitsandbytes", "bedrock-rft-sim[qlora]"
+    if recipe.local.engine == "vllm":
+        yield "local.engine", "vllm", "trl[vllm]>=1.16.0,<1.17"

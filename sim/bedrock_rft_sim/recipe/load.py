@@ -20,7 +20,7 @@ from bedrock_rft_sim.contract.lambda_variables import fault_of_variables
 from bedrock_rft_sim.errors import RecipeError, demand
 from bedrock_rft_sim.files import named_errors, regular
 from bedrock_rft_sim.recipe.dialects import DIALECTS, DialectName, Refusal
-from bedrock_rft_sim.recipe.local import LOCAL_MODELS, TEMPLATE_OWN, Local
+from bedrock_rft_sim.recipe.local import LOCAL_MODELS, TEMPLATE_OWN, Local, VllmSettings
 from bedrock_rft_sim.recipe.local_errors import complain
 from bedrock_rft_sim.recipe.reader import SIZE_MAX, Document, read_document
 from bedrock_rft_sim.recipe.recipe import Recipe
@@ -102,6 +102,7 @@ def parse_recipe(
     local = _check_validation(dialect, request, local, places=places)
     settings, provenance = resolve(dialect, request, local)
     _check_quantization(settings, places)
+    _check_vllm(local, settings, places)
     return Recipe(
         name=_folder_name(DIALECTS[dialect].job_name(request) or Path(name).stem),
         path=path,
@@ -296,6 +297,34 @@ def _check_quantization(settings: Settings, places: _Places) -> None:
             found="full, the default of the embedded model or as stated",
             hint="set local.training.method to lora, or leave quantization out",
         )
+
+
+def _check_vllm(local: Local, settings: Settings, places: _Places) -> None:
+    """Refuse settings that can't hold together."""
+    own, is_vllm, engine = local.vllm, local.engine == "vllm", f"local.engine: {local.engine}"
+    is_server, mode = own.mode == "server", f"local.vllm.mode: {own.mode}"
+    faults = (
+        # whether it is so; the key, what of it; expected, found, next step
+        (not is_vllm and own != VllmSettings(), "vllm", "is read by the engine vllm alone",
+         "local.engine: vllm", engine, "change local.engine, or leave vllm out"),
+        (is_server and own.serverUrl is None, "vllm.serverUrl", "is missing",
+         "a URL, for example http://localhost:8000", mode, "name what vllm serve has started"),
+        (not is_server and own.serverUrl is not None, "vllm.serverUrl", "has no use",
+         "local.vllm.mode: server", mode, "change local.vllm.mode, or leave serverUrl out"),
+        (is_vllm and settings.quantization is not None, "engine", "can't be vllm here",
+         "weights that adapters can be merged into", "local.training.quantization: nf4",
+         "leave one of the two out"),
+    )  # fmt: skip
+    for is_wrong, key, what, expected, found, hint in faults:
+        if is_wrong:
+            keys: Keys = (_LOCAL, *key.split("."))
+            raise RecipeError(
+                f"{dotted(keys)} {what}",
+                where=places.where(keys),
+                expected=expected,
+                found=found,
+                hint=hint,
+            )
 
 
 def _folder_name(name: str) -> str:

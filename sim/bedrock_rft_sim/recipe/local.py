@@ -82,6 +82,27 @@ class EarlyStopping(Section):
     """A validation reward must beat the best one before it by more than this."""
 
 
+class VllmSettings(Section):
+    """How the engine vllm answers training rollouts; TRL's own settings, by its names."""
+
+    mode: Literal["colocate", "server"] = _default("colocate", sources.TRL)
+    """vLLM in the training's own process, or a server that `vllm serve` has started."""
+    serverUrl: str | None = Field(default=None, pattern=r"^https?://\S+$")
+    """Of the server, for example http://localhost:8000."""
+    gpuMemoryUtilization: float = _default(0.3, sources.TRL, gt=0, le=1)
+    """Share of the GPU that a colocated vLLM holds."""
+    tensorParallelSize: int = _default(1, sources.TRL, ge=1)
+    """Processes that share a colocated vLLM's weights."""
+    maxModelLength: int | None = Field(default=None, ge=1)
+    """Tokens of prompt and answer; absent: maxPromptLength and inferenceMaxTokens together."""
+    sleep: bool = _default(False, sources.TRL)
+    """Whether a colocated vLLM lets go of its memory during the update."""
+    importanceSampling: Literal[
+        "off", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"
+    ] = _default("off", sources.HERE)
+    """TRL's correction for what vLLM and the trainer compute differently; it changes the loss."""
+
+
 class Local(Section):
     """What stays at home; `LOCAL_MODELS` narrows it to a dialect."""
 
@@ -105,8 +126,10 @@ class Local(Section):
     """Where the model lives."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = _default("auto", sources.HERE)
     """Type of the model's sums, and of its weights where they are frozen."""
-    engine: Literal["auto", "native", "transformers"] = _default("auto", sources.HERE)
+    engine: Literal["auto", "native", "vllm", "transformers"] = _default("auto", sources.HERE)
     """What samples answers; auto takes native where it fits the model, else transformers."""
+    vllm: VllmSettings = Field(default_factory=VllmSettings)
+    """Of the engine vllm."""
     passMemory: int | None = Field(default=None, ge=1)
     """MB that one pass of the update may hold; absent: half of what is free, on a CPU 4,096."""
     overrides: Section = Field(default_factory=Section)
@@ -129,6 +152,12 @@ class Local(Section):
     """Handed to the chat template, for example enable_thinking."""
     reportTo: list[Tracker] = Field(default_factory=list)
     """Experiment trackers, by TRL's names; see the recipe's README for what they get."""
+
+    @property
+    def vllm_share(self) -> float:
+        """The share of the GPU that a colocated vLLM takes; 0 where there is none."""
+        is_colocated = self.engine == "vllm" and self.vllm.mode == "colocate"
+        return self.vllm.gpuMemoryUtilization if is_colocated else 0.0
 
 
 def overrides_model(*dialects: DialectName) -> type[Section]:
@@ -181,5 +210,11 @@ def _defaults(model: type[Section], *, prefix: str = "") -> Iterator[tuple[str, 
 
 
 LOCAL_MODELS: Final = {dialect: _local_model(dialect) for dialect in get_args(DialectName)}
-LOCAL_DEFAULTS: Final = dict(chain(_defaults(Local), _defaults(LambdaSettings, prefix="lambda.")))
+LOCAL_DEFAULTS: Final = dict(
+    chain(
+        _defaults(Local),
+        _defaults(LambdaSettings, prefix="lambda."),
+        _defaults(VllmSettings, prefix="vllm."),
+    )
+)
 """By dotted name under `local:`; the knobs' defaults stand in their own table."""

@@ -211,8 +211,14 @@ class Recipe:
 
     def _flat_local(self) -> dict[str, Any]:
         values = self.local.model_dump(by_alias=True, exclude={"overrides", "training"})
-        function = values.pop("lambda")
-        return values | {f"lambda.{name}": value for name, value in function.items()}
+        sections = {name: values.pop(name) for name in ("lambda", "vllm")}
+        if self.local.engine != "vllm":  # it has no say, and older runs don't know it
+            del sections["vllm"]
+        return values | {
+            f"{section}.{name}": value
+            for section, inside in sections.items()
+            for name, value in inside.items()
+        }
 
     def _with_origins(self, values: dict[str, Any], *, prefix: str) -> dict[str, Any]:
         return {

@@ -60,5 +60,6 @@ def _stated_locally(local: Local) -> Translated:
 def _local_provenance(local: Local) -> dict[str, knobs.Provenance]:
     stated = {f"local.{name.rstrip('_')}" for name in local.model_fields_set}  # lambda_
     stated |= {f"local.lambda.{name}" for name in local.lambda_.model_fields_set}
+    stated |= {f"local.vllm.{name}" for name in local.vllm.model_fields_set}
     by_default = {f"local.{name}": known.provenance for name, known in LOCAL_DEFAULTS.items()}
     return by_default | {name: knobs.Provenance("stated", name) for name in stated}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from datasets import Dataset
 from transformers.utils.logging import disable_progress_bar
@@ -22,6 +22,7 @@ from bedrock_rft_sim.engine.load import (
 )
 from bedrock_rft_sim.engine.lora import adapted, lora_config, skeleton
 from bedrock_rft_sim.engine.sampler import SamplingParams
+from bedrock_rft_sim.errors import TrainingError
 from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.second_opinions import NO_SECOND_OPINIONS, SecondOpinions
 from bedrock_rft_sim.recipe import Recipe
@@ -29,9 +30,14 @@ from bedrock_rft_sim.train.interrupt import Interrupt
 from bedrock_rft_sim.train.packed import why_not_packed
 from bedrock_rft_sim.train.record import Rehearsal, StepRecorder
 from bedrock_rft_sim.train.reward import LambdaReward
-from bedrock_rft_sim.train.settings import grpo_config
+from bedrock_rft_sim.train.settings import SERVER_TIMEOUT_S, grpo_config
 from bedrock_rft_sim.train.trainer import RehearsalTrainer
 from bedrock_rft_sim.train.validation import Validation
+
+VLLM_SERVE: Final = (
+    "start it: VLLM_SERVER_DEV_MODE=1 vllm serve {model} --logprobs-mode processed_logprobs "
+    """--weight-transfer-config '{{"backend": "nccl"}}'"""
+)
 
 
 def build_trainer(
@@ -54,7 +60,8 @@ def build_trainer(
     recorder = StepRecorder(rehearsal, validation, interrupt)
     args = grpo_config(rehearsal, micro_batch=_micro_batch(rehearsal))
     dtype = (args.model_init_kwargs or {})["dtype"]
-    trainer = RehearsalTrainer(
+    trainer = _constructed(
+        recipe,
         recorder=recorder,
         sampling=SamplingParams.of_rollouts(settings),
         engine=recipe.local.engine,
@@ -72,6 +79,19 @@ def build_trainer(
         # TRL loads its reference by the model's name: of merged adapters, that of their base.
         trainer.ref_model.load_state_dict(trainer.model.state_dict())
     return trainer
+
+
+def _constructed(recipe: Recipe, **options: Any) -> RehearsalTrainer:
+    try:
+        return RehearsalTrainer(**options)
+    except ConnectionError as error:
+        raise TrainingError(
+            "the vLLM server can't be reached",
+            where=f"local.vllm.serverUrl: {recipe.local.vllm.serverUrl}",
+            expected=f"an answer within {SERVER_TIMEOUT_S:.0f} seconds",
+            found=str(error),
+            hint=VLLM_SERVE.format(model=recipe.model),
+        ) from error
 
 
 def _tell_adapted(rehearsal: Rehearsal, model: Any) -> None:

@@ -223,6 +223,7 @@ def _say_amount(rehearsal: Rehearsal) -> None:
             free=free,
             dtype=rehearsal.device.dtype,
             engine=recipe.local.engine,
+            vllm_share=recipe.local.vllm_share,
             validation_prompts=validated,
             pass_mb=recipe.local.passMemory,
             spread=Spread(rehearsal.world.size),

@@ -9,17 +9,21 @@ deviation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bedrock_rft_sim.data import plan
 from bedrock_rft_sim.engine.device import Device
 from bedrock_rft_sim.engine.load import frozen_dtype, model_init_kwargs
-from bedrock_rft_sim.recipe import Settings
+from bedrock_rft_sim.recipe import Recipe, Settings
+from bedrock_rft_sim.recipe.local import Local
 from bedrock_rft_sim.recipe.trackers import OWN_NAMES
 from bedrock_rft_sim.train.record import Rehearsal
 
 if TYPE_CHECKING:
     from trl import GRPOConfig
+
+SERVER_TIMEOUT_S: Final = 240.0
+"""How long a server of vLLM's may take to be up; TRL's own."""
 
 
 def grpo_config(rehearsal: Rehearsal, *, micro_batch: int) -> GRPOConfig:
@@ -37,9 +41,10 @@ def grpo_options(rehearsal: Rehearsal, *, micro_batch: int) -> dict[str, Any]:
         "output_dir": str(rehearsal.folder.checkpoints),
         "max_steps": rehearsal.steps.total * settings.updates_per_step,  # TRL counts updates
         "chat_template_kwargs": plan.template_options(recipe) or None,
-        **_model(settings, rehearsal.device),
+        **_model(recipe, rehearsal.device),
         **_batch(settings, micro_batch, rehearsal.world.size),
         **_sampling(settings),
+        **_vllm(recipe.local, settings),
         **_advantages(),
         **_loss(settings),
         **_optimizer(settings),
@@ -49,9 +54,13 @@ def grpo_options(rehearsal: Rehearsal, *, micro_batch: int) -> dict[str, Any]:
     }
 
 
-def _model(settings: Settings, device: Device) -> dict[str, Any]:
+def _model(recipe: Recipe, device: Device) -> dict[str, Any]:
     """Its weights as loaded, and what is random about a run."""
-    dtype = frozen_dtype(device.dtype) if settings.training == "lora" else "float32"
+    settings, dtype = recipe.settings, "float32"
+    # For vLLM adapters are added to the frozen weights and taken off again at each step, which
+    # would leave weights of bfloat16 rounded anew each time.
+    if settings.training == "lora" and recipe.local.engine != "vllm":
+        dtype = frozen_dtype(device.dtype)
     return {
         "model_init_kwargs": model_init_kwargs(dtype),
         "seed": settings.seed,
@@ -84,7 +93,7 @@ def _batch(settings: Settings, micro_batch: int, processes: int) -> dict[str, An
 
 
 def _sampling(settings: Settings) -> dict[str, Any]:
-    """What TRL would sample with, though `bedrock_rft_sim.engine.sampler` does it in its place."""
+    """What TRL samples with by vLLM; else `bedrock_rft_sim.engine.sampler` does it in its place."""
     return {
         "max_completion_length": settings.inference_max_tokens,
         "temperature": settings.temperature,
@@ -98,7 +107,30 @@ def _sampling(settings: Settings) -> dict[str, Any]:
         "max_tool_calling_iterations": None,
         "use_transformers_continuous_batching": False,
         "use_transformers_paged": False,
-        "use_vllm": False,
+    }
+
+
+def _vllm(local: Local, settings: Settings) -> dict[str, Any]:
+    """What samples in place of our engines where the recipe says so; TRL keeps it in step."""
+    own, mode = local.vllm, local.vllm.importanceSampling
+    is_corrected = mode != "off"
+    return {
+        "use_vllm": local.engine == "vllm",
+        "vllm_mode": own.mode,
+        "vllm_model_impl": "vllm",
+        "vllm_structured_outputs_regex": None,
+        "vllm_server_base_url": own.serverUrl,
+        "vllm_server_timeout": SERVER_TIMEOUT_S,
+        "vllm_group_port": 51216,
+        "vllm_gpu_memory_utilization": own.gpuMemoryUtilization,
+        "vllm_tensor_parallel_size": own.tensorParallelSize,
+        "vllm_max_model_length": own.maxModelLength
+        or settings.max_prompt_length + settings.inference_max_tokens,
+        "vllm_enable_sleep_mode": own.sleep,
+        "vllm_importance_sampling_correction": is_corrected,
+        "vllm_importance_sampling_mode": mode if is_corrected else "sequence_mask",
+        "vllm_importance_sampling_clip_max": 3.0,
+        "vllm_importance_sampling_clip_min": None,
     }
 
 

@@ -1,10 +1,11 @@
 """TRL's GRPO trainer, watched.
 
 The algorithm is TRL's, untouched: its loss, its advantages, its schedule. Two methods are answered
-by other means: sampling by `bedrock_rft_sim.engine.sampler`, and the log-probabilities of rollouts
-by `bedrock_rft_sim.train.packed`, which returns TRL's numbers from fewer tokens. Every other
-override calls TRL's own method. What is added is sight: which rollout each loss row belongs to, the
-entropy and log-probability of each rollout's tokens, and the seconds each phase took.
+by other means: sampling, unless TRL's vLLM does it, by `bedrock_rft_sim.engine.sampler`, and the
+log-probabilities of rollouts by `bedrock_rft_sim.train.packed`, which returns TRL's numbers from
+fewer tokens. Every other override calls TRL's own method. What is added is sight: which rollout
+each loss row belongs to, the entropy and log-probability of each rollout's tokens, and the seconds
+each phase took.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOTrainer
 from trl.trainer.utils import split_tensor_dict
 
-from bedrock_rft_sim.engine.sampler import Sampler, SamplingParams
+from bedrock_rft_sim.engine.sampler import Engine, Sampler, SamplingParams
 from bedrock_rft_sim.train.packed import PackedScores, PaddedRows
 from bedrock_rft_sim.train.record import StepRecorder
 from bedrock_rft_sim.train.sharded import ShardedSampler, why_sharded
@@ -54,12 +55,16 @@ class RehearsalTrainer(GRPOTrainer):
         super().__init__(**kwargs)
         if getattr(self.model, "is_loaded_in_4bit", False):
             self._keep_adapters_precise()
+        outside = "transformers" if self.use_vllm else engine
         sharded = why_sharded(self)
         self.sampler = (
-            Sampler(self.model, self.processing_class, dtype=dtype, engine=engine)
+            Sampler(self.model, self.processing_class, dtype=dtype, engine=outside)
             if sharded is None
-            else ShardedSampler(self, recorder.world, why=sharded, dtype=dtype, engine=engine)
+            else ShardedSampler(self, recorder.world, why=sharded, dtype=dtype, engine=outside)
         )
+        if self.use_vllm:
+            why = f"local.engine is vllm, {self.vllm_mode}; transformers answers for validation"
+            self.sampler.engine = Engine("vllm", why)
         self._packed = PackedScores(
             self.model,
             autocast=self.accelerator.autocast,
@@ -90,8 +95,12 @@ class RehearsalTrainer(GRPOTrainer):
                 return [each for each in ids for _ in range(size)], images, fields
         return super()._tokenize_prompts(prompts)
 
-    def _generate_single_turn(self, prompt_ids: list[list[int]], *_: Any, **__: Any) -> Any:
+    def _generate_single_turn(self, prompt_ids: list[list[int]], *more: Any, **named: Any) -> Any:
         far = self._recorder.doing("sampling", len(prompt_ids))
+        if self.use_vllm:
+            rows, logprobs = super()._generate_single_turn(prompt_ids, *more, **named)
+            self._recorder.sampled([self.sampler.answer(row) for row in rows], self.sampler.engine)
+            return rows, logprobs
         answers = self.sampler.sample(prompt_ids, self._sampling, far=far)
         self._recorder.sampled(answers, self.sampler.engine)
         return [answer.tokens for answer in answers], None
