@@ -48,7 +48,7 @@ def at_work(tmp_path: Path) -> list[Path]:
 
 
 def test_sweeps_that_see_each_others_locks_work_side_by_side(tmp_path: Path) -> None:
-    with present(tmp_path), present(tmp_path), present(tmp_path):
+    with present(tmp_path, print), present(tmp_path, print), present(tmp_path, print):
         assert len(at_work(tmp_path)) == 3
     assert at_work(tmp_path) == []
 
@@ -58,7 +58,7 @@ def test_a_living_sweep_whose_lock_is_free_here_refuses_another(
 ) -> None:
     with (
         pytest.raises(RunFolderError, match="this disk does not show its locks") as raised,
-        present(tmp_path),
+        present(tmp_path, print),
     ):
         raise AssertionError
     assert "a sweep on elsewhere" in str(raised.value)
@@ -73,20 +73,26 @@ def test_on_a_disk_without_locks_one_sweep_works_and_a_second_is_refused(
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(files, "_lock", no_locks)
-    with present(tmp_path):
-        with pytest.raises(RunFolderError, match="does not show its locks"), present(tmp_path):
+    with present(tmp_path, print):
+        with (
+            pytest.raises(RunFolderError, match="does not show its locks"),
+            present(tmp_path, print),
+        ):
             raise AssertionError
         assert len(at_work(tmp_path)) == 1
-    with present(tmp_path):
+    with present(tmp_path, print):
         pass
 
 
-def test_a_dead_sweep_of_another_machine_is_forgotten(tmp_path: Path) -> None:
+def test_a_dead_sweep_of_another_machine_is_waited_for_with_a_word_and_forgotten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     dead = tmp_path / SWEEPS / "1-ab@elsewhere"
     dead.parent.mkdir()
     dead.touch()
-    with present(tmp_path):
+    with present(tmp_path, print):
         assert dead not in at_work(tmp_path)
+    assert capsys.readouterr().out == "looking for 0.5 s whether a sweep that was here is alive\n"
 
 
 def test_a_dead_sweep_of_this_machine_is_not_waited_for(
@@ -96,5 +102,5 @@ def test_a_dead_sweep_of_this_machine_is_not_waited_for(
     dead.parent.mkdir()
     dead.touch()
     monkeypatch.setattr(time, "sleep", lambda _seconds: pytest.fail("it waits"))
-    with present(tmp_path):
+    with present(tmp_path, print):
         assert dead not in at_work(tmp_path)

@@ -16,7 +16,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +30,8 @@ PATIENCE_S: Final = 10.0
 
 
 @contextlib.contextmanager
-def present(out: Path) -> Iterator[None]:
-    """Be known as at work on the folder for the block.
+def present(out: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Be known as at work on the folder for the block; `say` gets what is waited for.
 
     Raises:
         RunFolderError: another sweep is at work there, and its locks can't be seen.
@@ -43,7 +43,7 @@ def present(out: Path) -> Iterator[None]:
     ended = threading.Event()
     threading.Thread(target=_touch, args=(own, ended), daemon=True).start()
     try:
-        _demand_locks(own)
+        _demand_locks(own, say)
         yield
     finally:
         ended.set()
@@ -61,7 +61,7 @@ def _touch(own: Path, ended: threading.Event) -> None:
             os.utime(own)
 
 
-def _demand_locks(own: Path) -> None:
+def _demand_locks(own: Path, say: Callable[[str], None]) -> None:
     """Wait and see whether others whose lock is free are alive; forget those that are not."""
     with files.named_errors(own.parent, "look who is at work"):
         free = [path for path in own.parent.iterdir() if path != own and not files.is_held(path)]
@@ -72,6 +72,7 @@ def _demand_locks(own: Path) -> None:
             if not (knows_own and path.name.endswith(f"@{_machine()}"))
         }
         if doubtful:
+            say(f"looking for {PATIENCE_S:g} s whether a sweep that was here is alive")
             time.sleep(PATIENCE_S)
         for path in free:
             if path in doubtful and _touched(path) not in (None, doubtful[path]):

@@ -43,7 +43,7 @@ def sweep(
     gpus = visible_gpus() if workers > 1 else ()
     runner = PointRunner(out, file.metric, command, say, gpus)
     walk = _Walk(plan, runner, workers)
-    with present(out):
+    with present(out, say):
         found = result_of(plan, out, walk.search() if file.mode == "search" else walk.settings())
         if file.confirm is not None:
             found = replace(found, confirmation=walk.confirm(file.confirm, found.ranking))
