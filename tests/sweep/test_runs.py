@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -354,13 +355,7 @@ def test_each_worker_has_a_gpu_of_its_own_and_without_gpus_nothing_changes(
         gpu = environment and environment["CUDA_VISIBLE_DEVICES"]
         seen.append(gpu)
         two_at_once.wait(10)
-        return SimpleNamespace(
-            process=1,
-            is_alive=lambda: False,
-            release=lambda: None,
-            exit_code=1,
-            last_words=lambda: "",
-        )
+        return Mock(is_alive=lambda: False, exit_code=1, last_words=lambda: "")
 
     monkeypatch.setattr("bedrock_rft_sim.sweep.points.Child.start", start)
     points = [plan(f"axes: {{{RATE}: [1e-5]}}").point({}, seed) for seed in (0, 1)]

@@ -69,7 +69,8 @@ def test_half_an_entry_that_a_kill_left_is_cut_off(
     other = opened()
     other.create_new_trial(study)
     assert len(one.get_all_trials(study)) == 1
-    assert [json.loads(line)["op_code"] for line in (tmp_path / JOURNAL).open()] == [0, 4]
+    lines = (tmp_path / JOURNAL).read_text().splitlines()
+    assert [json.loads(line)["op_code"] for line in lines] == [0, 4]
 
 
 def test_a_full_disk_is_one_message_that_names_the_journal(
