@@ -183,7 +183,7 @@ def test_the_quickstart_trains_from_the_wheel(run: Run, tmp_path: Path) -> None:
         ("module", "pytest"),
         ("namespace", "pytest"),
         ("namespace", "python -m pytest"),
-        ("namespace", "pytest -n 2"),
+        pytest.param("namespace", "pytest -n 2", marks=pytest.mark.slow),
         ("namespace", "pytest -p xdist"),
     ],
 )

@@ -235,6 +235,7 @@ def test_a_chat_template_is_rendered_within_bounds(
     assert words in refused(*set_(model(chat_template__jinja=template)))
 
 
+@pytest.mark.slow
 def test_a_chat_template_that_never_ends_is_given_up(refused: Refused) -> None:
     loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     assert "takes longer than 3 s" in refused(*set_(model(chat_template__jinja=loop)))

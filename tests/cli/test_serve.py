@@ -235,6 +235,7 @@ def test_what_is_kept_is_for_its_owner_alone(root: Path) -> None:
     assert stat.S_IMODE(root.stat().st_mode) == 0o700
 
 
+@pytest.mark.slow
 def test_the_model_of_the_command_line_stands_behind_every_id(tmp_path: Path) -> None:
     folder = str(EMBEDDED_FOLDER.resolve())
     with served(tmp_path / "root", "--no-token", "--model", folder) as told:

@@ -21,7 +21,10 @@ FAMILIES = {"code_tests": ("code",), "llm_judge": ("frequent", "words")}
 OPEN_WEIGHT = 'Let\'s think step by step and output the final answer after "####".'
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name == "code_tests")) for name in NAMES],
+)
 def test_the_docstring_states_the_floor_on_the_rows_of_the_tests(
     name, answered, request, monkeypatch
 ):

@@ -292,6 +292,7 @@ def test_the_fixtures_give_a_grader_and_the_rows(suite: Suite, tmp_path: Path) -
     assert json.loads((tmp_path / "audit.json").read_text())["audit"] is None
 
 
+@pytest.mark.slow
 def test_it_works_under_xdist_and_writes_one_summary(suite_apart: Suite, tmp_path: Path) -> None:
     pytest.importorskip("xdist")
     given = ("--rft-reward", "gsm8k", "--rft-data", "rows.jsonl", "--rft-json", "audit.json")
@@ -303,6 +304,7 @@ def test_it_works_under_xdist_and_writes_one_summary(suite_apart: Suite, tmp_pat
     assert [check["name"] for check in checks] == [check.name for check in CHECKS]
 
 
+@pytest.mark.slow
 def test_a_missing_option_under_xdist_fails_the_tests_in_one_line_each(suite_apart: Suite) -> None:
     pytest.importorskip("xdist")
     done = suite_apart("-p", "xdist", "-n", "1", "-k", "reference")
