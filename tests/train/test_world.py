@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -157,6 +158,32 @@ def test_a_process_that_left_is_quoted_and_one_that_was_stopped_stops_the_others
         raise gone
     with pytest.raises(RuntimeError, match="mine"), World(size=2).named_errors():
         raise RuntimeError("mine")
+
+
+@pytest.mark.parametrize(
+    ("wrote", "resumes", "is_trained", "expected"),
+    [
+        (False, False, False, None),
+        (True, True, False, None),
+        (True, False, True, None),
+        (True, False, False, "expected: FSDP"),
+        (False, True, False, "expected: no FSDP"),
+        (True, True, True, "expected: one process"),
+    ],
+)
+def test_a_checkpoint_of_fsdp_is_resumed_by_fsdp(
+    wrote: bool, resumes: bool, is_trained: bool, expected: str | None, tmp_path: Path
+) -> None:
+    from bedrock_rft_sim.train.sharded import OF_FSDP, demand_resumable
+
+    if wrote:
+        (tmp_path / OF_FSDP).touch()
+    trainer = SimpleNamespace(is_fsdp_enabled=resumes, _dist=SimpleNamespace(is_zero3=False))
+    if expected is None:
+        demand_resumable(trainer, tmp_path, is_trained=is_trained)
+    else:
+        with pytest.raises(RunFolderError, match=expected):
+            demand_resumable(trainer, tmp_path, is_trained=is_trained)
 
 
 def test_a_world_of_one_waits_for_nobody() -> None:

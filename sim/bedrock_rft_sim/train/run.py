@@ -560,6 +560,10 @@ def _run_trainer(
         ended = last_checkpoint == rehearsal.steps.total or world.from_main(
             lambda: rehearsal.early_stop() is not None
         )
+        if path is not None:
+            from bedrock_rft_sim.train.sharded import demand_resumable
+
+            demand_resumable(trainer, Path(path), is_trained=ended)
         if path is not None and ended:
             trainer.load_weights(path)  # killed between the last checkpoint and the end
         elif _is_stopping(world, interrupt):

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from bedrock_rft_sim.engine.sampler import (
     TOKENS_PER_BATCH,
@@ -22,11 +23,14 @@ from bedrock_rft_sim.engine.sampler import (
     SamplingParams,
     Watch,
 )
-from bedrock_rft_sim.errors import EngineError
+from bedrock_rft_sim.errors import EngineError, RunFolderError
 from bedrock_rft_sim.train.world import World
 
 if TYPE_CHECKING:
     from trl import GRPOTrainer
+
+OF_FSDP: Final = "pytorch_model_fsdp.bin"
+"""A file of every checkpoint that FSDP wrote, its state whole."""
 
 
 def why_sharded(trainer: GRPOTrainer) -> str | None:
@@ -34,6 +38,31 @@ def why_sharded(trainer: GRPOTrainer) -> str | None:
     if trainer.is_fsdp_enabled:
         return "FSDP shares out its weights"
     return "ZeRO-3 shares out its weights" if trainer._dist.is_zero3 else None
+
+
+def demand_resumable(trainer: Any, checkpoint: Path, *, is_trained: bool) -> None:
+    """Refuse to go on from a checkpoint of FSDP without it, or the reverse.
+
+    Of a run that `is_trained` only the model is to be written, which takes one whole.
+
+    Raises:
+        RunFolderError: as said.
+    """
+    is_fsdp = bool(trainer.is_fsdp_enabled)
+    if is_trained and why_sharded(trainer) is not None:
+        expected, hint = "one process, or several by torchrun alone", "resume without the config"
+    elif not is_trained and (checkpoint / OF_FSDP).exists() != is_fsdp:
+        expected, hint = ("no FSDP", "without it") if is_fsdp else ("FSDP", "with it")
+        hint = f"resume {hint}, by the launcher and the config that the run was started with"
+    else:
+        return
+    raise RunFolderError(
+        "the processes can't go on from this checkpoint",
+        where=str(checkpoint),
+        expected=expected,
+        found=why_sharded(trainer) or "whole weights in each process",
+        hint=hint,
+    )
 
 
 class ShardedSampler(Sampler):
