@@ -20,6 +20,7 @@ from bedrock_rft_sim.data.selection import drop_long, split_rows
 from bedrock_rft_sim.data.tokens import ChatTokenizer
 from bedrock_rft_sim.errors import DataError
 from bedrock_rft_sim.recipe import BuiltInData, Recipe, Settings
+from bedrock_rft_sim.stats.shares import counted
 
 Split = Literal["train", "validation"]
 
@@ -94,11 +95,15 @@ def amount_words(settings: Settings, steps: Steps, *, validated: int) -> str:
     """Say how many answers a run samples, where each validation has so many prompts."""
     prompts, size = settings.batch_size, settings.samples_per_prompt
     said = (
-        f"{steps.total:,} steps of {prompts:,} prompts x {size} answers = "
+        f"{counted(steps.total, 'step')} of {counted(prompts, 'prompt')} x "
+        f"{counted(size, 'answer')} = "
         f"{steps.total * settings.rollouts_per_step:,} answers to sample"
     )
     times = len(steps.validations)
-    more = f", and {times:,} validations of {validated:,} prompts = {times * validated:,} more"
+    more = (
+        f", and {counted(times, 'validation')} of {counted(validated, 'prompt')} = "
+        f"{times * validated:,} more"
+    )
     return said + (more if times else "")
 
 
@@ -144,11 +149,11 @@ def read_data(recipe: Recipe, tokenizer: ChatTokenizer) -> Data:
     counter = prompt_counter(recipe, tokenizer)
     lengths: list[int] = []
 
-    def counted(row: Row) -> int:
+    def measured(row: Row) -> int:
         lengths.append(counter(row))
         return lengths[-1]
 
-    kept, long_train = drop_long(rows, counted, limit)
+    kept, long_train = drop_long(rows, measured, limit)
     kept_validation, long_validation = drop_long(validation, counter, limit)
     if not kept:
         raise _nothing_left(recipe, long_train, counter)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bedrock_rft_sim.engine.device import visible_gpus
+from bedrock_rft_sim.stats.shares import counted
 from bedrock_rft_sim.sweep.confirmation import Confirmation, confirmation_of, nothing_to_confirm
 from bedrock_rft_sim.sweep.file import SweepFile
 from bedrock_rft_sim.sweep.outcome import PointOutcome, each_once
@@ -64,7 +65,7 @@ class _Walk:
     def settings(self) -> list[PointOutcome]:
         """Make settings x seeds."""
         settings, seeds = self.plan.settings(), self.plan.seeds
-        what = f"{_count(len(settings), 'setting')} x {_count(len(seeds), 'seed')}"
+        what = f"{counted(len(settings), 'setting')} x {counted(len(seeds), 'seed')}"
         outcomes = self._make(settings, seeds, f"{self.plan.sweep.mode}: {what}")
         # Settings in their own order again, which the seeds have cut up.
         return [one for changes in settings for one in outcomes if one.changes == changes]
@@ -73,7 +74,7 @@ class _Walk:
         """Make the base recipe and the trials."""
         from bedrock_rft_sim.sweep.search import search
 
-        seeds = _count(len(self.plan.seeds), "seed")
+        seeds = counted(len(self.plan.seeds), "seed")
         self.runner.say("the base recipe first, to compare the search with")
         what = f"{self.plan.sweep.mode}: 1 setting x {seeds}"
         centre = self._make([self.plan.centre], self.plan.seeds, what)
@@ -100,11 +101,7 @@ class _Walk:
         """Make the points, the first seed of all settings first."""
         points = [self.plan.point(changes, seed) for seed in seeds for changes in settings]
         finished = sum(self.runner.is_finished(point) for point in points)
-        runs = _count(len(points), "run")
+        runs = counted(len(points), "run")
         self.runner.say(f"{what} = {runs}, {finished} of them finished earlier")
         pace = Pace(len(points), self.workers, self.runner.say)
         return make_all(points, self.runner, pace=pace)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
