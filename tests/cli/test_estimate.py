@@ -201,9 +201,9 @@ def test_the_ways_to_train_stand_in_a_table_of_gpus(capsys: pytest.CaptureFixtur
     assert main([*RECIPE, *lora, "--gpus", "1x24", "--gpus", "8x80"]) == 0
     printed = capsys.readouterr().out
     assert "   1 x 24 GB   8 x 80 GB" in printed
-    (row,) = [line for line in printed.splitlines() if "nf4" in line and "local." in line]
-    assert row.split()[0] == "QLoRA"
+    row, legend = [line for line in printed.splitlines() if line.startswith("    QLoRA")]
     assert row.count(" +") == 2
+    assert "local.training.quantization: nf4" in legend
     assert main([*RECIPE, *lora, "--gpus", "8x80", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["ways"]
     assert [each["way"]["name"] for each in told][-1] == "FSDP2"

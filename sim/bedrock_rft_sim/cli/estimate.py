@@ -202,12 +202,15 @@ def _lacks(found: JobEstimate) -> str:
 
 
 def _memory(memory: Memory) -> Iterator[str]:
+    from bedrock_rft_sim.estimate.free_memory import GPU_MEMORY
+
     yield f"  memory              about {_megabytes(memory.total)} MB of {memory.place}, estimated"
     for name, what in MEMORY_PARTS.items():
         yield f"    {name:12} {_megabytes(getattr(memory, name)):>9} MB  {what}"
+    sampling = "cache" if memory.place == GPU_MEMORY else "plain and cache"
     yield (
-        f"    of the last two the larger counts; answers in one pass: {memory.micro_batch} "
-        "(local.passMemory caps it)"
+        f"    of {sampling} and of activations the larger counts; answers in one pass: "
+        f"{memory.micro_batch} (local.passMemory caps it)"
     )
     if memory.free is None:
         yield (
@@ -219,7 +222,7 @@ def _memory(memory: Memory) -> Iterator[str]:
 
 
 def _ways(fits: Sequence[Fit]) -> Iterator[str]:
-    """Yield a table: a row for each way, a column for each set of GPUs."""
+    """Yield a table: a row for each way, a column for each set of GPUs; and what each way is."""
     if not fits:
         return
     columns = list(dict.fromkeys(fit.gpus for fit in fits))
@@ -228,7 +231,8 @@ def _ways(fits: Sequence[Fit]) -> Iterator[str]:
     found = {(fit.way, fit.gpus): fit for fit in fits}
     for way in dict.fromkeys(fit.way for fit in fits):
         cells = [_cell(found.get((way, gpus))) for gpus in columns]
-        yield f"    {way.name:14}" + "".join(f"{cell:>12}" for cell in cells) + f"  {way.says}"
+        yield f"    {way.name:14}" + "".join(f"{cell:>12}" for cell in cells)
+    yield from (f"    {way.name}: {way.says}" for way in dict.fromkeys(fit.way for fit in fits))
     yield "    several GPUs hold a copy of the model each (DDP); FSDP2 shares it out"
 
 
