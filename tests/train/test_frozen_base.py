@@ -16,6 +16,7 @@ from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.reward import reward_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.train.interrupt import Interrupt
 from bedrock_rft_sim.train.record import Rehearsal
 from bedrock_rft_sim.train.run import RunResult
 from tests.train.test_packed import Canned
@@ -33,7 +34,7 @@ def trained(recipe: Recipe, folder: Path, dtype: str) -> tuple[Any, dict[str, An
     device = Device("cpu", "", dtype, 2**33)
     with RunFolder.create(folder, dtype) as run, Grader(reward_of(recipe)) as grader:
         rehearsal = Rehearsal(recipe, data, steps, run, device, print)
-        trainer = build_trainer(rehearsal, grader, lambda: False)
+        trainer = build_trainer(rehearsal, grader, Interrupt())
         trainer.sampler = Canned()
         torch.manual_seed(1)
         with torch.no_grad():

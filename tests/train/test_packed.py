@@ -20,6 +20,7 @@ from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.reward import reward_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.train.interrupt import Interrupt
 from bedrock_rft_sim.train.record import Rehearsal
 from tests.conftest import ARCHITECTURES
 
@@ -55,7 +56,7 @@ def trainer_of(recipe: Recipe, folder: Path, said: Callable[[str], None] = print
     device = Device("cpu", "", "float32", 2**33)
     with RunFolder.create(folder, "run") as run, Grader(reward_of(recipe)) as grader:
         rehearsal = Rehearsal(recipe, data, steps, run, device, said)
-        trainer = build_trainer(rehearsal, grader, lambda: False)
+        trainer = build_trainer(rehearsal, grader, Interrupt())
         trainer.sampler = Canned()
         torch.manual_seed(1)
         with torch.no_grad():

@@ -16,6 +16,7 @@ from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.reward import reward_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.train.interrupt import Interrupt
 from bedrock_rft_sim.train.record import Rehearsal
 
 SEED = 11
@@ -48,7 +49,7 @@ def test_the_same_random_numbers_give_the_answers_that_the_trainer_would_sample(
     rows = data.train[:4]
     with RunFolder.create(tmp_path, "r") as folder, Grader(reward_of(recipe)) as grader:
         rehearsal = Rehearsal(recipe, data, steps, folder, device, print)
-        trainer = build_trainer(rehearsal, grader, lambda: False)
+        trainer = build_trainer(rehearsal, grader, Interrupt())
         messages = [plain_messages(row.messages) for row in rows]
         torch.manual_seed(SEED)
         ours = trainer._generate(messages)

@@ -19,6 +19,7 @@ from bedrock_rft_sim.grader import Grader
 from bedrock_rft_sim.grader.reward import reward_of
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
+from bedrock_rft_sim.train.interrupt import Interrupt
 from bedrock_rft_sim.train.record import Rehearsal
 
 STEPS = 2
@@ -42,7 +43,7 @@ def trainer_of(recipe: Recipe, folder: Path, *, moved: float) -> Iterator[Any]:
     device = Device("cpu", "", "float32", 2**33)
     with RunFolder.create(folder, "run") as run, Grader(reward_of(recipe)) as grader:
         trainer = build_trainer(
-            Rehearsal(recipe, data, steps, run, device, print), grader, lambda: False
+            Rehearsal(recipe, data, steps, run, device, print), grader, Interrupt()
         )
         torch.manual_seed(1)
         with torch.no_grad():
