@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,7 @@ def test_a_damaged_folder_is_one_message_and_not_the_end(tmp_path: Path) -> None
     whole = server.run.metrics.read_text()
     server.run.metrics.write_text('{"loss": 1}\n')
     status, _, body = server.get("/data.json")
+    time.sleep(0.2)  # the run is looked at ten times
     server.run.metrics.write_text(whole)
     assert (status, "not a line of metrics" in body) == (500, True)
     assert server.get("/data.json")[0] == 200

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
-from bedrock_rft_sim.errors import RehearsalError
+from bedrock_rft_sim.errors import RehearsalError, RunFolderError
 from bedrock_rft_sim.files import named_errors
 from bedrock_rft_sim.report import html
 from bedrock_rft_sim.report.page import Page
@@ -113,10 +113,22 @@ class Watch:
         try:
             while ended is None or time.monotonic() < max(ended, self._server.last_used) + linger_s:
                 time.sleep(check_every_s)
-                if ended is None and not Run.read(self._folder).going_on:
+                if ended is None and self._has_ended():
                     ended = time.monotonic()
         finally:
             self._server.shutdown()
             self._server.server_close()
             thread.join()
         return Run.read(self._folder).status
+
+    def _has_ended(self) -> bool:
+        """Whether the run has ended; one that can't be read has not, while its folder is there.
+
+        Whoever asks for the page is told what is wrong.
+        """
+        try:
+            return not Run.read(self._folder).going_on
+        except RunFolderError:
+            if not self._folder.path.is_dir():
+                raise
+            return False
