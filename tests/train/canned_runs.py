@@ -19,7 +19,6 @@ import pytest
 
 from bedrock_rft_sim.engine.sampler import Answer, Sampler, SamplingParams
 from bedrock_rft_sim.errors import RehearsalError
-from bedrock_rft_sim.report import PageDuringRun
 from bedrock_rft_sim.train.run import RunResult, rehearse
 from tests.train.conftest import RANDOM_LENGTH_REWARD, small_recipe
 
@@ -115,9 +114,7 @@ def run_all(folder: Path, model: str, names: Sequence[str]) -> list[RunResult]:
         recipe = small_recipe(folder, model, reward, *COMMON, *changes)
         is_sharded = name == "sharded" and "WORLD_SIZE" in os.environ
         with sharded() if is_sharded else nullcontext():
-            results.append(
-                rehearse(recipe, parent=folder / "runs", name=name, observers=[PageDuringRun])
-            )
+            results.append(rehearse(recipe, parent=folder / "runs", name=name))
     return results
 
 
