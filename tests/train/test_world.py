@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,7 +26,7 @@ from bedrock_rft_sim.grader.grader import FaultError
 from bedrock_rft_sim.recipe import Recipe
 from bedrock_rft_sim.runs import RunFolder
 from bedrock_rft_sim.runs.rollouts import Rollout
-from bedrock_rft_sim.train.run import RunResult, rehearse
+from bedrock_rft_sim.train.run import RunResult, _open_folder, rehearse
 from bedrock_rft_sim.train.world import (
     ALONE,
     STOPPED,
@@ -34,6 +35,7 @@ from bedrock_rft_sim.train.world import (
     demand_served,
     for_others,
 )
+from tests.run_folders import write_run
 from tests.train.canned_runs import run_all
 from tests.train.test_interruption import STDERR, run_command, wait_for_lines
 
@@ -132,6 +134,29 @@ def test_a_machine_with_other_data_is_named() -> None:
         BesideAnother(size=2).demand_alike({"recipe": "a", "data": "b"})
     assert "process 1, on node2" in str(refused.value)
     assert "found: c" in str(refused.value)
+
+
+class SecondProcess(World):
+    """Is not the main one, which has just made the folder."""
+
+    def gather(self, values: Sequence[Any]) -> list[Any]:
+        return list(values)
+
+    def on_main(self, work: Callable[[], Any]) -> None:
+        pass
+
+
+def test_a_folder_that_a_network_disk_shows_late_is_shared_and_one_that_it_never_shows_is_not(
+    recipe_for: Callable[..., Recipe], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second, recipe = SecondProcess(rank=1, size=2), recipe_for()
+    late = threading.Timer(0.3, write_run, (tmp_path, "late"))
+    late.start()
+    assert _open_folder(tmp_path, "late", recipe, {}, second, resume=False).path.name == "late"
+    late.join()
+    monkeypatch.setattr("bedrock_rft_sim.train.run.APPEARS_S", 0.1)
+    with pytest.raises(RunFolderError, match="do not share its folder"):
+        _open_folder(tmp_path, "never", recipe, {}, second, resume=False)
 
 
 class Store:

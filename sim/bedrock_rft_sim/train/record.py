@@ -127,11 +127,11 @@ class StepRecorder:
 
     def stop_requested(self) -> bool:
         """Whether the user wants the run to stop, of whichever process they asked it."""
-        return any(self.world.gather([self._interrupt()]))
+        return self.world.any(self._interrupt())
 
     def is_stopping(self) -> bool:
         """Whether a stop was requested, for instance while the step was validated."""
-        return any(self.world.gather([self._interrupt.requested]))
+        return self.world.any(self._interrupt.requested)
 
     def doing(self, what: str, of: int | None = None) -> Far:
         """Show what goes on in the step, of how many; return what tells how far it is."""

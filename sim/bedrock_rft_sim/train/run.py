@@ -284,9 +284,7 @@ def _open_folder(
         return folder
 
     folder = world.on_main(opened) or RunFolder(parent / name)
-    absent = [
-        host for host in world.gather([None if is_run(folder.path) else gethostname()]) if host
-    ]
+    absent = world.gather([] if _appears(folder.path) else [gethostname()])
     if absent:
         folder.close()
         raise RunFolderError(
@@ -478,16 +476,11 @@ def _train(rehearsal: Rehearsal, last_checkpoint: int | None, interrupt: Interru
 
         trainer = build_trainer(rehearsal, grader, interrupt, second)
         world.on_main(lambda: rehearsal.observers.append(start_trackers(rehearsal, trainer)))
-        if last_checkpoint is None and not _is_stopping(world, interrupt):
+        if last_checkpoint is None and not world.any(interrupt.requested):
             trainer.start()
         _run_trainer(trainer, rehearsal, last_checkpoint, interrupt)
-        is_stopped = _is_stopping(world, interrupt)
+        is_stopped = world.any(interrupt.requested)
         return world.from_main(lambda: _status(rehearsal, last_checkpoint, is_stopped=is_stopped))
-
-
-def _is_stopping(world: World, interrupt: Interrupt) -> bool:
-    """Whether the user wants the run to stop, of whichever process they asked it."""
-    return any(world.gather([interrupt.requested]))
 
 
 @contextmanager
@@ -566,7 +559,7 @@ def _run_trainer(
             demand_resumable(trainer, Path(path), is_trained=ended)
         if path is not None and ended:
             trainer.load_weights(path)  # killed between the last checkpoint and the end
-        elif _is_stopping(world, interrupt):
+        elif world.any(interrupt.requested):
             return
         else:
             rehearsal.doing(Stage("beginning to train"))

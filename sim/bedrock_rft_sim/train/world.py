@@ -70,6 +70,10 @@ class World:
             dist.all_gather_object(found, list(values), group=self.group)
         return [value for each in found for value in each]
 
+    def any(self, is_so: bool) -> bool:
+        """Whether it is so in any process; all must call it."""
+        return True in self.gather([is_so])
+
     def barrier(self) -> None:
         """Wait until every process has come here."""
         self.gather(())
